@@ -1,0 +1,134 @@
+"""What an election is in figures, and what became of the writes: plain frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class FaultKind(StrEnum):
+    """What can be done to a node."""
+
+    KILL = "kill"
+    """SIGKILL."""
+    PAUSE = "pause"
+    """SIGSTOP."""
+    RESUME = "resume"
+    """SIGCONT."""
+    ISOLATE = "isolate"
+    """Its Raft links are cut, its HTTP stays up (demo cluster only)."""
+    HEAL = "heal"
+    """Its Raft links are restored."""
+    RESTART = "restart"
+    """Started again after a kill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing done to one node, by us."""
+
+    kind: FaultKind
+    node: str
+    at: float
+    """When the signal was sent or the link cut."""
+    by: str = "you"
+    """Who asked for it: ``you`` (a key), ``drill``, ``exit``."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteWindow:
+    """A stretch of time in which no write was acknowledged."""
+
+    start: float
+    """The last acknowledgement before."""
+    end: float | None
+    """The first acknowledgement after; None while it lasts."""
+    uncertainty_s: float
+    """The longest interval between attempts around each edge, in seconds."""
+    intended: int = 0
+    """Writes started within the window."""
+    longest_wait_s: float = 0.0
+    """The longest time that a write which succeeded in the end had waited."""
+
+    @property
+    def seconds(self) -> float | None:
+        """Length of the window, None while it lasts."""
+        return None if self.end is None else self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Election:
+    """One election, each step in seconds from its origin. None: that step was not seen."""
+
+    origin: float
+    """The fault's time or, without one of ours, the last moment at which the old leader was seen well."""
+    fault: Fault | None
+    old_leader: str | None
+    new_leader: str | None
+    term_before: int | None
+    term_after: int | None
+    rounds: int
+    """Terms used up: term_after minus term_before."""
+    lost_s: float | None
+    """Until the old leader was seen lost."""
+    term_s: float | None
+    """Until the first higher term was seen."""
+    claim_s: float | None
+    """Until a node named itself or was named as the new leader."""
+    serving_s: float | None
+    """Until a node said that it leads."""
+    agree_s: float | None
+    """Until all live nodes named the new leader."""
+    first_write_s: float | None
+    """Until the first acknowledged write."""
+    without_writes_s: float | None
+    """Last acknowledgement before to first one after, or None where it does not count as a window."""
+    uncertainty_s: float
+    """Of the steps seen by polling, in seconds."""
+    write_uncertainty_s: float
+    """Of the steps seen by writes, in seconds."""
+    intended_writes: int = 0
+    longest_wait_s: float = 0.0
+    reads_ok: int = 0
+    """Reads served between origin and the first acknowledged write."""
+    reads_failed: int = 0
+    recover90_s: float | None = None
+    """Until throughput was back at 90 % of what it was before, in seconds from the origin."""
+    writes_missed: float | None = None
+    """Writes not served until then, against the rate before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What became of the acknowledged writes."""
+
+    acknowledged: int = 0
+    refused: int = 0
+    """Refused for certain: the write cannot have happened."""
+    unknown: int = 0
+    """No clear answer: the write may or may not have happened."""
+    lost: int = 0
+    """Acknowledged, but absent or different on a majority of the nodes."""
+    stale: int = 0
+    """Acknowledged, absent or different on a minority, also after reading again for 5 s."""
+    recovered: int = 0
+    """Unknown, but present."""
+    phantom: int = 0
+    """Refused for certain, but present."""
+    checked: int = 0
+    """Writes that were read back."""
+    seconds: float = 0.0
+    lost_keys: tuple[str, ...] = field(default=())
+    """``namespace/key`` of each lost or phantom write (the first 1,000)."""
+    note: str = ""
+    """Why nothing could be judged, or what was left unchecked."""
+
+    @property
+    def judged(self) -> bool:
+        """Whether there was anything to judge: no acknowledged write, no verdict."""
+        return self.checked > 0 and self.acknowledged > 0
+
+    @property
+    def passed(self) -> bool:
+        """True when there was something to judge and nothing was lost nor appeared from nowhere."""
+        return self.judged and self.lost == 0 and self.phantom == 0

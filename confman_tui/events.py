@@ -1,0 +1,244 @@
+"""The frozen events that the conductor emits; both faces (screen, headless) show these and nothing else.
+
+All times are seconds since the epoch on the program's steady clock (`confman_tui.clock`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from confman_tui.cluster.elections_model import Election, Fault, Verification, WriteWindow
+from confman_tui.cluster.model import ClusterView, Fact
+from confman_tui.load.model import SecondSample
+from confman_tui.record.model import ScenarioResult
+
+
+class Phase(StrEnum):
+    """What the conductor is doing."""
+
+    STARTING = "starting"
+    """Starting the demo cluster's processes."""
+    FINDING = "finding"
+    """Looking for the cluster and its leader."""
+    OFFLINE = "offline"
+    """No cluster, no leader, or a refused key: waits for the person to try again (never in headless runs)."""
+    SEEDING = "seeding"
+    IDLE = "idle"
+    """Seeded, nothing runs."""
+    RUNNING = "running"
+    STOPPING = "stopping"
+    """No new requests; those in flight are waited for."""
+    DRILLING = "drilling"
+    VERIFYING = "verifying"
+    CLEANING = "cleaning"
+    CLOSED = "closed"
+    """Nothing of it runs any more."""
+
+
+class Level(StrEnum):
+    """How much a notice matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChanged:
+    """The conductor began something else."""
+
+    phase: Phase
+    at: float
+    detail: str = ""
+    """Plain text, one sentence: why, or what it waits for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterChanged:
+    """The view of the cluster after a poll. A gauge: newer ones replace older ones."""
+
+    view: ClusterView
+    loop_lag_s: float
+    """The conductor's own loop: how late its last 50 ms timer fired."""
+
+
+@dataclass(frozen=True, slots=True)
+class FactTold:
+    """The cluster changed. Each change once."""
+
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressMade:
+    """A bounded piece of work moved on (seeding, verifying, cleaning, waiting for a leader)."""
+
+    activity: Phase
+    done: int
+    total: int
+    rate: float
+    """Per second, lately."""
+    left_s: float | None
+    """Seconds left at this rate; None when nobody can know."""
+
+
+@dataclass(frozen=True, slots=True)
+class WritesAcknowledged:
+    """Acknowledged writes since the last such event, from the scenario and the probe alike; about 5 times a second."""
+
+    counts: tuple[tuple[float, int], ...]
+    """(start of a slot of 50 ms, acknowledgements in it), in order, empty slots left out."""
+    at: float
+    open_window: WriteWindow | None = None
+    """The stretch without writes that lasts now, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioStarted:
+    """A scenario's first users start."""
+
+    name: str
+    at: float
+    users: int
+    duration_s: float | None
+    entries_before: int
+    """Entries that the cluster held before it."""
+    payload_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRecorded:
+    """One second of a running scenario. History: never dropped."""
+
+    scenario: str
+    sample: SecondSample
+    leader: str | None
+    term: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioEnded:
+    """A scenario's figures are final and its files are written."""
+
+    result: ScenarioResult
+
+
+@dataclass(frozen=True, slots=True)
+class FaultCaused:
+    """Something was done to a node."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class WindowClosed:
+    """Writes are acknowledged again after a stretch without any."""
+
+    window: WriteWindow
+
+
+@dataclass(frozen=True, slots=True)
+class ElectionMeasured:
+    """An election is over and its figures are known. Emitted again when recovery to 90 % is known too."""
+
+    election: Election
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationEnded:
+    """The acknowledged writes were read back."""
+
+    scenario: str
+    result: Verification
+
+
+@dataclass(frozen=True, slots=True)
+class DrillRound:
+    """One round of an election drill."""
+
+    number: int
+    total: int
+    fault: Fault | None
+    judged: bool
+    reason: str
+    """Why it could not be judged; empty when it was."""
+    election: Election | None
+    ok_per_tenth: tuple[tuple[float, int], ...] = ()
+    """(seconds from the fault, acknowledged writes in that tenth of a second): the round's small graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillRoundEnded:
+    """A drill's round is over."""
+
+    round: DrillRound
+
+
+@dataclass(frozen=True, slots=True)
+class DrillEnded:
+    """A drill is over."""
+
+    rounds: tuple[DrillRound, ...]
+    verification: Verification | None
+    verdict: str
+    """One sentence."""
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftoversFound:
+    """Benchmark data of an earlier run that did not clean up."""
+
+    namespaces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationChanged:
+    """Tier, payload, users or duration for the next runs changed, or the cluster was found."""
+
+    tier: str
+    namespaces: int
+    keys_per_namespace: int
+    payload_bytes: int
+    users: int | None
+    """Override for the next runs; None: the scenario's own."""
+    duration_s: float | None
+    entry: str
+    nodes: tuple[str, ...]
+    demo: bool
+    faults_allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeGiven:
+    """Something a person should know. Plain text, never markup."""
+
+    level: Level
+    text: str
+    at: float
+
+
+Event = (
+    PhaseChanged
+    | ClusterChanged
+    | FactTold
+    | ProgressMade
+    | WritesAcknowledged
+    | ScenarioStarted
+    | SampleRecorded
+    | ScenarioEnded
+    | FaultCaused
+    | WindowClosed
+    | ElectionMeasured
+    | VerificationEnded
+    | DrillRoundEnded
+    | DrillEnded
+    | LeftoversFound
+    | ConfigurationChanged
+    | NoticeGiven
+)
+
+Sink = Callable[[Event], None]
+"""Takes events, on the conductor's thread; must return at once."""

@@ -1,0 +1,158 @@
+"""What a run is and what it gives: plain frozen values, without Locust.
+
+Times are seconds since the epoch on the program's steady clock; latencies are whole microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class Target(StrEnum):
+    """Where a scenario's requests go."""
+
+    LEADER = "leader"
+    """To the node that leads, wherever leadership moves."""
+    ANY = "any"
+    """Spread over the nodes that are ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One scenario of the catalogue. Adding one to the catalogue needs no change elsewhere."""
+
+    key: str
+    """The key that starts it on the screen."""
+    name: str
+    users: int
+    duration_s: float
+    target: Target
+    write_share: float
+    """Share of writes among the requests, 0 to 1."""
+    wait_s: tuple[float, float]
+    """Least and most seconds that a user waits between requests."""
+    in_suite: bool
+    """One of the original suite's five, which ``all`` runs in turn."""
+
+
+class Cause(StrEnum):
+    """Why a request failed; one row each in tables and files."""
+
+    REFUSED = "refused"
+    RESET = "reset"
+    TIMEOUT = "timeout"
+    NO_LEADER = "no_leader"
+    """503 "No leader available"."""
+    NOT_REPLICATED = "not_replicated"
+    """503 "Replication failed": the write's fate is unknown."""
+    OTHER = "other"
+
+
+CAUSE_WORDS: dict[Cause, str] = {
+    Cause.REFUSED: "refused",
+    Cause.RESET: "reset",
+    Cause.TIMEOUT: "timeout",
+    Cause.NO_LEADER: "503 no leader",
+    Cause.NOT_REPLICATED: "503 not replicated",
+    Cause.OTHER: "other",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """All that the engine needs to know of one run."""
+
+    scenario: str
+    users: int
+    duration_s: float | None
+    """None: until it is stopped."""
+    target: Target
+    write_share: float
+    wait_s: tuple[float, float]
+    payload_bytes: int
+    namespaces: tuple[str, ...]
+    """Namespaces that writes go to."""
+    keys: tuple[tuple[str, str], ...]
+    """Seeded (namespace, key) pairs that reads choose from."""
+    api_key: str = field(repr=False)
+    csv_prefix: Path | None = None
+    """Prefix of Locust's four CSV files, or None to write none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondSample:
+    """The requests that ended within one second of a run, exactly."""
+
+    start: float
+    end: float
+    """The sample covers [start, end)."""
+    users: int
+    reads_ok: int
+    writes_ok: int
+    failed: Mapping[Cause, int]
+    p50_us: int | None
+    p95_us: int | None
+    p99_us: int | None
+    max_us: int | None
+    """Of all requests of the second that succeeded; None when there was none."""
+    in_flight: int
+    oldest_in_flight_s: float
+    """Age of the oldest request that has not ended; 0 when there is none."""
+    per_node: Mapping[str, int]
+    """Requests sent per node (base URL)."""
+    engine_cpu: float
+    """CPU of the engine's thread, as a share of one core."""
+    hub_lag_s: float
+    """The longest delay of a 50 ms timer on the engine's hub in this second."""
+
+    @property
+    def ok(self) -> int:
+        """Requests that succeeded in this second."""
+        return self.reads_ok + self.writes_ok
+
+    @property
+    def failures(self) -> int:
+        """Requests that failed in this second."""
+        return sum(self.failed.values())
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """Totals of one run, from our own recorder."""
+
+    started: float
+    ended: float
+    requests: int
+    failures: int
+    failures_by_cause: Mapping[Cause, int]
+    error_texts: Mapping[str, int]
+    """Normalised texts of what went wrong, with their counts (no key, no URL path in them)."""
+    reads_ok: int
+    writes_ok: int
+    p50_us: int | None
+    p90_us: int | None
+    p95_us: int | None
+    p99_us: int | None
+    p999_us: int | None
+    p9999_us: int | None
+    max_us: int | None
+    histogram: str
+    """HdrHistogram of successful requests (1 µs to 60 s, 3 digits), its V2 encoding in base64."""
+    read_histogram: str
+    write_histogram: str
+    per_node: Mapping[str, int]
+    redirected: int
+    """Requests that were answered only after at least one redirect."""
+    files: tuple[Path, ...]
+    """Locust's CSV files of this run."""
+    stopped_early: bool
+    """True when it was stopped before its planned duration."""
+
+    @property
+    def rps(self) -> float:
+        """Successful requests per second over the run."""
+        seconds = self.ended - self.started
+        return (self.reads_ok + self.writes_ok) / seconds if seconds > 0 else 0.0
