@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
+from hashlib import blake2b
+from typing import Protocol
 
 
 class FaultKind(StrEnum):
@@ -132,3 +134,32 @@ class Verification:
     def passed(self) -> bool:
         """True when there was something to judge and nothing was lost nor appeared from nowhere."""
         return self.judged and self.lost == 0 and self.phantom == 0
+
+
+class WriteOutcome(IntEnum):
+    """What is known of a write's fate."""
+
+    ACKNOWLEDGED = 0
+    """200: it happened, and must be kept."""
+    REFUSED = 1
+    """Refused for certain (connection refused, 401, 403, 503 "No leader available"): it did not happen."""
+    UNKNOWN = 2
+    """Timeout, reset, cut short, 503 "Replication failed", anything else: it may or may not have happened."""
+
+
+class WriteObserver(Protocol):
+    """Is told of every write, scenario's and probe's alike. Called on the engine's and on the conductor's thread;
+    each call must cost no more than a microsecond or two."""
+
+    def started(self, at: float) -> None:
+        """A write is sent now."""
+
+    def ended(
+        self, namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
+    ) -> None:
+        """A write ended. ``digest`` is `value_digest` of the value sent; ``node`` the base URL it was sent to."""
+
+
+def value_digest(value: str) -> int:
+    """64-bit BLAKE2b of a value's UTF-8 bytes: what the booking of writes keeps instead of the value."""
+    return int.from_bytes(blake2b(value.encode(), digest_size=8).digest(), "little")

@@ -1,0 +1,76 @@
+"""What a face can ask of the conductor. The screen holds one of these; tests give it a fake of the same shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from confman_tui.cluster.elections_model import FaultKind
+from confman_tui.events import Sink
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPreview:
+    """What a fault would do, told before it is done."""
+
+    node: str
+    kind: FaultKind
+    target: str
+    """Pid and command line of the process, or the demo node's name."""
+    needs_confirmation: bool
+    """True on a foreign cluster, and where no quorum would be left."""
+    warning: str
+    """What the person should know first (no quorum left, can't be undone); empty when nothing."""
+
+
+class Conductor(Protocol):
+    """Commands to the conductor. Each returns at once and is thread-safe; its effects come back as events.
+
+    A command that can't be carried out now answers with a `NoticeGiven` that says why.
+    """
+
+    def start(self, sink: Sink) -> None:
+        """Begin: start the demo cluster if asked, find the cluster, seed. Events go to ``sink``."""
+
+    def run_scenarios(self, names: Sequence[str]) -> None:
+        """Run these scenarios in turn."""
+
+    def stop(self) -> None:
+        """Stop what runs now (a series, a drill, seeding, verifying); requests in flight are waited for."""
+
+    def choose_tier(self, tier: str) -> None:
+        """Clean the present tier's data and seed the other's."""
+
+    def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None = None) -> None:
+        """Users, seconds and payload of the next runs; None gives the scenario's own back."""
+
+    def remove_leftovers(self) -> None:
+        """Remove the data of earlier runs that did not clean up."""
+
+    def retry(self) -> None:
+        """Look for the cluster again (phase OFFLINE)."""
+
+    def start_demo(self) -> None:
+        """Start the embedded cluster and use it instead (phase OFFLINE)."""
+
+    def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
+        """What the fault would hit; raises `confman_tui.cluster.control.FaultRefusedError` when it can't be done."""
+
+    def cause_fault(self, kind: FaultKind, node: str) -> None:
+        """Do it. The person has confirmed what `preview_fault` asked to confirm."""
+
+    def revive(self) -> None:
+        """Resume, heal or restart every node that we paused, isolated or killed."""
+
+    def drill(self) -> None:
+        """Start the election drill."""
+
+    def quit(self) -> None:
+        """Stop everything, clean up, end the demo cluster; ``PhaseChanged(CLOSED)`` tells the end."""
+
+    def leave_behind(self) -> str:
+        """What would stay behind if the program left this instant, in a sentence; empty when nothing would."""
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait until the conductor has ended; False when it has not within the time."""
