@@ -1,0 +1,112 @@
+"""Colours and glyphs of terms, states and causes; each means the same on every pane.
+
+The hues are those of Okabe and Ito ("Color Universal Design", 2008), lightened or darkened for the background, in an
+order in which neighbours differ for people with deuteranopia and protanopia too. Nothing is told by colour alone.
+"""
+
+from __future__ import annotations
+
+from confman_tui.cluster.model import NodeState
+from confman_tui.load.model import Cause
+
+_TERMS_DARK = ("#56b4e9", "#e69f00", "#2fbf9b", "#e08fc0", "#f0e442", "#ff7f50")
+_TERMS_LIGHT = ("#0067a5", "#a85f00", "#00795a", "#9a3d7f", "#6f6300", "#b83a00")
+
+STATE_GLYPHS: dict[NodeState, str] = {
+    NodeState.UNKNOWN: "?",
+    NodeState.LEADER: "★",
+    NodeState.ELECTED: "☆",
+    NodeState.FOLLOWER: "○",
+    NodeState.FOLLOWER_OF_DEAD: "◌",
+    NodeState.STALE_LEADER: "⚠",
+    NodeState.NOT_READY: "◇",
+    NodeState.REFUSED: "✕",
+    NodeState.SILENT: "…",
+    NodeState.NOT_CONFMAN: "≠",
+    NodeState.WRONG: "!",
+}
+"""One cell each; stands before the state's word."""
+
+LANE_GLYPHS: dict[NodeState, str] = {
+    NodeState.UNKNOWN: "·",
+    NodeState.LEADER: "━",
+    NodeState.ELECTED: "╍",
+    NodeState.FOLLOWER: "─",
+    NodeState.FOLLOWER_OF_DEAD: "┄",
+    NodeState.STALE_LEADER: "≈",
+    NodeState.NOT_READY: "·",
+    NodeState.REFUSED: "╳",
+    NodeState.SILENT: "…",
+    NodeState.NOT_CONFMAN: "≠",
+    NodeState.WRONG: "!",
+}
+"""What fills a node's lane on the timeline."""
+
+CAUSE_GLYPHS: dict[Cause, str] = {
+    Cause.REFUSED: "×",
+    Cause.RESET: "¬",
+    Cause.TIMEOUT: "…",
+    Cause.NO_LEADER: "◇",
+    Cause.NOT_REPLICATED: "≠",
+    Cause.OTHER: "?",
+}
+"""What failed requests are drawn with."""
+
+FAULT_GLYPH = "⚑"
+
+
+def term_color(term: int | None, dark: bool = True) -> str:
+    """A term's colour as ``#rrggbb``, in turn from the palette; grey for no term."""
+    if term is None:
+        return "#8a8f98" if dark else "#6b7078"
+    colors = _TERMS_DARK if dark else _TERMS_LIGHT
+    return colors[term % len(colors)]
+
+
+def role_colors(dark: bool = True) -> dict[str, str]:
+    """The colours of the graphs' parts by role, as ``#rrggbb``, for dark and light backgrounds."""
+    if dark:
+        return {
+            "axis": "#5f6773",
+            "text": "#a5adba",
+            "dim": "#7d8590",
+            "band": "#8c6f4e",
+            "ok": "#56b4e9",
+            "peak": "#a9d7f5",
+            "p50": "#56b4e9",
+            "p95": "#2fbf9b",
+            "p99": "#e69f00",
+            "max": "#e08fc0",
+            "bar": "#56b4e9",
+            "refused": "#ff6b3d",
+            "reset": "#ff8f66",
+            "timeout": "#f0a5c8",
+            "no_leader": "#f0e442",
+            "not_replicated": "#e69f00",
+            "other": "#c9ced6",
+            "alarm": "#ff6b3d",
+            "warn": "#f0c24a",
+            "good": "#2fbf9b",
+        }
+    return {
+        "axis": "#9aa1ab",
+        "text": "#4a515c",
+        "dim": "#6f7680",
+        "band": "#b08a5a",
+        "ok": "#0067a5",
+        "peak": "#5a9fcb",
+        "p50": "#0067a5",
+        "p95": "#00795a",
+        "p99": "#a85f00",
+        "max": "#9a3d7f",
+        "bar": "#0067a5",
+        "refused": "#b83a00",
+        "reset": "#a14e28",
+        "timeout": "#9a3d7f",
+        "no_leader": "#6f6300",
+        "not_replicated": "#a85f00",
+        "other": "#4a515c",
+        "alarm": "#b83a00",
+        "warn": "#7a5c00",
+        "good": "#00795a",
+    }
