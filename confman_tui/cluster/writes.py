@@ -1,0 +1,310 @@
+"""The stream of writes: when none was acknowledged, for how long, and how sure that is. Pure: times are arguments.
+
+Two threads tell it of writes (the engine's and the conductor's); one thread, the conductor's, asks it. The telling is
+two appends to queues, each atomic under the interpreter's lock; all arithmetic happens in `WriteStream.drain`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from math import floor
+from statistics import median
+
+from confman_tui.cluster.elections_model import WriteWindow
+
+SLOTS_PER_SECOND = 20
+"""Acknowledgements are told in slots of 50 ms."""
+BINS_PER_SECOND = 10
+"""Throughput is kept in bins of 100 ms."""
+LEAST_WINDOW_S = 0.3
+"""A stretch without acknowledgements counts when it is longer than this …"""
+USUAL_GAPS = 3.0
+"""… and longer than this many usual gaps."""
+IDLE_S = 5.0
+"""Nobody tried for this long (or for a whole threshold, when that is longer): nobody was kept from writing."""
+SETTLE_S = 0.05
+"""A stamp is taken a moment before it is told; what is younger than this waits for stragglers of the other thread."""
+
+_USUAL_SPAN_S = 10.0
+_USUAL_LEAST = 9
+_USUAL_MOST = 255
+_RECENT_STARTS = 256
+_KEPT_GAP_S = 0.02
+_HISTORY_S = 180.0
+_KEPT_WINDOWS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What the stream has to tell since it was last asked."""
+
+    at: float
+    counts: tuple[tuple[float, int], ...]
+    """(start of a slot of 50 ms, further acknowledgements in it), in order, empty slots left out."""
+    open_window: WriteWindow | None
+    """The stretch without writes that lasts now, if it counts."""
+    closed: tuple[WriteWindow, ...]
+    """Windows that ended since, in order."""
+
+
+class _Gap:
+    """A stretch between two acknowledgements; its longest wait grows while late ones come in."""
+
+    __slots__ = ("counts", "end", "intended", "longest_wait", "start", "uncertainty")
+
+    def __init__(self, start: float, end: float | None, uncertainty: float, intended: int, counts: bool) -> None:
+        self.start = start
+        self.end = end
+        self.uncertainty = uncertainty
+        self.intended = intended
+        self.counts = counts
+        self.longest_wait = 0.0
+
+    @property
+    def length(self) -> float:
+        return 0.0 if self.end is None else self.end - self.start
+
+    def window(self) -> WriteWindow:
+        return WriteWindow(self.start, self.end, self.uncertainty, self.intended, self.longest_wait)
+
+
+class _Bin:
+    __slots__ = ("acks", "gap")
+
+    def __init__(self) -> None:
+        self.acks = 0
+        self.gap: _Gap | None = None
+
+
+class WriteStream:
+    """Books starts and acknowledgements of writes, and finds the stretches in which none was acknowledged.
+
+    A stretch runs from the last acknowledgement before (A) to the first one after (B). It counts as a window when it
+    is longer than 300 ms and than 3 usual gaps; the usual gap is the median of the gaps that ended in the last 10 s
+    (at least the last 9, at most the last 255), so that one long outage does not make the next one look usual.
+
+    Only time in which somebody tried counts. When the first attempt after A came later than the threshold, or nobody
+    tried for 5 s within the stretch, the stretch begins at the first attempt after that; a write that was in flight
+    all the while makes up for it. Before the first acknowledgement the stretch begins at the first attempt.
+
+    Uncertainty: at the beginning, from the last attempt until A to the first one after A; at the end, the longest
+    interval between attempts from the one before the acknowledged write was sent until B. The larger of both.
+
+    Memory is bounded: 180 s of history in bins of 100 ms, 256 windows, and what was told since the last `drain`.
+    """
+
+    def __init__(self) -> None:
+        self.last_started: float | None = None
+        """When the last write was started."""
+        self.last_ack: float | None = None
+        """When the last write was acknowledged, as told; may be a moment ahead of what `drain` has judged."""
+        self._started_in: deque[float] = deque()
+        self._acks_in: deque[tuple[float, float]] = deque()
+        self._tell_start = self._started_in.append
+        self._tell_ack = self._acks_in.append
+        self._pending_starts: list[float] = []
+        self._pending_acks: list[tuple[float, float]] = []
+        self._recent: deque[float] = deque(maxlen=_RECENT_STARTS)
+        self._gaps: deque[tuple[float, float]] = deque(maxlen=_USUAL_MOST)
+        self._usual: float | None = None
+        self._ack: float | None = None
+        self._from: float | None = None
+        self._first_after: float | None = None
+        self._edge = 0.0
+        self._intended = 0
+        self._bins: dict[int, _Bin] = {}
+        self._windows: deque[_Gap] = deque(maxlen=_KEPT_WINDOWS)
+
+    def started(self, at: float) -> None:
+        """A write was started. Any thread."""
+        self.last_started = at
+        self._tell_start(at)
+
+    def acknowledged(self, at: float, started: float) -> None:
+        """A write that was started at ``started`` was acknowledged. Any thread."""
+        self.last_ack = at
+        self._tell_ack((at, started))
+
+    def drain(self, now: float) -> Drained:
+        """Takes in what was told and judges all that is older than 50 ms. One thread only, some times a second."""
+        slots: dict[int, int] = {}
+        for _ in range(len(self._acks_in)):
+            ack = self._acks_in.popleft()
+            self._pending_acks.append(ack)
+            slot = floor(ack[0] * SLOTS_PER_SECOND)
+            slots[slot] = slots.get(slot, 0) + 1
+        for _ in range(len(self._started_in)):
+            self._pending_starts.append(self._started_in.popleft())
+        self._pending_acks.sort()
+        self._pending_starts.sort()
+        closed = list(self._judge(now - SETTLE_S))
+        self._forget(now)
+        return Drained(
+            at=now,
+            counts=tuple((slot / SLOTS_PER_SECOND, slots[slot]) for slot in sorted(slots)),
+            open_window=self._open(now),
+            closed=tuple(gap.window() for gap in closed),
+        )
+
+    @property
+    def windows(self) -> tuple[WriteWindow, ...]:
+        """The last 256 windows, with waits that became known after they closed; one without an end was given up,
+        because nobody tried any more."""
+        return tuple(gap.window() for gap in self._windows)
+
+    @property
+    def threshold_s(self) -> float:
+        """How long a stretch without acknowledgements must be to count now, in seconds."""
+        if self._usual is None:
+            self._usual = median(gap for _, gap in self._gaps) if self._gaps else 0.0
+        return max(LEAST_WINDOW_S, USUAL_GAPS * self._usual)
+
+    def longest_gap(self, since: float, until: float) -> tuple[WriteWindow, bool] | None:
+        """The longest stretch between two acknowledgements that touches [since, until], of those that have ended
+        and lasted at least 20 ms, and whether it counts as a window."""
+        found: _Gap | None = None
+        for index, held in self._bins.items():
+            gap = held.gap
+            if gap is None or gap.end is None or (index + 1) / BINS_PER_SECOND < since:
+                continue
+            if gap.end > since and gap.start < until and (found is None or gap.length > found.length):
+                found = gap
+        return None if found is None else (found.window(), found.counts)
+
+    def acknowledged_between(self, since: float, until: float) -> int:
+        """Acknowledgements in [since, until), both rounded to 100 ms; the last 180 s are known."""
+        first, last = round(since * BINS_PER_SECOND), round(until * BINS_PER_SECOND)
+        bins = self._bins
+        return sum(bins[index].acks for index in range(first, last) if index in bins)
+
+    @property
+    def judged_until(self) -> float | None:
+        """The last acknowledgement that was judged."""
+        return self._ack
+
+    def _judge(self, horizon: float) -> Iterator[_Gap]:
+        starts, acks = self._pending_starts, self._pending_acks
+        start_count = bisect_right(starts, horizon)
+        ack_count = bisect_right(acks, (horizon, float("inf")))
+        position = 0
+        for at, begun in acks[:ack_count]:
+            while position < start_count and starts[position] <= at:
+                self._on_start(starts[position])
+                position += 1
+            gap = self._on_ack(at, begun)
+            if gap is not None:
+                yield gap
+        for start in starts[position:start_count]:
+            self._on_start(start)
+        del starts[:start_count]
+        del acks[:ack_count]
+
+    def _on_start(self, at: float) -> None:
+        before = self._recent[-1] if self._recent else None
+        if before is not None and at < before:
+            self._intended += 1
+            return
+        if self._first_after is None:
+            self._first_after = at
+            self._edge = at - before if before is not None else 0.0
+            if self._ack is None or at - self._ack > self.threshold_s:
+                self._from = at
+        elif before is not None and at - before > max(IDLE_S, self.threshold_s):
+            self._give_up(before)
+            self._first_after = self._from = at
+            self._edge = at - before
+            self._intended = 0
+        self._intended += 1
+        if before is None or at > before:
+            self._recent.append(at)
+
+    def _give_up(self, last_try: float) -> None:
+        """The load ended in the middle of an outage: nobody knows when it was over."""
+        if self._from is not None and last_try - self._from > self.threshold_s:
+            self._windows.append(_Gap(self._from, None, self._edge, self._intended, counts=True))
+
+    def _on_ack(self, at: float, begun: float) -> _Gap | None:
+        self._bin(at).acks += 1
+        before = self._ack
+        if before is not None and at <= before:
+            self._wait(at, begun)
+            return None
+        self._ack = at
+        begin = self._from
+        if begin is None:
+            begin = before if before is not None else begun
+        # A write in flight all the while shows that writing was wanted, even when no other was started.
+        if begun < begin:
+            begin = max(begun, before) if before is not None else begun
+        closed = self._close(begin, at, begun, before) if at - begin >= _KEPT_GAP_S else None
+        if before is not None:
+            self._note_gap(at, at - before)
+        self._wait(at, begun)
+        self._from = at
+        self._first_after = None
+        self._edge = 0.0
+        self._intended = 0
+        return closed
+
+    def _close(self, begin: float, at: float, begun: float, before: float | None) -> _Gap | None:
+        counts = at - begin > self.threshold_s
+        edge = self._edge if before is not None and self._first_after is not None else 0.0
+        gap = _Gap(begin, at, max(edge, self._blind_before(at, begun)), self._intended, counts)
+        held = self._bin(at)
+        if held.gap is None or gap.length > held.gap.length:
+            held.gap = gap
+        if not counts:
+            return None
+        if self._windows and self._windows[-1].end is None and self._windows[-1].start >= begin:
+            self._windows.pop()  # given up too early: a write was in flight all the while
+        self._windows.append(gap)
+        return gap
+
+    def _blind_before(self, at: float, begun: float) -> float:
+        """The longest interval between attempts from the one before ``begun`` until ``at``."""
+        recent = list(self._recent)
+        first = max(bisect_right(recent, begun) - 2, 0)
+        around = [moment for moment in recent[first:] if moment <= at]
+        around.append(at)
+        return max((later - earlier for earlier, later in pairwise(around)), default=0.0)
+
+    def _wait(self, at: float, begun: float) -> None:
+        """A write that succeeded had waited through every window that ended after it was started."""
+        for gap in reversed(self._windows):
+            if gap.end is None:
+                continue
+            if begun >= gap.end:
+                return
+            gap.longest_wait = max(gap.longest_wait, at - begun)
+
+    def _note_gap(self, at: float, gap: float) -> None:
+        self._gaps.append((at, gap))
+        while len(self._gaps) > _USUAL_LEAST and self._gaps[0][0] < at - _USUAL_SPAN_S:
+            self._gaps.popleft()
+        self._usual = None
+
+    def _bin(self, at: float) -> _Bin:
+        index = floor(at * BINS_PER_SECOND)
+        held = self._bins.get(index)
+        if held is None:
+            held = self._bins[index] = _Bin()
+        return held
+
+    def _forget(self, now: float) -> None:
+        oldest = floor((now - _HISTORY_S) * BINS_PER_SECOND)
+        while self._bins and (index := next(iter(self._bins))) < oldest:
+            del self._bins[index]
+
+    def _open(self, now: float) -> WriteWindow | None:
+        if self._from is None or self._first_after is None:
+            return None
+        threshold = self.threshold_s
+        if now - self._from <= threshold or now - self._recent[-1] > max(IDLE_S, threshold):
+            return None
+        if self._pending_acks:
+            return None
+        return WriteWindow(self._from, None, self._edge, self._intended)
