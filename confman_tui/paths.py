@@ -1,0 +1,54 @@
+"""Where the program keeps things of its own: the only module that knows the folders (XDG through platformdirs).
+
+Each folder is named here, made by whoever writes to it (`made`). Results are not among them: they go to
+``--output-dir``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+
+APP = "confman-tui"
+CONFIG_NAME = "config.toml"
+
+
+def config_file() -> Path:
+    """The settings file, which need not exist: ``$XDG_CONFIG_HOME/confman-tui/config.toml`` on Linux."""
+    return platformdirs.user_config_path(APP, appauthor=False) / CONFIG_NAME
+
+
+def state_dir() -> Path:
+    """What outlives a run without being a setting or a result: the log, the theme chosen last."""
+    return platformdirs.user_state_path(APP, appauthor=False)
+
+
+def cache_dir() -> Path:
+    """What may be deleted at any time."""
+    return platformdirs.user_cache_path(APP, appauthor=False)
+
+
+def runtime_dir() -> Path:
+    """What must not outlive the login: locks."""
+    return platformdirs.user_runtime_path(APP, appauthor=False)
+
+
+def log_file() -> Path:
+    """The program's log, Locust's warnings included."""
+    return state_dir() / "confman-tui.log"
+
+
+def theme_file() -> Path:
+    """Holds the name of the theme that was chosen last on the screen."""
+    return state_dir() / "theme"
+
+
+def made(folder: Path) -> Path:
+    """The folder, made for this user alone if it was missing.
+
+    Raises:
+        OSError: it can't be made.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,394 @@
+"""The one table of all settings: flags, environment, file, ``--help`` and ``--print-config`` are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from confman_tui.load import scenarios
+from confman_tui.settings import values
+
+ENV_PREFIX = "CONFMAN_BENCH_"
+TIERS = ("small", "large", "xlarge")
+FAULTS = ("kill", "pause", "isolate")
+THEMES = (
+    "textual-dark",
+    "textual-light",
+    "nord",
+    "gruvbox",
+    "catppuccin-mocha",
+    "dracula",
+    "tokyo-night",
+    "monokai",
+    "flexoki",
+    "catppuccin-latte",
+    "catppuccin-frappe",
+    "catppuccin-macchiato",
+    "solarized-light",
+    "solarized-dark",
+    "rose-pine",
+    "rose-pine-moon",
+    "rose-pine-dawn",
+    "atom-one-dark",
+    "atom-one-light",
+    "ansi-dark",
+    "ansi-light",
+)
+"""Textual's own themes. Named here, because a wrong name must be refused before the screen is opened."""
+
+BENCH, DEMO, CLEAN, DRILL = "bench", "demo", "clean", "drill"
+"""The commands: the benchmark itself (no word on the command line), and the three subcommands."""
+
+_RUNS = frozenset({BENCH, DRILL})
+_CLUSTER = frozenset({BENCH, DRILL, CLEAN})
+_EVERY = frozenset({BENCH, DRILL, CLEAN, DEMO})
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting, from whatever source it comes."""
+
+    name: str
+    """The flag without its dashes, and the key in the settings file."""
+    field: str
+    """The field of `Settings` that it fills."""
+    parse: Callable[[str], Any]
+    """From text to value; raises ValueError with the end of a sentence."""
+    default: str | None
+    """As it would be written; None: not set."""
+    metavar: str
+    """What stands for the value in ``--help``; empty for a switch."""
+    group: str
+    help: str
+    commands: frozenset[str]
+    """The commands that take it."""
+    many: bool = False
+    """May be given several times; the value is then a tuple."""
+    listed: bool = False
+    """One value with commas; the settings file may hold an array instead."""
+    flag_only: bool = False
+    """It tells what to do now, so neither the environment nor the file can say it."""
+    secret: bool = False
+    """Its value is never shown."""
+
+    @property
+    def flag(self) -> str:
+        """As typed on the command line."""
+        return f"--{self.name}"
+
+    @property
+    def env(self) -> str | None:
+        """The environment variable, None when there is none."""
+        return None if self.flag_only else ENV_PREFIX + self.name.upper().replace("-", "_")
+
+    @property
+    def switch(self) -> bool:
+        """True for a flag without a value."""
+        return not self.metavar
+
+
+def _scenario(text: str) -> str:
+    return values.choice((*scenarios.names(), "all"))(text.strip())
+
+
+_poll_ms = values.seconds(0.02, 10.0, "20 ms to 10 s", bare="ms")
+_probe_ms = values.seconds(0.01, 10.0, "10 ms to 10 s, or 0 for off", bare="ms", zero=True)
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "host",
+        "host",
+        values.text,
+        "http://127.0.0.1:6100",
+        "URL",
+        "cluster",
+        "entry of the cluster",
+        _CLUSTER,
+    ),
+    Setting(
+        "nodes",
+        "nodes",
+        values.text,
+        None,
+        "URL,URL,URL",
+        "cluster",
+        "addresses of all nodes, one to nine (default: ports 6100, 6200 and 6300 on the entry's host)",
+        _CLUSTER,
+        listed=True,
+    ),
+    Setting(
+        "api-key",
+        "api_key",
+        values.api_key,
+        "confman_dev_abc123",
+        "KEY",
+        "cluster",
+        "API key (default: Confman's development key); others on this machine can read a flag, so prefer CONFMAN_BENCH_API_KEY",
+        _CLUSTER,
+        secret=True,
+    ),
+    Setting(
+        "wait",
+        "wait_s",
+        values.seconds(0.0, 3600.0, "0 to 1 h", zero=True),
+        "30s",
+        "TIME",
+        "cluster",
+        "how long to wait for a leader",
+        _CLUSTER,
+    ),
+    Setting(
+        "poll",
+        "poll_s",
+        _poll_ms,
+        "100ms",
+        "MS",
+        "cluster",
+        "interval of the health polls, 20 ms to 10 s",
+        _RUNS,
+    ),
+    Setting(
+        "probe",
+        "probe_s",
+        _probe_ms,
+        "100ms",
+        "MS",
+        "cluster",
+        "a small write goes out when none was started for this long; 0 is off",
+        _RUNS,
+    ),
+    Setting("tier", "tier", values.choice(TIERS), "small", "TIER", "runs", "small, large or xlarge data", _CLUSTER),
+    Setting(
+        "scenario",
+        "scenarios",
+        _scenario,
+        None,
+        "NAME",
+        "runs",
+        f"with --headless: what to run, again for more: {', '.join(scenarios.names())} or all (default)",
+        frozenset({BENCH}),
+        many=True,
+        listed=True,
+    ),
+    Setting(
+        "users",
+        "users",
+        values.integer(1, values.MAX_USERS),
+        None,
+        "N",
+        "runs",
+        f"users of a run, 1 to {values.MAX_USERS} (default: the scenario's own)",
+        _RUNS,
+    ),
+    Setting(
+        "duration",
+        "duration_s",
+        values.seconds(0.0, 86_400.0, "more than 0 and at most 24 h"),
+        None,
+        "TIME",
+        "runs",
+        "length of a run: 30, 30s, 2m or 1h (default: the scenario's own)",
+        frozenset({BENCH}),
+    ),
+    Setting(
+        "payload",
+        "payload_bytes",
+        values.payload,
+        "1KB",
+        "SIZE",
+        "runs",
+        "size of a written value: 1 byte to 50 MB; 1KB is 1,024 bytes",
+        _RUNS,
+    ),
+    Setting(
+        "fresh",
+        "fresh",
+        values.boolean,
+        "false",
+        "",
+        "runs",
+        "put the data back to the seeded state before each scenario",
+        frozenset({BENCH}),
+    ),
+    Setting(
+        "no-cleanup",
+        "no_cleanup",
+        values.boolean,
+        "false",
+        "",
+        "runs",
+        "keep the benchmark's data in the cluster",
+        _RUNS,
+    ),
+    Setting(
+        "verify",
+        "verify",
+        values.verify,
+        "all",
+        "all|sample:N|off",
+        "runs",
+        "which acknowledged writes are read back afterwards",
+        _RUNS,
+    ),
+    Setting("output-dir", "output_dir", values.folder, "results", "DIR", "results", "folder of the results", _RUNS),
+    Setting(
+        "results-only",
+        "results_only",
+        values.boolean,
+        "false",
+        "",
+        "results",
+        "show what is in the folder of the results, without a cluster",
+        frozenset({BENCH}),
+        flag_only=True,
+    ),
+    Setting(
+        "json",
+        "json",
+        values.boolean,
+        "false",
+        "",
+        "results",
+        "the summary as JSON on stdout (with --headless, --results-only or drill)",
+        _RUNS,
+    ),
+    Setting(
+        "headless",
+        "headless",
+        values.boolean,
+        "false",
+        "",
+        "screen",
+        "no screen: progress on stderr, the table on stdout",
+        frozenset({BENCH}),
+    ),
+    Setting(
+        "theme",
+        "theme",
+        values.choice(THEMES),
+        None,
+        "NAME",
+        "screen",
+        "colours of the screen (default: as chosen last, else textual-dark)",
+        frozenset({BENCH}),
+    ),
+    Setting(
+        "demo",
+        "demo",
+        values.boolean,
+        "false",
+        "",
+        "demo cluster",
+        "start a Raft cluster of its own on this machine and use it",
+        _RUNS,
+    ),
+    Setting(
+        "demo-nodes",
+        "demo_nodes",
+        values.integer(1, 9),
+        "3",
+        "N",
+        "demo cluster",
+        "how many nodes, 1 to 9",
+        _RUNS | {DEMO},
+    ),
+    Setting(
+        "demo-ports",
+        "demo_ports",
+        values.ports,
+        None,
+        "A,B,C|auto",
+        "demo cluster",
+        "the nodes' ports (default: 6100, 6200, 6300 …); auto: free ones",
+        _RUNS | {DEMO},
+        listed=True,
+    ),
+    Setting(
+        "demo-election-timeout",
+        "demo_election_timeout_ms",
+        values.election_timeout,
+        "1000-3000",
+        "MS-MS",
+        "demo cluster",
+        "range of the random election timeout",
+        _RUNS | {DEMO},
+    ),
+    Setting(
+        "demo-data",
+        "demo_data",
+        values.folder,
+        None,
+        "DIR",
+        "demo cluster",
+        "keep the nodes' data here (default: a temporary folder)",
+        _RUNS | {DEMO},
+    ),
+    Setting(
+        "allow-faults",
+        "allow_faults",
+        values.boolean,
+        "false",
+        "",
+        "faults",
+        "let this program kill and pause nodes of your own cluster on loopback",
+        _RUNS,
+    ),
+    Setting(
+        "restart-cmd",
+        "restart_cmd",
+        values.restart_command,
+        None,
+        "CMD",
+        "faults",
+        "starts a killed node of your own cluster again; {port} stands for its port",
+        _RUNS,
+    ),
+    Setting(
+        "rounds", "rounds", values.integer(1, 1000), "5", "N", "drill", "how many rounds, 1 to 1000", frozenset({DRILL})
+    ),
+    Setting(
+        "fault",
+        "fault",
+        values.choice(FAULTS),
+        "kill",
+        "KIND",
+        "drill",
+        "what is done to the leader: kill, pause or isolate (demo cluster only)",
+        frozenset({DRILL}),
+    ),
+    Setting(
+        "max-unavailable",
+        "max_unavailable_s",
+        values.seconds(0.0, 3600.0, "more than 0 and at most 1 h"),
+        None,
+        "TIME",
+        "drill",
+        "exit with 4 when writes were impossible for longer in any round",
+        frozenset({DRILL}),
+    ),
+    Setting(
+        "yes",
+        "yes",
+        values.boolean,
+        "false",
+        "",
+        "clean",
+        "remove it; without this flag it is only said what would be removed",
+        frozenset({CLEAN}),
+        flag_only=True,
+    ),
+    Setting(
+        "print-config",
+        "print_config",
+        values.boolean,
+        "false",
+        "",
+        "help",
+        "show the settings in force and where each comes from",
+        _EVERY,
+        flag_only=True,
+    ),
+)
+
+BY_NAME: dict[str, Setting] = {setting.name: setting for setting in SETTINGS}

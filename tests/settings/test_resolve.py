@@ -1,0 +1,270 @@
+"""Which source wins, what contradicts what, and what is shown of it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from confman_tui.errors import UsageError
+from confman_tui.settings import Rank, Resolved, Settings, check_keys, remembered, resolve
+from confman_tui.settings.resolve import Flags
+from confman_tui.settings.table import SETTINGS
+
+_SECRET = "s3cret-of-the-test"
+
+
+def _file(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _bench(flags: Flags | None = None, environ: dict[str, str] | None = None, file: Path | None = None) -> Resolved:
+    return resolve("bench", flags or {}, environ or {}, file)
+
+
+def test_the_table_fills_the_settings() -> None:
+    from_table = {setting.field for setting in SETTINGS}
+    assert from_table | {"command", "keys", "clean_tier"} == {item.name for item in fields(Settings)}
+    assert len({setting.name for setting in SETTINGS}) == len(SETTINGS)
+
+
+def test_defaults() -> None:
+    settings = _bench().settings
+    assert settings.host == "http://127.0.0.1:6100"
+    assert settings.api_key == "confman_dev_abc123"
+    assert settings.tier == "small"
+    assert settings.payload_bytes == 1024
+    assert settings.users is None
+    assert settings.duration_s is None
+    assert settings.wait_s == 30.0
+    assert settings.poll_s == pytest.approx(0.1)
+    assert settings.probe_s == pytest.approx(0.1)
+    assert settings.output_dir == Path("results")
+    assert settings.demo_ports == (6100, 6200, 6300)
+    assert settings.scenarios == ("write-1u", "write-10u", "read-1u", "read-10u", "mixed-10u")
+    assert not settings.headless
+    assert settings.clean_tier is None
+
+
+def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
+    file = _file(tmp_path, 'users = 3\nduration = "2m"\ntier = "large"\n')
+    environ = {"CONFMAN_BENCH_USERS": "5", "CONFMAN_BENCH_DURATION": "10", "CONFMAN_BENCH_THEME": ""}
+    resolved = _bench({"users": "7"}, environ, file)
+    settings = resolved.settings
+    assert (settings.users, settings.duration_s, settings.tier, settings.theme) == (7, 10.0, "large", None)
+    ranks = [resolved.origins[name].rank for name in ("users", "duration", "tier", "theme")]
+    assert ranks == [Rank.FLAG, Rank.ENVIRONMENT, Rank.FILE, Rank.DEFAULT]
+
+
+def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path) -> None:
+    texts = {
+        "host": "http://10.0.0.1:6100",
+        "nodes": "http://10.0.0.1:6100,http://10.0.0.2:6100",
+        "api-key": _SECRET,
+        "wait": "5s",
+        "poll": "200ms",
+        "probe": "0",
+        "tier": "xlarge",
+        "scenario": "read-1u,write-1u",
+        "users": "4",
+        "duration": "3s",
+        "payload": "2KB",
+        "fresh": "true",
+        "no-cleanup": "true",
+        "verify": "sample:10",
+        "output-dir": "elsewhere",
+        "json": "true",
+        "headless": "true",
+        "theme": "nord",
+        "demo": "false",
+        "demo-nodes": "1",
+        "demo-ports": "7001",
+        "demo-election-timeout": "150-300",
+        "demo-data": "kept",
+        "allow-faults": "true",
+        "restart-cmd": "run {port}",
+        "rounds": "9",
+        "fault": "pause",
+        "max-unavailable": "5s",
+    }
+    assert set(texts) == {setting.name for setting in SETTINGS if not setting.flag_only}
+    environ = {"CONFMAN_BENCH_" + name.upper().replace("-", "_"): text for name, text in texts.items()}
+    lines = [f"{name} = {text if text in ('true', 'false') else repr(text)}" for name, text in texts.items()]
+    from_environment = _bench(environ=environ).settings
+    from_file = _bench(file=_file(tmp_path, "\n".join(lines))).settings
+    assert from_environment == from_file
+    assert from_file.scenarios == ("read-1u", "write-1u")
+    assert from_file.max_unavailable_s == 5.0
+    default = _bench().settings
+    same = {item.name for item in fields(Settings) if getattr(from_file, item.name) == getattr(default, item.name)}
+    assert same == {"command", "results_only", "yes", "print_config", "demo", "keys", "clean_tier"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("teir = 'small'", ["'teir'", "did you mean tier", "api-key", "[keys]"]),
+        ("tier = 'huge'", ["tier", "'huge'", "small, large, xlarge"]),
+        ("users = 0", ["users", "1 to 100000"]),
+        ("users = true", ["users", "a string or a number"]),
+        ("users = [1]", ["users", "a string or a number"]),
+        ("duration = nan", ["duration", "more than 0"]),
+        ("demo = 'yes'", ["demo", "true or false"]),
+        ("print-config = true", ["'print-config'", "not known"]),
+        ("scenario = ['read-1u', 'red-1u']", ["scenario", "'red-1u'", "write-stress-10u"]),
+        ("nodes = [[1]]", ["nodes", "array"]),
+        ("tier = ", ["not TOML"]),
+        ("keys = 3", ["keys", "table"]),
+        ("[keys]\nstop = 'ctrl+c'", ["[keys] stop", "f1 to f24"]),
+        ("[keys]\nstop = 3", ["[keys] stop", "in quotes"]),
+        ("theme = 'pink'", ["theme", "textual-dark"]),
+    ],
+)
+def test_a_wrong_file_names_file_key_and_what_is_allowed(tmp_path: Path, text: str, said: list[str]) -> None:
+    file = _file(tmp_path, text)
+    with pytest.raises(UsageError) as caught:
+        _bench(file=file)
+    for part in [str(file), *said]:
+        assert part in str(caught.value)
+    assert caught.value.exit_code == 2
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    assert _bench(file=tmp_path / "missing.toml").settings == _bench().settings
+    with pytest.raises(UsageError, match="can't be read"):
+        _bench(file=tmp_path)
+    (tmp_path / "latin.toml").write_bytes(b"theme = '\xe9'")
+    with pytest.raises(UsageError, match="UTF-8"):
+        _bench(file=tmp_path / "latin.toml")
+
+
+def test_arrays_and_numbers_in_the_file(tmp_path: Path) -> None:
+    text = """
+        nodes = ["http://a:1", "http://b:1"]
+        demo-ports = [7001, 7002]
+        poll = 250
+        wait = 1.5
+        [keys]
+        stop = "x, f9"
+    """
+    settings = _bench(file=_file(tmp_path, text)).settings
+    assert settings.nodes == "http://a:1,http://b:1"
+    assert (settings.demo_ports, settings.demo_nodes) == ((7001, 7002), 2)
+    assert (settings.poll_s, settings.wait_s) == (0.25, 1.5)
+    assert settings.keys == {"stop": "x,f9"}
+
+
+def test_wrong_values_name_the_flag_or_the_variable() -> None:
+    with pytest.raises(UsageError, match=r"^--users: 0 is outside 1 to 100000$"):
+        _bench({"users": "0"})
+    with pytest.raises(
+        UsageError, match=r"^CONFMAN_BENCH_TIER: 'huge' is not known; choose from small, large, xlarge$"
+    ):
+        _bench(environ={"CONFMAN_BENCH_TIER": "huge"})
+    with pytest.raises(UsageError) as caught:
+        _bench({"api-key": f"{_SECRET} {_SECRET}"})
+    assert _SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("command", "flags", "said"),
+    [
+        ("bench", {"demo": True, "nodes": "http://a:1"}, "--demo starts a cluster of its own"),
+        ("bench", {"demo": True, "host": "http://a:1"}, "--host can't be given with it"),
+        ("bench", {"json": True}, "--json needs --headless"),
+        ("bench", {"scenario": ["read-1u"]}, "--scenario needs --headless"),
+        ("bench", {"results-only": True, "demo": True}, "leave --demo out"),
+        ("bench", {"headless": True, "demo-nodes": "5"}, "--demo-nodes needs --demo"),
+        ("bench", {"demo": True, "demo-nodes": "3", "demo-ports": "7001,7002"}, "2 ports, but there are 3"),
+        ("bench", {"restart-cmd": "x {port}"}, "--restart-cmd needs --allow-faults"),
+        ("drill", {}, "--allow-faults"),
+        ("drill", {"allow-faults": True, "fault": "isolate"}, "demo cluster only"),
+        ("drill", {"demo-ports": "auto", "allow-faults": True}, "--demo-ports needs --demo"),
+    ],
+)
+def test_contradictions(command: str, flags: Flags, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve(command, flags, {})
+    assert said in str(caught.value)
+
+
+def test_the_stronger_source_chooses_between_demo_and_a_named_cluster(tmp_path: Path) -> None:
+    file = _file(tmp_path, 'host = "http://10.0.0.1:6100"')
+    settings = _bench({"demo": True}, file=file).settings
+    assert settings.demo
+    assert settings.host == "http://127.0.0.1:6100"
+    resolved = _bench({"host": "http://10.0.0.1:6100"}, {"CONFMAN_BENCH_DEMO": "1"})
+    assert not resolved.settings.demo
+    assert "--host names a cluster" in resolved.explain()
+
+
+def test_what_the_environment_asks_for_in_vain_does_not_hinder_the_screen() -> None:
+    settings = _bench(environ={"CONFMAN_BENCH_JSON": "1", "CONFMAN_BENCH_SCENARIO": "read-1u"}).settings
+    assert settings.json
+    assert not settings.headless
+
+
+def test_ports_and_nodes_of_the_demo_follow_each_other() -> None:
+    assert _bench({"demo": True, "demo-nodes": "5"}).settings.demo_ports == (6100, 6200, 6300, 6400, 6500)
+    assert _bench({"demo": True, "demo-ports": "7001"}).settings.demo_nodes == 1
+    assert _bench({"demo": True, "demo-ports": "auto", "demo-nodes": "2"}).settings.demo_ports == ()
+    stronger = _bench({"demo": True, "demo-nodes": "1"}, {"CONFMAN_BENCH_DEMO_PORTS": "7001,7002"}).settings
+    assert (stronger.demo_nodes, stronger.demo_ports) == (1, (6100,))
+    assert resolve("demo", {"demo-nodes": "1"}, {}).settings.demo
+
+
+def test_scenarios_are_taken_once_and_all_means_the_suite() -> None:
+    def chosen(*names: str) -> tuple[str, ...]:
+        return _bench({"headless": True, "scenario": list(names)}).settings.scenarios
+
+    assert chosen("read-1u", "write-1u", "read-1u") == ("read-1u", "write-1u")
+    assert len(chosen("all")) == 5
+    assert chosen("write-stress-10u", "all")[-1] == "write-stress-10u"
+
+
+def test_clean_removes_one_tier_only_when_it_was_typed() -> None:
+    assert resolve("clean", {}, {"CONFMAN_BENCH_TIER": "large"}).settings.clean_tier is None
+    assert resolve("clean", {"tier": "large"}, {}).settings.clean_tier == "large"
+
+
+def test_the_key_is_shown_nowhere(tmp_path: Path) -> None:
+    resolved = _bench({"api-key": _SECRET, "allow-faults": True, "restart-cmd": f"x {_SECRET} {{port}}"})
+    for text in (repr(resolved), repr(resolved.settings), str(resolved.settings.public()), resolved.explain()):
+        assert _SECRET not in text
+    assert ["api-key", "(set)", "flag"] in [line.split() for line in resolved.explain().splitlines()]
+
+
+def test_print_config_tells_value_and_source(tmp_path: Path) -> None:
+    file = _file(tmp_path, 'tier = "large"\n[keys]\nstop = "x"\n')
+    lines = {line.split()[0]: line.split(maxsplit=1)[1] for line in _bench(file=file).explain().splitlines()}
+    assert lines["tier"].split() == ["large", str(file)]
+    assert lines["keys.stop"].split() == ["x", str(file)]
+    assert lines["users"].startswith("(not set)")
+    assert "rounds" not in lines
+
+
+def test_unknown_actions_in_the_keys_table(tmp_path: Path) -> None:
+    resolved = _bench(file=_file(tmp_path, '[keys]\nstopp = "x"\n'))
+    check_keys(resolved, {"stopp"})
+    with pytest.raises(
+        UsageError, match=r"config.toml: \[keys\]: the action 'stopp' is not known; known actions: quit, stop"
+    ):
+        check_keys(resolved, {"stop", "quit"})
+
+
+def test_the_theme_chosen_last_is_kept_and_yields_to_the_file(tmp_path: Path) -> None:
+    kept = tmp_path / "state" / "theme"
+    assert remembered.theme(kept) is None
+    remembered.remember_theme("nord", kept)
+    assert remembered.theme(kept) == "nord"
+    assert resolve("bench", {}, {}, None, "nord").settings.theme == "nord"
+    file = _file(tmp_path, 'theme = "dracula"')
+    assert resolve("bench", {}, {}, file, "nord").settings.theme == "dracula"
+    kept.write_text("[red]no theme", encoding="utf-8")
+    assert remembered.theme(kept) is None
+    remembered.remember_theme("nord", tmp_path / "config.toml" / "theme")

@@ -1,0 +1,181 @@
+"""From text to value: what is taken, and what the error says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from confman_tui.settings import values
+from confman_tui.settings.table import SETTINGS, THEMES
+from confman_tui.settings.values import MAX_PAYLOAD, Verify
+
+_duration = values.seconds(0.0, 86_400.0, "more than 0 and at most 24 h")
+_poll = values.seconds(0.02, 10.0, "20 ms to 10 s", bare="ms")
+
+
+def _tried(parse: Callable[[str], Any], text: str) -> tuple[Any, str]:
+    """The value, or None and what the error said."""
+    try:
+        return parse(text), ""
+    except ValueError as error:
+        return None, str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("1", 1),
+        ("512", 512),
+        ("1KB", 1024),
+        ("100kb", 102_400),
+        ("1.5 MB", 1_572_864),
+        ("1MiB", 1_048_576),
+        ("50MB", MAX_PAYLOAD),
+        (" 7 b ", 7),
+    ],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert values.payload(text) == size
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "0", "0KB", "-1", "51MB", "50.0001MB", "1.5", "1GB", "KB", "1 K B", "1e3", "nan", "inf", "٣", "9" * 400],
+)
+def test_wrong_sizes_name_the_range(text: str) -> None:
+    with pytest.raises(ValueError, match="1 byte to 50 MB"):
+        values.payload(text)
+
+
+@given(st.integers(1, MAX_PAYLOAD))
+def test_every_size_in_bytes_is_taken_as_it_is(size: int) -> None:
+    assert values.payload(str(size)) == values.payload(f"{size}B") == size
+
+
+@given(st.integers(1, 50 * 1024))
+def test_every_size_in_kilobytes(size: int) -> None:
+    assert values.payload(f"{size}KB") == size * 1024
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_size_in_range_or_refused(text: str) -> None:
+    size, said = _tried(values.payload, text)
+    if size is None:
+        assert "50 MB" in said
+        assert said.isprintable()
+    else:
+        assert 1 <= size <= MAX_PAYLOAD
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30", 30), ("30s", 30), ("2m", 120), ("1h", 3600), ("24h", 86_400), ("500ms", 0.5), ("1.5 m", 90)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert _duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "0", "0s", "-1", "25h", "86401", "1d", "m", "nan", "inf", "1e9", "1m30s", "٣s"])
+def test_wrong_durations_name_the_range(text: str) -> None:
+    with pytest.raises(ValueError, match="more than 0 and at most 24 h"):
+        _duration(text)
+
+
+@given(st.floats(0.001, 86_400, allow_nan=False).map(lambda x: round(x, 3)))
+def test_every_duration_in_each_unit(seconds: float) -> None:
+    assert _duration(f"{seconds:.3f}") == pytest.approx(seconds)
+    assert _duration(f"{seconds * 1000:.0f}ms") == pytest.approx(seconds)
+
+
+@given(st.text(alphabet="0123456789.smh -e", max_size=12))
+def test_any_text_is_a_duration_in_range_or_refused(text: str) -> None:
+    duration, said = _tried(_duration, text)
+    if duration is None:
+        assert "24 h" in said
+    else:
+        assert 0 < duration <= 86_400
+
+
+def test_a_bare_number_of_a_poll_is_milliseconds() -> None:
+    assert _poll("100") == _poll("100ms") == _poll("0.1s") == pytest.approx(0.1)
+    with pytest.raises(ValueError, match="20 ms to 10 s"):
+        _poll("19")
+    with pytest.raises(ValueError, match="20 ms to 10 s"):
+        _poll("0")
+
+
+def test_zero_is_off_where_it_is_allowed() -> None:
+    probe = next(setting for setting in SETTINGS if setting.name == "probe").parse
+    assert probe("0") == 0.0
+    with pytest.raises(ValueError, match="or 0 for off"):
+        probe("5")
+
+
+@pytest.mark.parametrize("text", ["0", "1000000", "-1", "1.5", "ten", "", "9" * 30, "²"])
+def test_users_out_of_range_name_the_range(text: str) -> None:
+    with pytest.raises(ValueError, match="1 to 100000"):
+        values.integer(1, values.MAX_USERS)(text)
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "said"),
+    [
+        (values.boolean, "maybe", "true"),
+        (values.ports, "6100,6100", "different"),
+        (values.ports, "6100,", "auto"),
+        (values.ports, "70000", "65535"),
+        (values.ports, ",".join(map(str, range(7000, 7010))), "nine"),
+        (values.election_timeout, "300-150", "lower one first"),
+        (values.election_timeout, "150", "150-300"),
+        (values.election_timeout, "10-20", "50 to 60000"),
+        (values.verify, "sample:0", "sample:N"),
+        (values.verify, "some", "all, off"),
+        (values.restart_command, "systemctl restart x", "{port}"),
+        (values.restart_command, "run '{port}", "quote"),
+        (values.folder, "", "folder"),
+        (values.folder, "a\0b", "folder"),
+        (values.text, "  ", "empty"),
+        (values.text, "a\x1b[2J", "printed"),
+        (values.key_list, "ctrl+k", "f1 to f24"),
+        (values.key_list, "f25", "f1 to f24"),
+        (values.key_list, "a,", "f1 to f24"),
+    ],
+)
+def test_wrong_values_name_what_is_allowed(parse: Callable[[str], Any], text: str, said: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        parse(text)
+    assert said in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_right_values() -> None:
+    assert values.ports("auto") == ()
+    assert values.ports("7001, 7002") == (7001, 7002)
+    assert values.election_timeout("150-300") == values.election_timeout("150ms-300ms") == (150, 300)
+    assert values.verify("sample:50") == Verify("sample", 50)
+    assert str(values.verify("sample:50")) == "sample:50"
+    assert str(values.verify("off")) == "off"
+    assert values.key_list("a, f5") == "a,f5"
+    assert values.folder("~/x") == Path.home() / "x"
+    assert values.boolean("ON")
+    assert not values.boolean("no")
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_a_refused_api_key_is_never_repeated(key: str) -> None:
+    taken, said = _tried(values.api_key, key)
+    if taken is None:
+        assert said == "must be ASCII letters, digits and signs, without spaces (it is not shown here)"
+    else:
+        assert taken == key
+
+
+def test_the_themes_are_those_of_textual() -> None:
+    from textual.theme import BUILTIN_THEMES
+
+    assert set(THEMES) == set(BUILTIN_THEMES)
