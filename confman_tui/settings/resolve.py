@@ -39,7 +39,7 @@ class Settings:
     probe_s: float
     """A probe write goes out when no write was started for so many seconds; 0: never."""
     tier: str
-    scenarios: tuple[str, ...]
+    scenario_names: tuple[str, ...]
     """Names of what to run headless, in order and each once; never empty."""
     users: int | None
     """None: the scenario's own."""
@@ -228,11 +228,11 @@ def _parse(setting: Setting, origin: Origin, config_file: Path | None) -> Any:
 
 def _settle_cluster(command: str, parsed: dict[str, Any], origins: dict[str, Origin]) -> None:
     """Demo cluster or named cluster: the source of higher rank wins; of equal rank, they contradict each other."""
-    names = list(dict.fromkeys(parsed["scenarios"]))
+    names = list(dict.fromkeys(parsed["scenario_names"]))
     if not names or "all" in names:
         suite = [scenario.name for scenario in scenarios.suite()]
         names = suite + [name for name in names if name not in (*suite, "all")]
-    parsed["scenarios"] = tuple(names)
+    parsed["scenario_names"] = tuple(names)
     if command == DEMO:
         parsed["demo"] = True
         return

@@ -124,7 +124,7 @@ SETTINGS: tuple[Setting, ...] = (
         "confman_dev_abc123",
         "KEY",
         "cluster",
-        "API key (default: Confman's development key); others on this machine can read a flag, so prefer CONFMAN_BENCH_API_KEY",
+        "API key (default: Confman's development key); others here can read a flag, so prefer CONFMAN_BENCH_API_KEY",
         _CLUSTER,
         secret=True,
     ),
@@ -161,7 +161,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("tier", "tier", values.choice(TIERS), "small", "TIER", "runs", "small, large or xlarge data", _CLUSTER),
     Setting(
         "scenario",
-        "scenarios",
+        "scenario_names",
         _scenario,
         None,
         "NAME",

@@ -44,7 +44,7 @@ def test_defaults() -> None:
     assert settings.probe_s == pytest.approx(0.1)
     assert settings.output_dir == Path("results")
     assert settings.demo_ports == (6100, 6200, 6300)
-    assert settings.scenarios == ("write-1u", "write-10u", "read-1u", "read-10u", "mixed-10u")
+    assert settings.scenario_names == ("write-1u", "write-10u", "read-1u", "read-10u", "mixed-10u")
     assert not settings.headless
     assert settings.clean_tier is None
 
@@ -96,7 +96,7 @@ def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path
     from_environment = _bench(environ=environ).settings
     from_file = _bench(file=_file(tmp_path, "\n".join(lines))).settings
     assert from_environment == from_file
-    assert from_file.scenarios == ("read-1u", "write-1u")
+    assert from_file.scenario_names == ("read-1u", "write-1u")
     assert from_file.max_unavailable_s == 5.0
     default = _bench().settings
     same = {item.name for item in fields(Settings) if getattr(from_file, item.name) == getattr(default, item.name)}
@@ -220,7 +220,7 @@ def test_ports_and_nodes_of_the_demo_follow_each_other() -> None:
 
 def test_scenarios_are_taken_once_and_all_means_the_suite() -> None:
     def chosen(*names: str) -> tuple[str, ...]:
-        return _bench({"headless": True, "scenario": list(names)}).settings.scenarios
+        return _bench({"headless": True, "scenario": list(names)}).settings.scenario_names
 
     assert chosen("read-1u", "write-1u", "read-1u") == ("read-1u", "write-1u")
     assert len(chosen("all")) == 5
