@@ -186,6 +186,10 @@ class WriteStream:
         """The last acknowledgement that was judged."""
         return self._ack
 
+    def _counts(self, seconds: float) -> bool:
+        # The median costs far more than the comparison, and nearly every gap is short.
+        return seconds > LEAST_WINDOW_S and seconds > self.threshold_s
+
     def _judge(self, horizon: float) -> Iterator[_Gap]:
         starts, acks = self._pending_starts, self._pending_acks
         start_count = bisect_right(starts, horizon)
@@ -211,9 +215,9 @@ class WriteStream:
         if self._first_after is None:
             self._first_after = at
             self._edge = at - before if before is not None else 0.0
-            if self._ack is None or at - self._ack > self.threshold_s:
+            if self._ack is None or self._counts(at - self._ack):
                 self._from = at
-        elif before is not None and at - before > max(IDLE_S, self.threshold_s):
+        elif before is not None and at - before > IDLE_S and self._counts(at - before):
             self._give_up(before)
             self._first_after = self._from = at
             self._edge = at - before
@@ -224,7 +228,7 @@ class WriteStream:
 
     def _give_up(self, last_try: float) -> None:
         """The load ended in the middle of an outage: nobody knows when it was over."""
-        if self._from is not None and last_try - self._from > self.threshold_s:
+        if self._from is not None and self._counts(last_try - self._from):
             self._windows.append(_Gap(self._from, None, self._edge, self._intended, counts=True))
 
     def _on_ack(self, at: float, begun: float) -> _Gap | None:
@@ -251,7 +255,7 @@ class WriteStream:
         return closed
 
     def _close(self, begin: float, at: float, begun: float, before: float | None) -> _Gap | None:
-        counts = at - begin > self.threshold_s
+        counts = self._counts(at - begin)
         edge = self._edge if before is not None and self._first_after is not None else 0.0
         gap = _Gap(begin, at, max(edge, self._blind_before(at, begun)), self._intended, counts)
         held = self._bin(at)
@@ -302,9 +306,7 @@ class WriteStream:
     def _open(self, now: float) -> WriteWindow | None:
         if self._from is None or self._first_after is None:
             return None
-        threshold = self.threshold_s
-        if now - self._from <= threshold or now - self._recent[-1] > max(IDLE_S, threshold):
-            return None
-        if self._pending_acks:
+        quiet = now - self._recent[-1]
+        if not self._counts(now - self._from) or (quiet > IDLE_S and self._counts(quiet)) or self._pending_acks:
             return None
         return WriteWindow(self._from, None, self._edge, self._intended)

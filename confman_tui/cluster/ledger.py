@@ -1,0 +1,167 @@
+"""Every write of a run, booked in few bytes, so that what became of it can be judged afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from struct import Struct
+from threading import Lock
+
+from confman_tui.cluster.elections_model import WriteOutcome
+from confman_tui.cluster.writes import Drained, WriteStream
+
+_ACKNOWLEDGED = WriteOutcome.ACKNOWLEDGED
+_HEX_DIGITS = 12
+_RECORD = Struct("<6sQddHBB")
+"""Key's 12 hex digits, digest, intended start, end, node, outcome, prefix of the key: 34 bytes."""
+_CHUNK_BYTES = 4 << 20
+_ODD = 255
+"""Prefix number of a key that does not end in 12 hex digits; its six bytes number it among the odd ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookedWrite:
+    """One write as it was booked."""
+
+    key: str
+    digest: int
+    """`value_digest` of the value sent."""
+    started: float
+    ended: float
+    node: str
+    outcome: WriteOutcome
+
+
+class _Page:
+    """The writes of one namespace."""
+
+    __slots__ = ("chunks", "extend", "room")
+
+    def __init__(self) -> None:
+        self.chunks: list[bytearray] = []
+        self.turn()
+
+    def turn(self) -> None:
+        """Begins a new chunk: growing one block of hundreds of megabytes would copy it, and need twice the memory."""
+        self.room = bytearray()
+        self.chunks.append(self.room)
+        self.extend: Callable[[bytes], None] = self.room.extend
+
+
+class WriteLedger:
+    """Books writes: 34 bytes each, one sequence of chunks per namespace.
+
+    Any thread may book. A booking packs a record and appends it with one call of ``bytearray.extend``, which the
+    interpreter's lock makes atomic: records of two threads never mix. Two threads that find a chunk full at once begin
+    two new ones, which costs nothing but an almost empty chunk. Reading sees every booking that has returned.
+
+    Keys are those this program makes: a prefix (such as ``key-``) and 12 lower-case hex digits; other keys are kept
+    whole, at the cost of their text.
+    """
+
+    def __init__(self) -> None:
+        self._pages: dict[str, _Page] = {}
+        self._nodes: dict[str, int] = {}
+        self._prefixes: dict[str, int] = {}
+        self._odd: dict[str, int] = {}
+        self._numbering = Lock()
+
+    def book(
+        self, namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
+    ) -> None:
+        """Books one write; the arguments are those of `WriteObserver.ended`."""
+        page = self._pages.get(namespace) or self._pages.setdefault(namespace, _Page())
+        try:
+            digits = bytes.fromhex(key[-12:])
+            packed = _RECORD.pack(digits, digest, started, ended, self._nodes[node], outcome, self._prefixes[key[:-12]])
+            # fromhex takes blanks and capitals too, which would not come back as they were.
+            if len(digits) != 6 or not key.islower():
+                packed = self._pack_unusual(key, digest, started, ended, node, outcome)
+        except (KeyError, ValueError):
+            packed = self._pack_unusual(key, digest, started, ended, node, outcome)
+        page.extend(packed)
+        if len(page.room) > _CHUNK_BYTES:
+            page.turn()
+
+    def _pack_unusual(
+        self, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
+    ) -> bytes:
+        """The first write to a node, the first key of a prefix, or a key of another form."""
+        tail = key[-_HEX_DIGITS:]
+        usual = len(tail) == _HEX_DIGITS and all(letter in "0123456789abcdef" for letter in tail)
+        with self._numbering:
+            number = self._nodes.setdefault(node, len(self._nodes))
+            if usual and (key[:-_HEX_DIGITS] in self._prefixes or len(self._prefixes) < _ODD):
+                prefix = self._prefixes.setdefault(key[:-_HEX_DIGITS], len(self._prefixes))
+                return _RECORD.pack(bytes.fromhex(tail), digest, started, ended, number, outcome, prefix)
+            odd = self._odd.setdefault(key, len(self._odd))
+        return _RECORD.pack(odd.to_bytes(6, "little"), digest, started, ended, number, outcome, _ODD)
+
+    def __len__(self) -> int:
+        """Writes booked."""
+        return sum(self.count(namespace) for namespace in self.namespaces)
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Namespaces with at least one booked write, in the order of their first."""
+        return tuple(self._pages)
+
+    def count(self, namespace: str) -> int:
+        """Writes booked in one namespace."""
+        page = self._pages.get(namespace)
+        return 0 if page is None else sum(len(chunk) for chunk in page.chunks) // _RECORD.size
+
+    def bytes_held(self) -> int:
+        """Bytes of all records, without what the allocator adds."""
+        return sum(len(chunk) for page in self._pages.values() for chunk in page.chunks)
+
+    def writes(self, namespace: str) -> Iterator[BookedWrite]:
+        """The writes of one namespace, in the order of booking."""
+        nodes, prefixes, odd = tuple(self._nodes), tuple(self._prefixes), tuple(self._odd)
+        for key, digest, started, ended, node, outcome, prefix in self._records(namespace):
+            text = odd[int.from_bytes(key, "little")] if prefix == _ODD else prefixes[prefix] + key.hex()
+            yield BookedWrite(text, digest, started, ended, nodes[node], WriteOutcome(outcome))
+
+    def outcomes(self, namespace: str | None = None) -> tuple[int, int, int]:
+        """Acknowledged, refused and unknown writes, of one namespace or of all."""
+        counts = [0, 0, 0]
+        for name in self.namespaces if namespace is None else (namespace,):
+            for record in self._records(name):
+                counts[record[5]] += 1
+        return counts[0], counts[1], counts[2]
+
+    def _records(self, namespace: str) -> Iterator[tuple[bytes, int, float, float, int, int, int]]:
+        page = self._pages.get(namespace)
+        for chunk in () if page is None else tuple(page.chunks):
+            # A copy: while a view of a bytearray is out, it can't grow, and a booking would fail.
+            yield from _RECORD.iter_unpack(bytes(chunk))
+
+
+class WriteBook:
+    """What the program tells of each write: the stream that finds stretches without writes, and the ledger that is
+    judged afterwards. Implements `WriteObserver`; thread-safe as both of its parts are."""
+
+    def __init__(self) -> None:
+        self.stream = WriteStream()
+        self.ledger = WriteLedger()
+        self.started = self.stream.started
+        """A write is sent now."""
+        self._acknowledged = self.stream.acknowledged
+
+    def ended(
+        self, namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
+    ) -> None:
+        """A write ended; see `WriteObserver`."""
+        if outcome is _ACKNOWLEDGED:
+            self._acknowledged(ended, started)
+        self.ledger.book(namespace, key, digest, started, ended, node, outcome)
+
+    def drain(self, now: float) -> Drained:
+        """See `WriteStream.drain`."""
+        return self.stream.drain(now)
+
+    def turn_page(self) -> WriteLedger:
+        """Hands over the ledger and begins a new one, before the booked keys are removed from the cluster or a new
+        run begins. Writes still in flight are booked in the new one."""
+        finished, self.ledger = self.ledger, WriteLedger()
+        return finished

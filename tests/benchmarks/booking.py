@@ -1,0 +1,100 @@
+"""What booking every write costs: memory for ten million writes, and time per write against a no-op observer.
+
+    python -m tests.benchmarks.booking [--writes 10000000] [--pairs 7]
+
+The limits of the design: 600 MB for ten million writes, and a run that is no more than 3 % slower. The second is
+shown as the share of one core that booking takes at a number of writes per second, from the pairs' median.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import psutil
+
+from confman_tui.cluster.elections_model import WriteObserver, WriteOutcome
+from confman_tui.cluster.ledger import WriteBook
+
+NODES = tuple(f"http://127.0.0.1:{port}" for port in (6100, 6200, 6300))
+NAMESPACES = tuple(f"bench-xlarge-{n:03d}" for n in range(20))
+DRAIN_EVERY = 1000
+
+
+class NoObserver:
+    """Takes what an observer takes and does nothing."""
+
+    def started(self, at: float) -> None:
+        """Nothing."""
+
+    def ended(
+        self, namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
+    ) -> None:
+        """Nothing."""
+
+
+def tell(observer: WriteObserver, writes: int, rate: float, drain: Callable[[float], object] | None) -> float:
+    """Tells of ``writes`` writes at ``rate`` per second of told time; returns the CPU seconds that it took."""
+    begun = time.thread_time()
+    outcome = WriteOutcome.ACKNOWLEDGED
+    at = 1_700_000_000.0
+    step = 1.0 / rate
+    for number in range(writes):
+        at += step
+        observer.started(at)
+        observer.ended(
+            NAMESPACES[number % 20], f"key-{number:012x}", number * 7919, at, at + 0.011, NODES[number % 3], outcome
+        )
+        if drain is not None and number % DRAIN_EVERY == 0:
+            drain(at)
+    return time.thread_time() - begun
+
+
+def memory(writes: int) -> None:
+    """Resident memory before and after booking."""
+    process = psutil.Process()
+    before = process.memory_info().rss
+    book = WriteBook()
+    peak = before
+
+    def drain(at: float) -> None:
+        nonlocal peak
+        book.drain(at)
+        peak = max(peak, process.memory_info().rss)
+
+    tell(book, writes, 5000.0, drain)
+    after = process.memory_info().rss
+    print(f"memory: {writes:,} writes, {book.ledger.bytes_held() / 1e6:.0f} MB of records")
+    print(f"  resident memory grew by {(after - before) / 1e6:.0f} MB, at its peak {(peak - before) / 1e6:.0f} MB")
+    print(f"  limit 600 MB for ten million: {'kept' if (peak - before) / writes <= 60 else 'BROKEN'}")
+
+
+def cost(pairs: int, writes: int = 200_000) -> None:
+    """Cost of one write's booking, from pairs of a run with the book and one with an observer that does nothing."""
+    differences = []
+    for _ in range(pairs):
+        book = WriteBook()
+        with_book = tell(book, writes, 5000.0, book.drain)
+        without = tell(NoObserver(), writes, 5000.0, None)
+        differences.append((with_book - without) / writes * 1e6)
+    middle = statistics.median(differences)
+    print(f"cost: {middle:.2f} µs a write (median of {pairs} pairs; {min(differences):.2f} to {max(differences):.2f})")
+    for rate in (100, 1000, 5000, 8000):
+        share = middle * rate / 1e6
+        print(f"  at {rate:>5,} writes/s: {share:.2%} of one core {'(limit 3 %)' if share <= 0.03 else '(over 3 %)'}")
+
+
+def main() -> None:
+    """Measures both and prints them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--writes", type=int, default=10_000_000)
+    parser.add_argument("--pairs", type=int, default=7)
+    options = parser.parse_args()
+    cost(options.pairs)
+    memory(options.writes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Booking keeps every write, from two threads at once."""
+
+from __future__ import annotations
+
+import threading
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from confman_tui.cluster import ledger as ledger_module
+from confman_tui.cluster.elections_model import WriteObserver, WriteOutcome, value_digest
+from confman_tui.cluster.ledger import BookedWrite, WriteBook, WriteLedger
+
+NODES = ("http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3")
+OUTCOMES = tuple(WriteOutcome)
+
+keys = st.one_of(
+    st.builds("{}{:012x}".format, st.sampled_from(["key-", "probe-", ""]), st.integers(0, 2**48 - 1)),
+    st.text(max_size=20),
+    st.text("0123456789abcdefABCDEF \t-", min_size=10, max_size=16),
+)
+booked = st.builds(
+    BookedWrite,
+    keys,
+    st.integers(0, 2**64 - 1),
+    st.floats(0, 2e9),
+    st.floats(0, 2e9),
+    st.sampled_from(NODES),
+    st.sampled_from(OUTCOMES),
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b"]), booked)))
+def test_what_was_booked_is_read_back(writes: list[tuple[str, BookedWrite]]) -> None:
+    ledger = WriteLedger()
+    for namespace, write in writes:
+        ledger.book(namespace, write.key, write.digest, write.started, write.ended, write.node, write.outcome)
+    for namespace in ("a", "b"):
+        theirs = [write for name, write in writes if name == namespace]
+        assert list(ledger.writes(namespace)) == theirs
+        assert ledger.count(namespace) == len(theirs)
+        assert ledger.outcomes(namespace) == tuple(sum(w.outcome is kind for w in theirs) for kind in OUTCOMES)
+    assert len(ledger) == len(writes)
+
+
+def test_two_threads_and_full_chunks_lose_nothing(monkeypatch: object) -> None:
+    ledger = WriteLedger()
+    old, ledger_module._CHUNK_BYTES = ledger_module._CHUNK_BYTES, 1000
+    try:
+        threads = [threading.Thread(target=fill, args=(ledger, number)) for number in range(2)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            ledger.outcomes("shared")  # reading meanwhile disturbs neither
+        for thread in threads:
+            thread.join()
+    finally:
+        ledger_module._CHUNK_BYTES = old
+    found = {write.key: write.digest for write in ledger.writes("shared")}
+    assert len(ledger) == 20_000
+    assert found == {f"key-{number:04x}{n:08x}": n for number in range(2) for n in range(10_000)}
+
+
+def fill(ledger: WriteLedger, number: int) -> None:
+    for n in range(10_000):
+        ledger.book("shared", f"key-{number:04x}{n:08x}", n, 1.0, 2.0, NODES[number], WriteOutcome.ACKNOWLEDGED)
+
+
+def test_the_book_tells_stream_and_ledger_and_turns_its_page() -> None:
+    book = WriteBook()
+    observer: WriteObserver = book
+    for n, outcome in enumerate(OUTCOMES):
+        observer.started(100.0 + n)
+        observer.ended("bench", f"key-{n:012x}", value_digest("v"), 100.0 + n, 100.5 + n, NODES[0], outcome)
+    drained = book.drain(200.0)
+    assert drained.counts == ((100.5, 1),)
+    finished = book.turn_page()
+    assert finished.outcomes() == (1, 1, 1)
+    assert len(book.ledger) == 0
+    observer.ended("bench", "key-0000000000ff", 1, 1.0, 2.0, NODES[0], WriteOutcome.ACKNOWLEDGED)
+    assert len(finished) == 3
+    assert len(book.ledger) == 1
