@@ -6,9 +6,11 @@ Times are seconds since the epoch on the program's steady clock; latencies are w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+
+from confman_tui.clock import now
 
 
 class Target(StrEnum):
@@ -107,6 +109,10 @@ class SecondSample:
     """CPU of the engine's thread, as a share of one core."""
     hub_lag_s: float
     """The longest delay of a 50 ms timer on the engine's hub in this second."""
+    reads_failed: int = 0
+    """Reads among `failed`."""
+    writes_failed: int = 0
+    """Writes among `failed`."""
 
     @property
     def ok(self) -> int:
@@ -150,9 +156,53 @@ class RunOutcome:
     """Locust's CSV files of this run."""
     stopped_early: bool
     """True when it was stopped before its planned duration."""
+    reads_failed: int = 0
+    """Reads among `failures`."""
+    writes_failed: int = 0
+    """Writes among `failures`."""
+    redirect_p50_us: int | None = None
+    """Median time that redirects took before a request was answered well; None when none was redirected."""
+    redirect_max_us: int | None = None
+    """The longest such time."""
+    file_error: str = ""
+    """Why Locust's files could not be written, one sentence; empty when they were, or none were wanted."""
 
     @property
     def rps(self) -> float:
         """Successful requests per second over the run."""
         seconds = self.ended - self.started
         return (self.reads_ok + self.writes_ok) / seconds if seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineHealth:
+    """How the engine did at its last tick (every 50 ms while a run lasts)."""
+
+    at: float
+    """When this was so."""
+    running: bool
+    stopping: bool
+    """No new requests; those in flight are waited for."""
+    users: int
+    in_flight: int
+    """Requests that have not ended."""
+    oldest_in_flight_s: float
+    """Age of the oldest of them; 0 when there is none."""
+    engine_cpu: float
+    """CPU of the engine's thread since the last full second, as a share of one core."""
+    hub_lag_s: float
+    """The longest delay of the 50 ms timer since the last full second, the present one included."""
+
+    @classmethod
+    def idle(cls) -> EngineHealth:
+        """Nothing runs."""
+        return cls(now(), False, False, 0, 0, 0.0, 0.0, 0.0)
+
+    def as_of_now(self, tick_s: float = 0.05) -> EngineHealth:
+        """The same, with the time since the last tick added: a hub that hangs does not tick."""
+        since = max(0.0, now() - self.at)
+        return replace(
+            self,
+            oldest_in_flight_s=self.oldest_in_flight_s + since if self.in_flight else 0.0,
+            hub_lag_s=max(self.hub_lag_s, since - tick_s),
+        )

@@ -1,0 +1,242 @@
+"""What the users of one run share: what to send, where to, and what is in flight.
+
+In the program the engine makes it from a `RunPlan`; under the stock ``locust`` command it is made from the
+environment's BENCH_ variables. The user classes can't tell the difference.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from weakref import WeakKeyDictionary
+
+from confman_tui.cluster.elections_model import WriteObserver
+from confman_tui.errors import UsageError
+from confman_tui.load.model import RunPlan, Target
+from confman_tui.load.targets import TargetBoard, Targets
+
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_TOKEN_DIGITS = 5
+_SEQUENCE_DIGITS = 7
+_UNIQUE_DIGITS = _TOKEN_DIGITS + _SEQUENCE_DIGITS
+_MOST_TEXTS = 40
+"""Different error texts kept apart; a server that makes up ever new ones must not fill the memory."""
+
+_next_token = random.SystemRandom().randrange(16**_TOKEN_DIGITS)
+
+
+def _take_token(keys: Iterable[tuple[str, str]]) -> str:
+    """Five hex digits that no other run of this process has and no seeded key begins with."""
+    global _next_token
+    seeded = {key[4 : 4 + _TOKEN_DIGITS] for _namespace, key in keys}
+    while True:
+        _next_token = (_next_token + 1) % 16**_TOKEN_DIGITS
+        token = f"{_next_token:0{_TOKEN_DIGITS}x}"
+        if token not in seeded:
+            return token
+
+
+def _path(namespace: str, key: str) -> str:
+    return f"/api/v1/namespaces/{quote(namespace, safe='')}/config/{quote(key, safe='')}"
+
+
+class Write:
+    """One write to be sent: a key that nobody used before and a value that no other write has."""
+
+    __slots__ = ("body", "digest", "key", "namespace", "path", "started")
+
+    def __init__(self, namespace: str, key: str, path: str, body: bytes, digest: int) -> None:
+        self.namespace = namespace
+        self.key = key
+        self.path = path
+        self.body = body
+        self.digest = digest
+        """`confman_tui.cluster.elections_model.value_digest` of the value; 0 where nobody books the writes."""
+        self.started = 0.0
+        """When it was sent first, set by the user."""
+
+
+class WriteMaker:
+    """Makes writes, cheaply: a random block is made once, and only its last twelve characters differ per write.
+
+    The value has exactly ``payload_bytes`` characters of the base64 alphabet and ends in the twelve hex digits of its
+    key. (A value shorter than that holds the last digits only, and repeats after 16 to the power of its length.)
+    """
+
+    def __init__(
+        self, namespaces: tuple[str, ...], payload_bytes: int, keys: Iterable[tuple[str, str]], *, digests: bool
+    ) -> None:
+        self._namespaces = tuple((name, f"{_path(name, '')}key-") for name in namespaces)
+        self._token = _take_token(keys)
+        self._sequence = 0
+        self._block_length = max(0, payload_bytes - _UNIQUE_DIGITS)
+        self._unique_length = payload_bytes - self._block_length
+        block = bytes(random.choices(_ALPHABET, k=min(self._block_length, 65536)))
+        if self._block_length > len(block):
+            block = (block * (self._block_length // len(block) + 1))[: self._block_length]
+        self._head = b'{"value":"' + block
+        self._tail = b'","type":"string"}'
+        self._hash = blake2b(block, digest_size=8) if digests else None
+
+    def next(self) -> Write:
+        """The next write; namespaces take turns."""
+        number = self._sequence
+        self._sequence = number + 1
+        unique = f"{self._token}{number:07x}"
+        namespace, stem = self._namespaces[number % len(self._namespaces)]
+        ending = unique.encode()[_UNIQUE_DIGITS - self._unique_length :] if self._unique_length else b""
+        digest = 0
+        if self._hash is not None:
+            # the block was hashed once; only the ending is new
+            state = self._hash.copy()
+            state.update(ending)
+            digest = int.from_bytes(state.digest(), "little")
+        return Write(namespace, f"key-{unique}", stem + unique, self._head + ending + self._tail, digest)
+
+
+class RunContext:
+    """Shared by all users of one `locust.env.Environment`; only the thread that runs them changes it."""
+
+    def __init__(
+        self,
+        *,
+        board: TargetBoard,
+        target: Target,
+        namespaces: tuple[str, ...],
+        keys: tuple[tuple[str, str], ...],
+        payload_bytes: int,
+        api_key: str,
+        write_share: float | None = None,
+        wait_s: tuple[float, float] | None = None,
+        observer: WriteObserver | None = None,
+    ) -> None:
+        self.board = board
+        self.to_leader = target is Target.LEADER
+        self.write_share = write_share
+        """None: the user class's own."""
+        self.wait_s = wait_s
+        """None: the user class's own."""
+        self.observer = observer
+        self.writes = WriteMaker(namespaces, payload_bytes, keys, digests=observer is not None)
+        self.read_paths = tuple(_path(namespace, key) for namespace, key in keys)
+        self.read_headers: dict[str, str] = {"X-Api-Key": api_key, "Accept": "application/json"}
+        self.write_headers: dict[str, str] = {**self.read_headers, "Content-Type": "application/json"}
+        self.stopping = False
+        """Set before users are stopped, so that none begins another request or goes on waiting for a leader."""
+        self.in_flight: dict[int, float] = {}
+        """User number → start of its request. A user has one at a time, so the first entry is the oldest."""
+        self.per_node: dict[str, int] = {}
+        """Requests that ended, per node they were sent to, since the recorder last took them."""
+        self._users = 0
+        self._texts: set[str] = set()
+
+    def enrol(self) -> int:
+        """A number of its own for each user, from 0."""
+        number = self._users
+        self._users = number + 1
+        return number
+
+    def bounded(self, text: str) -> bool:
+        """Whether an error's text is among the first forty different ones of this run."""
+        if text in self._texts:
+            return True
+        if len(self._texts) >= _MOST_TEXTS:
+            return False
+        self._texts.add(text)
+        return True
+
+
+def from_plan(plan: RunPlan, board: TargetBoard, observer: WriteObserver | None) -> RunContext:
+    """The context of one run of the program."""
+    return RunContext(
+        board=board,
+        target=plan.target,
+        namespaces=plan.namespaces,
+        keys=plan.keys,
+        payload_bytes=plan.payload_bytes,
+        api_key=plan.api_key,
+        write_share=plan.write_share,
+        wait_s=plan.wait_s,
+        observer=observer,
+    )
+
+
+def from_variables(variables: Mapping[str, str], host: str, *, reads: bool, writes: bool) -> RunContext:
+    """The context of a stock ``locust`` run, from the environment's BENCH_ variables.
+
+    Raises:
+        UsageError: a variable is missing or wrong; says which, and what is allowed.
+    """
+    needed = ["BENCH_API_KEY"]
+    if reads:
+        needed.append("BENCH_KEY_REGISTRY_FILE")
+    if writes:
+        needed.append("BENCH_NAMESPACES")
+    missing = [name for name in needed if not variables.get(name, "").strip()]
+    if missing:
+        raise UsageError(
+            f"These user classes need the environment variable{'s' if len(missing) > 1 else ''} "
+            f"{', '.join(missing)}: BENCH_API_KEY is Confman's key, BENCH_KEY_REGISTRY_FILE a JSON list of the keys "
+            "to read, BENCH_NAMESPACES the namespaces to write to, separated by commas."
+        )
+    size = variables.get("BENCH_PAYLOAD_SIZE", "").strip() or "1024"
+    if not size.isascii() or not size.isdigit() or not 0 < int(size) <= 50_000_000:
+        raise UsageError(f"BENCH_PAYLOAD_SIZE is {size!r}; allowed is a number of bytes from 1 to 50000000.")
+    namespaces = tuple(name.strip() for name in variables.get("BENCH_NAMESPACES", "").split(",") if name.strip())
+    if writes and not namespaces:
+        raise UsageError("BENCH_NAMESPACES names no namespace; give at least one, separated by commas.")
+    node = host.rstrip("/")
+    return RunContext(
+        board=TargetBoard(Targets(leader=node, ready=(node,), last_leader=node, nodes=(node,))),
+        target=Target.LEADER,
+        namespaces=namespaces,
+        keys=read_registry(Path(variables["BENCH_KEY_REGISTRY_FILE"])) if reads else (),
+        payload_bytes=int(size),
+        api_key=variables["BENCH_API_KEY"].strip(),
+    )
+
+
+def read_registry(path: Path) -> tuple[tuple[str, str], ...]:
+    """The seeded keys: a JSON list of ``{"namespace", "key"}`` objects or of ``[namespace, key]`` pairs.
+
+    Raises:
+        UsageError: the file can't be read, or holds something else, or nothing.
+    """
+    try:
+        entries: Any = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"BENCH_KEY_REGISTRY_FILE {path} can't be read: {error.strerror}.") from None
+    except ValueError:
+        raise UsageError(f"BENCH_KEY_REGISTRY_FILE {path} is not JSON.") from None
+    wanted = 'a JSON list of {"namespace": …, "key": …} objects or of [namespace, key] pairs'
+    if not isinstance(entries, list) or not entries:
+        raise UsageError(f"BENCH_KEY_REGISTRY_FILE {path} must hold {wanted}, at least one.")
+    keys = []
+    for number, entry in enumerate(entries, start=1):
+        pair = (entry.get("namespace"), entry.get("key")) if isinstance(entry, dict) else entry
+        if (
+            not isinstance(pair, list | tuple)
+            or len(pair) != 2
+            or not all(isinstance(part, str) and part for part in pair)
+        ):
+            raise UsageError(f"BENCH_KEY_REGISTRY_FILE {path}: entry {number} is not what is allowed, {wanted}.")
+        keys.append((pair[0], pair[1]))
+    return tuple(keys)
+
+
+_injected: WeakKeyDictionary[Any, RunContext] = WeakKeyDictionary()
+
+
+def inject(environment: Any, context: RunContext) -> None:
+    """Give an `Environment` the context that its users take."""
+    _injected[environment] = context
+
+
+def context_of(environment: Any) -> RunContext | None:
+    """The context of an `Environment`, or None when none was injected."""
+    return _injected.get(environment)

@@ -1,0 +1,229 @@
+"""The load engine: one thread that owns gevent's hub and every run of Locust, driven from other threads.
+
+No method of Locust's runners is thread-safe. So commands go into a queue that a greenlet of the engine's thread empties
+when it is woken, and results come back through futures, callbacks on the engine's thread and frozen snapshots.
+
+Call `prepare` on the main thread, before the screen starts: importing Locust replaces the handler of SIGWINCH.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from confman_tui.cluster.elections_model import WriteObserver
+from confman_tui.load.logs import LogCapture
+from confman_tui.load.model import EngineHealth, RunOutcome, RunPlan, SecondSample
+from confman_tui.load.targets import TargetBoard
+
+_prepared = False
+
+
+def prepare() -> None:
+    """Import Locust as this program needs it: no monkey patching, signal handlers as before, client patched.
+
+    Only the main thread can do this, since importing Locust registers a signal handler. Doing it again does nothing.
+
+    Raises:
+        confman_tui.load.patches.PatchError: the installed geventhttpclient does not fit.
+    """
+    global _prepared
+    if _prepared:
+        return
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("prepare() must be called on the main thread")
+    variable = "LOCUST_SKIP_MONKEY_PATCH"
+    variable_before = os.environ.get(variable)
+    handler_before = signal.getsignal(signal.SIGWINCH)
+    os.environ[variable] = "1"
+    try:
+        importlib.import_module("confman_tui.load.run")
+    finally:
+        # a child process that wants Locust with its patches must not inherit this
+        if variable_before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = variable_before
+        signal.signal(signal.SIGWINCH, handler_before)
+    _prepared = True
+
+
+class EngineBusyError(RuntimeError):
+    """A run was asked for while another one lasts."""
+
+
+class EngineClosedError(RuntimeError):
+    """The engine has ended, or is about to."""
+
+
+class Engine:
+    """Runs plans, one after another. Its methods may be called from any thread, and return at once."""
+
+    def __init__(self, log_file: Path | None = None) -> None:
+        """``log_file`` takes what Locust logs; without one it is dropped. It never goes to stderr."""
+        self._logs = LogCapture(log_file)
+        self._board = TargetBoard()
+        self._commands: deque[Callable[[], None]] = deque()
+        self._wake: Any = None
+        self._thread: threading.Thread | None = None
+        self._up = threading.Event()
+        self._lock = threading.Lock()
+        self._closing = False
+        self._run: Any = None
+        """The present `confman_tui.load.run.Run`; changed by the engine's thread only."""
+        self._failed: BaseException | None = None
+
+    def start(self) -> None:
+        """Start the thread. Doing it again does nothing."""
+        prepare()
+        with self._lock:
+            if self._thread is not None:
+                return
+            self._logs.install()
+            self._thread = threading.Thread(target=self._live, name="load-engine", daemon=True)
+            self._thread.start()
+        self._up.wait()
+
+    def run(
+        self,
+        plan: RunPlan,
+        *,
+        on_sample: Callable[[SecondSample], None],
+        observer: WriteObserver | None = None,
+    ) -> Future[RunOutcome]:
+        """Run ``plan``. ``on_sample`` and the observer are called on the engine's thread and must return at once.
+
+        The future ends with the outcome, also when the run was stopped; with `EngineBusyError` while another run
+        lasts, `EngineClosedError` after `close`, or whatever broke in the run. It can't be cancelled: use `stop_run`.
+        """
+        future: Future[RunOutcome] = Future()
+        future.set_running_or_notify_cancel()
+
+        def begin() -> None:
+            if self._closing:
+                future.set_exception(EngineClosedError("the load engine has ended"))
+            elif self._run is not None:
+                future.set_exception(EngineBusyError("a run is going on already"))
+            else:
+                self._begin(plan, on_sample, observer, future)
+
+        self._send(begin, future)
+        return future
+
+    def stop_run(self) -> None:
+        """End the present run: no new requests, those in flight are waited for (no longer than their timeouts take).
+
+        Samples go on meanwhile, and the run's future tells the end. Nothing happens when nothing runs.
+        """
+        self._send(lambda: self._run.stop() if self._run is not None else None)
+
+    def set_users(self, count: int) -> None:
+        """Change the number of users of the present run; nothing happens when nothing runs."""
+        self._send(lambda: self._run.set_users(count) if self._run is not None else None)
+
+    def set_targets(self, leader: str | None, ready: tuple[str, ...]) -> None:
+        """Tell which node leads and which serve reads; in force from each user's next request on. One caller only."""
+        self._board.publish(leader, ready)
+
+    def health(self) -> EngineHealth:
+        """How the engine does now."""
+        run = self._run
+        health: EngineHealth | None = run.health if run is not None else None
+        return health.as_of_now() if health is not None else EngineHealth.idle()
+
+    def close(self, timeout_s: float) -> bool:
+        """Stop the present run as `stop_run` does and end the thread; False when it has not ended within the time."""
+        with self._lock:
+            thread = self._thread
+            self._closing = True
+        if thread is None:
+            return True
+        self._send(lambda: self._run.stop() if self._run is not None else None)
+        thread.join(timeout_s)
+        ended = not thread.is_alive()
+        if ended:
+            self._logs.remove()
+        return ended
+
+    def _send(self, command: Callable[[], None], future: Future[RunOutcome] | None = None) -> None:
+        with self._lock:
+            wake = self._wake
+            if wake is not None:
+                self._commands.append(command)
+                wake.send()
+                return
+        if future is not None:
+            future.set_exception(self._failed or EngineClosedError("the load engine does not run"))
+
+    # from here on: the engine's thread
+
+    def _live(self) -> None:
+        import gevent
+
+        hub = gevent.get_hub()
+        hub.exception_stream = self._logs.stream()
+        wanted = gevent.event.Event()
+        wake = hub.loop.async_()
+        # the callback runs in the hub itself and may not block: it only tells the greenlet below
+        wake.start(wanted.set)
+        with self._lock:
+            self._wake = wake
+        self._up.set()
+        try:
+            while not (self._closing and self._run is None and not self._commands):
+                wanted.wait()
+                wanted.clear()
+                while self._commands:
+                    self._commands.popleft()()
+        except BaseException as error:
+            self._failed = error
+        finally:
+            with self._lock:
+                self._wake = None
+                left, self._commands = self._commands, deque()
+            for command in left:
+                command()
+            wake.stop()
+            wake.close()
+            hub.destroy(destroy_loop=True)
+
+    def _begin(
+        self,
+        plan: RunPlan,
+        on_sample: Callable[[SecondSample], None],
+        observer: WriteObserver | None,
+        future: Future[RunOutcome],
+    ) -> None:
+        import gevent
+
+        from confman_tui.load.run import Run
+
+        try:
+            run = Run(plan, self._board, on_sample, observer)
+        except Exception as error:
+            future.set_exception(error)
+            return
+        self._run = run
+
+        def execute() -> None:
+            outcome: RunOutcome | None = None
+            failure: BaseException | None = None
+            try:
+                outcome = run.execute()
+            except BaseException as error:
+                failure = error
+            self._run = None
+            if outcome is not None:
+                future.set_result(outcome)
+            else:
+                future.set_exception(failure or RuntimeError("the run ended without an outcome"))
+            self._wake.send()
+
+        gevent.spawn(execute)

@@ -1,0 +1,229 @@
+"""One run of Locust, from its first user to its last request; lives on the engine's thread."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from locust.env import Environment
+from locust.event import Events
+
+from confman_tui.clock import now
+from confman_tui.cluster.elections_model import WriteObserver
+from confman_tui.load import context, users
+from confman_tui.load.csv_files import CsvFiles
+from confman_tui.load.model import EngineHealth, RunOutcome, RunPlan, SecondSample
+from confman_tui.load.recorder import Recorder
+from confman_tui.load.targets import TargetBoard
+
+TICK_S = 0.05
+"""Period of the timer whose delay is the hub's lag."""
+GRACE_S = 0.5
+LONGEST_REQUEST_S = users.CONNECTION_TIMEOUT_S + users.NETWORK_TIMEOUT_S
+"""How long a request may take that is not redirected: what a stop waits for, plus `GRACE_S`."""
+_SHORTEST_SAMPLE_S = 0.001
+
+
+class EngineDefect(RuntimeError):
+    """The engine's own code went wrong; the run's figures are not to be trusted."""
+
+
+class Run:
+    """One run. `execute` is called once, in a greenlet; `stop` and `set_users` from other greenlets of that thread."""
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        board: TargetBoard,
+        on_sample: Callable[[SecondSample], None],
+        observer: WriteObserver | None,
+    ) -> None:
+        self._plan = plan
+        self._on_sample = on_sample
+        self._context = context.from_plan(plan, board, observer)
+        self._end = Event()
+        self._stopped_early = False
+        self._defect: BaseException | None = None
+        self._recorder: Recorder | None = None
+        self._runner: Any = None
+        self._lag_s = 0.0
+        self._cpu_then = 0.0
+        self.health: EngineHealth | None = None
+        """Renewed at each tick; read by other threads."""
+
+    def stop(self) -> None:
+        """Begin no more requests; those in flight are waited for."""
+        self._stopped_early = True
+        self._context.stopping = True
+        self._end.set()
+
+    def set_users(self, count: int) -> None:
+        """Change the number of users while it runs."""
+        if self._runner is not None and not self._context.stopping:
+            self._runner.start(count, spawn_rate=max(count, 1))
+            self._runner.spawning_greenlet.link_exception(self._on_dead_greenlet)
+
+    def execute(self) -> RunOutcome:
+        """Run it to its end.
+
+        Raises:
+            BaseException: whatever broke in a greenlet of the run, or in the caller's ``on_sample`` or observer.
+        """
+        plan = self._plan
+        environment: Any = Environment(
+            user_classes=[_user_class(plan.write_share)],
+            host="http://confman.invalid",
+            events=Events(),  # type: ignore[no-untyped-call]
+            stop_timeout=LONGEST_REQUEST_S + GRACE_S,
+        )
+        context.inject(environment, self._context)
+        environment.events.user_error.add_listener(self._on_user_error)
+        runner = self._runner = environment.create_local_runner()
+        files = CsvFiles(environment, plan.csv_prefix) if plan.csv_prefix is not None else None
+        helpers: list[gevent.Greenlet] = []
+        with _undisturbed_by_collections():
+            try:
+                if files is not None:
+                    helpers.append(self._spawn(files.write_each_second))
+                    gevent.sleep(0)
+                return self._drive(environment, runner, files, helpers)
+            finally:
+                gevent.killall(helpers)
+                runner.quit()
+                if files is not None:
+                    files.discard()
+                self._runner = None
+                self.health = None
+
+    def _drive(self, environment: Any, runner: Any, files: CsvFiles | None, helpers: list[Any]) -> RunOutcome:
+        plan = self._plan
+        started = now()
+        recorder = self._recorder = Recorder(started)
+        environment.events.request.add_listener(recorder.on_request)
+        self._cpu_then = time.thread_time()
+        ticking = self._spawn(self._tick)
+        sampling = self._spawn(self._sample_each_second, started)
+        helpers += [ticking, sampling]
+        self.set_users(plan.users)
+        left = None if plan.duration_s is None else started + plan.duration_s - now()
+        self._end.wait(left)
+        self._context.stopping = True
+        drained = self._wait_for_requests()
+        gevent.killall([sampling, ticking])
+        ended = now()
+        runner.quit()
+        if not drained:
+            ended = now()
+        if self._defect is not None:
+            raise self._defect
+        if recorder.pending or ended - recorder.second_start >= _SHORTEST_SAMPLE_S:
+            self._take(ended)
+        counted = environment.stats.total.num_requests
+        outcome = recorder.outcome(ended, stopped_early=self._stopped_early)
+        if counted != outcome.requests:
+            raise EngineDefect(f"Locust counted {counted} requests and the recorder {outcome.requests}.")
+        if files is None:
+            return outcome
+        gevent.killall(helpers)
+        written = files.finish()
+        return replace(outcome, files=written, file_error=files.error)
+
+    def _wait_for_requests(self) -> bool:
+        """Let what is in flight end before Locust is told to stop: its ``stop`` inspects the stack, which holds up the
+        hub for some 25 ms, and would be the longest answer of many a run."""
+        until = now() + LONGEST_REQUEST_S + GRACE_S
+        while self._context.in_flight and now() < until:
+            gevent.sleep(0.002)
+        return not self._context.in_flight
+
+    def _sample_each_second(self, started: float) -> None:
+        number = 0
+        while True:
+            # on a grid from the run's start; a second that was missed altogether belongs to the next sample
+            number = max(number + 1, int(now() - started) + 1)
+            gevent.sleep(max(0.0, started + number - now()))
+            self._take(now())
+
+    def _take(self, at: float) -> None:
+        recorder = self._recorder
+        assert recorder is not None
+        cpu = time.thread_time()
+        seconds = at - recorder.second_start
+        share = (cpu - self._cpu_then) / seconds if seconds > 0 else 0.0
+        self._cpu_then = cpu
+        lag, self._lag_s = self._lag_s, 0.0
+        self._on_sample(
+            recorder.take(at, self._context, users=self._runner.user_count, engine_cpu=share, hub_lag_s=lag)
+        )
+
+    def _tick(self) -> None:
+        due = now() + TICK_S
+        while True:
+            gevent.sleep(max(0.0, due - now()))
+            at = now()
+            lag = max(0.0, at - due)
+            self._lag_s = max(self._lag_s, lag)
+            due = at + TICK_S
+            recorder = self._recorder
+            flying = self._context.in_flight
+            span = at - recorder.second_start if recorder is not None else 0.0
+            previous = self.health
+            self.health = EngineHealth(
+                at=at,
+                running=True,
+                stopping=self._context.stopping,
+                users=self._runner.user_count,
+                in_flight=len(flying),
+                oldest_in_flight_s=max(0.0, at - next(iter(flying.values()))) if flying else 0.0,
+                engine_cpu=(
+                    (time.thread_time() - self._cpu_then) / span
+                    if span >= 0.4
+                    else (previous.engine_cpu if previous is not None else 0.0)
+                ),
+                hub_lag_s=self._lag_s,
+            )
+
+    def _spawn(self, function: Callable[..., None], *arguments: Any) -> Any:
+        greenlet = gevent.spawn(function, *arguments)
+        greenlet.link_exception(self._on_dead_greenlet)
+        return greenlet
+
+    def _on_dead_greenlet(self, greenlet: Any) -> None:
+        self._fail(greenlet.exception)
+
+    def _on_user_error(self, exception: BaseException, **_: Any) -> None:
+        self._fail(exception)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._defect is None:
+            self._defect = error
+        self._context.stopping = True
+        self._end.set()
+
+
+def _user_class(write_share: float) -> type[users.ConfmanUser]:
+    if write_share >= 1.0:
+        return users.WriteUser
+    return users.MixedUser if write_share > 0.0 else users.ReadUser
+
+
+@contextlib.contextmanager
+def _undisturbed_by_collections() -> Any:
+    """Keep what exists before a run out of the garbage collector's sight while it lasts.
+
+    A full collection walks every object of the process, the screen's too, and holds up every request meanwhile.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        # a runner and its users refer to each other: without this, repeated runs grow
+        gc.collect()

@@ -1,0 +1,261 @@
+"""The users: ordinary Locust classes, for this program and for ``locust -f confman_tui/load/users.py`` alike.
+
+Under the stock command they read BENCH_API_KEY, BENCH_KEY_REGISTRY_FILE (a JSON list of namespace and key),
+BENCH_NAMESPACES (separated by commas) and BENCH_PAYLOAD_SIZE (bytes, default 1024), and send to Locust's ``--host``.
+
+What a user does when a request failed: it pauses for 100 to 250 ms, like an honest client that tries again, instead of
+spinning at thousands of refused connections a second. The pause ends at once when the polling names another node to
+send to. While nobody is known to lead, writers go on trying the last leader at that pace, so that an outage shows as
+failed requests and not as silence.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from typing import Any
+
+import gevent
+from locust import FastHttpUser, events, task
+from locust.exception import StopUser
+
+from confman_tui.clock import now
+from confman_tui.cluster.elections_model import WriteOutcome
+from confman_tui.errors import EXIT_USAGE, UsageError
+from confman_tui.load import causes, context, patches
+from confman_tui.load.context import RunContext, Write
+from confman_tui.load.model import Cause
+
+READ_NAME = "/config/[key] GET"
+WRITE_NAME = "/config/[key] PUT"
+CONNECTION_TIMEOUT_S = 1.0
+NETWORK_TIMEOUT_S = 2.0
+MAX_REDIRECTS = 2
+PAUSE_S = (0.1, 0.25)
+"""Least and most seconds between a failed request and the user's next one."""
+_STEP_S = 0.02
+"""How often a pausing user looks whether there is another node to send to."""
+
+patches.apply()
+
+
+class _Gate:
+    """Stands before Locust's request event, one per user: judges how a request ended, once, for everybody.
+
+    Locust's own statistics, our recorder and the booking of writes then see the same verdict, and the exception that
+    they see is a `causes.RequestFailure`, whose text is one per cause.
+    """
+
+    __slots__ = ("_event", "_user")
+
+    def __init__(self, user: ConfmanUser, event: Any) -> None:
+        self._user = user
+        self._event = event
+
+    def fire(self, **meta: Any) -> None:
+        user = self._user
+        shared = user.shared
+        ended = now()
+        del shared.in_flight[user.number]
+        node = user.node
+        per_node = shared.per_node
+        per_node[node] = per_node.get(node, 0) + 1
+        failure: causes.RequestFailure | None = None
+        error = meta["exception"]
+        response = meta["response"]
+        if error is not None or response.status_code != 200:
+            failure = _judge(error, response)
+            if failure.cause is Cause.OTHER and not shared.bounded(failure.text):
+                failure.text = "other: further texts"
+            meta["exception"] = failure
+        user.failure = failure
+        write = user.write
+        if write is not None:
+            user.write = None
+            if shared.observer is not None:
+                outcome = WriteOutcome.ACKNOWLEDGED if failure is None else failure.write_outcome
+                shared.observer.ended(write.namespace, write.key, write.digest, write.started, ended, node, outcome)
+        self._event.fire(**meta)
+
+
+def _judge(error: BaseException | None, response: Any) -> causes.RequestFailure:
+    status = response.status_code if response is not None else 0
+    if status and status != 200:
+        request = getattr(response, "request", None)
+        try:
+            body = response.content
+        except Exception:
+            body = None
+        failure = causes.of_status(status, body)
+        failure.redirected = bool(getattr(request, "unverifiable", False))
+        return failure
+    return causes.of_error(error if error is not None else RuntimeError("no answer"))
+
+
+class ConfmanUser(FastHttpUser):
+    """Reads keys and writes new ones, in the class's or the run's proportion."""
+
+    abstract = True
+    host = "http://127.0.0.1:6100"
+    connection_timeout = CONNECTION_TIMEOUT_S
+    network_timeout = NETWORK_TIMEOUT_S
+    max_redirects = MAX_REDIRECTS
+    write_share = 0.0
+    """Share of writes, 0 to 1, where the run does not say otherwise."""
+    pause_between_s = (0.0, 0.0)
+    """Least and most seconds between requests, where the run does not say otherwise."""
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        shared = context.context_of(environment)
+        if shared is None:
+            raise UsageError("The users were given nothing to do: no run of this program, and no BENCH_ variables.")
+        self.shared: RunContext = shared
+        self.number = shared.enrol()
+        self.node = ""
+        """Base URL that the present request was sent to."""
+        self.write: Write | None = None
+        """The write that is in flight."""
+        self.failure: causes.RequestFailure | None = None
+        """How the last request failed; None when it did not."""
+        self._share = self.write_share if shared.write_share is None else shared.write_share
+        self._wait = self.pause_between_s if shared.wait_s is None else shared.wait_s
+        # nobody sets cookies here, and looking for them costs each request more than anything of ours
+        self.client.client.cookiejar = None
+        self.client.request_event = _Gate(self, self.client.request_event)
+
+    def wait_time(self) -> float:
+        """Seconds until the next request."""
+        least, most = self._wait
+        return least if least == most else random.uniform(least, most)
+
+    def on_stop(self) -> None:
+        """Close the connections: Locust leaves them to the garbage collector."""
+        self.client.client.close()
+
+    @task
+    def one_request(self) -> None:
+        """One write or one read, and a pause when it failed."""
+        if self.shared.stopping:
+            raise StopUser
+        share = self._share
+        if share and (share >= 1.0 or random.random() < share):
+            self._send_write()
+        else:
+            self._send_read()
+        if self.failure is not None:
+            self._pause()
+
+    def _send_write(self) -> None:
+        node = self._choose_node()
+        if node is None:
+            return
+        shared = self.shared
+        write = shared.writes.next()
+        self.write = write
+        self.node = node
+        write.started = started = now()
+        shared.in_flight[self.number] = started
+        if shared.observer is not None:
+            shared.observer.started(started)
+        self._request("PUT", node + write.path, WRITE_NAME, shared.write_headers, write.body)
+
+    def _send_read(self) -> None:
+        node = self._choose_node()
+        if node is None:
+            return
+        shared = self.shared
+        paths = shared.read_paths
+        self.node = node
+        shared.in_flight[self.number] = now()
+        self._request("GET", node + paths[int(random.random() * len(paths))], READ_NAME, shared.read_headers, None)
+
+    def _request(self, method: str, url: str, name: str, headers: dict[str, str], body: bytes | None) -> None:
+        begun = time.perf_counter()
+        try:
+            # bytes go through as they are; Locust's annotation forgets them
+            self.client.request(method, url, name=name, data=body, headers=headers)  # type: ignore[arg-type]
+        except BaseException as error:
+            # Whatever the client could not make an event of (it lets through what it does not expect, and a user that
+            # is cut off at the end of a run): each request that was sent is counted.
+            if self.number not in self.shared.in_flight:
+                raise
+            self.client.request_event.fire(
+                request_type=method,
+                name=name,
+                response_time=(time.perf_counter() - begun) * 1000,
+                response_length=0,
+                response=None,
+                context={},
+                exception=error,
+                start_time=time.time(),
+                url=url,
+            )
+            if not isinstance(error, Exception):
+                raise
+
+    def _choose_node(self) -> str | None:
+        """Where to send next. Waits in short steps while no node was ever known; None when the run ends meanwhile."""
+        shared = self.shared
+        while True:
+            targets = shared.board.current
+            node = targets.for_leader(self.number) if shared.to_leader else targets.for_any(self.number)
+            if node is not None or shared.stopping:
+                return node
+            gevent.sleep(_STEP_S)
+
+    def _pause(self) -> None:
+        """After a failure: wait, but no longer than until there is another node to send to."""
+        shared = self.shared
+        failed = self.node
+        until = now() + random.uniform(*PAUSE_S)
+        while not shared.stopping:
+            left = until - now()
+            if left <= 0:
+                return
+            gevent.sleep(min(left, _STEP_S))
+            targets = shared.board.current
+            other = targets.leader if shared.to_leader else targets.for_any(self.number)
+            if other is not None and other != failed:
+                return
+
+
+class WriteUser(ConfmanUser):
+    """Writes new keys only."""
+
+    write_share = 1.0
+    pause_between_s = (0.05, 0.1)
+
+
+class ReadUser(ConfmanUser):
+    """Reads seeded keys only."""
+
+    write_share = 0.0
+
+
+class MixedUser(ConfmanUser):
+    """Reads four times as often as it writes."""
+
+    write_share = 0.2
+    pause_between_s = (0.01, 0.05)
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]
+def _configure_from_variables(environment: Any, **_: Any) -> None:
+    """Only the stock command fires this (it uses Locust's global events): take the BENCH_ variables."""
+    if context.context_of(environment) is not None:
+        return
+    shares = [getattr(user, "write_share", None) for user in environment.user_classes]
+    try:
+        shared = context.from_variables(
+            os.environ,
+            environment.host or ConfmanUser.host,
+            reads=any(share is not None and share < 1.0 for share in shares),
+            writes=any(share is not None and share > 0.0 for share in shares),
+        )
+    except UsageError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(EXIT_USAGE) from None
+    context.inject(environment, shared)
