@@ -1,0 +1,145 @@
+"""The write probe: fills the gaps of the stream of writes, so that elections are measured whatever else runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from confman_tui.clock import Clock, now
+from confman_tui.cluster.client import WriteAttempt
+from confman_tui.cluster.elections_model import WriteObserver, WriteOutcome, value_digest
+
+PROBE_NAMESPACE = "bench-probe"
+"""The namespace of the probe's writes, and of nothing else."""
+DEFAULT_PROBE_S = 0.1
+MAX_IN_FLIGHT = 64
+
+_log = logging.getLogger(__name__)
+
+
+class WriteClient(Protocol):
+    """What the probe needs of `ConfmanClient`."""
+
+    def attempt_put(
+        self, node: str, namespace: str, key: str, value: str, timeout_s: float = 2.0
+    ) -> Awaitable[WriteAttempt]:
+        """Write once and tell how it went; never raises but when cancelled."""
+
+
+class WriteProbe:
+    """Sends one small unique PUT whenever ``probe_s`` passed without any write being started, by whomever.
+
+    Open loop: it never waits for an earlier one. At most 64 are in flight; beyond that a turn is skipped and counted.
+    The nodes take turns, so a write reaches the leader through redirects also while nobody knows who leads.
+
+    It belongs to the event loop that starts it. Give it a client of its own: attempts at silent nodes hold their
+    connections until their deadline, and must not keep other requests waiting.
+    """
+
+    def __init__(
+        self,
+        client: WriteClient,
+        observer: WriteObserver,
+        last_started: Callable[[], float | None],
+        live_nodes: Callable[[], Sequence[str]],
+        *,
+        probe_s: float = DEFAULT_PROBE_S,
+        timeout_s: float = 2.0,
+        max_in_flight: int = MAX_IN_FLIGHT,
+        clock: Clock = now,
+    ) -> None:
+        """
+        Args:
+            client: sends the writes.
+            observer: is told of each, as of every other write.
+            last_started: when the last write of anybody was started, such as `WriteStream.last_started`.
+            live_nodes: the nodes to try, in turn; where none is live, all of them are worth trying.
+            probe_s: longest time without a started write, in seconds; 0 is off.
+            timeout_s: deadline of one write, in seconds.
+            max_in_flight: most writes in flight at one time.
+            clock: seconds since the epoch, the same that stamps the other writes.
+        """
+        self.probe_s = probe_s
+        self.skipped = 0
+        """Turns left out because too many writes were in flight."""
+        self._client = client
+        self._observer = observer
+        self._last_started = last_started
+        self._live_nodes = live_nodes
+        self._timeout_s = timeout_s
+        self._max_in_flight = max_in_flight
+        self._clock = clock
+        self._run_id = secrets.token_hex(3)
+        self._sent = 0
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.Task[None] | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Writes sent and not yet ended."""
+        return len(self._in_flight)
+
+    @property
+    def sent(self) -> int:
+        """Writes sent so far."""
+        return self._sent
+
+    def start(self) -> None:
+        """Begin; nothing happens when it is off or runs already."""
+        if self.probe_s > 0 and self._loop is None:
+            self._loop = asyncio.get_running_loop().create_task(self._run(), name="write-probe")
+            self._loop.add_done_callback(self._ended)
+
+    async def stop(self) -> None:
+        """No further writes; waits for those in flight, which their deadline bounds."""
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.cancel()
+            await asyncio.wait({loop})
+        if self._in_flight:
+            _, late = await asyncio.wait(self._in_flight, timeout=self._timeout_s + 1.0)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=1.0)
+
+    async def _run(self) -> None:
+        skipped_at = float("-inf")
+        while True:
+            at = self._clock()
+            last = self._last_started()
+            due = max(at if last is None else last + self.probe_s, skipped_at + self.probe_s)
+            if at < due:
+                await asyncio.sleep(min(due - at, self.probe_s))
+                continue
+            nodes = self._live_nodes()
+            if not nodes or len(self._in_flight) >= self._max_in_flight:
+                self.skipped += bool(nodes)
+                skipped_at = at
+                continue
+            # Counted where it is sent, or the loop would find itself due again before the task's first step.
+            self._observer.started(at)
+            task = asyncio.get_running_loop().create_task(self._attempt(nodes[self._sent % len(nodes)], self._sent, at))
+            self._sent += 1
+            self._in_flight.add(task)
+            task.add_done_callback(self._ended)
+
+    async def _attempt(self, node: str, number: int, started: float) -> None:
+        key = f"key-{self._run_id}{number % (1 << 24):06x}"
+        value = f"probe {key}"
+        outcome = WriteOutcome.UNKNOWN
+        try:
+            attempt = await self._client.attempt_put(node, PROBE_NAMESPACE, key, value, self._timeout_s)
+            node, outcome = attempt.node, attempt.outcome
+        finally:
+            # Given up at the end of the program it is booked all the same: it may have happened.
+            digest = value_digest(value)
+            self._observer.ended(PROBE_NAMESPACE, key, digest, started, self._clock(), node, outcome)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("the write probe failed unexpectedly", exc_info=task.exception())
