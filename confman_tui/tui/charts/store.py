@@ -171,7 +171,7 @@ class SampleStore:
 
 
 class AckStore:
-    """Acknowledged writes: in slots of 50 ms for the last 15 minutes, by the second before, by ten seconds before that."""
+    """Acknowledged writes: in slots of 50 ms for the last 15 minutes, by the second before, by ten seconds at last."""
 
     FINE = 900
     SECONDS = 7_200

@@ -1,0 +1,63 @@
+"""The process that draws: reads one graph per line on stdin, writes its rows as one line on stdout.
+
+``python -m confman_tui.tui.charts.renderer PARENT_PID``. It is apart because drawing in the screen's process would
+hold up the screen's loop, and with it the load, for a tenth of a second at a time. It ends when stdin does, and when
+the parent dies in whatever way; it runs at low priority, so that it takes no time from the load.
+
+A request is ``{"id": int, "graph": {...}}`` (`spec.GraphSpec.to_wire`); its answer ``{"id": int, "rows": [...]}`` or
+``{"id": int, "error": "..."}``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+from typing import BinaryIO
+
+_PR_SET_PDEATHSIG = 1
+"""prctl(2); Linux only."""
+
+
+def serve(source: BinaryIO, sink: BinaryIO) -> None:
+    """Answer requests until ``source`` ends."""
+    from confman_tui.tui.charts.drawing import draw
+
+    for line in iter(source.readline, b""):
+        request = json.loads(line)
+        answer: dict[str, object] = {"id": request["id"]}
+        try:
+            answer["rows"] = draw(request["graph"])
+        except Exception as error:
+            answer["error"] = f"{type(error).__name__}: {error}"
+        sink.write(json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        sink.flush()
+
+
+def end_with(parent: int) -> None:
+    """Arrange to be killed when the thread that started this process ends; leave at once when it already has."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise SystemExit(0)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve on stdin and stdout."""
+    end_with(int(arguments[0]))
+    with contextlib.suppress(OSError):
+        os.nice(10)
+    # Whatever a library prints must not get between the answers.
+    sink = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
+        serve(sys.stdin.buffer, sink)
+    # No flush at exit into a pipe that nobody reads.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
