@@ -1,0 +1,411 @@
+"""Requests to Confman's API: namespaces and entries, over httpx.
+
+Redirects are followed by hand: at most one, and only to a configured node, because the API key goes along. Confman's
+``Location`` holds the path unescaped (contract, odd_cases.json), so only its address is taken and the request's own
+path is sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+
+from confman_tui.cluster.addresses import NodeNames, normalise, short_names
+from confman_tui.cluster.elections_model import WriteOutcome
+from confman_tui.cluster.failures import classify, plain
+from confman_tui.cluster.model import PollKind
+from confman_tui.errors import ClusterError
+
+API_KEY_HEADER: Final = "X-Api-Key"
+NO_LEADER_TITLE: Final = "No leader available"
+NOT_REPLICATED_TITLE: Final = "Replication failed"
+
+# In JSON a quote inside a string is escaped, so these bytes stand only where an entry names its namespace.
+_ENTRY = re.compile(rb'"ns"\s*:\s*"(?!bench-(?:small|large|xlarge)-owner")')
+_ENTRY_TAIL = 64
+"""Longer than any text that `_ENTRY` looks at, so that one cut by a chunk's end is found in the next."""
+
+
+class KeyRefusedError(ClusterError):
+    """401: the API key is missing or wrong."""
+
+
+class KeyReadOnlyError(ClusterError):
+    """403: the API key may read but not write."""
+
+
+class NoLeaderError(ClusterError):
+    """The node knows no leader, or the one it names does not serve writes: worth another try later."""
+
+
+class NotReplicatedError(ClusterError):
+    """503 "Replication failed": the write's fate is unknown."""
+
+
+class UnreachableError(ClusterError):
+    """No whole answer: refused, reset, timed out. ``kind`` tells which."""
+
+    def __init__(self, message: str, kind: PollKind) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class NotConfmanError(ClusterError):
+    """An answer that is not one of Confman's."""
+
+
+class RejectedError(ClusterError):
+    """Confman found fault with the request itself (400, 415, too large)."""
+
+
+RETRYABLE: Final = (NoLeaderError, NotReplicatedError, UnreachableError)
+"""What goes away by itself when the cluster recovers. Each method's requests may be repeated without harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A namespace, as listed."""
+
+    path: str
+    description: str | None
+    owner: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One configuration entry."""
+
+    namespace: str
+    key: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteAttempt:
+    """How one write went."""
+
+    outcome: WriteOutcome
+    detail: str
+    """In words; empty when acknowledged."""
+    node: str
+    """The node that gave the last answer, or was asked last."""
+    status: int | None
+    """The last answer's status, None without one."""
+    redirected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    node: str
+    """Who gave it."""
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    redirected: bool
+
+    @property
+    def title(self) -> str:
+        """The title of a problem (RFC 9457), empty when the body holds none."""
+        try:
+            parsed = json.loads(self.body)
+        except ValueError:
+            return ""
+        title = parsed.get("title") if isinstance(parsed, dict) else None
+        return title if isinstance(title, str) else ""
+
+
+def namespace_path(namespace: str) -> str:
+    """The path of a namespace, with everything escaped that has a meaning in a path."""
+    return f"/api/v1/namespaces/{quote(namespace, safe='')}"
+
+
+def entry_path(namespace: str, key: str) -> str:
+    """The path of an entry."""
+    return f"{namespace_path(namespace)}/config/{quote(key, safe='')}"
+
+
+class ConfmanClient:
+    """Confman's API. Every method takes the base URL of the node to ask; all raise subclasses of `ClusterError`.
+
+    It belongs to the event loop that first uses it.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        timeout_s: float = 5.0,
+        connect_s: float = 1.0,
+        concurrency: int = 16,
+        nodes: Sequence[str] = (),
+    ) -> None:
+        """
+        Args:
+            api_key: sent as ``X-Api-Key``; stands in no error and no repr.
+            timeout_s: longest silence within an answer, in seconds.
+            connect_s: longest time for a connection, in seconds.
+            concurrency: most requests at one time, over all nodes; further ones wait for their turn.
+            nodes: the nodes that a redirect may lead to (see `nodes`).
+        """
+        self.concurrency = concurrency
+        self._nodes: tuple[str, ...] = ()
+        self.nodes = tuple(nodes)
+        self._turns = asyncio.Semaphore(concurrency)
+        timeout = httpx.Timeout(timeout_s, connect=connect_s, pool=None)
+        limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency, keepalive_expiry=30.0)
+        self._http = httpx.AsyncClient(
+            headers={API_KEY_HEADER: api_key, "Accept": "application/json", "Accept-Encoding": "identity"},
+            timeout=timeout,
+            limits=limits,
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The configured nodes; redirects to others are not followed, because the key would go there."""
+        return self._nodes
+
+    @nodes.setter
+    def nodes(self, nodes: Sequence[str]) -> None:
+        self._nodes = tuple(nodes)
+        self._names = NodeNames(self._nodes)
+        self._short = short_names(self._nodes)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> ConfmanClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<ConfmanClient for {', '.join(self._nodes) or 'any node'}>"
+
+    # Namespaces
+
+    async def list_namespaces(self, node: str) -> list[Namespace]:
+        """All namespaces of the cluster."""
+        answer = await self._ask("GET", node, "/api/v1/namespaces")
+        try:
+            return [
+                Namespace(_text(item, "path"), _optional_text(item, "description"), _optional_text(item, "owner"))
+                for item in _items(answer)
+            ]
+        except (KeyError, TypeError, ValueError):
+            raise self._not_confman(answer) from None
+
+    async def put_namespace(
+        self, node: str, namespace: str, description: str | None = None, owner: str | None = None
+    ) -> None:
+        """Create or change a namespace."""
+        body = {key: text for key, text in (("description", description), ("owner", owner)) if text is not None}
+        await self._ask("PUT", node, namespace_path(namespace), body)
+
+    async def delete_namespace(self, node: str, namespace: str) -> bool:
+        """Delete a namespace with its entries; False when there was none.
+
+        Entries written into a namespace that does not exist stay (contract, "delete stray ns").
+        """
+        answer = await self._ask("DELETE", node, namespace_path(namespace), missing_ok=True)
+        return answer.status != 404
+
+    # Entries
+
+    async def list_entries(self, node: str, namespace: str) -> list[Entry]:
+        """All entries of a namespace, with their values; none when it does not exist."""
+        answer = await self._ask("GET", node, f"{namespace_path(namespace)}/config")
+        try:
+            return [Entry(namespace, _text(item, "key"), _text(item, "value")) for item in _items(answer)]
+        except (KeyError, TypeError, ValueError):
+            raise self._not_confman(answer) from None
+
+    async def get_entry(self, node: str, namespace: str, key: str) -> Entry | None:
+        """One entry, or None when there is none."""
+        answer = await self._ask("GET", node, entry_path(namespace, key), missing_ok=True)
+        if answer.status == 404:
+            return None
+        try:
+            item = json.loads(answer.body)
+            return Entry(namespace, key, _text(item, "value"))
+        except (KeyError, TypeError, ValueError):
+            raise self._not_confman(answer) from None
+
+    async def put_entry(self, node: str, namespace: str, key: str, value: str) -> None:
+        """Write an entry. When it raises one of `RETRYABLE`, the write may have happened all the same."""
+        await self._ask("PUT", node, entry_path(namespace, key), {"value": value})
+
+    async def delete_entry(self, node: str, namespace: str, key: str) -> bool:
+        """Delete an entry; False when there was none."""
+        answer = await self._ask("DELETE", node, entry_path(namespace, key), missing_ok=True)
+        return answer.status != 404
+
+    async def count_entries(self, node: str) -> int:
+        """How many entries the cluster holds, those of other programs included, leases of this program left out.
+
+        One ``GET /api/v1/configs`` for the whole cluster: Confman has no count, listing each namespace sends the same
+        bytes in many requests (each with a read barrier of its own) and would miss strays. The body is counted as it
+        comes and never kept.
+        """
+        count, tail, first = 0, b"", b""
+        request = self._http.build_request("GET", f"{node}/api/v1/configs")
+        async with self._turns:
+            try:
+                response = await self._http.send(request, stream=True)
+                try:
+                    if response.status_code != 200:
+                        body = await response.aread()
+                        self._raise_for(_Answer(node, response.status_code, response.headers, body, False))
+                    async for chunk in response.aiter_raw():
+                        first = first or chunk.lstrip()[:200]
+                        data = tail + chunk
+                        whole = max(0, len(data) - _ENTRY_TAIL)
+                        count += sum(1 for match in _ENTRY.finditer(data) if match.start() < whole)
+                        tail = data[whole:]
+                finally:
+                    await response.aclose()
+            except httpx.HTTPError as error:
+                raise self._unreachable(node, error) from None
+        if not first.startswith(b"["):
+            raise self._not_confman(_Answer(node, 200, response.headers, first, False))
+        return count + sum(1 for _ in _ENTRY.finditer(tail))
+
+    # One write whose outcome is what matters
+
+    async def attempt_put(
+        self, node: str, namespace: str, key: str, value: str, timeout_s: float = 2.0
+    ) -> WriteAttempt:
+        """Write once and tell how it went; never raises but when cancelled.
+
+        Args:
+            timeout_s: deadline for the whole attempt, its redirect included, in seconds.
+        """
+        path, body = entry_path(namespace, key), json.dumps({"value": value}).encode()
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await self._send("PUT", node, path, body)
+        except TimeoutError:
+            return WriteAttempt(WriteOutcome.UNKNOWN, "no answer in time", node, None)
+        except httpx.HTTPError as error:
+            kind, detail = classify(error)
+            refused = kind is PollKind.REFUSED
+            return WriteAttempt(WriteOutcome.REFUSED if refused else WriteOutcome.UNKNOWN, detail, node, None)
+        except Exception as error:
+            return WriteAttempt(WriteOutcome.UNKNOWN, plain(str(error)) or type(error).__name__, node, None)
+        outcome, detail = write_outcome(answer.status, answer.title if answer.status == 503 else "")
+        return WriteAttempt(outcome, detail, answer.node, answer.status, answer.redirected)
+
+    # How a request goes
+
+    def _target(self, node: str, answer: httpx.Response) -> str | None:
+        """The configured node that a 307 leads to, None when it leads nowhere that helps."""
+        target = self._names.match(normalise(answer.headers.get("location", "")))
+        return target if target in self._nodes and target != node else None
+
+    async def _send(self, method: str, node: str, path: str, body: bytes | None) -> _Answer:
+        headers = {"Content-Type": "application/json"} if body is not None else None
+        redirected = False
+        while True:
+            async with self._turns:
+                response = await self._http.request(method, node + path, content=body, headers=headers)
+            if response.status_code != 307 or redirected:
+                break
+            target = self._target(node, response)
+            if target is None:
+                break
+            node, redirected = target, True
+        return _Answer(node, response.status_code, response.headers, response.content, redirected)
+
+    async def _ask(
+        self, method: str, node: str, path: str, payload: object = None, *, missing_ok: bool = False
+    ) -> _Answer:
+        body = None if payload is None else json.dumps(payload).encode()
+        try:
+            answer = await self._send(method, node, path, body)
+        except httpx.HTTPError as error:
+            raise self._unreachable(node, error) from None
+        if answer.status in (200, 201, 204) or (missing_ok and answer.status == 404 and answer.title):
+            return answer
+        self._raise_for(answer)
+        raise self._not_confman(answer)
+
+    def _name(self, node: str) -> str:
+        return self._short.get(node, node)
+
+    def _unreachable(self, node: str, error: httpx.HTTPError) -> ClusterError:
+        kind, detail = classify(error)
+        if kind is PollKind.NOT_CONFMAN:
+            return NotConfmanError(f"{node} answers with something that is not Confman's: {detail}")
+        return UnreachableError(f"{self._name(node)} can't be reached: {detail}", kind)
+
+    def _not_confman(self, answer: _Answer) -> NotConfmanError:
+        text = plain(answer.body[:1024].decode("utf-8", "replace"))
+        shown = f"{text!r}" if text else "an empty body"
+        return NotConfmanError(f"{answer.node} answers {answer.status} with something that is not Confman's: {shown}")
+
+    def _raise_for(self, answer: _Answer) -> None:
+        name, status = self._name(answer.node), answer.status
+        if status == 401:
+            raise KeyRefusedError(f"401 from {name}: the API key was refused; --api-key or CONFMAN_BENCH_API_KEY")
+        if status == 403:
+            raise KeyReadOnlyError(f"403 from {name}: this key may read but not write")
+        if status == 307:
+            raise NoLeaderError(f"{name} redirects to a node that does not serve writes yet")
+        title = plain(answer.title)
+        if status == 503 and title == NO_LEADER_TITLE:
+            raise NoLeaderError(f"503 from {name}: no leader is known")
+        if status == 503 and title == NOT_REPLICATED_TITLE:
+            raise NotReplicatedError(f"503 from {name}: the write could not be replicated, its fate is unknown")
+        if status == 503 and title:
+            raise NoLeaderError(f"503 from {name}: {title}")
+        if title and status in (400, 413, 415):
+            raise RejectedError(f"{status} from {name}: {title}")
+        raise self._not_confman(answer)
+
+
+def write_outcome(status: int, title: str) -> tuple[WriteOutcome, str]:
+    """What an answer to a write says of its fate, and that in words (CONFMAN.md, "Namespaces and entries").
+
+    Args:
+        status: of the last answer.
+        title: of its problem, where it is one.
+    """
+    if status == 200:
+        return WriteOutcome.ACKNOWLEDGED, ""
+    if status in (401, 403):
+        return WriteOutcome.REFUSED, f"{status}"
+    if status == 503 and title == NO_LEADER_TITLE:
+        return WriteOutcome.REFUSED, "503 no leader"
+    if status == 503 and title == NOT_REPLICATED_TITLE:
+        return WriteOutcome.UNKNOWN, "503 not replicated"
+    if status == 307:
+        return WriteOutcome.UNKNOWN, "307 to a node that does not serve writes"
+    return WriteOutcome.UNKNOWN, f"{status} {plain(title, 60)}".strip()
+
+
+def _items(answer: _Answer) -> Iterable[dict[str, Any]]:
+    parsed = json.loads(answer.body)
+    if not isinstance(parsed, list):
+        raise TypeError("not a list")
+    return parsed
+
+
+def _text(item: dict[str, Any], name: str) -> str:
+    text = item[name]
+    if not isinstance(text, str):
+        raise TypeError(name)
+    return text
+
+
+def _optional_text(item: dict[str, Any], name: str) -> str | None:
+    return None if item.get(name) is None else _text(item, name)

@@ -1,0 +1,203 @@
+"""Asking each node's ``/health/ready`` on schedule, over one kept connection per node.
+
+Each node has a task of its own, so a node that does not answer delays no other. Polls are asked on a fixed grid of
+times: a late one does not shift the later ones, and a slot that passes while a poll is under way is left out, so that
+two polls of one node never pile up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+
+import httpx
+
+from confman_tui.clock import Clock
+from confman_tui.clock import now as program_clock
+from confman_tui.cluster.addresses import normalise
+from confman_tui.cluster.failures import classify, plain
+from confman_tui.cluster.model import Poll, PollKind
+
+READY_PATH = "/health/ready"
+POLL_S = 0.1
+DEADLINE_S = 0.39
+"""A node that is paused right after an answer is asked 0.1 s later; with this deadline its silence is told within
+0.5 s, a busy loop's lateness included."""
+MAX_TERM = 2**63 - 1
+"""Confman's terms are signed 64-bit integers."""
+MAX_BODY = 64 * 1024
+"""A readiness answer has some 150 bytes; of anything longer than this nobody reads the rest."""
+
+
+def parse_answer(node: str, sent: float, answered: float, status: int, body: bytes) -> Poll:
+    """The poll that an HTTP answer makes. Never raises, whatever the answer holds.
+
+    Args:
+        node: base URL of the node asked.
+        sent: when it was asked, in seconds on the program's clock.
+        answered: when the whole answer was there.
+        status: HTTP status.
+        body: of the answer.
+    """
+
+    def failed(kind: PollKind, why: str) -> Poll:
+        return Poll(node, sent, answered, kind, detail=why)
+
+    def foreign() -> Poll:
+        text = plain(body[:1024].decode("utf-8", "replace"), 80)
+        return failed(PollKind.NOT_CONFMAN, f"answers {status} with {text!r}" if text else f"answers {status}, empty")
+
+    if status not in (200, 503):
+        return foreign()
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return foreign()
+    cluster = parsed.get("cluster") if isinstance(parsed, dict) else None
+    if not isinstance(cluster, dict) or "role" not in cluster or "term" not in cluster:
+        return foreign()
+    role, leader, term = cluster["role"], cluster.get("leader"), cluster["term"]
+    if role not in ("leader", "follower"):
+        return failed(PollKind.WRONG, f"role {plain(json.dumps(role), 40)} is neither leader nor follower")
+    # bool is a subclass of int, and a term is no truth value.
+    if type(term) is not int or not 0 <= term <= MAX_TERM:
+        return failed(PollKind.WRONG, f"term {plain(json.dumps(term), 40)} is no whole number from 0 to 2^63-1")
+    named: str | None = None
+    if leader is not None:
+        named = normalise(leader) if isinstance(leader, str) else None
+        if named is None:
+            return failed(PollKind.WRONG, f"leader {plain(json.dumps(leader), 60)} is no address of a node")
+    return Poll(node, sent, answered, PollKind.ANSWER, ready=status == 200, role=role, leader=named, term=term)
+
+
+class _NodePoller:
+    """Asks one node."""
+
+    def __init__(self, node: str, clock: Clock, deadline_s: float) -> None:
+        self._node = node
+        self._clock = clock
+        self._deadline_s = deadline_s
+        self._request = httpx.Request(
+            "GET",
+            node + READY_PATH,
+            headers={"Accept": "application/json", "Connection": "keep-alive"},
+        )
+        # The transport without the client above it: no cookies, no redirects, no auth, a third of the cost.
+        self._transport = httpx.AsyncHTTPTransport(
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None),
+            trust_env=False,
+        )
+        self._kept = False
+
+    async def _ask(self) -> tuple[int, bytes]:
+        response = await self._transport.handle_async_request(self._request)
+        body = bytearray()
+        stream = response.stream
+        assert isinstance(stream, httpx.AsyncByteStream)
+        try:
+            async for chunk in stream:
+                body += chunk
+                if len(body) > MAX_BODY:
+                    break
+        finally:
+            await stream.aclose()
+        return response.status_code, bytes(body)
+
+    async def poll(self) -> Poll:
+        """Ask once; give up after the deadline."""
+        sent = self._clock()
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                try:
+                    status, body = await self._ask()
+                except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
+                    # A kept connection that a node closed meanwhile (it idled, was killed or restarted) says nothing
+                    # about the node now. A GET may be asked twice: the new connection tells how the node is.
+                    if not self._kept or classify(error)[0] is not PollKind.RESET:
+                        raise
+                    self._kept = False
+                    status, body = await self._ask()
+            self._kept = True
+        except TimeoutError:
+            # Cancelled in mid-request, the transport has closed the connection: the late answer can't be taken for
+            # the next one's.
+            self._kept = False
+            return Poll(self._node, sent, self._clock(), PollKind.TIMEOUT, detail="no answer in time")
+        except (httpx.HTTPError, OSError, RuntimeError) as error:
+            self._kept = False
+            kind, detail = classify(error)
+            return Poll(self._node, sent, self._clock(), kind, detail=detail)
+        return parse_answer(self._node, sent, self._clock(), status, body)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+class Poller:
+    """Polls all nodes from `start` to `stop` and hands each `Poll` to a callback, on the loop's thread."""
+
+    def __init__(
+        self,
+        nodes: Sequence[str],
+        on_poll: Callable[[Poll], None],
+        *,
+        poll_s: float = POLL_S,
+        deadline_s: float = DEADLINE_S,
+        clock: Clock = program_clock,
+    ) -> None:
+        """
+        Args:
+            nodes: base URLs.
+            on_poll: called after each poll; must return at once and not raise.
+            poll_s: seconds from one poll of a node to the next.
+            deadline_s: seconds after which a poll is given up.
+            clock: stamps the polls.
+        """
+        self._nodes = tuple(nodes)
+        self._on_poll = on_poll
+        self._poll_s = poll_s
+        self._deadline_s = deadline_s
+        self._clock = clock
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin; needs a running event loop."""
+        if not self._tasks:
+            first = asyncio.get_running_loop().time()
+            self._tasks = [asyncio.create_task(self._watch(node, first), name=f"poll {node}") for node in self._nodes]
+
+    async def stop(self) -> None:
+        """End, and close the connections; no callback comes after it."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _watch(self, node: str, first: float) -> None:
+        loop = asyncio.get_running_loop()
+        poller = _NodePoller(node, self._clock, self._deadline_s)
+        slot = 0
+        try:
+            while True:
+                self._on_poll(await poller.poll())
+                slot = max(slot + 1, int((loop.time() - first) / self._poll_s))
+                await asyncio.sleep(first + slot * self._poll_s - loop.time())
+        finally:
+            await poller.aclose()
+
+
+async def poll_once(nodes: Sequence[str], *, deadline_s: float = 1.0, clock: Clock = program_clock) -> tuple[Poll, ...]:
+    """Ask every node once, all at the same time: what a start without a running poller needs."""
+
+    async def ask(node: str) -> Poll:
+        poller = _NodePoller(node, clock, deadline_s)
+        try:
+            return await poller.poll()
+        finally:
+            await poller.aclose()
+
+    return tuple(await asyncio.gather(*(ask(node) for node in nodes)))
