@@ -83,8 +83,8 @@ def _of_error(error: BaseException) -> RequestFailure:
     if isinstance(error, HTTPConnectionClosed):
         return RequestFailure(Cause.RESET, "closed without an answer")
     if isinstance(error, HTTPParseError):
-        text = str(error)
-        if "EOF" in text or "connection closed" in text:
+        # an end in the middle is told in words alone; what can't be parsed comes with the parser's error number
+        if len(error.args) < 2:
             return RequestFailure(Cause.RESET, "answer cut short")
         return RequestFailure(Cause.OTHER, "malformed answer")
     if isinstance(error, socket.gaierror):

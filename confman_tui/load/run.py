@@ -28,6 +28,8 @@ GRACE_S = 0.5
 LONGEST_REQUEST_S = users.CONNECTION_TIMEOUT_S + users.NETWORK_TIMEOUT_S
 """How long a request may take that is not redirected: what a stop waits for, plus `GRACE_S`."""
 _SHORTEST_SAMPLE_S = 0.001
+_TAIL_S = 0.25
+"""A run's last second may be longer by this, if requests end in that time."""
 
 
 class EngineDefect(RuntimeError):
@@ -53,6 +55,7 @@ class Run:
         self._recorder: Recorder | None = None
         self._runner: Any = None
         self._lag_s = 0.0
+        self._users = plan.users
         self._cpu_then = 0.0
         self.health: EngineHealth | None = None
         """Renewed at each tick; read by other threads."""
@@ -116,14 +119,14 @@ class Run:
         self._context.stopping = True
         drained = self._wait_for_requests()
         gevent.killall([sampling, ticking])
-        ended = now()
+        cpu, ended = time.thread_time(), now()
         runner.quit()
         if not drained:
-            ended = now()
+            cpu, ended = time.thread_time(), now()
         if self._defect is not None:
             raise self._defect
         if recorder.pending or ended - recorder.second_start >= _SHORTEST_SAMPLE_S:
-            self._take(ended)
+            self._take(ended, cpu)
         counted = environment.stats.total.num_requests
         outcome = recorder.outcome(ended, stopped_early=self._stopped_early)
         if counted != outcome.requests:
@@ -148,19 +151,19 @@ class Run:
             # on a grid from the run's start; a second that was missed altogether belongs to the next sample
             number = max(number + 1, int(now() - started) + 1)
             gevent.sleep(max(0.0, started + number - now()))
-            self._take(now())
+            if number == self._plan.duration_s:
+                # the last requests end within milliseconds as a rule: part of this second, not a sample of their own
+                gevent.sleep(_TAIL_S)
+            self._take(now(), time.thread_time())
 
-    def _take(self, at: float) -> None:
+    def _take(self, at: float, cpu: float) -> None:
         recorder = self._recorder
         assert recorder is not None
-        cpu = time.thread_time()
         seconds = at - recorder.second_start
         share = (cpu - self._cpu_then) / seconds if seconds > 0 else 0.0
         self._cpu_then = cpu
         lag, self._lag_s = self._lag_s, 0.0
-        self._on_sample(
-            recorder.take(at, self._context, users=self._runner.user_count, engine_cpu=share, hub_lag_s=lag)
-        )
+        self._on_sample(recorder.take(at, self._context, users=self._users, engine_cpu=share, hub_lag_s=lag))
 
     def _tick(self) -> None:
         due = now() + TICK_S
@@ -170,6 +173,8 @@ class Run:
             lag = max(0.0, at - due)
             self._lag_s = max(self._lag_s, lag)
             due = at + TICK_S
+            if not self._context.stopping:
+                self._users = self._runner.user_count
             recorder = self._recorder
             flying = self._context.in_flight
             span = at - recorder.second_start if recorder is not None else 0.0

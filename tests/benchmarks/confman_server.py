@@ -73,13 +73,14 @@ class Store:
         # "", "api", "v1", "namespaces", ns, "config", key
         if len(parts) == 7 and parts[5] == "config" and method in ("GET", "PUT"):
             self.counts[method] += 1
-            if self.mode != "ok":
+            if self.mode not in ("ok", "close_after"):
                 return self.misbehave(method, path)
         if path == "/api/v1/configs":
             rows = [self.row(ns, key, body, b"ns") for ns, keys in self.entries.items() for key, body in keys.items()]
             return answer(b"200 OK", b"[" + b",".join(rows) + b"]"), "keep"
         if path.startswith("/api/v1/namespaces"):
-            return self.namespaces(method, [unquote(part) for part in parts[4:]], body), "keep"
+            then = "close_after" if self.mode == "close_after" else "keep"
+            return self.namespaces(method, [unquote(part) for part in parts[4:]], body), then
         return answer(b"404 Not Found"), "keep"
 
     def ready(self) -> bytes:
@@ -169,7 +170,7 @@ class Store:
             "no_leader": problem(b"503 Service Unavailable", "No leader available"),
             "not_replicated": problem(b"503 Service Unavailable", "Replication failed"),
             "hostile": answer(b"500 Internal Server Error", b"\xff\xfe\x1b[2J" * 50, b"text/plain"),
-            "hostile_title": problem(b"500 Internal Server Error", f"\x1b[2J{path}"),
+            "hostile_title": problem(b"500 Internal Server Error", f"\x1b[2J{path[::-1]}"),
             "no_content": answer(b"204 No Content"),
             "garbage": b"NOT HTTP AT ALL\r\n\r\n",
             "cut": b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nhalf of it",
@@ -225,7 +226,7 @@ class Connection(asyncio.Protocol):
             return
         if reply:
             transport.write(reply)
-        if then in ("close", "cut", "garbage"):
+        if then in ("close", "close_after", "cut", "garbage"):
             transport.close()
 
 

@@ -1,0 +1,34 @@
+"""A real server in a process of its own, and engines that are always closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from confman_tui.load.engine import Engine, prepare
+from tests.benchmarks.confman_server import Server
+
+prepare()
+
+
+@pytest.fixture(scope="session")
+def one_server() -> Iterator[Server]:
+    with Server() as server:
+        yield server
+
+
+@pytest.fixture
+def server(one_server: Server) -> Server:
+    """The one server, behaving well and with nothing counted."""
+    one_server.control(mode="ok", delay_s=0, to="", clear=True)
+    return one_server
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    """A started engine, closed after the test."""
+    engine = Engine()
+    engine.start()
+    yield engine
+    assert engine.close(10)

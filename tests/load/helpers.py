@@ -1,0 +1,70 @@
+"""Plans, runs and observers for the tests of the load room."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from confman_tui.cluster.elections_model import WriteOutcome
+from confman_tui.load.engine import Engine
+from confman_tui.load.model import RunOutcome, RunPlan, SecondSample, Target
+
+API_KEY = "confman_dev_abc123"
+KEYS = tuple((f"bench-small-{i % 3:03d}", f"key-{i:012x}") for i in range(20))
+NAMESPACES = ("bench-small-000", "bench-small-001", "bench-small-002")
+
+
+def plan(
+    *,
+    users: int = 4,
+    seconds: float | None = 0.6,
+    write_share: float = 1.0,
+    target: Target = Target.LEADER,
+    wait_s: tuple[float, float] = (0.0, 0.0),
+    payload: int = 100,
+    csv_prefix: Path | None = None,
+) -> RunPlan:
+    """A short run."""
+    return RunPlan("test", users, seconds, target, write_share, wait_s, payload, NAMESPACES, KEYS, API_KEY, csv_prefix)
+
+
+class Book:
+    """A `WriteObserver` that keeps everything."""
+
+    def __init__(self) -> None:
+        self.starts: list[float] = []
+        self.ends: list[tuple[str, str, int, float, float, str, WriteOutcome]] = []
+
+    def started(self, at: float) -> None:
+        self.starts.append(at)
+
+    def ended(
+        self, namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
+    ) -> None:
+        self.ends.append((namespace, key, digest, started, ended, node, outcome))
+
+    def outcomes(self) -> set[WriteOutcome]:
+        return {end[-1] for end in self.ends}
+
+
+def run(
+    engine: Engine, the_plan: RunPlan, *, observer: Book | None = None, samples: list[SecondSample] | None = None
+) -> RunOutcome:
+    """Run it to its end."""
+    kept = samples if samples is not None else []
+    return engine.run(the_plan, on_sample=kept.append, observer=observer).result(30)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait for a condition; fails when it does not come true in time."""
+    deadline = time.monotonic() + seconds
+    waiter = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, "the awaited condition never came"
+        waiter.wait(0.01)
+
+
+__all__ = ["API_KEY", "KEYS", "NAMESPACES", "Book", "plan", "replace", "run", "wait_until"]
