@@ -107,7 +107,7 @@ class _TimeGraph:
     def _runs(
         self, axis: TimeAxis, buckets: list[Bucket], value: Callable[[Bucket], float | None], edges: bool = False
     ) -> list[tuple[list[float], list[float]]]:
-        """(xs, ys) of each stretch in which every second has a value; ``edges`` lets a stretch fill its whole seconds."""
+        """(xs, ys) of each stretch without a gap; with ``edges`` a stretch fills its first and last second."""
         runs: list[tuple[list[float], list[float]]] = []
         last: Bucket | None = None
         for bucket in buckets:
