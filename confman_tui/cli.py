@@ -1,0 +1,72 @@
+"""The command line: reads the settings, chooses the face, turns errors into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from confman_tui import errors
+from confman_tui.arguments import parse
+from confman_tui.paths import config_file
+from confman_tui.settings import Resolved, remembered, resolve
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program. Returns its exit code; wrong input is told in one sentence on stderr."""
+    try:
+        parsed = parse(sys.argv[1:] if argv is None else argv)
+        resolved = resolve(parsed.command, parsed.flags, os.environ, config_file(), remembered.theme())
+        if resolved.settings.print_config:
+            print(resolved.explain())
+            return errors.EXIT_OK
+        return _run(resolved)
+    except errors.ConfmanTuiError as error:
+        print(f"confman-tui: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return errors.EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output left; what is still buffered must not raise again when Python flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return errors.EXIT_OK
+
+
+def _run(resolved: Resolved) -> int:
+    settings = resolved.settings
+    # Each face brings its own heavy packages; what isn't needed isn't imported.
+    if settings.results_only:
+        from confman_tui.record.store import results_only
+
+        print(results_only(settings.output_dir, as_json=settings.json))
+        return errors.EXIT_OK
+    if settings.command == "demo":
+        from confman_tui.demo.foreground import run_foreground
+        from confman_tui.demo.supervisor import DemoCluster
+
+        return run_foreground(
+            DemoCluster(
+                settings.demo_nodes,
+                settings.demo_ports or "auto",
+                settings.demo_election_timeout_ms,
+                settings.demo_data,
+            ),
+            print,
+        )
+    if settings.command == "clean":
+        from confman_tui.headless import run_clean
+
+        return run_clean(settings)
+    if settings.command == "drill":
+        from confman_tui.headless import run_drill
+
+        return run_drill(settings)
+    if settings.headless:
+        from confman_tui.headless import run_headless
+
+        return run_headless(settings)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise errors.UsageError("the screen needs a terminal, and this is none: use --headless")
+    from confman_tui.interactive import run_interactive
+
+    return run_interactive(resolved)

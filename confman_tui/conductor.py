@@ -1,0 +1,204 @@
+"""The conductor on a thread of its own, for faces that have a loop of their own.
+
+The screen draws on the main thread; polls, probes and everything else that is timed run here, so that a slow frame
+never delays a measurement. Commands come in through the loop's thread-safe call, events go out through the sink.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+
+from confman_tui.benchmark import Benchmark
+from confman_tui.clock import now
+from confman_tui.cluster.control import FaultRefusedError
+from confman_tui.cluster.elections_model import FaultKind
+from confman_tui.commands import FaultPreview
+from confman_tui.errors import ConfmanTuiError
+from confman_tui.events import Level, NoticeGiven, Phase, PhaseChanged, Sink
+from confman_tui.settings import Settings
+
+CLOSE_WITHIN_S = 4.5
+"""What cleaning up may take when a person quits the screen; what it does not reach is announced at the next start."""
+
+
+class ConductorThread:
+    """Implements `confman_tui.commands.Conductor` over a `Benchmark`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._bench: Benchmark | None = None
+        self._activity: asyncio.Task[None] | None = None
+        self._activity_name = ""
+        self._quit: asyncio.Event | None = None
+        self._quit_asked = threading.Event()
+        self._sink: Sink = lambda event: None
+        self.crash: BaseException | None = None
+        """A defect of this program that ended an activity."""
+
+    # -- the life of the thread
+
+    def start(self, sink: Sink) -> None:
+        """Begin; see `Conductor.start`. Returns when the thread takes commands."""
+        self._sink = sink
+        taking_commands = threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._main(taking_commands)), name="conductor", daemon=True
+        )
+        self._thread.start()
+        taking_commands.wait()
+
+    async def _main(self, taking_commands: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._quit = asyncio.Event()
+        bench = self._bench = Benchmark(self._settings, self._sink, interactive=True)
+        self._begin("finding the cluster", bench.open)
+        taking_commands.set()
+        if self._quit_asked.is_set():
+            self._quit.set()
+        try:
+            await self._quit.wait()
+            bench.interrupt()
+            if self._activity is not None:
+                with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+                    await asyncio.wait_for(asyncio.shield(self._activity), bench.stop_within_s)
+                self._activity.cancel()
+            with contextlib.suppress(TimeoutError):
+                await bench.close(within_s=CLOSE_WITHIN_S)
+        except Exception as error:
+            self.crash = self.crash or error
+        finally:
+            bench.abandon()
+            self._sink(PhaseChanged(Phase.CLOSED, now()))
+
+    def _begin(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
+        """Start an activity on the loop's thread, unless one runs."""
+        bench = self._bench
+        assert bench is not None
+        if self._activity is not None and not self._activity.done():
+            self._notice(f"{self._activity_name} is still under way: s stops it", Level.WARNING)
+            return
+        self._activity_name = name
+        self._activity = asyncio.create_task(self._guard(bench, work), name=name)
+
+    async def _guard(self, bench: Benchmark, work: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await work()
+        except ConfmanTuiError as error:
+            if bench.is_open:
+                self._notice(str(error), Level.ERROR)
+                bench.rest()
+            else:
+                self._sink(PhaseChanged(Phase.OFFLINE, now(), str(error)))
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self.crash = error
+            self._notice(f"a defect of confman-tui: {type(error).__name__}: {error}", Level.ERROR)
+            bench.rest()
+
+    def _notice(self, text: str, level: Level = Level.INFO) -> None:
+        self._sink(NoticeGiven(level, text, now()))
+
+    def _post(self, call: Callable[[], object]) -> None:
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return
+        with contextlib.suppress(RuntimeError):  # the loop closed in between
+            loop.call_soon_threadsafe(call)
+
+    def _post_activity(self, name: str, work: Callable[[Benchmark], Awaitable[object]]) -> None:
+        def begin() -> None:
+            bench = self._bench
+            if bench is not None:
+                self._begin(name, lambda: work(bench))
+
+        self._post(begin)
+
+    # -- commands
+
+    def run_scenarios(self, names: Sequence[str]) -> None:
+        """See `Conductor.run_scenarios`."""
+        wanted = tuple(names)
+        self._post_activity(wanted[0] if len(wanted) == 1 else "the series", lambda bench: bench.run_series(wanted))
+
+    def drill(self) -> None:
+        """See `Conductor.drill`."""
+        self._post_activity("the drill", lambda bench: bench.drill())
+
+    def choose_tier(self, tier: str) -> None:
+        """See `Conductor.choose_tier`."""
+        self._post_activity(f"changing to tier {tier}", lambda bench: bench.choose_tier(tier))
+
+    def remove_leftovers(self) -> None:
+        """See `Conductor.remove_leftovers`."""
+        self._post_activity("removing leftovers", lambda bench: bench.remove_leftovers())
+
+    def retry(self) -> None:
+        """See `Conductor.retry`."""
+        self._post_activity("finding the cluster", lambda bench: bench.open())
+
+    def start_demo(self) -> None:
+        """See `Conductor.start_demo`."""
+        self._post_activity("starting the demo cluster", lambda bench: bench.open(demo=True))
+
+    def stop(self) -> None:
+        """See `Conductor.stop`."""
+
+        def stop() -> None:
+            if self._bench is None or self._activity is None or self._activity.done():
+                self._notice("nothing runs that could be stopped")
+            else:
+                self._bench.stop()
+
+        self._post(stop)
+
+    def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None = None) -> None:
+        """See `Conductor.override`."""
+        self._post(lambda: self._bench and self._bench.override(users, duration_s, payload_bytes))
+
+    def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
+        """See `Conductor.preview_fault`."""
+        if self._bench is None:
+            raise FaultRefusedError("no cluster is open yet")
+        return self._bench.preview_fault(kind, node)
+
+    def cause_fault(self, kind: FaultKind, node: str) -> None:
+        """See `Conductor.cause_fault`."""
+        self._post(lambda: self._try(lambda bench: bench.cause_fault(kind, node, by="you")))
+
+    def revive(self) -> None:
+        """See `Conductor.revive`."""
+        self._post(lambda: self._try(lambda bench: bench.revive(by="you")))
+
+    def _try(self, work: Callable[[Benchmark], object]) -> None:
+        try:
+            if self._bench is not None:
+                work(self._bench)
+        except (FaultRefusedError, ConfmanTuiError) as error:
+            self._notice(str(error), Level.WARNING)
+
+    def quit(self) -> None:
+        """See `Conductor.quit`."""
+        self._quit_asked.set()
+        self._post(lambda: self._quit and self._quit.set())
+
+    def leave_behind(self) -> str:
+        """See `Conductor.leave_behind`."""
+        return self._bench.leave_behind() if self._bench is not None else ""
+
+    def abandon(self) -> None:
+        """Leave at once: end the demo cluster's processes and resume paused nodes, wait for nothing else."""
+        if self._bench is not None:
+            self._bench.abandon()
+
+    def join(self, timeout_s: float) -> bool:
+        """See `Conductor.join`."""
+        if self._thread is None:
+            return True
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()

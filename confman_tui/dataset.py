@@ -1,0 +1,182 @@
+"""The benchmark's data on the cluster: whose it is, what was seeded, and that it goes away again.
+
+Part of the conductor: it gives the cluster room's seeding and cleaning a leader to write to, a progress to show and a
+way out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from confman_tui import paths
+from confman_tui.clock import Clock
+from confman_tui.cluster import seeding
+from confman_tui.cluster.client import ConfmanClient
+from confman_tui.cluster.lease import Lease
+from confman_tui.errors import ClusterError
+from confman_tui.events import LeftoversFound, Level, NoticeGiven, Phase, ProgressMade, Sink
+from confman_tui.monitor import Monitor
+from confman_tui.record.files import ResultsError
+from confman_tui.settings import Settings
+
+TELL_S = 0.1
+"""Least seconds between two events about the same progress."""
+
+
+class Progress:
+    """Turns counts into `ProgressMade` events with a rate and the time left."""
+
+    def __init__(self, activity: Phase, emit: Sink) -> None:
+        self._activity = activity
+        self._emit = emit
+        self._began = self._told = time.monotonic()
+        self._first: int | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """So many of so many are done."""
+        at = time.monotonic()
+        if self._first is None:
+            self._first = done
+        if done < total and at - self._told < TELL_S:
+            return
+        self._told = at
+        elapsed = at - self._began
+        rate = (done - self._first) / elapsed if elapsed > 0 else 0.0
+        left = (total - done) / rate if rate > 0 else None
+        self._emit(ProgressMade(self._activity, done, total, rate, left))
+
+
+class Dataset:
+    """The data of one tier on one cluster."""
+
+    def __init__(
+        self, settings: Settings, client: ConfmanClient, monitor: Monitor, emit: Sink, stop: asyncio.Event, clock: Clock
+    ) -> None:
+        self.settings = settings
+        self.tier = seeding.TIERS[settings.tier]
+        self.keys: tuple[tuple[str, str], ...] = ()
+        """Seeded (namespace, key) pairs."""
+        self.seeded = False
+        """Whether all of the tier's keys are there."""
+        self.dirty = False
+        """Whether anything of ours may be on the cluster."""
+        self._client = client
+        self._monitor = monitor
+        self._emit = emit
+        self._stop = stop
+        self._clock = clock
+        self._lease: Lease | None = None
+        self._leftovers: tuple[str, ...] = ()
+        self.registry_files: tuple[str, ...] = ()
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The tier's namespaces."""
+        return seeding.namespaces_of(self.tier)
+
+    def _leader(self) -> str | None:
+        return self._monitor.view.leader
+
+    async def claim(self) -> None:
+        """Take this cluster and tier for this program; raises ClusterError naming who has it."""
+        self._lease = await Lease.acquire(
+            self._client, self._leader, self._monitor.nodes, self.tier.name, paths.made(paths.runtime_dir())
+        )
+        self.dirty = True
+
+    async def find_leftovers(self) -> tuple[str, ...]:
+        """Namespaces of this program that are on the cluster, of the tier asked for or of all."""
+        node = self._leader() or self._monitor.live()[0]
+        found = await seeding.leftovers(self._client, node)
+        tier = self.settings.clean_tier
+        self._leftovers = tuple(name for name in found if tier is None or name.startswith(f"bench-{tier}-"))
+        return self._leftovers
+
+    async def announce_leftovers(self) -> None:
+        """Tell of the data of earlier runs, once, before anything is seeded."""
+        mine = self._lease.namespace if self._lease is not None else ""
+        found = await self.find_leftovers()
+        self._leftovers = tuple(name for name in found if name != mine and name != seeding.PROBE_NAMESPACE)
+        if self._leftovers:
+            self._emit(LeftoversFound(self._leftovers))
+
+    async def remove_leftovers(self) -> None:
+        """Remove what `find_leftovers` found, this program's own data aside when it is seeded."""
+        own = set(self.namespaces) if self.seeded else set()
+        doomed = tuple(name for name in self._leftovers if name not in own)
+        await seeding.remove(self._client, self._leader, doomed, Progress(Phase.CLEANING, self._emit), self._stop)
+        kept = len(self._leftovers) - len(doomed)
+        self._leftovers = ()
+        self._emit(
+            NoticeGiven(
+                Level.INFO,
+                f"{len(doomed)} namespaces of earlier runs removed"
+                + (f"; {kept} are in use by this run and go at its end" if kept else ""),
+                self._clock(),
+            )
+        )
+
+    async def seed(self) -> None:
+        """Write the tier's keys and the registry file; stopping leaves it unseeded."""
+        self.dirty = True
+        keys = await seeding.seed(
+            self._client,
+            self._leader,
+            self.tier,
+            self.settings.payload_bytes,
+            Progress(Phase.SEEDING, self._emit),
+            self._stop,
+        )
+        self.seeded = not self._stop.is_set()
+        self.keys = tuple(keys)
+        if self.seeded:
+            self._write_registry()
+
+    def _write_registry(self) -> None:
+        path = Path(self.settings.output_dir) / f"{self.tier.name}-registry.json"
+        try:
+            seeding.write_registry(path, self.keys)
+            self.registry_files = (str(path),)
+        except (OSError, ResultsError) as error:
+            self._emit(NoticeGiven(Level.ERROR, f"{path} can't be written: {error}", self._clock()))
+
+    async def reset(self) -> None:
+        """Back to the seeded state: what scenarios wrote goes away."""
+        await seeding.reset_to_seeded(
+            self._client, self._leader, self.namespaces, self.keys, Progress(Phase.CLEANING, self._emit), self._stop
+        )
+
+    async def change_tier(self, name: str) -> None:
+        """Clean the present tier and claim the other."""
+        await self.clean(self._stop)
+        self.settings = replace(self.settings, tier=name)
+        self.tier = seeding.TIERS[name]
+        self.keys, self.seeded, self.registry_files = (), False, ()
+        await self.claim()
+
+    async def clean(self, stop: asyncio.Event | None = None) -> None:
+        """Remove everything of ours: the tier's namespaces, the probe's, the lease."""
+        doomed = (*self.namespaces, seeding.PROBE_NAMESPACE)
+        await seeding.remove(
+            self._client, self._leader, doomed, Progress(Phase.CLEANING, self._emit), stop or asyncio.Event()
+        )
+        self.seeded = False
+        await self.release()
+        self.dirty = False
+
+    async def release(self) -> None:
+        """Give the cluster and tier back, whatever happens to the data."""
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            await lease.release(self._client, self._leader)
+
+    def close(self) -> None:
+        """Forget the claim on this machine, without a word to the cluster."""
+        lease, self._lease = self._lease, None
+        with contextlib.suppress(ClusterError):
+            if lease is not None:
+                lease.forget()

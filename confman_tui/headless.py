@@ -1,0 +1,271 @@
+"""The face without a screen: prints the conductor's events on stderr and the results on stdout.
+
+Progress is a bar on a terminal and plain lines otherwise, so that a CI log stays readable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TextIO
+
+from confman_tui import errors
+from confman_tui.benchmark import Benchmark
+from confman_tui.cluster.model import FactKind
+from confman_tui.events import (
+    DrillEnded,
+    DrillRoundEnded,
+    ElectionMeasured,
+    Event,
+    FactTold,
+    FaultCaused,
+    LeftoversFound,
+    NoticeGiven,
+    Phase,
+    PhaseChanged,
+    ProgressMade,
+    SampleRecorded,
+    ScenarioEnded,
+    ScenarioStarted,
+    VerificationEnded,
+)
+from confman_tui.record.drill import drill_document, drill_table
+from confman_tui.record.model import ScenarioResult
+from confman_tui.record.summary import json_document
+from confman_tui.record.table import results_table
+from confman_tui.settings import Settings
+
+PLAIN_EVERY_S = 5.0
+"""Seconds between two lines about the same activity when stderr is no terminal."""
+
+QUIET_FACTS = {FactKind.ALL_AGREE}
+"""Facts that say nothing to a reader of a log that the ones around them don't."""
+
+
+class Printer:
+    """Turns events into lines on a stream that may be closed at any time."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._bar = stream.isatty()
+        self._bar_shown = False
+        self._said_at: dict[str, float] = {}
+        self._running: ScenarioStarted | None = None
+
+    def say(self, text: str) -> None:
+        """One line. A stream that is gone (the terminal was closed, the pipe's reader left) ends nothing."""
+        self._write(("\r\x1b[K" if self._bar_shown else "") + text + "\n")
+        self._bar_shown = False
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+            self._stream.flush()
+
+    def _progress(self, what: str, done: float, total: float, tail: str, at: float) -> None:
+        share = min(1.0, done / total) if total > 0 else 1.0
+        if self._bar:
+            filled = round(share * 24)
+            self._write(f"\r\x1b[K{what:<18} {'━' * filled}{'─' * (24 - filled)} {share:4.0%}  {tail}")
+            self._bar_shown = True
+        elif at - self._said_at.get(what, -PLAIN_EVERY_S) >= PLAIN_EVERY_S:
+            self._said_at[what] = at
+            self.say(f"{what}: {share:.0%}, {tail}")
+
+    def __call__(self, event: Event) -> None:
+        """Print what the event tells, if it tells a reader of a log anything."""
+        match event:
+            case PhaseChanged(phase=phase, detail=detail):
+                if phase not in (Phase.IDLE, Phase.RUNNING, Phase.CLOSED):
+                    self._said_at.pop(str(phase), None)
+                    self.say(f"{phase}{': ' + detail if detail else ''}")
+            case ProgressMade(activity=activity, done=done, total=total, rate=rate, left_s=left):
+                tail = f"{done}/{total}" + (f", {rate:.0f}/s" if rate else "")
+                tail += f", {left:.0f} s left" if left is not None else ""
+                self._progress(str(activity), done, total, tail, asyncio.get_running_loop().time())
+            case ScenarioStarted():
+                self._running = event
+                self._said_at.pop(event.name, None)
+                self.say(
+                    f"{event.name}: {event.users} user{'s' if event.users != 1 else ''}, "
+                    f"{event.entries_before} entries before"
+                )
+            case SampleRecorded(sample=sample) if self._running is not None:
+                seconds = sample.end - self._running.at
+                p99 = f", p99 {sample.p99_us / 1000:.1f} ms" if sample.p99_us is not None else ""
+                failed = f", {sample.failures} failed" if sample.failures else ""
+                self._progress(
+                    self._running.name,
+                    seconds,
+                    self._running.duration_s or seconds,
+                    f"{sample.ok / max(sample.end - sample.start, 1e-9):.0f} req/s{p99}{failed}",
+                    sample.end,
+                )
+            case ScenarioEnded(result=result):
+                self._running = None
+                outcome = result.outcome
+                self.say(
+                    f"{result.name}: {outcome.requests} requests, {outcome.failures} failed, "
+                    f"{outcome.rps:.1f} req/s{' (' + result.note + ')' if result.note else ''}"
+                )
+            case FactTold(fact=fact) if fact.kind not in QUIET_FACTS:
+                parts = [str(fact.kind).replace("_", " "), fact.node or ""]
+                parts += [f"term {fact.term}" if fact.term is not None else "", fact.detail]
+                self.say("cluster: " + ", ".join(part for part in parts if part))
+            case FaultCaused(fault=fault):
+                self.say(f"fault: {fault.kind} {fault.node} (by {fault.by})")
+            case ElectionMeasured(election=election) if election.recover90_s is None:
+                gap = election.without_writes_s
+                self.say(
+                    f"election: {election.new_leader or 'no leader'}, term {election.term_before} to "
+                    f"{election.term_after}" + (f", {gap:.2f} s without writes" if gap is not None else "")
+                )
+            case VerificationEnded(result=verification):
+                self.say(
+                    f"verified: {verification.checked} of {verification.acknowledged} acknowledged writes, "
+                    f"{verification.lost} lost, {verification.stale} stale, {verification.phantom} phantom"
+                    + (f" ({verification.note})" if verification.note else "")
+                )
+            case DrillRoundEnded(round=drill_round):
+                self.say(
+                    f"round {drill_round.number}/{drill_round.total}: "
+                    + ("measured" if drill_round.judged else f"not judged: {drill_round.reason}")
+                )
+            case LeftoversFound(namespaces=namespaces):
+                self.say(
+                    f"left by an earlier run: {len(namespaces)} namespaces ({', '.join(namespaces[:3])}"
+                    f"{', …' if len(namespaces) > 3 else ''}); `confman-tui clean` removes them"
+                )
+            case NoticeGiven(level=level, text=text):
+                self.say(f"{level}: {text}")
+            case _:
+                pass
+
+
+class Interrupted(Exception):  # noqa: N818 - it is not an error but a wish
+    """SIGINT, SIGTERM or SIGHUP asked the program to end."""
+
+
+@asynccontextmanager
+async def _signals(bench: Benchmark, printer: Printer) -> AsyncIterator[asyncio.Event]:
+    """While inside, the first signal stops the work in order and the second leaves at once."""
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+
+    def on_signal(name: str) -> None:
+        if asked.is_set():
+            left = bench.leave_behind()
+            printer.say(f"{name} again: leaving at once" + (f"; {left}" if left else ""))
+            bench.abandon()
+            os._exit(errors.EXIT_INTERRUPTED)
+        asked.set()
+        printer.say(f"{name}: stopping, saving and cleaning up (again: leave at once)")
+        bench.interrupt()
+
+    watched = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in watched:
+        loop.add_signal_handler(number, on_signal, number.name)
+    try:
+        yield asked
+    finally:
+        # The handlers stay until the loop closes: a late second signal must not kill a clean-up half-way.
+        pass
+
+
+async def _with_benchmark(
+    settings: Settings, work: Callable[[Benchmark, asyncio.Event], Awaitable[int]], printer: Printer
+) -> int:
+    bench = Benchmark(settings, printer)
+    code = errors.EXIT_OK
+    async with _signals(bench, printer) as asked:
+        try:
+            code = await work(bench, asked)
+        except errors.ConfmanTuiError as error:
+            if not asked.is_set():
+                printer.say(f"confman-tui: {error}")
+                code = error.exit_code
+        finally:
+            await bench.close()
+        if asked.is_set():
+            code = errors.EXIT_INTERRUPTED
+    return code
+
+
+def _print_result(text: str) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        print(text, flush=True)
+
+
+def verdict(results: tuple[ScenarioResult, ...]) -> int:
+    """The exit code that these results deserve: lost writes before scenarios without any success."""
+    if any(
+        result.verification is not None and (result.verification.lost or result.verification.phantom)
+        for result in results
+    ):
+        return errors.EXIT_LOST
+    if not results or any(result.outcome.requests == result.outcome.failures for result in results):
+        return errors.EXIT_NO_SUCCESS
+    return errors.EXIT_OK
+
+
+def run_headless(settings: Settings) -> int:
+    """Run the chosen scenarios and print the table (or JSON). Returns the exit code."""
+    printer = Printer(sys.stderr)
+
+    async def work(bench: Benchmark, asked: asyncio.Event) -> int:
+        try:
+            await bench.open()
+            await bench.run_series(settings.scenario_names)
+        finally:
+            results = bench.results
+            if settings.json:
+                _print_result(json.dumps(json_document(bench.cluster_summary(), settings.tier, results), indent=2))
+            elif results:
+                _print_result(results_table(results))
+        return verdict(results)
+
+    return asyncio.run(_with_benchmark(settings, work, printer))
+
+
+def run_drill(settings: Settings) -> int:
+    """Run the election drill and print its table (or JSON). Returns the exit code."""
+    printer = Printer(sys.stderr)
+
+    async def work(bench: Benchmark, asked: asyncio.Event) -> int:
+        await bench.open()
+        ended: DrillEnded | None = await bench.drill()
+        if ended is None:
+            return errors.EXIT_INTERRUPTED
+        if settings.json:
+            _print_result(json.dumps(drill_document(ended), indent=2))
+        else:
+            _print_result(drill_table(ended))
+        return ended.exit_code
+
+    return asyncio.run(_with_benchmark(settings, work, printer))
+
+
+def run_clean(settings: Settings) -> int:
+    """Say which namespaces of this program are on the cluster and, with ``--yes``, remove them."""
+    printer = Printer(sys.stderr)
+
+    async def work(bench: Benchmark, asked: asyncio.Event) -> int:
+        namespaces = await bench.find_leftovers()
+        if not namespaces:
+            _print_result("nothing to remove: the cluster holds no namespace of confman-tui")
+            return errors.EXIT_OK
+        _print_result("\n".join(namespaces))
+        if not settings.yes:
+            _print_result(f"{len(namespaces)} namespaces would be removed; --yes removes them")
+            return errors.EXIT_OK
+        await bench.remove_leftovers()
+        _print_result(f"{len(namespaces)} namespaces removed")
+        return errors.EXIT_OK
+
+    return asyncio.run(_with_benchmark(settings, work, printer))

@@ -1,0 +1,200 @@
+"""Watches one cluster: polls, the view, the probe and the stream of writes, turned into events.
+
+Part of the conductor: it joins what the cluster's room knows (polls, facts, writes) with whoever wants to hear of it
+(the faces, the engine's targets, the timeline's file). It belongs to the event loop that starts it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from confman_tui.clock import Clock, now
+from confman_tui.cluster.addresses import short_names
+from confman_tui.cluster.client import ConfmanClient
+from confman_tui.cluster.elections_model import WriteWindow
+from confman_tui.cluster.ledger import WriteBook
+from confman_tui.cluster.model import STATE_WORDS, ClusterView, Fact, NodeState, Poll
+from confman_tui.cluster.polling import Poller
+from confman_tui.cluster.probe import WriteProbe
+from confman_tui.cluster.view import ViewMachine
+from confman_tui.cluster.writes import Drained
+from confman_tui.errors import ClusterError
+from confman_tui.events import ClusterChanged, FactTold, Sink, WindowClosed, WritesAcknowledged
+
+DRAIN_S = 0.2
+"""How often the stream of writes is told, in seconds."""
+GAUGE_S = 0.5
+"""How often an unchanged view is told, in seconds: its latencies move all the time."""
+LAG_S = 0.05
+"""Interval of the timer that measures how late this loop runs."""
+
+SILENT_STATES = (NodeState.REFUSED, NodeState.SILENT, NodeState.UNKNOWN, NodeState.NOT_CONFMAN)
+
+
+class Monitor:
+    """Polls the nodes and probes writes from `start` to `stop`."""
+
+    def __init__(
+        self,
+        nodes: Sequence[str],
+        api_key: str,
+        emit: Sink,
+        *,
+        poll_s: float,
+        probe_s: float,
+        on_view: Callable[[ClusterView], None],
+        on_fact: Callable[[Fact], None],
+        on_drained: Callable[[Drained], None],
+        clock: Clock = now,
+    ) -> None:
+        """
+        Args:
+            nodes: base URLs of the nodes.
+            api_key: for the probe's writes.
+            emit: takes the events.
+            poll_s: interval of the health polls, in seconds.
+            probe_s: longest time without a started write before the probe writes, in seconds; 0 is off.
+            on_view: called with the view after each poll.
+            on_fact: called with each change of the cluster.
+            on_drained: called with what the stream of writes told, some times a second.
+            clock: stamps everything.
+        """
+        self.nodes = tuple(nodes)
+        self.names = short_names(self.nodes)
+        self.book = WriteBook()
+        self.windows: list[WriteWindow] = []
+        """Stretches without writes that closed since `forget_windows`."""
+        self.open_window: WriteWindow | None = None
+        self._emit = emit
+        self._clock = clock
+        self._on_view = on_view
+        self._on_fact = on_fact
+        self._on_drained = on_drained
+        self.machine = ViewMachine(self.nodes)
+        self._poller = Poller(self.nodes, self._on_poll, poll_s=poll_s, clock=clock)
+        self._probe_client = ConfmanClient(api_key, concurrency=64, nodes=self.nodes)
+        self._probe = WriteProbe(
+            self._probe_client, self.book, lambda: self.book.stream.last_started, self.live, probe_s=probe_s
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+        self._changed = asyncio.Event()
+        self._told: tuple[object, ...] = ()
+        self._told_at = 0.0
+        self.loop_lag_s = 0.0
+        """How late this loop's timer fired last, in seconds."""
+
+    # -- life
+
+    def start(self) -> None:
+        """Begin to poll. The probe begins with `start_probe`, when writing is allowed to."""
+        self._poller.start()
+        self._tasks = [
+            asyncio.create_task(self._drain_forever(), name="drain"),
+            asyncio.create_task(self._measure_lag(), name="lag"),
+        ]
+
+    def start_probe(self) -> None:
+        """Begin to fill the gaps of the stream of writes."""
+        self._probe.start()
+
+    async def stop_probe(self) -> None:
+        """No further probe writes; those in flight are waited for."""
+        await self._probe.stop()
+
+    async def stop(self) -> None:
+        """End everything and close the connections."""
+        await self._probe.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        await self._poller.stop()
+        await self._probe_client.aclose()
+
+    # -- what is known
+
+    @property
+    def view(self) -> ClusterView:
+        """The cluster as far as it is known now."""
+        return self.machine.view(self._clock())
+
+    def live(self) -> tuple[str, ...]:
+        """Nodes that answer; all of them when none does, so that a revival is seen."""
+        answering = tuple(node.node for node in self.view.nodes if node.state not in SILENT_STATES)
+        return answering or self.nodes
+
+    def describe(self) -> str:
+        """The cluster's state in one line, for a person who waits for a leader."""
+        view = self.view
+        parts = []
+        for node in view.nodes:
+            word = STATE_WORDS[node.state]
+            parts.append(f"{self.names[node.node]} {word}{' (' + node.detail + ')' if node.detail else ''}")
+        term = f"term {view.term}; " if view.term is not None else ""
+        return f"{term}{', '.join(parts)}"
+
+    async def wait_for(self, condition: Callable[[ClusterView], bool], deadline_s: float) -> bool:
+        """Wait until the view fulfils a condition; False when it does not within the deadline."""
+        try:
+            async with asyncio.timeout(deadline_s):
+                while not condition(self.view):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return condition(self.view)
+        return True
+
+    async def wait_all_polled(self, deadline_s: float) -> None:
+        """Wait until each node was polled once, or the deadline has passed."""
+        await self.wait_for(lambda view: all(node.state is not NodeState.UNKNOWN for node in view.nodes), deadline_s)
+
+    def refuse_foreign(self) -> None:
+        """Raise ClusterError when a node answers with something that isn't Confman's."""
+        for node in self.view.nodes:
+            if node.state is NodeState.NOT_CONFMAN:
+                raise ClusterError(f"{node.node} is not a Confman node: it {node.detail}")
+
+    def forget_windows(self) -> None:
+        """Begin a new list of windows: a new run's."""
+        self.windows = []
+
+    # -- what comes in
+
+    def _on_poll(self, poll: Poll) -> None:
+        facts = self.machine.apply(poll)
+        view = self.view
+        # The engine's targets first: writers must move before anyone is told why.
+        self._on_view(view)
+        for fact in facts:
+            self._emit(FactTold(fact))
+            self._on_fact(fact)
+        state = (view.leader, view.term, tuple((node.state, node.term) for node in view.nodes))
+        if state != self._told or view.at - self._told_at >= GAUGE_S:
+            self._told, self._told_at = state, view.at
+            self._emit(ClusterChanged(view, self.loop_lag_s))
+        self._changed.set()
+
+    def drain(self) -> None:
+        """Tell what the stream of writes knows by now."""
+        drained = self.book.drain(self._clock())
+        was_open = self.open_window
+        self.open_window = drained.open_window
+        if drained.counts or drained.open_window is not None or was_open is not None:
+            self._emit(WritesAcknowledged(drained.counts, drained.at, drained.open_window))
+        for window in drained.closed:
+            self.windows.append(window)
+            self._emit(WindowClosed(window))
+        self._on_drained(drained)
+
+    async def _drain_forever(self) -> None:
+        while True:
+            await asyncio.sleep(DRAIN_S)
+            self.drain()
+
+    async def _measure_lag(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LAG_S
+            await asyncio.sleep(LAG_S)
+            self.loop_lag_s = max(0.0, loop.time() - due)

@@ -1,0 +1,152 @@
+"""One scenario's run: the engine's seconds become events and rows, its end becomes a result with files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from confman_tui.clock import Clock
+from confman_tui.cluster.elections_model import Election, Fault, Verification
+from confman_tui.cluster.model import ClusterView
+from confman_tui.events import Level, NoticeGiven, SampleRecorded, Sink
+from confman_tui.load.engine import Engine
+from confman_tui.load.model import RunOutcome, RunPlan, SecondSample
+from confman_tui.monitor import Monitor
+from confman_tui.record.files import ResultsError, Staging, path_of
+from confman_tui.record.model import ScenarioResult
+from confman_tui.record.summary import save_result
+from confman_tui.record.timeline import TimelineWriter, election_mark, fault_mark, window_mark
+from confman_tui.settings import Settings
+
+
+class ScenarioRun:
+    """Runs one plan on the engine and keeps what it gives."""
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        settings: Settings,
+        tier: str,
+        entries_before: int,
+        engine: Engine,
+        monitor: Monitor,
+        emit: Sink,
+        clock: Clock,
+    ) -> None:
+        self._plan = plan
+        self._settings = settings
+        self._tier = tier
+        self._entries_before = entries_before
+        self._engine = engine
+        self._monitor = monitor
+        self._emit = emit
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._marks: list[str] = []
+        self._without_writes = False
+        self._troubles: list[str] = []
+        self.samples: list[SecondSample] = []
+        self.elections: list[Election] = []
+        self.outcome: RunOutcome | None = None
+        self._timeline: TimelineWriter | None = None
+        self.on_sample: Callable[[SecondSample], None] = lambda sample: None
+
+    # -- what happens meanwhile
+
+    def note_fault(self, fault: Fault) -> None:
+        """A fault was caused while it runs."""
+        self._marks.append(fault_mark(fault))
+
+    def note_election(self, election: Election) -> None:
+        """An election was measured (or measured further) while it runs or is verified."""
+        known = [held for held in self.elections if held.origin != election.origin]
+        if len(known) == len(self.elections):
+            self._marks.append(election_mark(election))
+        self.elections = sorted([*known, election], key=lambda held: held.origin)
+
+    def note_writes(self, without: bool) -> None:
+        """Whether a stretch without acknowledged writes lasts."""
+        self._without_writes = self._without_writes or without
+
+    def _sample(self, sample: SecondSample) -> None:
+        view = self._monitor.view
+        self.samples.append(sample)
+        self._emit(SampleRecorded(self._plan.scenario, sample, view.leader, view.term))
+        self.on_sample(sample)
+        self._row(sample, view)
+
+    def _row(self, sample: SecondSample, view: ClusterView) -> None:
+        closed = [window for window in self._monitor.windows if window.end is not None and window.end >= sample.start]
+        marks = [*self._marks, *(window_mark(window) for window in closed if window.end and window.end < sample.end)]
+        without = self._without_writes or any(window.start < sample.end for window in closed)
+        self._marks.clear()
+        self._without_writes = self._monitor.open_window is not None
+        if self._timeline is not None:
+            self._timeline.row(sample, view, marks, without)
+
+    # -- the run and its end
+
+    async def run(self) -> RunOutcome:
+        """Run to its end (or until the engine is told to stop) and publish the files that belong to the load."""
+        directory = self._settings.output_dir
+        timeline_path = path_of(directory, self._tier, self._plan.scenario, "timeline.csv")
+        with Staging(directory) as staging:
+            plan = replace(self._plan, csv_prefix=staging.prefix(self._tier, self._plan.scenario))
+            self._timeline = TimelineWriter(timeline_path, self._monitor.nodes)
+            try:
+                future = self._engine.run(
+                    plan,
+                    on_sample=lambda sample: self._post(sample),
+                    observer=self._monitor.book,
+                )
+                outcome = await asyncio.wrap_future(future)
+            finally:
+                timeline = self._timeline.close()
+            if outcome.file_error:
+                self._troubles.append(outcome.file_error)
+            if self._timeline.trouble:
+                self._troubles.append(self._timeline.trouble)
+            files: tuple[Path, ...] = ()
+            try:
+                files = staging.publish(outcome.files)
+            except ResultsError as error:
+                self._troubles.append(str(error))
+        if timeline is not None:
+            files = (*files, timeline)
+        self.outcome = replace(outcome, files=files)
+        return self.outcome
+
+    def _post(self, sample: SecondSample) -> None:
+        # On the engine's thread. The loop may be gone when the program is left in a hurry.
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._sample, sample)
+
+    def finish(
+        self, verification: Verification | None, cluster: dict[str, object], registry: tuple[str, ...]
+    ) -> ScenarioResult:
+        """Make the result and write the files that tell of the whole run. Files that can't be written are told in a
+        notice; the result is whole without them."""
+        outcome = self.outcome
+        assert outcome is not None
+        result = ScenarioResult(
+            name=self._plan.scenario,
+            tier=self._tier,
+            users=self._plan.users,
+            duration_s=outcome.ended - outcome.started,
+            payload_bytes=self._plan.payload_bytes,
+            entries_before=self._entries_before,
+            outcome=outcome,
+            elections=tuple(self.elections),
+            verification=verification,
+            files=(*(str(file) for file in outcome.files), *registry),
+            note="stopped early" if outcome.stopped_early else "",
+        )
+        try:
+            result = save_result(result, self._settings, cluster)
+        except ResultsError as error:
+            self._troubles.append(str(error))
+        for trouble in dict.fromkeys(self._troubles):
+            self._emit(NoticeGiven(Level.ERROR, trouble, self._clock()))
+        return result

@@ -1,0 +1,124 @@
+"""Wrong input gets one clear sentence that names what was wrong and what is allowed, exit code 2 (3 for the cluster)."""
+
+from __future__ import annotations
+
+import os
+import pty
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.program.run import PROGRAM, environment, run
+
+
+def sentence_of(stderr: str) -> str:
+    """The one sentence on stderr; fails when there is a traceback or more than a line."""
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    assert "Traceback" not in stderr
+    assert len(lines) == 1, stderr
+    assert lines[0].startswith("confman-tui: ")
+    return lines[0]
+
+
+WRONG = [
+    (["--tier", "huge"], ["huge", "small", "large", "xlarge"]),
+    (["--headless", "--scenario", "write-2u"], ["write-2u", "write-1u", "mixed-10u", "all"]),
+    (["--host", "127.0.0.1:6100"], ["127.0.0.1:6100", "http://"]),
+    (["--host", "http://127.0.0.1:6100/api"], ["/api"]),
+    (["--host", "http://127.0.0.1:66000"], ["66000"]),
+    (["--host", "http://127.0.0.1:7100"], ["--nodes"]),
+    (["--nodes", "http://127.0.0.1:1,http://127.0.0.1:1/"], ["http://127.0.0.1:1"]),
+    (["--nodes", "http://127.0.0.1:1,what"], ["what"]),
+    (["--nodes", ",".join(f"http://127.0.0.1:{7000 + i}" for i in range(10))], ["10", "9"]),
+    (["--duration", "0"], ["--duration", "0"]),
+    (["--users", "0"], ["--users", "0", "1"]),
+    (["--users", "1000000"], ["--users", "1000000"]),
+    (["--payload", "60MB"], ["--payload", "50"]),
+    (["--poll", "fast"], ["--poll", "fast"]),
+    (["--colour"], ["--colour"]),
+    (["dirll"], ["dirll", "drill"]),
+    (["drill", "--rounds", "0"], ["--rounds", "0"]),
+    (["--demo", "--nodes", "http://127.0.0.1:1"], ["--demo", "--nodes"]),
+    (["--demo", "--demo-nodes", "10"], ["--demo-nodes", "10"]),
+    (["--demo", "--demo-ports", "1,2"], ["--demo-ports"]),
+    (["--demo", "--demo-election-timeout", "300-150"], ["300"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "named"), WRONG, ids=lambda value: " ".join(value)[:40])
+def test_one_sentence_and_exit_2(arguments: list[str], named: list[str], tmp_path: Path) -> None:
+    ended = run([*arguments, *([] if "--headless" in arguments or "drill" in arguments else ["--headless"])], tmp_path)
+    sentence = sentence_of(ended.stderr)
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stdout == ""
+    for word in named:
+        assert word in sentence
+
+
+def test_a_name_that_does_not_resolve(tmp_path: Path) -> None:
+    ended = run(["--headless", "--nodes", "http://no-such-host.invalid:6100"], tmp_path)
+    assert "no-such-host.invalid" in sentence_of(ended.stderr)
+    assert ended.returncode == 2
+
+
+def test_an_output_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine")
+    ended = run(["--headless", "--output-dir", "taken"], tmp_path)
+    assert "taken" in sentence_of(ended.stderr)
+    assert ended.returncode == 2
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_an_output_folder_that_is_read_only(tmp_path: Path) -> None:
+    """/proc takes no files, not even root's."""
+    ended = run(["--headless", "--output-dir", "/proc/confman"], tmp_path)
+    assert "/proc/confman" in sentence_of(ended.stderr)
+    assert ended.returncode == 2
+
+
+def test_no_terminal_says_use_headless(tmp_path: Path) -> None:
+    ended = run([], tmp_path)
+    assert "--headless" in sentence_of(ended.stderr)
+    assert ended.returncode == 2
+
+
+def test_a_terminal_in_but_a_pipe_out(tmp_path: Path) -> None:
+    main, terminal = pty.openpty()
+    try:
+        ended = subprocess.run(
+            PROGRAM,
+            stdin=terminal,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=environment(tmp_path),
+            cwd=tmp_path,
+            check=False,
+        )
+    finally:
+        os.close(main)
+        os.close(terminal)
+    assert "--headless" in sentence_of(ended.stderr)
+    assert ended.returncode == 2
+
+
+def test_no_cluster_is_exit_3_and_says_what_was_tried(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    ended = run(["--headless", "--nodes", f"http://127.0.0.1:{port}", "--wait", "1"], tmp_path)
+    assert ended.returncode == 3
+    assert "Traceback" not in ended.stderr
+    last = ended.stderr.strip().splitlines()[-1]
+    assert f":{port}" in last
+    assert "refused" in last
+
+
+def test_a_port_that_the_demo_needs_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        ended = run(["--demo", "--headless", "--demo-nodes", "1", "--demo-ports", str(port)], tmp_path)
+    assert ended.returncode == 2
+    assert str(port) in ended.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in ended.stderr
