@@ -1,0 +1,144 @@
+"""The results as a plain text table for a terminal or a log, at most 100 columns wide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from confman_tui.cluster.elections_model import Election, Verification
+from confman_tui.load.model import CAUSE_WORDS, Cause
+from confman_tui.record.model import ScenarioResult
+from confman_tui.record.plain import milliseconds, one_line, per_cent, seconds, sensible, short_node, wrapped
+
+WIDTH = 100
+_HEADING = ("scenario", "requests", "failed", "req/s", "p50 ms", "p95 ms", "p99 ms", "max ms", "entries")
+_LEGEND = "req/s and times: successful requests only; entries: what the cluster held before the scenario"
+
+
+def results_table(results: Sequence[ScenarioResult]) -> str:
+    """The table: a row per scenario and per cause of failure, the peaks, the verdict on the writes, the elections."""
+    blocks = []
+    for tier, group in groupby(results, key=lambda result: result.tier):
+        of_tier = list(group)
+        lines = [*_notes(of_tier), *_peaks(of_tier), *verdict_lines(of_tier), *_election_lines(of_tier)]
+        table = aligned([_HEADING, *_rows(of_tier)])
+        blocks.append("\n".join([f"tier {one_line(tier, 20)}", table, *(wrapped(line, WIDTH) for line in lines)]))
+    return "\n\n".join([*blocks, _LEGEND])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as lines: the first column to the left, the others to the right, two spaces between."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    free = WIDTH - sum(widths[1:]) - 2 * (len(widths) - 1)
+    widths[0] = max(8, min(widths[0], free))
+    lines = []
+    for row in rows:
+        first = one_line(row[0], widths[0])
+        cells = [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join([f"{first:<{widths[0]}}", *cells]).rstrip())
+    return "\n".join(lines)
+
+
+def _rows(results: Sequence[ScenarioResult]) -> list[tuple[str, ...]]:
+    rows = []
+    for result in results:
+        outcome = result.outcome
+        rows.append(
+            (
+                one_line(result.name, 40),
+                f"{outcome.requests:,}",
+                _failed(outcome.failures, outcome.requests),
+                sensible(outcome.rps),
+                *(milliseconds(us) for us in (outcome.p50_us, outcome.p95_us, outcome.p99_us, outcome.max_us)),
+                "-" if result.entries_before < 0 else f"{result.entries_before:,}",
+            )
+        )
+        for cause in Cause:
+            count = outcome.failures_by_cause.get(cause, 0)
+            if count:
+                rows.append((f"  {CAUSE_WORDS[cause]}", "", _failed(count, outcome.requests), *[""] * 6))
+    return rows
+
+
+def _failed(count: int, requests: int) -> str:
+    return f"{count:,} ({per_cent(count, requests)})" if count else "0"
+
+
+def _notes(results: Sequence[ScenarioResult]) -> list[str]:
+    return [f"{result.name}: {result.note}" for result in results if result.note]
+
+
+def _peaks(results: Sequence[ScenarioResult]) -> list[str]:
+    """The highest average throughput of successful reads and writes that any scenario reached."""
+
+    def rates(result: ScenarioResult) -> tuple[float, float]:
+        lasted = result.outcome.ended - result.outcome.started
+        return (result.outcome.reads_ok / lasted, result.outcome.writes_ok / lasted) if lasted > 0 else (0.0, 0.0)
+
+    lines = []
+    peaks = []
+    for kind, index in (("read", 0), ("write", 1)):
+        best = max(results, key=lambda result: rates(result)[index])
+        peak = rates(best)[index]
+        peaks.append(peak)
+        if peak > 0:
+            lines.append(f"peak {kind} throughput: {sensible(peak)} req/s ({one_line(best.name, 40)})")
+    if all(peak > 0 for peak in peaks):
+        lines.append(f"peak read to peak write: {sensible(peaks[0] / peaks[1])}")
+    return lines
+
+
+def verdict_lines(results: Sequence[ScenarioResult]) -> list[str]:
+    """What became of the acknowledged writes, over all scenarios."""
+    verified = [result.verification for result in results if result.verification is not None]
+    lines = []
+    if verified:
+        lines.append(verdict_line(_sum(verified)))
+        lines += [f"writes: {note}" for note in dict.fromkeys(item.note for item in verified) if note]
+    silent = [result.name for result in results if result.verification is None and result.outcome.writes_ok]
+    if silent:
+        lines.append(f"writes: not verified: {', '.join(silent)}")
+    return lines
+
+
+def verdict_line(verification: Verification) -> str:
+    """One verdict in words."""
+    v = verification
+    if not v.judged:
+        return f"writes: {v.acknowledged:,} acknowledged, {v.checked:,} checked: nothing to judge"
+    word = "ok" if v.passed else "LOST WRITES" if v.lost else "PHANTOM WRITES"
+    counts = f"{v.checked:,} of {v.acknowledged:,} acknowledged checked, {v.lost:,} lost, {v.stale:,} stale"
+    return f"writes: {word}: {counts}, {v.phantom:,} phantom, {v.recovered:,} of {v.unknown:,} unknown present"
+
+
+def _sum(verified: Sequence[Verification]) -> Verification:
+    def total(name: str) -> int:
+        return sum(int(getattr(item, name)) for item in verified)
+
+    return Verification(
+        acknowledged=total("acknowledged"),
+        refused=total("refused"),
+        unknown=total("unknown"),
+        lost=total("lost"),
+        stale=total("stale"),
+        recovered=total("recovered"),
+        phantom=total("phantom"),
+        checked=total("checked"),
+    )
+
+
+def _election_lines(results: Sequence[ScenarioResult]) -> list[str]:
+    lines = [f"  {result.name}: {election_line(election)}" for result in results for election in result.elections]
+    return ["elections:", *lines] if lines else ["elections: none"]
+
+
+def election_line(election: Election) -> str:
+    """One election in words."""
+    cause = f"{election.fault.kind}, " if election.fault is not None else ""
+    line = f"{cause}term {election.term_before} to {election.term_after}"
+    if election.new_leader is not None:
+        line += f", {short_node(election.new_leader)}"
+        line += f" led after {seconds(election.serving_s)}" if election.serving_s is not None else " named"
+    if election.without_writes_s is not None:
+        line += f", {election.without_writes_s:.2f} ± {election.write_uncertainty_s:.2f} s without writes"
+    return line

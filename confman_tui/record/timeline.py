@@ -1,0 +1,166 @@
+"""``{tier}-{scenario}_timeline.csv``: one row a second of what the load met and what the cluster was meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from confman_tui.cluster.elections_model import Election, Fault, WriteWindow
+from confman_tui.cluster.model import ClusterView, NodeState
+from confman_tui.load.model import Cause, SecondSample
+from confman_tui.record.files import told
+from confman_tui.record.plain import iso, short_node
+
+_BEFORE_CAUSES = ("time", "users", "ok", "reads_ok", "writes_ok")
+_AFTER_CAUSES = (
+    "p50_us",
+    "p95_us",
+    "p99_us",
+    "max_us",
+    "leader",
+    "term",
+    "without_writes",
+    "marks",
+    "in_flight",
+    "oldest_in_flight_s",
+    "engine_cpu",
+    "hub_lag_ms",
+)
+
+
+class TimelineWriter:
+    """Appends rows to ``<name>.part`` beside the final file, each flushed at once; `close` gives it its name.
+
+    A run must not fail because its timeline can't be written: after the first error the rest is dropped and `trouble`
+    says why.
+    """
+
+    def __init__(self, path: Path, nodes: Sequence[str]) -> None:
+        """Begin the file.
+
+        Args:
+            path: The final name.
+            nodes: Base URLs of the nodes; each has a column for its state and one for the requests sent to it.
+        """
+        self.path = path
+        self.trouble = ""
+        """Why the timeline is not complete; empty while all is well."""
+        self._partial = path.with_name(path.name + ".part")
+        self._nodes = tuple(nodes)
+        self._stream: io.TextIOBase | None = None
+        try:
+            self._stream = self._partial.open("w", encoding="utf-8", newline="")
+        except OSError as error:
+            self._give_up(error)
+        self._write(self._header())
+
+    def _header(self) -> list[str]:
+        causes = [f"failed_{cause}" for cause in Cause]
+        states = [f"state {short_node(node)}" for node in self._nodes]
+        sent = [f"sent {short_node(node)}" for node in self._nodes]
+        return [*_BEFORE_CAUSES, *causes, *_AFTER_CAUSES, *states, *sent]
+
+    def row(
+        self,
+        sample: SecondSample,
+        view: ClusterView | None = None,
+        marks: Sequence[str] = (),
+        without_writes: bool = False,
+    ) -> None:
+        """Append one second.
+
+        Args:
+            sample: What the load met.
+            view: The cluster as last seen within that second.
+            marks: Faults and elections of that second (`fault_mark`, `window_mark`, `election_mark`).
+            without_writes: Whether the second lies in or touches a stretch without acknowledged writes.
+        """
+        states: Mapping[str, NodeState] = {} if view is None else {node.node: node.state for node in view.nodes}
+        self._write(
+            [
+                iso(sample.start),
+                sample.users,
+                sample.ok,
+                sample.reads_ok,
+                sample.writes_ok,
+                *(sample.failed.get(cause, 0) for cause in Cause),
+                sample.p50_us,
+                sample.p95_us,
+                sample.p99_us,
+                sample.max_us,
+                view.leader if view is not None else None,
+                view.term if view is not None else None,
+                int(without_writes),
+                "; ".join(marks),
+                sample.in_flight,
+                f"{sample.oldest_in_flight_s:.3f}",
+                f"{sample.engine_cpu:.3f}",
+                f"{sample.hub_lag_s * 1000:.2f}",
+                *(states.get(node, "") for node in self._nodes),
+                *(sample.per_node.get(node, 0) for node in self._nodes),
+            ]
+        )
+
+    def _write(self, row: Sequence[object]) -> None:
+        if self._stream is None:
+            return
+        line = io.StringIO()
+        csv.writer(line).writerow(row)
+        try:
+            self._stream.write(line.getvalue())
+            self._stream.flush()
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        self.trouble = f"{self.path} can't be written: {told(error)}"
+        self._drop()
+
+    def _drop(self) -> None:
+        stream, self._stream = self._stream, None
+        with contextlib.suppress(OSError):
+            if stream is not None:
+                stream.close()
+        with contextlib.suppress(OSError):
+            self._partial.unlink()
+
+    def close(self) -> Path | None:
+        """Give the file its final name and return it; None when it could not be written (see `trouble`) or was closed
+        before."""
+        stream = self._stream
+        if stream is None:
+            return None
+        try:
+            os.fsync(stream.fileno())
+            stream.close()
+            self._partial.replace(self.path)
+        except OSError as error:
+            self._give_up(error)
+            return None
+        self._stream = None
+        return self.path
+
+    def discard(self) -> None:
+        """End without a file: the run never began. The earlier file stays."""
+        self._drop()
+
+
+def fault_mark(fault: Fault) -> str:
+    """A fault in the column of marks: ``kill 127.0.0.1:6100 (drill)``."""
+    return f"{fault.kind} {short_node(fault.node)} ({fault.by})"
+
+
+def window_mark(window: WriteWindow) -> str:
+    """The end of a stretch without writes: ``1.62 s without writes (± 0.10 s)``."""
+    length = window.seconds
+    told_length = "still without writes" if length is None else f"{length:.2f} s without writes"
+    return f"{told_length} (± {window.uncertainty_s:.2f} s)"
+
+
+def election_mark(election: Election) -> str:
+    """A new leader: ``leader 127.0.0.1:6200, term 7``."""
+    return f"leader {short_node(election.new_leader)}, term {election.term_after}"

@@ -1,0 +1,128 @@
+"""Results for the tests of this room."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification
+from confman_tui.cluster.model import ClusterView, NodeState, NodeView
+from confman_tui.load.model import Cause, RunOutcome, SecondSample
+from confman_tui.record.model import ScenarioResult
+from confman_tui.settings import Settings, resolve
+
+NODES = ("http://127.0.0.1:6100", "http://127.0.0.1:6200", "http://127.0.0.1:6300")
+CLUSTER: dict[str, Any] = {"nodes": list(NODES), "leader": NODES[1], "term": 7}
+START = 1_795_449_600.25
+SECRET = "s3cret-of-the-test"
+
+
+def settings_for(output_dir: object, **flags: str) -> Settings:
+    """Settings with a secret key and that output folder."""
+    said = {"output-dir": str(output_dir), "api-key": SECRET, **{k.replace("_", "-"): v for k, v in flags.items()}}
+    return resolve("bench", said, {}).settings
+
+
+def election(**changes: Any) -> Election:
+    """A leader's kill."""
+    base = Election(
+        origin=START + 5,
+        fault=Fault(FaultKind.KILL, NODES[0], START + 5, "drill"),
+        old_leader=NODES[0],
+        new_leader=NODES[1],
+        term_before=6,
+        term_after=7,
+        rounds=1,
+        lost_s=0.125,
+        term_s=1.2,
+        claim_s=1.21,
+        serving_s=1.43,
+        agree_s=1.5,
+        first_write_s=1.6,
+        without_writes_s=1.62,
+        uncertainty_s=0.1,
+        write_uncertainty_s=0.02,
+        intended_writes=30,
+        longest_wait_s=1.1,
+        reads_ok=5,
+        reads_failed=2,
+        recover90_s=2.5,
+        writes_missed=140.5,
+    )
+    return replace(base, **changes)
+
+
+def outcome(**changes: Any) -> RunOutcome:
+    """A run of 15 s with some failures."""
+    base = RunOutcome(
+        started=START,
+        ended=START + 15,
+        requests=1332,
+        failures=12,
+        failures_by_cause={Cause.REFUSED: 8, Cause.NO_LEADER: 4},
+        error_texts={"connection refused": 8},
+        reads_ok=0,
+        writes_ok=1320,
+        p50_us=34_120,
+        p90_us=61_000,
+        p95_us=81_250,
+        p99_us=110_400,
+        p999_us=250_000,
+        p9999_us=260_000,
+        max_us=1_630_123,
+        histogram="SElTVA==",
+        read_histogram="",
+        write_histogram="SElTVA==",
+        per_node={NODES[0]: 500, NODES[1]: 832},
+        redirected=3,
+        files=(),
+        stopped_early=False,
+    )
+    return replace(base, **changes)
+
+
+def result(name: str = "write-10u", tier: str = "small", **changes: Any) -> ScenarioResult:
+    """A finished scenario."""
+    base = ScenarioResult(
+        name=name,
+        tier=tier,
+        users=10,
+        duration_s=15.0,
+        payload_bytes=1024,
+        entries_before=1000,
+        outcome=outcome(),
+        elections=(election(),),
+        verification=Verification(
+            acknowledged=1320, refused=8, unknown=4, lost=0, stale=0, recovered=1, checked=1320, seconds=2.5
+        ),
+        files=("results/small-write-10u_stats.csv",),
+    )
+    return replace(base, **changes)
+
+
+def sample(second: int = 0, **changes: Any) -> SecondSample:
+    """One second of a run."""
+    base = SecondSample(
+        start=START + second,
+        end=START + second + 1,
+        users=10,
+        reads_ok=3,
+        writes_ok=85,
+        failed={Cause.TIMEOUT: 2},
+        p50_us=34_120,
+        p95_us=81_250,
+        p99_us=110_400,
+        max_us=160_000,
+        in_flight=4,
+        oldest_in_flight_s=0.75,
+        per_node={NODES[0]: 90},
+        engine_cpu=0.31,
+        hub_lag_s=0.0004,
+    )
+    return replace(base, **changes)
+
+
+def view(states: tuple[NodeState, ...] = (NodeState.LEADER, NodeState.FOLLOWER, NodeState.REFUSED)) -> ClusterView:
+    """The cluster at one moment."""
+    nodes = tuple(NodeView(node, state) for node, state in zip(NODES, states, strict=True))
+    return ClusterView(START, nodes, NODES[0], 6)
