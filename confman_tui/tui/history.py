@@ -236,6 +236,10 @@ class History:
         """(start, end, highest term seen) within this stretch."""
         return self._term.between(start, end)
 
+    def leaders(self, start: float, end: float) -> list[tuple[float, float, str | None]]:
+        """(start, end, leading node or None) within this stretch, as far as known."""
+        return [] if self.known_until is None else self._leader.between(start, min(end, self.known_until))
+
     def changes(self, start: float, end: float) -> tuple[LeaderChange, ...]:
         """Changes of leader within this stretch; the first leader seen is none."""
         return tuple(change for change in self._changes if start <= change.at < end)
