@@ -1,0 +1,296 @@
+"""The app: takes events in, owns the state, draws frames, and turns keys into commands to the conductor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.command import CommandPalette, Provider
+from textual.notifications import SeverityLevel
+from textual.screen import Screen
+
+from confman_tui.commands import Conductor
+from confman_tui.errors import EXIT_CRASH
+from confman_tui.events import DrillEnded, Event, Level, NoticeGiven, Phase, SampleRecorded, VerificationEnded
+from confman_tui.load.scenarios import CATALOGUE
+from confman_tui.tui import state as model
+from confman_tui.tui.actions import ACTIONS, BY_ID, Circumstances, display, hints
+from confman_tui.tui.charts.axis import TimeWindow
+from confman_tui.tui.charts.client import ChartRenderer
+from confman_tui.tui.commands_palette import ActionProvider
+from confman_tui.tui.dashboard import Dashboard
+from confman_tui.tui.deeds import Deeds
+from confman_tui.tui.frame import Frame
+from confman_tui.tui.history import History
+from confman_tui.tui.lag import LagMeter
+from confman_tui.tui.messages import EventsArrived, Mailbox, QuitRequested
+from confman_tui.tui.options import UiOptions
+from confman_tui.tui.text import clean
+from confman_tui.tui.widgets.keybar import KeyBar
+from confman_tui.tui.widgets.table import ScenarioTable
+from confman_tui.tui.widgets.timeline import ClusterTimeline
+
+TICK_S = 0.25
+"""Gauges and counters move this often at most."""
+LEAST_GAP_S = 0.05
+"""News is drawn at once, but no two drawings come closer than this."""
+TIMELINE_TICKS, GRAPH_TICKS = 2, 4
+
+
+class ConfmanApp(App[int], inherit_bindings=False):
+    """The dashboard over a conductor. `run` gives the exit code; ``crash`` holds a defect's exception."""
+
+    TITLE = "confman-tui"
+    ALLOW_SELECT = False
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionProvider}
+    COMMAND_PALETTE_BINDING = BY_ID["palette"].key
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(a.key, f"do('{a.id}')", a.label, show=False, tooltip=a.help, id=a.id)
+            for a in ACTIONS
+            if a.id != "palette"
+        ),
+        Binding(BY_ID["palette"].key, "command_palette", "commands", show=False, id="palette"),
+        # Terminals send it for ^C; the screen is in raw mode, so no signal comes.
+        Binding("ctrl+c", "do('quit')", "quit", show=False, priority=True),
+    ]
+
+    def __init__(self, conductor: Conductor, options: UiOptions) -> None:
+        super().__init__()
+        self.conductor = conductor
+        self.options = options
+        self.state = model.initial(CATALOGUE)
+        self.history = History()
+        self.window = TimeWindow(span=60.0)
+        self.renderer = ChartRenderer(on_notice=self._chart_notice)
+        self.dashboard = Dashboard(self.window, self.renderer, len(CATALOGUE))
+        self.mailbox = Mailbox(self._wake)
+        self.crash: BaseException | None = None
+        self.stays_behind = ""
+        """What was left undone when the program went at once; empty when nothing was."""
+        self.held_at: int | None = None
+        """Events of the history when the view was held."""
+        self.closing_since: float | None = None
+        self.forced_exit: int | None = None
+        """The exit code that a signal asked for."""
+        self.deeds = Deeds(self)
+        self._lag = LagMeter()
+        self._ticks = 0
+        self._drawn = 0.0
+        self._draw_waits = False
+        self.set_keymap(options.keymap)
+        if options.theme in self.available_themes:
+            self.theme = options.theme
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    def get_default_screen(self) -> Screen[None]:
+        return self.dashboard
+
+    def on_mount(self) -> None:
+        self.theme_changed_signal.subscribe(self, lambda theme: self._remember(theme.name))
+        self.renderer.start()
+        self._lag.start()
+        self.set_interval(TICK_S, self._tick)
+        self.conductor.start(self.mailbox.put)
+        self.draw()
+
+    def on_unmount(self) -> None:
+        self._lag.stop()
+        self.renderer.close()
+
+    def _handle_exception(self, error: Exception) -> None:
+        # Textual offers no public hook; a defect must be told apart from a wish to leave.
+        if self.crash is None:
+            self.crash = error
+        super()._handle_exception(error)
+        self._return_code = EXIT_CRASH
+
+    def _remember(self, theme: str) -> None:
+        if self.options.remember_theme is not None and theme != self.options.theme:
+            self.options.remember_theme(theme)
+
+    # -- events in --------------------------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        """On the conductor's thread. After the app's end nobody listens any more, which is no error."""
+        if self.is_running:
+            self.post_message(EventsArrived())
+
+    def request_quit(self, exit_code: int | None = None) -> None:
+        """End as ``q`` does, but without a question; for signals and other threads. ``exit_code`` is then the app's."""
+        self.post_message(QuitRequested(exit_code))
+
+    def on_events_arrived(self) -> None:
+        self._take(draw_gauges=False)
+
+    def on_quit_requested(self, message: QuitRequested) -> None:
+        self.forced_exit = message.exit_code
+        self.deeds.leave()
+
+    def _take(self, *, draw_gauges: bool) -> None:
+        now = self.options.clock()
+        news = sampled = False
+        for event in self.mailbox.take():
+            self.history.apply(event)
+            news = model.apply(self.state, event, now) or news
+            sampled = sampled or isinstance(event, SampleRecorded)
+            self._announce(event)
+        if self.state.phase is Phase.CLOSED:
+            self.deeds.finish()
+        elif news:
+            self.draw_soon(charts=True)
+        elif sampled or draw_gauges:
+            self.draw(charts=sampled)
+
+    def _announce(self, event: Event) -> None:
+        """Toasts for what must not be missed, and the drill's verdict."""
+        if isinstance(event, NoticeGiven) and event.level is not Level.INFO:
+            self.say(event.text, "error" if event.level is Level.ERROR else "warning")
+        elif isinstance(event, VerificationEnded) and event.result.judged and not event.result.passed:
+            self.say(f"{event.result.lost} acknowledged writes LOST, {event.result.phantom} phantom", "error")
+        elif isinstance(event, DrillEnded):
+            self.deeds.show_rounds()
+
+    def say(self, text: str, severity: SeverityLevel = "information") -> None:
+        """A short-lived note over the screen, as plain text."""
+        self.notify(clean(text, 300), severity=severity, timeout=5, markup=False)
+
+    def _chart_notice(self, text: str) -> None:
+        self.mailbox.put(NoticeGiven(Level.INFO, text, self.options.clock()))
+
+    # -- drawing ----------------------------------------------------------------------------------------------------
+
+    def circumstances(self) -> Circumstances:
+        """What decides which keys do something now."""
+        board = self.dashboard
+        return Circumstances(
+            self.state,
+            held=self.held_at is not None,
+            one_graph=board.one_graph,
+            graphs_shown=board.graphs_shown,
+            log_shown=board.plan is None or board.plan.log > 0,
+            live=self.window.live,
+            leaving=self.closing_since is not None,
+        )
+
+    def frame(self) -> Frame:
+        """The inputs of a drawing now."""
+        held = None if self.held_at is None else self.state.events - self.held_at
+        now = self.options.clock()
+        return Frame(self.state, self.history, now, held, self._lag.worst(), self.closing_since)
+
+    def _tick(self) -> None:
+        self._ticks += 1
+        moving = self.state.busy or self.state.open_window is not None or self.closing_since is not None
+        if moving or self._ticks % 2 == 0:
+            self._take(draw_gauges=True)
+        if self.closing_since is not None:
+            self.deeds.watch_leaving()
+        if self.held_at is None and self.state.phase is not Phase.CLOSED:
+            if self._ticks % GRAPH_TICKS == 0:
+                self.draw_charts()
+            elif self._ticks % TIMELINE_TICKS == 0:
+                self.draw_charts(graphs=False)
+
+    def draw_soon(self, *, charts: bool = False) -> None:
+        """Draw at once, or as soon as the least gap since the last drawing is over."""
+        gap = self._loop_time() - self._drawn
+        if gap >= LEAST_GAP_S:
+            self.draw(charts=charts)
+        elif not self._draw_waits:
+            self._draw_waits = True
+            self.set_timer(LEAST_GAP_S - gap, lambda: self.draw(charts=True))
+
+    def draw(self, *, charts: bool = False) -> None:
+        """Draw the panes of text, and the charts when asked to."""
+        self._draw_waits = False
+        if not self.is_running or not self.dashboard.is_attached:
+            return
+        self._drawn = self._loop_time()
+        frame = self.frame()
+        now = self.circumstances()
+        with self.batch_update():
+            if self.held_at is None:
+                self.dashboard.show(frame, self.history.nodes)
+            else:
+                self.dashboard.show_header(frame)
+            offered = hints(now, dict(self.options.keymap))
+            self.dashboard.keys.show(offered)
+            if self.dashboard.offline.display:
+                wanted = ("demo", "retry", "stop", "quit")
+                keys = tuple((hint.key, hint.label) for hint in offered if hint.action in wanted)
+                self.dashboard.offline.show(frame, keys)
+        if charts and self.held_at is None:
+            self.draw_charts()
+
+    def draw_charts(self, *, graphs: bool = True) -> None:
+        """Draw timeline and graphs over the one time axis."""
+        if not self.dashboard.is_attached:
+            return
+        frame = self.frame()
+        axis = self.window.axis(frame.now)
+        with self.batch_update():
+            self.dashboard.show_timeline(frame, axis)
+            if graphs:
+                self.dashboard.show_graphs(frame, axis)
+
+    @staticmethod
+    def _loop_time() -> float:
+        return asyncio.get_running_loop().time()
+
+    def on_dashboard_layout_changed(self) -> None:
+        self.draw(charts=True)
+        if self.held_at is not None:
+            self.dashboard.show(self.frame(), self.history.nodes)
+            self.draw_charts()
+
+    def on_cluster_timeline_view_changed(self, message: ClusterTimeline.ViewChanged) -> None:
+        self.draw(charts=True)
+        if self.held_at is not None:
+            self.draw_charts()
+
+    # -- keys -------------------------------------------------------------------------------------------------------
+
+    def key_of(self, action: str) -> str:
+        """The key in force for an action, in Textual's spelling."""
+        return self.options.keymap.get(action, BY_ID[action].key)
+
+    def shown_key(self, action: str) -> str:
+        """The key in force as it is written on the screen."""
+        return display(self.key_of(action))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "do" and parameters and parameters[0] in ("retry", "revive"):
+            # One key for both: what it means depends on whether there is a cluster.
+            return (parameters[0] == "retry") == (self.state.phase is Phase.OFFLINE)
+        return super().check_action(action, parameters)
+
+    def action_do(self, action: str) -> None:
+        """Do what a key stands for."""
+        self.do(action)
+
+    def do(self, action: str) -> None:
+        """Do an action, or say why it can't be done now."""
+        self.deeds.do(action)
+
+    def on_key_bar_pressed(self, message: KeyBar.Pressed) -> None:
+        self.do(message.action)
+
+    def on_scenario_table_row_started(self, message: ScenarioTable.RowStarted) -> None:
+        self.do("suite" if message.scenario is None else f"run.{message.scenario}")
+
+    def on_scenario_table_row_opened(self, message: ScenarioTable.RowOpened) -> None:
+        self.deeds.show_details(message.scenario)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """None: all there is to do stands among the app's own actions."""
+        return ()
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder="What shall be done?", id="--command-palette"))

@@ -1,0 +1,296 @@
+"""What the keys do: commands to the conductor, dialogs, and the ways out. Runs on the screen's thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from confman_tui.cluster.control import FaultRefusedError
+from confman_tui.cluster.elections_model import FaultKind
+from confman_tui.commands import FaultPreview
+from confman_tui.load import scenarios
+from confman_tui.tui import state as model
+from confman_tui.tui.actions import RUN, fault_kinds, followers, why_not
+from confman_tui.tui.dialogs.confirm import ConfirmDialog
+from confman_tui.tui.dialogs.details import DetailsDialog
+from confman_tui.tui.dialogs.fault import FaultDialog
+from confman_tui.tui.dialogs.help import HelpDialog
+from confman_tui.tui.dialogs.overrides import Overrides, OverridesDialog
+from confman_tui.tui.dialogs.rounds import RoundsDialog
+from confman_tui.tui.dialogs.tier import TierDialog
+from confman_tui.tui.names import name_of
+
+if TYPE_CHECKING:
+    from confman_tui.tui.app import ConfmanApp
+
+SCROLL = 0.25
+"""Share of the window that one step through time takes."""
+
+
+class Deeds:
+    """The actions of one app."""
+
+    def __init__(self, app: ConfmanApp) -> None:
+        self._app = app
+
+    def do(self, action: str) -> None:
+        """Do an action, or say why it can't be done now."""
+        app = self._app
+        reason = why_not(action, app.circumstances())
+        if reason is not None:
+            app.say(reason, "warning")
+            return
+        if action.startswith(RUN):
+            self._run((action.removeprefix(RUN),))
+            return
+        getattr(self, f"_do_{action}")()
+
+    # -- load -------------------------------------------------------------------------------------------------------
+
+    def _run(self, names: tuple[str, ...]) -> None:
+        model.asked(self._app.state, names)
+        self._app.conductor.run_scenarios(names)
+        self._app.window.go_live()
+        self._app.draw()
+
+    def _do_suite(self) -> None:
+        self._run(tuple(scenario.name for scenario in scenarios.suite()))
+
+    def _do_stop(self) -> None:
+        self._app.conductor.stop()
+
+    def _do_tier(self) -> None:
+        config = self._app.state.config
+        present = config.tier if config is not None else ""
+
+        def chosen(tier: str | None) -> None:
+            if tier is not None and tier != present:
+                self._app.conductor.choose_tier(tier)
+
+        self._app.push_screen(TierDialog(self._app.options.tiers, present), chosen)
+
+    def _do_overrides(self) -> None:
+        config = self._app.state.config
+        assert config is not None
+
+        def chosen(wanted: Overrides | None) -> None:
+            if wanted is not None:
+                self._app.conductor.override(wanted.users, wanted.duration_s, wanted.payload_bytes)
+
+        self._app.push_screen(OverridesDialog(Overrides(config.users, config.duration_s, config.payload_bytes)), chosen)
+
+    def _do_leftovers(self) -> None:
+        self._app.conductor.remove_leftovers()
+
+    # -- elections --------------------------------------------------------------------------------------------------
+
+    def _do_kill(self) -> None:
+        self._fault_leader(FaultKind.KILL)
+
+    def _do_isolate(self) -> None:
+        self._fault_leader(FaultKind.ISOLATE)
+
+    def _do_pause(self) -> None:
+        paused = self._app.state.touched(frozenset({FaultKind.PAUSE}))
+        if paused:
+            self._fault(FaultKind.RESUME, paused[0])
+        else:
+            self._fault_leader(FaultKind.PAUSE)
+
+    def _do_fault(self) -> None:
+        state = self._app.state
+        offers = [(node, kind) for node in followers(state) for kind in fault_kinds(state, node)]
+
+        def chosen(offer: tuple[str, FaultKind] | None) -> None:
+            if offer is not None:
+                self._fault(offer[1], offer[0])
+
+        self._app.push_screen(FaultDialog(tuple(offers), dict(state.names)), chosen)
+
+    def _do_revive(self) -> None:
+        self._app.conductor.revive()
+
+    def _do_drill(self) -> None:
+        state = self._app.state
+        leader = state.view.leader if state.view is not None else None
+        if leader is None:
+            self._app.conductor.drill()
+            return
+        self._ask_about(FaultKind.KILL, leader, self._app.conductor.drill, "start the drill")
+
+    def _do_rounds(self) -> None:
+        self.show_rounds()
+
+    def _fault_leader(self, kind: FaultKind) -> None:
+        view = self._app.state.view
+        assert view is not None
+        assert view.leader is not None
+        self._fault(kind, view.leader)
+
+    def _fault(self, kind: FaultKind, node: str) -> None:
+        conductor = self._app.conductor
+        self._ask_about(kind, node, lambda: conductor.cause_fault(kind, node), f"{kind.value} it")
+
+    def _ask_about(self, kind: FaultKind, node: str, deed: Callable[[], None], yes: str) -> None:
+        """Preview off the screen's thread (looking for a process takes a while), ask where it must be asked, do."""
+        app = self._app
+
+        async def work() -> None:
+            try:
+                preview: FaultPreview = await asyncio.to_thread(app.conductor.preview_fault, kind, node)
+            except FaultRefusedError as refusal:
+                app.say(str(refusal), "warning")
+                return
+            if preview.needs_confirmation:
+                name = name_of(node, app.state.names)
+                facts = (f"{kind.value} {name}", f"process: {preview.target}")
+                dialog = ConfirmDialog(f"{kind.value} {name}?", facts, preview.warning, yes)
+                app.push_screen(dialog, lambda sure: deed() if sure else None)
+            else:
+                deed()
+
+        app.run_worker(work(), group="fault", exclusive=True, exit_on_error=False)
+
+    # -- cluster ----------------------------------------------------------------------------------------------------
+
+    def _do_retry(self) -> None:
+        self._app.conductor.retry()
+
+    def _do_demo(self) -> None:
+        self._app.conductor.start_demo()
+
+    # -- view -------------------------------------------------------------------------------------------------------
+
+    def _do_hold(self) -> None:
+        app = self._app
+        if app.held_at is None:
+            app.held_at = app.state.events
+            app.window.hold(app.options.clock())
+        else:
+            app.held_at = None
+            app.window.release()
+        app.draw(charts=True)
+
+    def _do_graphs(self) -> None:
+        self._app.dashboard.switch_graph()
+
+    def _do_zoom_in(self) -> None:
+        self._zoomed(self._app.window.zoom_in(), "15 s is the shortest time shown.")
+
+    def _do_zoom_out(self) -> None:
+        self._zoomed(self._app.window.zoom_out(), "10 min is the longest time shown.")
+
+    def _zoomed(self, changed: bool, limit: str) -> None:
+        if changed:
+            self._app.draw_charts()
+        else:
+            self._app.say(limit)
+
+    def _do_back(self) -> None:
+        self._scroll(-SCROLL)
+
+    def _do_forward(self) -> None:
+        self._scroll(SCROLL)
+
+    def _scroll(self, share: float) -> None:
+        self._app.window.scroll(share, self._app.options.clock())
+        self._app.draw()
+        self._app.draw_charts()
+
+    def _do_filter(self) -> None:
+        app = self._app
+        app.dashboard.log_pane.next_topic()
+        app.dashboard.log_pane.show(app.frame())
+
+    def _do_copy(self) -> None:
+        chosen = self._app.dashboard.log_pane.chosen
+        if chosen is None:
+            self._app.say("No line is chosen.", "warning")
+            return
+        self._app.copy_to_clipboard(chosen.plain)
+        self._app.say(f"Copied: {chosen.plain}")
+
+    def _do_picture(self) -> None:
+        app = self._app
+        stamp = datetime.fromtimestamp(app.options.clock()).strftime("%Y%m%d-%H%M%S")
+        target = app.options.output_dir / f"screen-{stamp}.svg"
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(app.export_screenshot(title="confman-tui"), encoding="utf-8")
+        except OSError as error:
+            app.say(f"The picture could not be written to {target}: {error.strerror or error}", "error")
+            return
+        app.say(f"Picture saved: {target}")
+
+    def _do_theme(self) -> None:
+        self._app.action_change_theme()
+
+    def _do_palette(self) -> None:
+        self._app.action_command_palette()
+
+    def _do_help(self) -> None:
+        self._app.push_screen(HelpDialog(self._app.shown_key))
+
+    def show_details(self, scenario: str) -> None:
+        """Open a scenario's figures."""
+        app = self._app
+        row = app.state.rows[scenario]
+        if row.started is None:
+            app.say(f"{scenario} has not run yet; {row.scenario.key} starts it.")
+            return
+        app.push_screen(DetailsDialog(row, app.state.names, app.renderer))
+
+    def show_rounds(self) -> None:
+        """Open the drill's rounds and verdict, unless a dialog is open."""
+        app = self._app
+        if app.screen is app.dashboard:
+            app.push_screen(RoundsDialog(app.state, app.renderer))
+
+    # -- the ways out -----------------------------------------------------------------------------------------------
+
+    def _do_quit(self) -> None:
+        app = self._app
+        if app.closing_since is not None:
+            self._leave_at_once()
+        elif app.state.busy:
+            what = app.state.running or app.state.phase.value
+            facts = (f"{what} goes on.", "It would be stopped, its figures so far saved, and the data cleaned up.")
+
+            def answered(sure: bool | None) -> None:
+                if sure:
+                    self.leave()
+
+            app.push_screen(ConfirmDialog("Quit?", facts, "", "quit", q_is_yes=True), answered)
+        else:
+            self.leave()
+
+    def leave(self) -> None:
+        """Ask the conductor to end; the screen goes when it has, or when the limit is over."""
+        app = self._app
+        if app.closing_since is not None:
+            return
+        app.closing_since = app.options.clock()
+        app.conductor.quit()
+        while app.screen is not app.dashboard and len(app.screen_stack) > 1:
+            app.pop_screen()
+        app.draw()
+
+    def watch_leaving(self) -> None:
+        """Go when the limit is over, saying what stays behind."""
+        app = self._app
+        if app.closing_since is not None and app.options.clock() - app.closing_since >= app.options.quit_limit_s:
+            self._leave_at_once()
+
+    def finish(self) -> None:
+        """The conductor has ended: the screen goes."""
+        self._exit()
+
+    def _leave_at_once(self) -> None:
+        self._app.stays_behind = self._app.conductor.leave_behind()
+        self._exit()
+
+    def _exit(self) -> None:
+        app = self._app
+        app.exit(app.state.exit_code if app.forced_exit is None else app.forced_exit)

@@ -1,0 +1,129 @@
+"""Users, seconds and payload of the next runs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container, Horizontal
+from textual.content import Content
+from textual.widgets import Button, Input, Label, Static
+
+from confman_tui.tui import numbers
+from confman_tui.tui.dialogs.base import Dialog
+
+MOST_USERS = 10_000
+MOST_SECONDS = 24 * 3600.0
+MOST_PAYLOAD = 50 * 1024 * 1024
+"""Confman's own limit for a value."""
+
+_UNITS = {"": 1, "b": 1, "k": 1024, "kb": 1024, "kib": 1024, "m": 1024**2, "mb": 1024**2, "mib": 1024**2}
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the next runs use instead of the scenario's own; None keeps it."""
+
+    users: int | None
+    duration_s: float | None
+    payload_bytes: int | None
+
+
+def parse_users(text: str) -> int | None:
+    """Users; empty keeps the scenario's. Raises ValueError with a sentence for the person."""
+    if not text.strip():
+        return None
+    if not re.fullmatch(r"\d{1,9}", text.strip()) or not 1 <= int(text) <= MOST_USERS:
+        raise ValueError(f"Users: a whole number from 1 to {MOST_USERS:,}.")
+    return int(text)
+
+
+def parse_duration(text: str) -> float | None:
+    """Seconds; empty keeps the scenario's. ``30``, ``30s``, ``2m`` and ``1h`` are taken. Raises ValueError."""
+    if not text.strip():
+        return None
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*(s|m|min|h)?", text.strip().lower())
+    seconds = float(match[1]) * {"m": 60, "min": 60, "h": 3600}.get(match[2] or "s", 1) if match else 0.0
+    if not 1 <= seconds <= MOST_SECONDS:
+        raise ValueError("Seconds: from 1 to 86,400 (a day), such as 30, 2m or 1h.")
+    return seconds
+
+
+def parse_payload(text: str) -> int | None:
+    """Bytes; empty keeps what is in force. ``1024``, ``4KB`` and ``1MB`` are taken. Raises ValueError."""
+    if not text.strip():
+        return None
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)\s*([a-z]{0,3})", text.strip().lower())
+    factor = _UNITS.get(match[2]) if match else None
+    size = int(float(match[1]) * factor) if match and factor is not None else 0
+    if not 1 <= size <= MOST_PAYLOAD:
+        raise ValueError("Payload: from 1 byte to 50 MB (Confman's limit), such as 512, 4KB or 1MB.")
+    return size
+
+
+class OverridesDialog(Dialog[Overrides]):
+    """Gives the wanted overrides."""
+
+    DEFAULT_CSS = """
+    OverridesDialog .field { height: 1; width: 1fr; margin-bottom: 1; }
+    OverridesDialog Label { width: 10; }
+    OverridesDialog Input { width: 14; }
+    OverridesDialog .hint { width: 1fr; padding-left: 2; color: $text-muted; }
+    OverridesDialog #wrong { color: $text-error; height: auto; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(self, present: Overrides) -> None:
+        super().__init__()
+        self._present = present
+
+    def compose(self) -> ComposeResult:
+        present = self._present
+        users = "" if present.users is None else str(present.users)
+        seconds = "" if present.duration_s is None else f"{present.duration_s:g}"
+        payload = "" if present.payload_bytes is None else numbers.size(present.payload_bytes).replace(" ", "")
+        fields = (
+            ("users", users, "empty: the scenario's own"),
+            ("seconds", seconds, "empty: the scenario's own"),
+            ("payload", payload, "empty: as it is"),
+        )
+        box = Container(classes="box")
+        box.border_title = Content("users, seconds and payload of the next runs")
+        box.border_subtitle = Content("tab · enter · esc")
+        with box:
+            for name, value, hint in fields:
+                with Horizontal(classes="field"):
+                    yield Label(name)
+                    yield Input(value, id=name, compact=True, select_on_focus=True)
+                    yield Label(hint, classes="hint")
+            yield Static("", id="wrong", markup=False)
+            with Container(classes="buttons"):
+                yield Button("enter  use these", id="yes", variant="primary", compact=True)
+                yield Button("esc  leave as it was", id="no", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#users").focus()
+
+    def on_input_submitted(self) -> None:
+        self._use()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "yes":
+            self._use()
+        else:
+            self.dismiss(None)
+
+    def _use(self) -> None:
+        texts = {name: self.query_one(f"#{name}", Input).value for name in ("users", "seconds", "payload")}
+        try:
+            wanted = Overrides(
+                parse_users(texts["users"]), parse_duration(texts["seconds"]), parse_payload(texts["payload"])
+            )
+        except ValueError as error:
+            self.query_one("#wrong", Static).update(Content(f"▲ {error}"))
+            return
+        self.dismiss(wanted)

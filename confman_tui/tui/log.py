@@ -1,0 +1,213 @@
+"""The event log: which events get a line, and in which words. Plain text only."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification
+from confman_tui.cluster.model import Fact, FactKind
+from confman_tui.events import (
+    DrillEnded,
+    DrillRound,
+    DrillRoundEnded,
+    ElectionMeasured,
+    Event,
+    FactTold,
+    FaultCaused,
+    LeftoversFound,
+    Level,
+    NoticeGiven,
+    Phase,
+    PhaseChanged,
+    ScenarioEnded,
+    ScenarioStarted,
+    VerificationEnded,
+    WindowClosed,
+)
+from confman_tui.tui import numbers
+from confman_tui.tui.names import name_of
+from confman_tui.tui.text import clean
+
+MOST_LINES = 2_000
+"""Lines kept; older ones are in the files."""
+
+
+class Topic(StrEnum):
+    """What a line is about; the log can be narrowed to one of them."""
+
+    CLUSTER = "cluster"
+    FAULTS = "faults"
+    RUNS = "runs"
+    PROBLEMS = "problems"
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of the log."""
+
+    at: float
+    glyph: str
+    text: str
+    topic: Topic
+    level: Level = Level.INFO
+
+    @property
+    def plain(self) -> str:
+        """The whole line as it is copied."""
+        return f"{numbers.time_of_day(self.at)} {self.glyph} {self.text}"
+
+
+class EventLog:
+    """The lines, oldest first, bounded."""
+
+    def __init__(self) -> None:
+        self.lines: deque[LogLine] = deque(maxlen=MOST_LINES)
+        self.total = 0
+        """Lines ever told."""
+
+    def add(self, line: LogLine) -> None:
+        """A new line, the newest."""
+        self.lines.append(line)
+        self.total += 1
+
+    def newest_first(self, topic: Topic | None) -> tuple[LogLine, ...]:
+        """All lines, or those of one topic (problems: also any line that is more than news), newest first."""
+        if topic is None:
+            return tuple(reversed(self.lines))
+        problems = topic is Topic.PROBLEMS
+        return tuple(
+            line for line in reversed(self.lines) if line.topic is topic or (problems and line.level is not Level.INFO)
+        )
+
+
+def describe(event: Event, names: Mapping[str, str], told: Collection[float], now: float) -> LogLine | None:
+    """The line that ``event`` gets, if any.
+
+    ``told`` holds the origins of elections told before; ``now`` stands in where an event has no time of its own.
+    """
+    match event:
+        case FactTold(fact):
+            return _fact(fact, names)
+        case FaultCaused(fault):
+            return LogLine(fault.at, "⚑", fault_words(fault, names), Topic.FAULTS, Level.WARNING)
+        case ScenarioStarted():
+            people = "1 user" if event.users == 1 else f"{event.users} users"
+            span = "until stopped" if event.duration_s is None else f"{event.duration_s:.0f} s"
+            entries = f"{numbers.count(event.entries_before)} entries"
+            return LogLine(event.at, "▸", f"{clean(event.name, 40)} started: {people}, {span}, {entries}", Topic.RUNS)
+        case ScenarioEnded(result):
+            outcome = result.outcome
+            word = "stopped" if outcome.stopped_early else "done"
+            failed = f"{numbers.count(outcome.failures)} failed" if outcome.failures else "none failed"
+            text = (
+                f"{clean(result.name, 40)} {word}: {numbers.rate(outcome.rps)} req/s, "
+                f"p99 {numbers.milliseconds(outcome.p99_us)} ms, {failed}"
+            )
+            note = f" · {clean(result.note)}" if result.note else ""
+            level = Level.INFO if outcome.reads_ok + outcome.writes_ok else Level.ERROR
+            return LogLine(outcome.ended, "■", text + note, Topic.RUNS, level)
+        case WindowClosed(window) if window.end is not None:
+            blocked = f", {numbers.count(window.intended)} writes wanted" if window.intended else ""
+            text = f"writes again, after {numbers.short_seconds(window.end - window.start)} without{blocked}"
+            return LogLine(window.end, "↻", text, Topic.CLUSTER, Level.WARNING)
+        case ElectionMeasured(election):
+            return _election(election, names, election.origin in told)
+        case VerificationEnded(scenario, result):
+            return _verification(scenario, result, now)
+        case DrillRoundEnded(ended):
+            return _round(ended, now)
+        case DrillEnded():
+            level = Level.INFO if event.exit_code == 0 else Level.ERROR
+            return LogLine(now, "◆", f"drill over: {clean(event.verdict)}", Topic.RUNS, level)
+        case LeftoversFound(namespaces) if namespaces:
+            some = "1 namespace" if len(namespaces) == 1 else f"{len(namespaces)} namespaces"
+            return LogLine(now, "▲", f"leftovers of an earlier run: {some} can be removed", Topic.RUNS, Level.WARNING)
+        case NoticeGiven():
+            glyph = {Level.INFO: "·", Level.WARNING: "▲", Level.ERROR: "✗"}[event.level]
+            topic = Topic.RUNS if event.level is Level.INFO else Topic.PROBLEMS
+            return LogLine(event.at, glyph, clean(event.text), topic, event.level)
+        case PhaseChanged(phase=Phase.OFFLINE):
+            return LogLine(event.at, "✗", clean(event.detail) or "no cluster", Topic.PROBLEMS, Level.ERROR)
+        case _:
+            return None
+
+
+_FAULT_VERBS = {
+    FaultKind.KILL: "kill",
+    FaultKind.PAUSE: "pause",
+    FaultKind.RESUME: "resume",
+    FaultKind.ISOLATE: "isolate",
+    FaultKind.HEAL: "heal",
+    FaultKind.RESTART: "restart",
+}
+
+
+def fault_words(fault: Fault, names: Mapping[str, str]) -> str:
+    """``kill :6100 (you)``."""
+    return f"{_FAULT_VERBS[fault.kind]} {name_of(fault.node, names)} ({clean(fault.by, 20)})"
+
+
+def _fact(fact: Fact, names: Mapping[str, str]) -> LogLine:
+    node = name_of(fact.node, names)
+    term = f", term {fact.term}" if fact.term is not None else ""
+    detail = f" ({clean(fact.detail)})" if fact.detail else ""
+    news, bad = Level.INFO, Level.WARNING
+    glyph, text, level = {
+        FactKind.LEADER_LOST: ("✕", f"{node} lost as leader{term}{detail}", bad),
+        FactKind.TERM_ADVANCED: ("↑", f"term {fact.term}{detail}", news),
+        FactKind.ELECTED: ("☆", f"{node} elected{term}, not serving yet{detail}", news),
+        FactKind.LEADER_SERVING: ("★", f"{node} leads{term}{detail}", news),
+        FactKind.ALL_AGREE: ("●", f"all agree on {node}{term}{detail}", news),
+        FactKind.FOLLOWS_DEAD_LEADER: ("◌", f"{node} follows a dead leader{term}{detail}", bad),
+        FactKind.STALE_LEADER: ("⚠", f"{node} is a stale leader{term}{detail}", bad),
+        FactKind.SPLIT_CLAIM: ("⚠", f"two nodes claim to lead{term}{detail}", bad),
+        FactKind.NODE_DOWN: ("✕", f"{node} down{detail}", bad),
+        FactKind.NOT_ANSWERING: ("…", f"{node} not answering{detail}", bad),
+        FactKind.NODE_WRONG: ("⚠", f"{node} answers, but not as Confman{detail}", bad),
+        FactKind.NODE_BACK: ("○", f"{node} back{term}{detail}", news),
+    }[fact.kind]
+    return LogLine(fact.at, glyph, text, Topic.CLUSTER, level)
+
+
+def _election(election: Election, names: Mapping[str, str], told: bool) -> LogLine | None:
+    if told:
+        if election.recover90_s is None:
+            return None
+        at = election.origin + election.recover90_s
+        return LogLine(at, "↗", f"back at 90 % after {numbers.short_seconds(election.recover90_s)}", Topic.CLUSTER)
+    steps = (
+        ("detected", election.lost_s),
+        ("serving", election.serving_s),
+        ("all agree", election.agree_s),
+        ("first write", election.first_write_s),
+    )
+    seen = [f"{word} {numbers.short_seconds(after)}" for word, after in steps if after is not None]
+    at = election.origin + max((after for _, after in steps if after is not None), default=0.0)
+    leader = name_of(election.new_leader, names) if election.new_leader else "no new leader"
+    return LogLine(at, "⧗", f"election of {leader}: {', '.join(seen) or 'no step seen'}", Topic.CLUSTER)
+
+
+def _verification(scenario: str, result: Verification, now: float) -> LogLine:
+    about = clean(scenario, 40)
+    if not result.judged:
+        note = clean(result.note) or "no acknowledged write to check"
+        return LogLine(now, "·", f"{about} not verified: {note}", Topic.RUNS)
+    if result.passed:
+        stale = f", {numbers.count(result.stale)} stale" if result.stale else ""
+        text = f"{about} verified: {numbers.count(result.checked)} acknowledged writes checked, 0 lost{stale}"
+        return LogLine(now, "✓", text, Topic.RUNS, Level.WARNING if result.stale else Level.INFO)
+    text = f"{about}: {numbers.count(result.lost)} LOST, {numbers.count(result.phantom)} phantom writes"
+    return LogLine(now, "✗", text, Topic.PROBLEMS, Level.ERROR)
+
+
+def _round(ended: DrillRound, now: float) -> LogLine:
+    at = now
+    head = f"drill round {ended.number} of {ended.total}"
+    if not ended.judged:
+        return LogLine(at, "◆", f"{head} not judged: {clean(ended.reason)}", Topic.RUNS, Level.WARNING)
+    gap = ended.election.without_writes_s if ended.election else None
+    text = f"{head}: {numbers.short_seconds(gap)} without writes" if gap is not None else f"{head}: no gap in writes"
+    return LogLine(at, "◆", text, Topic.RUNS)

@@ -1,0 +1,83 @@
+"""Figures as a person reads them. All functions give plain text without padding."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+NOTHING = "—"
+
+
+def count(number: int) -> str:
+    """A whole number with thousands apart: ``12,345``."""
+    return f"{number:,}"
+
+
+def rate(per_second: float | None) -> str:
+    """Requests per second: one decimal below a thousand, none above."""
+    if per_second is None:
+        return NOTHING
+    return f"{per_second:.1f}" if per_second < 999.95 else f"{per_second:,.0f}"
+
+
+def milliseconds(microseconds: int | float | None) -> str:
+    """A latency in milliseconds with three telling digits: ``0.84``, ``21.4``, ``1,630``."""
+    if microseconds is None:
+        return NOTHING
+    value = microseconds / 1000
+    if value < 9.995:
+        return f"{value:.2f}"
+    if value < 99.95:
+        return f"{value:.1f}"
+    return f"{value:,.0f}"
+
+
+def short_seconds(seconds: float) -> str:
+    """A stretch of time: ``1.62 s``, ``12.3 s``, ``2 min 5 s``."""
+    if seconds < 9.995:
+        return f"{max(0.0, seconds):.2f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def minutes(seconds: float) -> str:
+    """A counter: ``00:07``; with hours ``1:02:03``."""
+    whole = max(0, int(seconds))
+    hours, rest = divmod(whole, 3600)
+    text = f"{rest // 60:02d}:{rest % 60:02d}"
+    return f"{hours}:{text}" if hours else text
+
+
+def time_of_day(at: float, digits: int = 2) -> str:
+    """Local time of day: ``12:04:11.21``."""
+    moment = datetime.fromtimestamp(at)
+    text = moment.strftime("%H:%M:%S")
+    return f"{text}.{moment.microsecond:06d}"[: 9 + digits] if digits else text
+
+
+def size(number: int) -> str:
+    """Bytes in the binary units that the payload option takes: ``512 B``, ``1 KB``, ``1.5 MB``."""
+    for unit, factor in (("MB", 1024 * 1024), ("KB", 1024)):
+        if number >= factor:
+            value = number / factor
+            return f"{value:.0f} {unit}" if value == int(value) else f"{value:.1f} {unit}"
+    return f"{number} B"
+
+
+def share(part: int, whole: int) -> str:
+    """Per cent of a whole: ``0 %``, ``0.3 %``, ``12 %``."""
+    if whole <= 0 or part == 0:
+        return "0 %"
+    per_cent = 100 * part / whole
+    return f"{per_cent:.1f} %" if per_cent < 10 else f"{per_cent:.0f} %"
+
+
+def bar(fraction: float, width: int) -> str:
+    """A bar of heavy and light strokes, with half steps: readable without colour."""
+    halves = round(max(0.0, min(1.0, fraction)) * width * 2)
+    full, half = divmod(halves, 2)
+    return "━" * full + ("╸" if half else "") + "─" * (width - full - half)

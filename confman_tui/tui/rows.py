@@ -1,0 +1,71 @@
+"""What the scenario table shows: one row per scenario, live while it runs and kept afterwards."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from confman_tui.events import ScenarioStarted
+from confman_tui.load.model import Cause, Scenario, SecondSample
+from confman_tui.record.model import ScenarioResult
+
+
+class RowStatus(StrEnum):
+    """Where a scenario stands in this session."""
+
+    NEVER = "never"
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
+    """Ended before its time."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One scenario's row."""
+
+    scenario: Scenario
+    status: RowStatus = RowStatus.NEVER
+    started: ScenarioStarted | None = None
+    sample: SecondSample | None = None
+    """The last second of the run that goes on."""
+    requests: int = 0
+    """Ended so far, in the run that goes on."""
+    failed: Counter[Cause] = field(default_factory=Counter)
+    per_node: Counter[str] = field(default_factory=Counter)
+    max_us: int | None = None
+    result: ScenarioResult | None = None
+    """Of the last run that ended."""
+
+    def start(self, event: ScenarioStarted) -> None:
+        """A run of this scenario begins; the figures of an earlier one make room."""
+        self.status = RowStatus.RUNNING
+        self.started = event
+        self.sample = None
+        self.result = None
+        self.requests = 0
+        self.failed = Counter()
+        self.per_node = Counter()
+        self.max_us = None
+
+    def add(self, sample: SecondSample) -> None:
+        """A second of the run."""
+        self.sample = sample
+        self.requests += sample.ok + sample.failures
+        self.failed.update(sample.failed)
+        self.per_node.update(sample.per_node)
+        if sample.max_us is not None:
+            self.max_us = max(self.max_us or 0, sample.max_us)
+
+    def end(self, result: ScenarioResult) -> None:
+        """The run is over and its figures are final."""
+        self.status = RowStatus.STOPPED if result.outcome.stopped_early else RowStatus.DONE
+        self.result = result
+        self.sample = None
+
+    @property
+    def failures(self) -> int:
+        """Failed requests, of the run that goes on or of the last one."""
+        return self.result.outcome.failures if self.result else sum(self.failed.values())

@@ -1,0 +1,32 @@
+"""Runs the screen over a conductor and gives the program's exit code."""
+
+from __future__ import annotations
+
+import sys
+
+from confman_tui.commands import Conductor
+from confman_tui.errors import EXIT_CRASH
+from confman_tui.tui.app import ConfmanApp
+from confman_tui.tui.options import UiOptions
+from confman_tui.tui.text import clean
+
+
+def run(conductor: Conductor, options: UiOptions) -> int:
+    """Run until a person, a signal or a defect ends it. The terminal is restored when this returns.
+
+    The conductor has been told to quit, but may not have ended yet: the caller joins it.
+    """
+    return finish(ConfmanApp(conductor, options))
+
+
+def finish(app: ConfmanApp) -> int:
+    """Run ``app`` and tell on stderr, with the terminal restored, what a person must know afterwards."""
+    code = app.run()
+    if app.crash is not None:
+        app.conductor.quit()
+        words = clean(f"{type(app.crash).__name__}: {app.crash}", 400)
+        sys.stderr.write(f"confman-tui: a defect of the screen ended it: {words}\n")
+        return EXIT_CRASH
+    if app.stays_behind:
+        sys.stderr.write(f"confman-tui: left at once; {clean(app.stays_behind, 1000)}\n")
+    return app.state.exit_code if code is None else code

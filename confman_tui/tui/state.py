@@ -1,0 +1,222 @@
+"""What the screen knows: a plain model, and the one function that changes it. No Textual, no clock, no thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification, WriteWindow
+from confman_tui.cluster.model import ClusterView
+from confman_tui.errors import EXIT_LOST, EXIT_NO_CLUSTER, EXIT_OK
+from confman_tui.events import (
+    ClusterChanged,
+    ConfigurationChanged,
+    DrillEnded,
+    DrillRound,
+    DrillRoundEnded,
+    ElectionMeasured,
+    Event,
+    FaultCaused,
+    LeftoversFound,
+    Phase,
+    PhaseChanged,
+    ProgressMade,
+    SampleRecorded,
+    ScenarioEnded,
+    ScenarioStarted,
+    VerificationEnded,
+    WritesAcknowledged,
+)
+from confman_tui.load.model import Scenario, SecondSample
+from confman_tui.tui.log import EventLog, describe
+from confman_tui.tui.names import short_names
+from confman_tui.tui.rows import Row, RowStatus
+
+BUSY = frozenset({Phase.SEEDING, Phase.RUNNING, Phase.STOPPING, Phase.DRILLING, Phase.VERIFYING, Phase.CLEANING})
+"""Phases in which something runs that a person would not want to lose by accident."""
+
+MOST_ELECTIONS = 500
+
+
+@dataclass(slots=True)
+class Drill:
+    """The last drill, while it runs and afterwards."""
+
+    rounds: list[DrillRound] = field(default_factory=list)
+    ended: DrillEnded | None = None
+
+
+@dataclass(slots=True)
+class UiState:
+    """Everything that is shown, apart from the history that the graphs draw from."""
+
+    rows: dict[str, Row]
+    """By scenario name, in the catalogue's order."""
+    phase: Phase = Phase.STARTING
+    phase_detail: str = ""
+    phase_since: float = 0.0
+    config: ConfigurationChanged | None = None
+    view: ClusterView | None = None
+    names: dict[str, str] = field(default_factory=dict)
+    """Short names by base URL."""
+    loop_lag_s: float = 0.0
+    progress: ProgressMade | None = None
+    """Of the present phase only."""
+    running: str | None = None
+    """Name of the scenario that runs."""
+    queue: list[str] = field(default_factory=list)
+    """Scenarios asked for that have not begun."""
+    sample: SecondSample | None = None
+    """The last second of the run that goes on."""
+    open_window: WriteWindow | None = None
+    """The stretch without writes that lasts now."""
+    last_ack: float | None = None
+    """Start of the last slot with an acknowledged write."""
+    ack_slots: list[tuple[float, int]] = field(default_factory=list)
+    """The last second's slots."""
+    done_to: dict[str, Fault] = field(default_factory=dict)
+    """What was last done to each node."""
+    elections: list[Election] = field(default_factory=list)
+    verification: Verification | None = None
+    drill: Drill = field(default_factory=Drill)
+    leftovers: tuple[str, ...] = ()
+    log: EventLog = field(default_factory=EventLog)
+    found: bool = False
+    """Whether a cluster was ever found."""
+    exit_code: int = EXIT_NO_CLUSTER
+    """What quitting now would give."""
+    events: int = 0
+    """Events of the history so far (gauges don't count): what a held view lags behind."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether something runs that would be lost."""
+        return self.phase in BUSY
+
+    def ack_rate(self, now: float) -> float:
+        """Acknowledged writes per second over the last second."""
+        return float(sum(acknowledged for start, acknowledged in self.ack_slots if start >= now - 1.0))
+
+    def touched(self, kinds: frozenset[FaultKind]) -> tuple[str, ...]:
+        """Nodes to which one of ``kinds`` was the last thing done."""
+        return tuple(node for node, fault in self.done_to.items() if fault.kind in kinds)
+
+
+DOWN_BY_US = frozenset({FaultKind.KILL, FaultKind.PAUSE, FaultKind.ISOLATE})
+
+
+def initial(catalogue: Sequence[Scenario]) -> UiState:
+    """The state before the first event."""
+    return UiState(rows={scenario.name: Row(scenario) for scenario in catalogue})
+
+
+def asked(state: UiState, names: Sequence[str]) -> None:
+    """A person asked for these scenarios: their rows say so until they begin."""
+    for name in names:
+        row = state.rows.get(name)
+        if row is not None and row.status is not RowStatus.RUNNING:
+            row.status = RowStatus.QUEUED
+            state.queue.append(name)
+
+
+def apply(state: UiState, event: Event, now: float) -> bool:
+    """Take ``event`` into ``state``. True when a person should see it at once, False for a gauge."""
+    if isinstance(event, ClusterChanged):
+        before = _shape(state.view)
+        state.view = event.view
+        state.loop_lag_s = event.loop_lag_s
+        if tuple(state.names) != (nodes := tuple(view.node for view in event.view.nodes)):
+            state.names = short_names(nodes)
+        return _shape(event.view) != before
+    if isinstance(event, WritesAcknowledged):
+        _acknowledged(state, event)
+        return False
+    if isinstance(event, ProgressMade):
+        state.progress = event
+        return False
+    line = describe(event, state.names, {election.origin for election in state.elections}, now)
+    if line is not None:
+        state.log.add(line)
+    state.events += 1
+    _change(state, event)
+    return not isinstance(event, SampleRecorded)
+
+
+def _shape(view: ClusterView | None) -> tuple[object, ...]:
+    """What of a view is news rather than a gauge's movement."""
+    return () if view is None else (view.leader, view.term, *((node.state, node.term) for node in view.nodes))
+
+
+def _change(state: UiState, event: Event) -> None:
+    match event:
+        case PhaseChanged():
+            _phase(state, event)
+        case ConfigurationChanged():
+            state.config = event
+            state.names = short_names(event.nodes)
+            if state.view is None or tuple(node.node for node in state.view.nodes) != event.nodes:
+                state.view = None
+        case ScenarioStarted(name):
+            state.running = name
+            if name in state.queue:
+                state.queue.remove(name)
+            if name in state.rows:
+                state.rows[name].start(event)
+        case SampleRecorded(name, sample):
+            state.sample = sample
+            if name in state.rows:
+                state.rows[name].add(sample)
+        case ScenarioEnded(result):
+            state.running = None
+            state.sample = None
+            if result.name in state.rows:
+                state.rows[result.name].end(result)
+        case FaultCaused(fault):
+            state.done_to[fault.node] = fault
+        case ElectionMeasured(election):
+            state.elections = [known for known in state.elections if known.origin != election.origin]
+            state.elections = [*state.elections, election][-MOST_ELECTIONS:]
+        case VerificationEnded(_, result):
+            state.verification = result
+            if result.judged and not result.passed:
+                state.exit_code = EXIT_LOST
+        case DrillRoundEnded(ended):
+            if state.drill.ended is not None:
+                state.drill = Drill()
+            state.drill.rounds.append(ended)
+        case DrillEnded():
+            state.drill.rounds = list(event.rounds)
+            state.drill.ended = event
+            state.verification = event.verification or state.verification
+            if state.exit_code != EXIT_LOST:
+                state.exit_code = event.exit_code
+        case LeftoversFound(namespaces):
+            state.leftovers = namespaces
+        case _:
+            pass
+
+
+def _phase(state: UiState, event: PhaseChanged) -> None:
+    state.phase = event.phase
+    state.phase_detail = event.detail
+    state.phase_since = event.at
+    state.progress = None
+    if event.phase in (Phase.SEEDING, Phase.IDLE, Phase.RUNNING, Phase.DRILLING) and not state.found:
+        state.found = True
+        state.exit_code = EXIT_OK
+    if event.phase is Phase.DRILLING and state.drill.ended is not None:
+        state.drill = Drill()
+    if event.phase in (Phase.IDLE, Phase.OFFLINE, Phase.CLOSED):
+        for name in state.queue:
+            row = state.rows[name]
+            row.status = RowStatus.DONE if row.result else RowStatus.NEVER
+        state.queue.clear()
+        state.running = None
+
+
+def _acknowledged(state: UiState, event: WritesAcknowledged) -> None:
+    state.open_window = event.open_window
+    if event.counts:
+        state.last_ack = event.counts[-1][0]
+    merged = [*state.ack_slots, *event.counts]
+    state.ack_slots = [slot for slot in merged if slot[0] >= event.at - 2.0]

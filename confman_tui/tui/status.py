@@ -1,0 +1,178 @@
+"""The words at the top of the screen: do writes go through, who leads, what goes on, is the generator at its limit."""
+
+from __future__ import annotations
+
+from confman_tui.cluster.model import STATE_WORDS, ClusterView, NodeState
+from confman_tui.events import Phase
+from confman_tui.load.model import SecondSample
+from confman_tui.tui import numbers
+from confman_tui.tui.frame import Frame
+from confman_tui.tui.look import Look
+from confman_tui.tui.names import name_of
+from confman_tui.tui.state import UiState
+from confman_tui.tui.text import Part, clean
+
+CPU_LIMIT = 0.85
+"""Share of one core from which the engine's thread, not the cluster, sets the pace."""
+LAG_LIMIT_S = 0.05
+"""Delay of a 50 ms timer from which latencies measured here say more of this program than of the cluster."""
+FRESH_S = 1.0
+"""An acknowledgement younger than this says that writes go through now."""
+
+_PHASE_WORDS = {
+    Phase.STARTING: "starting the demo cluster",
+    Phase.FINDING: "looking for the cluster",
+    Phase.OFFLINE: "no cluster",
+    Phase.SEEDING: "seeding",
+    Phase.IDLE: "idle",
+    Phase.RUNNING: "running",
+    Phase.STOPPING: "stopping",
+    Phase.DRILLING: "election drill",
+    Phase.VERIFYING: "checking acknowledged writes",
+    Phase.CLEANING: "cleaning up",
+    Phase.CLOSED: "closed",
+}
+_WORK_UNITS = {Phase.SEEDING: "keys", Phase.VERIFYING: "keys", Phase.CLEANING: "namespaces", Phase.FINDING: "s"}
+
+
+def writes(frame: Frame, look: Look) -> Part:
+    """Whether writes go through now, judged by acknowledged writes alone."""
+    state, now = frame.state, frame.now
+    if state.open_window is not None:
+        seconds = now - state.open_window.start
+        lasted = numbers.short_seconds(seconds) if seconds < 60 else numbers.minutes(seconds)
+        return Part(f" ✕ NO WRITES for {lasted} ", look.pill(look.alarm), 0, f" ✕ NO WRITES {lasted} ")
+    if state.last_ack is None or now - state.last_ack > FRESH_S + 0.5:
+        return Part(" ○ no write tried ", look.pill(look.dim), 0, " ○ no write ")
+    per_second = f"{state.ack_rate(now):.0f}/s"
+    return Part(f" ● writes go through · {per_second} ", look.pill(look.good), 0, f" ● writes {per_second} ")
+
+
+def leadership(state: UiState, look: Look) -> Part:
+    """Who leads, or why nobody does."""
+    view = state.view
+    if view is None:
+        return Part("")
+    if view.leader is not None:
+        term = f", term {view.term}" if view.term is not None else ""
+        name = name_of(view.leader, state.names)
+        return Part(f"★ {name} leads{term}", look.strong, 2, f"★ {name}")
+    reason = no_leader_reason(view, state)
+    return Part(f"no leader ({reason})", f"bold {look.alarm}", 2, "no leader")
+
+
+def no_leader_reason(view: ClusterView, state: UiState) -> str:
+    """``term 9, no quorum: :6200 and :6300 unreachable``, or what is known."""
+    term = f"term {view.term}" if view.term is not None else "term unknown"
+    away = [node for node in view.nodes if node.state in (NodeState.REFUSED, NodeState.SILENT)]
+    if len(away) * 2 >= len(view.nodes) and away:
+        names = [name_of(node.node, state.names) for node in away]
+        listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        return f"{term}, no quorum: {listed} unreachable"
+    elected = next((node for node in view.nodes if node.state is NodeState.ELECTED), None)
+    if elected is not None:
+        return f"{term}, {name_of(elected.node, state.names)} {STATE_WORDS[NodeState.ELECTED]}"
+    return f"{term}, electing"
+
+
+def activity(frame: Frame, look: Look, width: int) -> list[Part]:
+    """What goes on, with a bar where its end is known, and the way out."""
+    state = frame.state
+    if frame.closing_since is not None:
+        word = _PHASE_WORDS[state.phase] if state.phase is not Phase.IDLE else "stopping"
+        gone = numbers.short_seconds(frame.now - frame.closing_since)
+        return [
+            Part(f"leaving: {word} · {gone}", f"bold {look.warn}", 1, "leaving"),
+            Part("q leaves at once", look.dim, 4),
+        ]
+    row = state.rows.get(state.running or "")
+    if row is not None and row.started is not None and state.phase in (Phase.RUNNING, Phase.STOPPING):
+        return _run(frame, look, width)
+    word = _PHASE_WORDS[state.phase]
+    if state.phase is Phase.DRILLING and state.drill.rounds:
+        last = state.drill.rounds[-1]
+        word = f"election drill, round {min(last.number + 1, last.total)} of {last.total}"
+    if state.phase in (Phase.IDLE, Phase.CLOSED):
+        return [Part(word, look.dim, 3)]
+    if state.phase is Phase.OFFLINE:
+        return [Part("offline", f"bold {look.alarm}", 3)]
+    parts = [Part(f"▸ {word}", f"bold {look.accent}", 1)]
+    progress = state.progress
+    if progress is not None and progress.total > 0:
+        unit = _WORK_UNITS.get(progress.activity, "")
+        parts.append(Part(numbers.bar(progress.done / progress.total, 16 if width >= 100 else 8), look.accent, 5))
+        done = f"{numbers.count(progress.done)}/{numbers.count(progress.total)} {unit}".rstrip()
+        parts.append(Part(done, look.text, 3))
+        if progress.rate > 0 and unit != "s":
+            parts.append(Part(f"{numbers.rate(progress.rate)}/s", look.text, 7))
+        if progress.left_s is not None:
+            parts.append(Part(f"{numbers.minutes(progress.left_s + 0.5)} left", look.text, 6))
+    else:
+        parts.append(Part(numbers.minutes(frame.now - state.phase_since), look.text, 6))
+        if state.phase_detail:
+            parts.append(Part(clean(state.phase_detail, 120), look.dim, 9))
+    parts.append(Part("s stops it", look.dim, 8))
+    return parts
+
+
+def _run(frame: Frame, look: Look, width: int) -> list[Part]:
+    state = frame.state
+    row = state.rows[state.running or ""]
+    assert row.started is not None
+    elapsed = max(0.0, frame.now - row.started.at)
+    parts = [Part(f"▸ {row.scenario.name}", f"bold {look.accent}", 1)]
+    planned = row.started.duration_s
+    if planned:
+        elapsed = min(elapsed, planned) if state.phase is Phase.RUNNING else elapsed
+        parts.append(Part(numbers.bar(elapsed / planned, 16 if width >= 100 else 8), look.accent, 5))
+        parts.append(Part(f"{numbers.minutes(elapsed)}/{numbers.minutes(planned)}", look.text, 3))
+    else:
+        parts.append(Part(numbers.minutes(elapsed), look.text, 3))
+    if state.phase is Phase.STOPPING:
+        flight = f", {state.sample.in_flight} in flight" if state.sample and state.sample.in_flight else ""
+        parts.append(Part(f"stopping{flight}", f"bold {look.warn}", 2, "stopping"))
+    elif state.queue:
+        parts.append(Part(f"then {len(state.queue)} more", look.dim, 7))
+    return parts
+
+
+def generator(frame: Frame, look: Look) -> list[Part]:
+    """Whether this program, rather than the cluster, is the limit; amber and in words when it is."""
+    sample: SecondSample | None = frame.state.sample
+    cpu = sample.engine_cpu if sample else None
+    hub = sample.hub_lag_s if sample else frame.state.loop_lag_s
+    lag = max(hub, frame.screen_lag_s)
+    reasons = []
+    if cpu is not None and cpu >= CPU_LIMIT:
+        reasons.append(f"its thread uses {cpu:.0%} of a core")
+    if hub >= LAG_LIMIT_S:
+        reasons.append(f"its loop is {hub * 1000:.0f} ms late")
+    if frame.screen_lag_s >= 2 * LAG_LIMIT_S:
+        reasons.append(f"the screen is {frame.screen_lag_s * 1000:.0f} ms late")
+    if reasons:
+        return [Part(f"generator ▲ limit: {reasons[0]}", f"bold {look.warn}", 4, "generator ▲ limit")]
+    parts = [Part("generator ● ok", look.good, 6)]
+    if cpu is not None:
+        parts.append(Part(f"cpu {cpu:.0%}".replace("%", " %"), look.dim, 7))
+    parts.append(Part(f"lag {lag * 1000:.1f} ms", look.dim, 8))
+    return parts
+
+
+def cluster(state: UiState, look: Look) -> list[Part]:
+    """Which cluster, and what the next runs work on."""
+    config = state.config
+    if config is None:
+        return []
+    entry = clean(config.entry, 60)
+    parts = [Part(entry, look.text, 3, entry.removeprefix("http://"))]
+    parts.append(Part("demo cluster" if config.demo else f"{len(config.nodes)} nodes", look.dim, 5))
+    keys = f"{config.namespaces} ns × {config.keys_per_namespace} keys"
+    parts.append(Part(f"{config.tier} · {keys} · {numbers.size(config.payload_bytes)}", look.text, 4, config.tier))
+    changed = []
+    if config.users is not None:
+        changed.append("1 user" if config.users == 1 else f"{config.users} users")
+    if config.duration_s is not None:
+        changed.append(f"{config.duration_s:g} s")
+    if changed:
+        parts.append(Part(f"next: {', '.join(changed)}", look.warn, 5))
+    return parts
