@@ -1,0 +1,91 @@
+"""Answers in the form Confman gives them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from confman_tui.demo import dotnet
+
+_JSON = (b"content-type", b"application/json; charset=utf-8")
+_PROBLEM = (b"content-type", b"application/problem+json; charset=utf-8")
+_NO_BODY = (b"content-length", b"0")
+
+_SECTIONS = {400: "15.5.1", 404: "15.5.5", 415: "15.5.16", 503: "15.6.4"}
+"""Where RFC 9110 tells of each status: the `type` of a problem."""
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Answer:
+    """A whole answer: an ASGI application that sends itself.
+
+    Without a Content-Length among its headers a body goes out chunked, as Confman's JSON does.
+    """
+
+    __slots__ = ("_body", "_headers", "status")
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes = b"") -> None:
+        self.status = status
+        self._headers = headers
+        self._body = body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": self._headers})
+        await send({"type": "http.response.body", "body": self._body})
+
+
+def ok(data: Any, status: int = 200) -> Answer:
+    return Answer(status, [_JSON], _encode(data).encode("utf-8", "replace"))
+
+
+def no_content() -> Answer:
+    return Answer(204, [])
+
+
+def empty(status: int, *headers: tuple[bytes, bytes]) -> Answer:
+    return Answer(status, [_NO_BODY, *headers])
+
+
+def method_not_allowed(allowed: bytes, *, head: bool) -> Answer:
+    return Answer(405, [(b"allow", allowed)] if head else [_NO_BODY, (b"allow", allowed)])
+
+
+def redirect(address: str) -> Answer:
+    """307 to the leader: the client must repeat method, body and headers there."""
+    return empty(307, (b"location", address.encode("ascii")))
+
+
+def problem(status: int, title: str, detail: str | None = None, errors: dict[str, list[str]] | None = None) -> Answer:
+    """A problem of RFC 9457."""
+    data: dict[str, Any] = {
+        "type": f"https://tools.ietf.org/html/rfc9110#section-{_SECTIONS[status]}",
+        "title": title,
+        "status": status,
+    }
+    if detail is not None:
+        data["detail"] = detail
+    if errors is not None:
+        data["errors"] = errors
+    data["traceId"] = dotnet.trace_id()
+    return Answer(status, [_PROBLEM], _encode(data).encode("utf-8", "replace"))
+
+
+def invalid(errors: dict[str, list[str]]) -> Answer:
+    return problem(400, "One or more validation errors occurred.", errors=errors)
+
+
+def unsupported_media_type() -> Answer:
+    return problem(415, "Unsupported Media Type")
+
+
+def no_leader() -> Answer:
+    detail = "The cluster does not have a leader. Please try again later."
+    return problem(503, "No leader available", detail)
+
+
+def replication_failed(detail: str) -> Answer:
+    """The write's fate is unknown: it may be committed later."""
+    return problem(503, "Replication failed", detail)

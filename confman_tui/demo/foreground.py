@@ -1,0 +1,66 @@
+"""``confman-tui demo``: the cluster alone, in the foreground, until it is told to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from types import FrameType
+
+from confman_tui.demo.supervisor import DemoCluster
+from confman_tui.errors import EXIT_OK, ClusterError
+
+READY_S = 15.0
+"""After this without a leader it is said, and the cluster goes on trying."""
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Ended(Exception):
+    """A signal came."""
+
+
+def run_foreground(cluster: DemoCluster, say: Callable[[str], None]) -> int:
+    """Run the cluster until SIGINT, SIGTERM or SIGHUP, then end all of it; gives the exit code.
+
+    Must be called on the main thread, because of the signals. What dies is not restarted. `say` gets whole lines for
+    the person. Raises UsageError when the cluster can't be started and ClusterError when it does not get ready.
+    """
+    before = {number: signal.getsignal(number) for number in _ENDING}
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise _Ended
+
+    for number in _ENDING:
+        signal.signal(number, end)
+    try:
+        try:
+            cluster.start()
+            _introduce(cluster, say)
+            while True:
+                signal.pause()
+        except _Ended:
+            # A second ^C must not leave nodes behind.
+            for number in _ENDING:
+                signal.signal(number, signal.SIG_IGN)
+            say("Ending the demo cluster.")
+            return EXIT_OK
+    finally:
+        cluster.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _introduce(cluster: DemoCluster, say: Callable[[str], None]) -> None:
+    pids = cluster.pids
+    if not cluster.wait_ready(READY_S):
+        missing = [url for url in cluster.urls if not cluster.alive(url)]
+        if missing:
+            raise ClusterError(f"The demo cluster does not get ready: {', '.join(missing)} has ended.")
+        say(f"No leader yet after {READY_S:g} s; the nodes go on trying.")
+    say("The demo cluster runs:")
+    for url in cluster.urls:
+        say(f"  {url}  (process {pids.get(url, '-')})")
+    say(f"  data and log files: {cluster.data_folder}")
+    say("API keys, in the header X-Api-Key: confman_dev_abc123 may do all, confman_dev_reader may read.")
+    say(f"In another terminal: confman-tui --host {cluster.urls[0]} --nodes {','.join(cluster.urls)}")
+    say(f"Ctrl-C or kill {os.getpid()} ends it.")

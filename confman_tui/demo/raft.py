@@ -1,0 +1,455 @@
+"""One Raft node: PySyncObj driven from the server's event loop, and what the HTTP side asks of it.
+
+PySyncObj's own tick thread makes a write wait for up to three ticks, so it is either slow or busy. Here a tick happens
+when there is something to do (a message, a write, a deadline), which gives a quick answer and an idle process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from pysyncobj import FAIL_REASON, SyncObj, SyncObjConf
+from pysyncobj.node import Node
+
+from confman_tui.demo import log_matching
+from confman_tui.demo.insides import Insides, clock, use_journal
+from confman_tui.demo.journal import NodeJournal
+from confman_tui.demo.links import Links
+from confman_tui.demo.log_matching import Message
+from confman_tui.demo.snapshot import Snapshots, align_journal
+from confman_tui.demo.store import Store
+
+log = logging.getLogger(__name__)
+
+RPC_TIMEOUT_S = 1.5
+"""Confman's: how long a write waits for a majority, and a read for the leader's word."""
+HEARTBEAT_S = 0.1
+"""Between a leader's signs of life, at most."""
+COMMIT_NOTICE_S = 0.002
+"""A commit is told to the followers this soon, unless the next write tells it sooner."""
+STALL_S = 0.5
+"""A node that didn't run for this long was paused or starved: its timers say nothing about the others."""
+EXIT_DISK = 74
+"""EX_IOERR of sysexits.h: the journal could not be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class RaftStatus:
+    """What a node knows of the cluster at this moment."""
+
+    term: int
+    leader: str | None
+    """Name of the node it takes for the leader (itself, perhaps); None when it knows none."""
+    serving: bool
+    """It leads and its first entry of this term is committed: only then are writes taken."""
+
+
+class WriteResult(Enum):
+    FOUND = "found"
+    """Committed, and it changed something."""
+    MISSING = "missing"
+    """Committed, but there was nothing to change."""
+    UNKNOWN = "unknown"
+    """Not committed in time; it may be later."""
+
+
+@dataclass(frozen=True, slots=True)
+class RaftSettings:
+    name: str
+    peers: tuple[str, ...]
+    election_timeout_s: tuple[float, float]
+    compact_after: int
+    """Entries in the log before it is replaced by a snapshot."""
+    first_election: bool
+    """The whole cluster starts now: elect as soon as all nodes see one another, instead of after a timeout."""
+
+
+class RaftNode:
+    """Runs in the event loop it is opened in; no method is thread-safe. The working directory is the node's folder."""
+
+    def __init__(self, settings: RaftSettings, store: Store) -> None:
+        low, high = settings.election_timeout_s
+        self._settings = settings
+        self._store = store
+        self._links = Links(settings.name, settings.peers, silent_after_s=high)
+        self._links.on_message = self._on_message
+        self._links.before_sending = self._stamp
+        self._heartbeat = min(HEARTBEAT_S, low / 5)
+        self._ping_every = min(0.5, low / 2)
+        self._reassembly: dict[str, log_matching.Reassembly] = {}
+        self._pending: set[asyncio.Future[WriteResult]] = set()
+        self._barriers: list[tuple[int, asyncio.Future[None]]] = []
+        """Reads that wait until this entry is applied."""
+        self._asked: dict[int, asyncio.Future[None]] = {}
+        """Reads that wait for the leader's commit index, by question."""
+        self._next_question = 0
+        self._joining: asyncio.Future[None] | None = None
+        """The question that reads of this turn of the loop share."""
+        self._unanswered: list[tuple[Node | None, Any]] = []
+        """Leader: questions that wait until it is sure that it still leads."""
+        self._told_commit = 0
+        """Leader: the commit index that was last sent."""
+        self._notice_at: float | None = None
+        """Leader: when to tell the commit index if nothing else does."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._tick_soon = False
+        self._last_tick = clock()
+        self._next_ping = 0.0
+        self._first_election = settings.first_election
+        self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+        snapshots = Snapshots(store)
+        journal = NodeJournal(Path())
+        align_journal(journal, Path("snapshot"))
+        use_journal(journal)
+        self._core = SyncObj(
+            self._links.node,
+            list(self._links.peers.values()),
+            SyncObjConf(
+                autoTick=False,
+                appendEntriesPeriod=self._heartbeat,
+                raftMinTimeout=low,
+                raftMaxTimeout=high,
+                connectionTimeout=high,
+                leaderFallbackTimeout=high,
+                commandsWaitLeader=False,
+                appendEntriesBatchSizeBytes=1024 * 1024,
+                logCompactionBatchSize=1024 * 1024,
+                logCompactionMinEntries=settings.compact_after,
+                logCompactionMinTime=3600,
+                journalFile="journal",
+                fullDumpFile="snapshot",
+                serializer=snapshots.write,
+                deserializer=snapshots.read,
+            ),
+            consumers=[store],
+            transport=self._links,
+        )
+        self._in = Insides(self._core)
+
+    async def open(self) -> None:
+        """Load what was stored, listen to the other nodes and start ticking. Raises OSError."""
+        self._loop = asyncio.get_running_loop()
+        await self._links.open()
+        self._tick()
+
+    def close(self) -> None:
+        """Stop, and close the journal."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._core.destroy()
+
+    def isolate(self) -> None:
+        """Cut the links to the other nodes until `heal`."""
+        self._links.isolate()
+
+    def heal(self) -> None:
+        self._links.heal()
+
+    # -- what it knows
+
+    @property
+    def status(self) -> RaftStatus:
+        core = self._core
+        term: int = core.raftCurrentTerm
+        if core._isLeader():
+            return RaftStatus(term, self._settings.name, self._serving)
+        leader: Node | None = core._getLeader()
+        # A node that sees nobody doesn't stand for election, and so wouldn't notice that its leader has been silent.
+        if leader is None or self._in.election_deadline < clock():
+            return RaftStatus(term, None, False)
+        return RaftStatus(term, leader.id, False)
+
+    @property
+    def _serving(self) -> bool:
+        first = self._in.first_index_of_term
+        return self._core._isLeader() and first is not None and self._core.raftLastApplied >= first
+
+    @property
+    def _has_lease(self) -> bool:
+        """A majority answered within the shortest election timeout, so nobody else can have been elected yet."""
+        since = clock() - self._settings.election_timeout_s[0]
+        fresh = sum(1 for at in self._in.last_response.values() if at > since)
+        return 1 + fresh > (1 + len(self._links.peers)) / 2
+
+    # -- writes
+
+    async def write(self, command: str, *args: Any) -> WriteResult:
+        """Replicate a command of the store, and wait until it is committed, for `RPC_TIMEOUT_S` at most.
+
+        To be called only while `status.serving`.
+        """
+        assert self._loop is not None
+        future: asyncio.Future[WriteResult] = self._loop.create_future()
+        self._pending.add(future)
+
+        def done(found: bool | None, error: int) -> None:
+            if not future.done():
+                if error == FAIL_REASON.SUCCESS:
+                    future.set_result(WriteResult.FOUND if found else WriteResult.MISSING)
+                else:
+                    future.set_result(WriteResult.UNKNOWN)
+
+        self._store.apply(command, *args, callback=done)
+        self._wake()
+        timer = self._loop.call_later(RPC_TIMEOUT_S, done, None, FAIL_REASON.UNKNOWN_OUTCOME)
+        try:
+            return await future
+        finally:
+            timer.cancel()
+            self._pending.discard(future)
+
+    # -- reads
+
+    async def read_barrier(self) -> None:
+        """Wait until what was acknowledged anywhere before now can be read here.
+
+        The leader answers at once while a majority answers it; a follower asks it for its commit index. Without a
+        leader, or when it doesn't answer within `RPC_TIMEOUT_S`, the read goes on with what this node has: Confman's
+        default ("stale").
+        """
+        if self._serving and self._has_lease:
+            return
+        status = self.status
+        if status.leader is None:
+            return
+        assert self._loop is not None
+        if self._joining is None:
+            self._joining = self._loop.create_future()
+            self._loop.call_soon(self._ask, status.leader)
+        await self._joining
+
+    def _ask(self, leader: str) -> None:
+        assert self._loop is not None
+        future, self._joining = self._joining, None
+        assert future is not None
+        self._loop.call_later(RPC_TIMEOUT_S, self._resolve, future)
+        if leader == self._settings.name:
+            self._unanswered.append((None, future))
+            return
+        self._next_question += 1
+        self._asked[self._next_question] = future
+        question = {"type": "read_index", "question": self._next_question}
+        if not self._links.send(self._links.peers[leader], question):
+            # The leader is gone, only its followers don't know yet: Confman's reads wait here, too.
+            return
+
+    @staticmethod
+    def _resolve(future: asyncio.Future[None]) -> None:
+        if not future.done():
+            future.set_result(None)
+
+    def _on_read_index(self, node: Node, question: int) -> None:
+        if self._core._isLeader():
+            self._unanswered.append((node, question))
+            self._answer_reads()
+
+    def _answer_reads(self) -> None:
+        """Leader: tell the commit index to those who asked, once sure of leading."""
+        if not self._unanswered:
+            return
+        if not self._core._isLeader():
+            waiting, self._unanswered = self._unanswered, []
+            for node, question in waiting:
+                if node is None:
+                    self._resolve(question)
+            return
+        if not (self._serving and self._has_lease):
+            return
+        if self._told_commit < self._core.raftCommitIndex:
+            self._send_entries()
+        waiting, self._unanswered = self._unanswered, []
+        for node, question in waiting:
+            if node is None:
+                self._resolve(question)
+            else:
+                answer = {"type": "read_index_answer", "question": question, "index": self._core.raftCommitIndex}
+                self._links.send(node, answer)
+
+    def _on_read_index_answer(self, question: int, index: int) -> None:
+        future = self._asked.pop(question, None)
+        if future is None or future.done():
+            return
+        if self._core.raftLastApplied >= index:
+            future.set_result(None)
+        else:
+            self._barriers.append((index, future))
+            self._wake()
+
+    def _release_reads(self) -> None:
+        if self._barriers:
+            applied = self._core.raftLastApplied
+            for index, future in self._barriers:
+                if index <= applied:
+                    self._resolve(future)
+            self._barriers = [(index, future) for index, future in self._barriers if not future.done()]
+        if self._asked and self.status.leader is None:
+            for future in self._asked.values():
+                self._resolve(future)
+        if self._asked:
+            self._asked = {question: future for question, future in self._asked.items() if not future.done()}
+
+    # -- messages
+
+    def _on_message(self, node: Node, message: Message) -> None:
+        try:
+            self._handle(node, message)
+        except OSError:
+            self._die()
+        except Exception:
+            log.exception("a message of type %s from %s failed", message.get("type"), node.id)
+        self._wake()
+
+    def _handle(self, node: Node, message: Message) -> None:
+        match message["type"]:
+            case "read_index":
+                self._on_read_index(node, message["question"])
+            case "read_index_answer":
+                self._on_read_index_answer(message["question"], message["index"])
+            case "append_entries" if "prevLogIdx" in message and message["term"] >= self._core.raftCurrentTerm:
+                self._on_entries(node, message)
+            case "next_node_idx":
+                self._on_next_index(node, message)
+            case _:
+                self._links.hand_over(node, message)
+
+    def _on_entries(self, node: Node, message: Message) -> None:
+        if "transmission" in message:
+            whole = self._reassembly.setdefault(node.id, log_matching.Reassembly()).add(message)
+            if whole is None:
+                self._links.hand_over(node, log_matching.heartbeat(message))
+                self._links.send(node, log_matching.next_index(self._in.log[-1][1] + 1, success=False))
+                return
+            message = whole
+        deliver, reply = log_matching.without_known_entries(self._in.log, message)
+        if deliver is not None:
+            self._links.hand_over(node, deliver)
+        if reply is not None:
+            self._links.send(node, reply)
+
+    def _stamp(self, message: Message) -> Message:
+        if message["type"] == "next_node_idx":
+            return {**message, "term": self._core.raftCurrentTerm}
+        return message
+
+    def _on_next_index(self, node: Node, message: Message) -> None:
+        # PySyncObj's answers carry no term: one to entries of an earlier term must not count in this one.
+        if message["term"] != self._core.raftCurrentTerm or not self._core._isLeader():
+            return
+        sent = self._in.next_index.get(node, 0)
+        self._links.hand_over(node, message)
+        if not message["reset"]:
+            # More may be under way than what was just answered: don't send it twice.
+            self._in.next_index[node] = max(sent, self._in.next_index[node])
+
+    # -- ticks
+
+    def _wake(self) -> None:
+        if not self._tick_soon and not self._closed:
+            assert self._loop is not None
+            self._tick_soon = True
+            self._loop.call_soon(self._tick)
+
+    def _tick(self) -> None:
+        if self._closed:
+            return
+        assert self._loop is not None
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            self._run_tick()
+        except OSError:
+            self._die()
+        except Exception:
+            log.exception("a tick failed")
+        self._tick_soon = False
+        self._timer = self._loop.call_later(self._seconds_to_next_tick(), self._tick)
+
+    def _run_tick(self) -> None:
+        now = clock()
+        stalled = now - self._last_tick > STALL_S
+        self._last_tick = now
+        if stalled and not self._core._isLeader():
+            # Messages wait unread: hear first what the leader said meanwhile.
+            self._in.election_deadline = max(self._in.election_deadline, now + self._in.election_timeout())
+        if now >= self._next_ping or stalled:
+            self._next_ping = now + self._ping_every
+            self._links.drop_silent(forgive=stalled)
+            self._links.ping()
+        if self._first_election:
+            self._start_first_election(now)
+        led, sent_at = self._core._isLeader(), self._in.next_heartbeat
+        self._core.doTick(0)
+        if self._core._isLeader():
+            if self._in.next_heartbeat != sent_at:
+                self._note_sent()
+            self._lead(now)
+        elif led or self._pending:
+            self._give_up_writes()
+        self._release_reads()
+
+    def _start_first_election(self, now: float) -> None:
+        if self._core.raftCurrentTerm or self._core._getLeader() is not None:
+            self._first_election = False
+        elif len(self._links.connected) == len(self._links.peers):
+            self._first_election = False
+            if self._core._isLeader():
+                return
+            self._in.election_deadline = now + random.uniform(0.0, min(0.3, self._settings.election_timeout_s[0] / 2))
+
+    def _lead(self, now: float) -> None:
+        core, inside = self._core, self._in
+        if not self._links.peers:
+            # Nobody's answer will cause the tick that commits.
+            if core.raftLastApplied < inside.log[-1][1]:
+                core.doTick(0)
+            return
+        last = inside.log[-1][1]
+        if any(inside.next_index[self._links.peers[name]] <= last for name in self._links.connected):
+            self._send_entries()
+        elif self._told_commit < core.raftCommitIndex:
+            if self._notice_at is None:
+                self._notice_at = now + COMMIT_NOTICE_S
+            elif now >= self._notice_at:
+                self._send_entries()
+        self._answer_reads()
+
+    def _send_entries(self) -> None:
+        self._in.send_entries()
+        self._note_sent()
+
+    def _note_sent(self) -> None:
+        self._told_commit = self._core.raftCommitIndex
+        self._notice_at = None
+
+    def _give_up_writes(self) -> None:
+        for future in self._pending:
+            if not future.done():
+                future.set_result(WriteResult.UNKNOWN)
+        self._answer_reads()
+
+    def _seconds_to_next_tick(self) -> float:
+        now = clock()
+        due = [self._heartbeat, self._next_ping - now]
+        if self._core._isLeader():
+            due.append(self._in.next_heartbeat - now)
+            if self._notice_at is not None:
+                due.append(self._notice_at - now)
+        elif (deadline := self._in.election_deadline) > now:
+            due.append(deadline - now)
+        seconds: float = max(min(due), 0.001)
+        return seconds
+
+    def _die(self) -> None:
+        log.exception("the journal can't be written: this node ends, because it can't keep what it promises")
+        logging.shutdown()
+        os._exit(EXIT_DISK)

@@ -1,0 +1,129 @@
+"""Puts a node together: its folder's lock, Raft, HTTP and the commands from the program, in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import gc
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import uvicorn
+
+from confman_tui.demo import lifeline
+from confman_tui.demo.api import application
+from confman_tui.demo.node import EXIT_FOLDER_TAKEN, EXIT_PORT_TAKEN, FOLDER_WAIT_S
+from confman_tui.demo.raft import RaftNode, RaftSettings
+from confman_tui.demo.store import Store
+
+log = logging.getLogger(__name__)
+
+KEEP_ALIVE_S = 130
+"""Kestrel's."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOptions:
+    name: str
+    nodes: dict[str, str]
+    """Base URL by name, of all nodes."""
+    election_timeout_s: tuple[float, float]
+    compact_after: int
+    first_election: bool
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to us: every write is stored before it is answered, so there is nothing to wait for."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    def end(self) -> None:
+        self.should_exit = self.force_exit = True
+
+
+def run(options: NodeOptions) -> int:
+    """Serve until told to end; gives the exit code. The working directory is the node's folder."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # It warns on each tick while a snapshot can't be written; `Snapshots` says so itself.
+    logging.getLogger("pysyncobj").setLevel(logging.ERROR)
+    lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if not _locked(lock):
+        log.error("another process uses this folder")
+        return EXIT_FOLDER_TAKEN
+    try:
+        listening = _listen(options.nodes[options.name])
+    except OSError as error:
+        log.error("can't listen on %s: %s", options.nodes[options.name], error.strerror)
+        return EXIT_PORT_TAKEN if error.errno == errno.EADDRINUSE else 1
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(options, listening))
+    return 0
+
+
+def _locked(fd: int) -> bool:
+    deadline = time.monotonic() + FOLDER_WAIT_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
+
+
+def _listen(url: str) -> socket.socket:
+    parts = urlsplit(url)
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((parts.hostname, parts.port))
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+async def _serve(options: NodeOptions, listening: socket.socket) -> None:
+    store = Store()
+    peers = tuple(name for name in options.nodes if name != options.name)
+    settings = RaftSettings(
+        options.name, peers, options.election_timeout_s, options.compact_after, options.first_election
+    )
+    raft = RaftNode(settings, store)
+    await raft.open()
+    config = uvicorn.Config(
+        application(raft, store, options.nodes),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        headers=[("Server", "Kestrel")],
+        timeout_keep_alive=KEEP_ALIVE_S,
+    )
+    server = _Server(config)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, server.end)
+    await lifeline.obey({"isolate": raft.isolate, "heal": raft.heal})
+    # What is loaded now stays: let the collector not walk it again and again.
+    gc.collect()
+    gc.freeze()
+    log.info("%s serves %s", options.name, options.nodes[options.name])
+    await server.serve(sockets=[listening])
+    raft.close()

@@ -1,0 +1,376 @@
+"""Starts, ends and harms the demo cluster's nodes. Imports no server and no Raft: those live in the nodes."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import http.client
+import json
+import os
+import random
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from confman_tui.cluster.control import FaultRefusedError
+from confman_tui.demo.datafolder import DataFolder
+from confman_tui.demo.spawner import Spawner
+from confman_tui.errors import ClusterError, UsageError
+
+HOST = "127.0.0.1"
+FIRST_PORT = 6100
+PORT_STEP = 100
+MAX_NODES = 9
+COMPACT_AFTER = 10_000
+"""Log entries after which a node writes a snapshot and starts a new log."""
+
+
+@dataclass
+class _Node:
+    name: str
+    url: str
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+    paused: bool = False
+    isolated: bool = False
+    command: list[str] = field(default_factory=list)
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process is not None and self.process.poll() is None else None
+
+
+class DemoCluster:
+    """A Confman cluster of this program's own, each node a process on loopback. Implements `NodeControl`.
+
+    Every method is thread-safe. Nodes end with this process in every case, SIGKILL included.
+
+    Args:
+        nodes: 1 to 9.
+        ports: one HTTP port for each node; "auto" takes free ones; None is 6100, 6200, 6300 and so on.
+        election_timeout_ms: shortest and longest time without a leader's word after which a node stands for election.
+        data_dir: keep the data there, and go on from what is there; None uses a temporary folder, removed by `stop`.
+        compact_after: log entries after which a node writes a snapshot.
+
+    Raises:
+        UsageError: a wrong argument.
+    """
+
+    def __init__(
+        self,
+        nodes: int = 3,
+        ports: Sequence[int] | Literal["auto"] | None = None,
+        election_timeout_ms: tuple[int, int] = (1000, 3000),
+        data_dir: Path | None = None,
+        *,
+        compact_after: int = COMPACT_AFTER,
+    ) -> None:
+        if not 1 <= nodes <= MAX_NODES:
+            raise UsageError(f"--demo-nodes {nodes}: a demo cluster has 1 to {MAX_NODES} nodes.")
+        low, high = election_timeout_ms
+        if not 50 <= low < high <= 60_000:
+            raise UsageError(
+                f"--demo-election-timeout {low}-{high}: give two times in ms, the first the smaller, from 50 to 60000."
+            )
+        self._election_timeout_ms = election_timeout_ms
+        self._ports = _ports(nodes, ports)
+        self._data_dir = data_dir
+        self._compact_after = compact_after
+        self._lock = threading.RLock()
+        self._spawner: Spawner | None = None
+        self._folder: DataFolder | None = None
+        self._nodes: dict[str, _Node] = {}
+
+    # -- life
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The nodes' base URLs, in order."""
+        return tuple(f"http://{HOST}:{port}" for port in self._ports)
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process id of each node that runs (or is paused), by URL."""
+        with self._lock:
+            return {node.url: node.pid for node in self._nodes.values() if node.pid is not None}
+
+    @property
+    def data_folder(self) -> Path | None:
+        """Where the nodes' data and log files are, while started."""
+        with self._lock:
+            return self._folder.path if self._folder is not None else None
+
+    def start(self) -> None:
+        """Start the nodes, without waiting for them to be ready.
+
+        Raises:
+            UsageError: a port is taken, or the data folder can't be used.
+        """
+        with self._lock:
+            if self._folder is not None:
+                return
+            for port in self._ports:
+                _check_free(port)
+            count = len(self._ports)
+            if self._data_dir is None:
+                self._folder = DataFolder.temporary(count)
+            else:
+                self._folder = DataFolder.kept(self._data_dir, count)
+            atexit.register(self.stop)
+            self._spawner = Spawner()
+            self._nodes = {
+                url: _Node(folder.name, url, folder) for url, folder in zip(self.urls, self._folder.nodes, strict=True)
+            }
+            try:
+                for node in self._nodes.values():
+                    self._spawn(node, first_election=True)
+            except BaseException:
+                self.stop()
+                raise
+
+    def _spawn(self, node: _Node, *, first_election: bool) -> None:
+        assert self._spawner is not None
+        low, high = self._election_timeout_ms
+        names = ",".join(f"{each.name}={each.url}" for each in self._nodes.values())
+        # -P: a module of the working directory must not stand in for one of ours.
+        node.command = [sys.executable, "-P", "-m", "confman_tui.demo.node", "--name", node.name]
+        node.command += ["--folder", str(node.folder), "--nodes", names, "--election", f"{low}-{high}"]
+        node.command += ["--compact-after", str(self._compact_after), "--parent", str(os.getpid())]
+        if first_election:
+            node.command.append("--first-election")
+        try:
+            node.process = self._spawner.start(node.command, node.folder / "node.log")
+        except OSError as error:
+            raise UsageError(f"The demo cluster's {node.name} can't be started: {error.strerror}.") from None
+        node.paused = node.isolated = False
+
+    def wait_ready(self, deadline_s: float = 6.0) -> bool:
+        """Wait until a node leads and all are ready; False when that takes longer.
+
+        Raises:
+            ClusterError: a node ended meanwhile; tells why, as far as its log does.
+        """
+        end = time.monotonic() + deadline_s
+        while True:
+            with self._lock:
+                for node in self._nodes.values():
+                    if node.process is not None and (code := node.process.poll()) is not None:
+                        raise ClusterError(
+                            f"The demo cluster's node {node.url} ended at once: {_last_words(node, code)}"
+                        )
+            states = [_ask_ready(url) for url in self.urls]
+            if all(ready for ready, _ in states) and any(leads for _, leads in states):
+                return True
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.02)
+
+    def alive(self, node: str) -> bool:
+        """Whether the node's process exists; a paused one does."""
+        with self._lock:
+            return self._find(node).pid is not None
+
+    def stop(self, timeout_s: float = 3.0) -> None:
+        """End all nodes, and remove the temporary folder. Does nothing when nothing runs."""
+        with self._lock:
+            running = [node.process for node in self._nodes.values() if node.process is not None]
+            for process in running:
+                _signal(process, signal.SIGTERM)
+                _signal(process, signal.SIGCONT)
+            end = time.monotonic() + timeout_s
+            for process in running:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(max(0.0, end - time.monotonic()))
+                _signal(process, signal.SIGKILL)
+            for process in running:
+                _reap(process)
+            self._nodes = {}
+            if self._spawner is not None:
+                self._spawner.close()
+                self._spawner = None
+            if self._folder is not None:
+                self._folder.close()
+                self._folder = None
+            atexit.unregister(self.stop)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # -- faults (NodeControl)
+
+    def kill(self, node: str) -> None:
+        """SIGKILL, and wait until it is gone."""
+        with self._lock:
+            process = self._running(node)
+            process.kill()
+            _reap(process)
+
+    def pause(self, node: str) -> None:
+        """SIGSTOP."""
+        with self._lock:
+            self._running(node).send_signal(signal.SIGSTOP)
+            self._find(node).paused = True
+
+    def resume(self, node: str) -> None:
+        """SIGCONT; nothing happens to a node that is not paused."""
+        with self._lock:
+            self._running(node).send_signal(signal.SIGCONT)
+            self._find(node).paused = False
+
+    def isolate(self, node: str) -> None:
+        """Cut the node's Raft links in both directions; its HTTP goes on."""
+        if len(self._ports) == 1:
+            raise FaultRefusedError(f"{node} is the only node: there is nothing to isolate it from.")
+        self._tell(node, "isolate", isolated=True)
+
+    def heal(self, node: str) -> None:
+        """Let the node's Raft links come back; nothing happens to a node that is not isolated."""
+        self._tell(node, "heal", isolated=False)
+
+    def restart(self, node: str) -> None:
+        """Start a node again that was killed or has ended, with its data."""
+        with self._lock:
+            found = self._find(node)
+            if found.pid is not None:
+                raise FaultRefusedError(
+                    f"{node} runs already (process {found.pid}); only an ended node can be restarted."
+                )
+            if found.process is not None:
+                _reap(found.process)
+            try:
+                self._spawn(found, first_election=False)
+            except UsageError as error:
+                raise FaultRefusedError(str(error)) from None
+
+    def describe(self, node: str) -> str:
+        """What a fault would hit: process id and command line."""
+        with self._lock:
+            found = self._find(node)
+            if found.pid is None:
+                return f"{node} has no running process"
+            state = (", paused" if found.paused else "") + (", isolated" if found.isolated else "")
+            return f"process {found.pid}{state}: {shlex.join(found.command)}"
+
+    def _find(self, node: str) -> _Node:
+        found = self._nodes.get(node.rstrip("/"))
+        if found is None:
+            known = ", ".join(self._nodes) or "none, it is not started"
+            raise FaultRefusedError(f"{node} is not a node of the demo cluster (its nodes: {known}).")
+        return found
+
+    def _running(self, node: str) -> subprocess.Popen[bytes]:
+        found = self._find(node)
+        if found.process is None or found.pid is None:
+            raise FaultRefusedError(f"{node} has no running process; restart it first.")
+        return found.process
+
+    def _tell(self, node: str, command: str, *, isolated: bool) -> None:
+        with self._lock:
+            process, found = self._running(node), self._find(node)
+            if found.paused:
+                raise FaultRefusedError(f"{node} is paused and would not hear it; resume it first.")
+            assert process.stdin is not None
+            try:
+                process.stdin.write(json.dumps({"do": command}).encode() + b"\n")
+                process.stdin.flush()
+            except BrokenPipeError:
+                raise FaultRefusedError(f"{node} has just ended; restart it first.") from None
+            found.isolated = isolated
+
+
+def _ports(nodes: int, ports: Sequence[int] | Literal["auto"] | None) -> tuple[int, ...]:
+    if ports is None:
+        return tuple(FIRST_PORT + PORT_STEP * number for number in range(nodes))
+    if ports == "auto":
+        return _free_ports(nodes)
+    given = tuple(int(port) for port in ports)
+    if len(given) != nodes:
+        raise UsageError(f"--demo-ports names {len(given)} ports for {nodes} nodes; name one for each node, or auto.")
+    for port in given:
+        if not 1 <= port <= 65535:
+            raise UsageError(f"--demo-ports: {port} is not a port; ports go from 1 to 65535.")
+        if given.count(port) > 1:
+            raise UsageError(f"--demo-ports names {port} twice; each node needs a port of its own.")
+    return given
+
+
+def _free_ports(count: int) -> tuple[int, ...]:
+    """Free ports outside the range from which the kernel takes clients' ports.
+
+    Inside it a client could take a killed node's port, or, asking for a dead node, even connect to itself.
+    """
+    low = 32768
+    with contextlib.suppress(OSError, ValueError):
+        low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    candidates = list(range(10_000, low)) if low > 11_000 else list(range(20_000, 32_000))
+    random.shuffle(candidates)
+    found: list[int] = []
+    for port in candidates:
+        with contextlib.suppress(UsageError):
+            _check_free(port)
+            found.append(port)
+        if len(found) == count:
+            return tuple(found)
+    raise UsageError(f"The demo cluster finds no {count} free ports on {HOST}; name them with --demo-ports.")
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise UsageError(
+                f"Port {port} on {HOST} can't be used for the demo cluster ({error.strerror}); "
+                "use --demo-ports auto, or name free ports with --demo-ports."
+            ) from None
+
+
+def _ask_ready(url: str) -> tuple[bool, bool]:
+    """Whether a node is ready, and whether it leads."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=0.5)
+    try:
+        connection.request("GET", "/health/ready")
+        response = connection.getresponse()
+        data = json.loads(response.read())
+        return response.status == 200, data["cluster"]["role"] == "leader"
+    except (OSError, http.client.HTTPException, ValueError, KeyError):
+        return False, False
+    finally:
+        connection.close()
+
+
+def _last_words(node: _Node, code: int) -> str:
+    try:
+        lines = (node.folder / "node.log").read_text(errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return f"{lines[-1] if lines else 'it left no message'} (exit code {code})."
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(number)
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    process.wait()
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
