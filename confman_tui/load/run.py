@@ -120,6 +120,8 @@ class Run:
         drained = self._wait_for_requests()
         gevent.killall([sampling, ticking])
         cpu, ended = time.thread_time(), now()
+        # nobody is left to be waited for: those that sleep, and those that took too long, are cut off
+        environment.stop_timeout = 0.0
         runner.quit()
         if not drained:
             cpu, ended = time.thread_time(), now()

@@ -210,7 +210,7 @@ class Connection(asyncio.Protocol):
             self.buffer = self.buffer[end + 4 + length :]
             method, path, _ = head.split(b" ", 2)
             reply, then = self.store.handle(method.decode(), path.decode("latin-1"), head, body)
-            if self.store.delay_s:
+            if self.store.delay_s and path != b"/__control":
                 asyncio.get_running_loop().call_later(self.store.delay_s, self.reply, reply, then)
             else:
                 self.reply(reply, then)
@@ -218,6 +218,9 @@ class Connection(asyncio.Protocol):
     def reply(self, reply: bytes, then: str) -> None:
         transport = self.transport
         if transport is None or then == "hang":
+            return
+        if then == "drip":
+            self.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
             return
         if then == "reset":
             sock = transport.get_extra_info("socket")
@@ -228,6 +231,12 @@ class Connection(asyncio.Protocol):
             transport.write(reply)
         if then in ("close", "close_after", "cut", "garbage"):
             transport.close()
+
+    def drip(self, data: bytes = b" ") -> None:
+        """A byte every 50 ms: no single read ever takes long enough to be a timeout."""
+        if self.transport is not None:
+            self.transport.write(data)
+            asyncio.get_running_loop().call_later(0.05, self.drip)
 
 
 async def serve(port: int, delay_s: float) -> None:

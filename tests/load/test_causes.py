@@ -38,7 +38,7 @@ def test_a_write_that_fails(
     server.control(mode=mode)
     engine.set_targets(server.url, (server.url,))
     book = Book()
-    outcome = run(engine, plan(users=3, csv_prefix=tmp_path / "run"), observer=book)
+    outcome = run(engine, plan(users=3, seconds=0.35, csv_prefix=tmp_path / "run"), observer=book)
     assert outcome.requests == outcome.failures == outcome.writes_failed > 3
     assert outcome.failures_by_cause == {cause: outcome.requests}
     assert outcome.error_texts == {text: outcome.requests}

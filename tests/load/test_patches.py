@@ -20,7 +20,7 @@ def test_a_server_that_closes_connections_gets_each_write_once(engine: Engine, s
     server.control(mode=mode)
     engine.set_targets(server.url, (server.url,))
     book = Book()
-    outcome = run(engine, plan(users=5, seconds=1.0), observer=book)
+    outcome = run(engine, plan(users=5, seconds=0.6), observer=book)
     told = server.control()
     assert outcome.requests > 10
     assert told["put"] == outcome.requests == len(book.starts) == len(book.ends)
@@ -35,7 +35,7 @@ def test_a_kept_connection_that_the_server_closed_meanwhile_fails_no_request(eng
     quiet = run(engine, plan(users=1, seconds=0.5, wait_s=(0.05, 0.05)))
     assert quiet.failures == 0
     server.control(mode="close_after")
-    closing = run(engine, plan(users=1, seconds=1.0, wait_s=(0.05, 0.05)))
+    closing = run(engine, plan(users=1, seconds=0.6, wait_s=(0.05, 0.05)))
     told = server.control()
     assert closing.requests > 5
     assert closing.failures == 0

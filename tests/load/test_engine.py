@@ -1,0 +1,406 @@
+"""The engine against a real server: what it says is what happened, and it always ends."""
+
+from __future__ import annotations
+
+import csv
+import gc
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import Future
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+
+from confman_tui.cluster.elections_model import WriteOutcome, value_digest
+from confman_tui.load.engine import Engine, EngineBusyError, EngineClosedError
+from confman_tui.load.histogram import decode
+from confman_tui.load.model import Cause, RunOutcome, SecondSample, Target
+from tests.benchmarks.confman_server import Server
+from tests.load.helpers import KEYS, Book, plan, run, wait_until
+
+SUFFIXES = ("_stats.csv", "_stats_history.csv", "_failures.csv", "_exceptions.csv")
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_samples_totals_files_and_the_server_agree(engine: Engine, server: Server, tmp_path: Path) -> None:
+    server.seed(list(KEYS))
+    engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    book = Book()
+    outcome = run(
+        engine,
+        plan(users=5, seconds=2.3, write_share=0.4, target=Target.ANY, csv_prefix=tmp_path / "small-mixed"),
+        observer=book,
+        samples=samples,
+    )
+    told = server.control()
+    assert outcome.failures == 0
+    assert outcome.requests == told["put"] + told["get"] == sum(sample.ok for sample in samples)
+    assert (outcome.reads_ok, outcome.writes_ok) == (told["get"], told["put"])
+    assert (told["keys"], told["repeated"]) == (told["put"], 0)
+    assert 0.3 < outcome.writes_ok / outcome.requests < 0.5
+    assert outcome.per_node == {server.url: outcome.requests}
+    assert sum(sum(sample.per_node.values()) for sample in samples) == outcome.requests
+    assert decode(outcome.histogram).get_total_count() == outcome.requests
+    assert outcome.max_us == max(sample.max_us or 0 for sample in samples)
+    assert outcome.p50_us is not None
+    assert outcome.p99_us is not None
+    assert outcome.max_us is not None
+    assert 0 < outcome.p50_us <= outcome.p99_us <= outcome.max_us
+    # seconds on the grid of the run, the last partial one included
+    assert [round(sample.end - outcome.started, 1) for sample in samples[:2]] == [1.0, 2.0]
+    assert samples[0].start == outcome.started
+    assert samples[-1].end == outcome.ended
+    assert all(a.end == b.start for a, b in pairwise(samples))
+    assert all(sample.users == 5 and 0 < sample.engine_cpu <= 1.05 for sample in samples)
+    # Locust's own files
+    assert [path.name for path in outcome.files] == [f"small-mixed{suffix}" for suffix in SUFFIXES]
+    stats = {row["Name"]: row for row in rows(tmp_path / "small-mixed_stats.csv")}
+    assert int(stats["Aggregated"]["Request Count"]) == outcome.requests
+    assert int(stats["/config/[key] GET"]["Request Count"]) == outcome.reads_ok
+    assert int(stats["/config/[key] PUT"]["Request Count"]) == outcome.writes_ok
+    history = rows(tmp_path / "small-mixed_stats_history.csv")
+    assert history[-1]["Name"] == "Aggregated"
+    assert int(history[-1]["Total Request Count"]) == outcome.requests
+    assert {row["Name"] for row in history} == {"Aggregated", "/config/[key] GET", "/config/[key] PUT"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in outcome.files)
+    # the booking of writes
+    assert len(book.starts) == len(book.ends) == outcome.writes_ok
+    values = server.control(values=True)["values"]
+    for namespace, key, digest, started, ended, node, fate in book.ends:
+        assert digest == value_digest(values[f"{namespace}/{key}"])
+        assert outcome.started <= started < ended <= outcome.ended
+        assert (node, fate) == (server.url, WriteOutcome.ACKNOWLEDGED)
+
+
+def test_a_run_of_whole_seconds_has_as_many_samples(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    outcome = run(engine, plan(seconds=2, wait_s=(0.001, 0.002)), samples=samples)
+    assert len(samples) == 2
+    assert outcome.requests == sum(sample.ok for sample in samples)
+    assert 2.0 <= outcome.ended - outcome.started < 2.2
+    assert not outcome.stopped_early
+
+
+def test_the_end_of_a_run_delays_no_answer(engine: Engine, server: Server) -> None:
+    server.control(delay_s=0.03)
+    engine.set_targets(server.url, (server.url,))
+    outcome = run(engine, plan(users=2, seconds=0.5))
+    # Locust's own stop holds up the hub for some 25 ms; the requests in flight must be over before
+    assert outcome.max_us is not None
+    assert outcome.max_us < 50_000
+
+
+def test_stopping_waits_for_what_is_in_flight_and_shows_it(engine: Engine, server: Server) -> None:
+    server.control(delay_s=0.9)
+    engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    future = engine.run(plan(users=3, seconds=None), on_sample=samples.append)
+    wait_until(lambda: engine.health().in_flight == 3)
+    asked = time.monotonic()
+    engine.stop_run()
+    wait_until(lambda: engine.health().stopping)
+    assert engine.health().in_flight == 3
+    outcome = future.result(10)
+    assert 0.3 < time.monotonic() - asked < 1.6
+    assert outcome.stopped_early
+    assert outcome.requests == outcome.writes_ok == server.control()["put"] == 3
+    assert 0 < outcome.ended - outcome.started < 1.6
+    assert engine.health().in_flight == 0
+    assert not engine.health().running
+
+
+def test_a_server_that_drips_does_not_hold_up_the_end(engine: Engine, server: Server, tmp_path: Path) -> None:
+    server.control(mode="drip")
+    engine.set_targets(server.url, (server.url,))
+    book = Book()
+    begun = time.monotonic()
+    outcome = run(engine, plan(users=2, seconds=0.2, csv_prefix=tmp_path / "drip"), observer=book)
+    assert time.monotonic() - begun < 6
+    assert outcome.error_texts == {"other: cut off at the end of the run": 2}
+    assert outcome.requests == server.control()["put"] == 2
+    assert {end[-1] for end in book.ends} == {WriteOutcome.UNKNOWN}
+    assert int(rows(tmp_path / "drip_stats.csv")[-1]["Request Count"]) == 2
+
+
+def test_writers_move_to_a_new_leader_at_once(engine: Engine, server: Server) -> None:
+    with Server() as other:
+        engine.set_targets(server.url, (server.url, other.url))
+        book = Book()
+        future = engine.run(plan(users=4, seconds=None, wait_s=(0.001, 0.002)), on_sample=lambda _: None, observer=book)
+        wait_until(lambda: len(book.ends) > 50)
+        engine.set_targets(other.url, (server.url, other.url))
+        moved = time.time()
+        wait_until(lambda: Counter(end[5] for end in list(book.ends))[other.url] > 50)
+        engine.stop_run()
+        outcome = future.result(10)
+        assert outcome.failures == 0
+        assert max(end[3] for end in book.ends if end[5] == server.url) < moved + 0.1
+        assert outcome.per_node == {server.url: server.control()["put"], other.url: other.control()["put"]}
+
+
+def test_a_pause_after_a_failure_ends_when_a_leader_is_named(engine: Engine, server: Server) -> None:
+    with Server() as dead:
+        pass
+    engine.set_targets(dead.url, (dead.url,))
+    book = Book()
+    future = engine.run(plan(users=4, seconds=None), on_sample=lambda _: None, observer=book)
+    wait_until(lambda: len(book.ends) > 20)
+    engine.set_targets(None, (server.url,))
+    before = len(book.ends)
+    # an outage shows as failures: writers go on trying the last leader
+    wait_until(lambda: len(book.ends) > before + 8)
+    assert {end[5] for end in book.ends} == {dead.url}
+    engine.set_targets(server.url, (server.url,))
+    named = time.time()
+    wait_until(lambda: any(end[5] == server.url for end in list(book.ends)))
+    engine.stop_run()
+    outcome = future.result(10)
+    first = min(end[3] for end in book.ends if end[5] == server.url)
+    assert first - named < 0.09
+    assert outcome.failures_by_cause == {Cause.REFUSED: sum(end[5] == dead.url for end in book.ends)}
+
+
+def test_users_wait_for_the_first_node_that_is_ever_known(engine: Engine, server: Server) -> None:
+    future = engine.run(plan(users=2, seconds=None), on_sample=lambda _: None)
+    wait_until(lambda: engine.health().users == 2)
+    assert engine.health().in_flight == 0
+    engine.set_targets(server.url, (server.url,))
+    wait_until(lambda: server.control()["put"] > 5)
+    engine.stop_run()
+    assert future.result(10).failures == 0
+
+
+def test_readers_are_spread_over_the_ready_nodes(engine: Engine, server: Server) -> None:
+    server.seed(list(KEYS))
+    with Server() as other:
+        other.seed(list(KEYS))
+        engine.set_targets(server.url, (server.url, other.url))
+        outcome = run(engine, plan(users=4, write_share=0.0, target=Target.ANY, wait_s=(0.001, 0.002)))
+        assert outcome.failures == 0
+        assert outcome.per_node == {server.url: server.control()["get"], other.url: other.control()["get"]}
+        assert min(outcome.per_node.values()) > 0.3 * outcome.requests
+
+
+def test_what_is_served_after_a_redirect_is_told_apart(engine: Engine, server: Server) -> None:
+    with Server() as leader:
+        server.control(mode="redirect", to=leader.url, delay_s=0.02)
+        engine.set_targets(server.url, (server.url,))
+        outcome = run(engine, plan(users=2, seconds=0.5))
+        assert outcome.failures == 0
+        assert outcome.redirected == outcome.requests == leader.control()["put"] == server.control()["put"]
+        assert outcome.redirect_p50_us is not None
+        assert outcome.p50_us is not None
+        # the hop takes its 20 ms, the write itself next to nothing, and the answer's time holds both
+        assert 20_000 <= outcome.redirect_p50_us < outcome.p50_us < 35_000
+
+
+def test_the_number_of_users_changes_while_it_runs(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    future = engine.run(plan(users=1, seconds=None, wait_s=(0.01, 0.01)), on_sample=lambda _: None)
+    wait_until(lambda: engine.health().users == 1)
+    engine.set_users(6)
+    wait_until(lambda: engine.health().users == 6)
+    engine.set_users(2)
+    wait_until(lambda: engine.health().users == 2)
+    engine.stop_run()
+    outcome = future.result(10)
+    assert outcome.failures == 0
+    assert outcome.requests == server.control()["put"]
+
+
+def test_one_run_at_a_time(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    first = engine.run(plan(seconds=None), on_sample=lambda _: None)
+    with pytest.raises(EngineBusyError):
+        engine.run(plan(), on_sample=lambda _: None).result(5)
+    engine.stop_run()
+    assert first.result(10).stopped_early
+
+
+def test_stopping_before_the_first_user_and_stopping_nothing(engine: Engine, server: Server) -> None:
+    engine.stop_run()
+    engine.set_targets(server.url, (server.url,))
+    future = engine.run(plan(users=50, seconds=None), on_sample=lambda _: None)
+    engine.stop_run()
+    outcome = future.result(10)
+    assert outcome.stopped_early
+    assert outcome.requests == server.control()["put"]
+
+
+def test_closing_ends_a_run_and_the_thread(server: Server) -> None:
+    engine = Engine()
+    assert engine.close(1)
+    engine = Engine()
+    engine.start()
+    engine.set_targets(server.url, (server.url,))
+    future = engine.run(plan(seconds=None), on_sample=lambda _: None)
+    wait_until(lambda: engine.health().users == 4)
+    assert engine.close(10)
+    assert future.result(0).stopped_early
+    with pytest.raises(EngineClosedError):
+        engine.run(plan(), on_sample=lambda _: None).result(1)
+    assert engine.close(1)
+    assert not any(thread.name == "load-engine" for thread in threading.enumerate())
+
+
+class BrokenBook(Book):
+    def ended(self, *_: object) -> None:
+        raise ZeroDivisionError("broken observer")
+
+
+def test_what_breaks_in_a_run_is_the_futures_exception(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+
+    def broken(_: SecondSample) -> None:
+        raise LookupError("broken listener")
+
+    with pytest.raises(LookupError, match="broken listener"):
+        engine.run(plan(seconds=None), on_sample=broken).result(10)
+    with pytest.raises(ZeroDivisionError, match="broken observer"):
+        engine.run(plan(seconds=None), on_sample=lambda _: None, observer=BrokenBook()).result(10)
+    # and the engine lives on
+    assert run(engine, plan()).failures == 0
+
+
+def test_a_listener_that_asks_for_the_next_run_gets_it(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    second: list[Future[RunOutcome]] = []
+    first = engine.run(plan(), on_sample=lambda _: None)
+    first.add_done_callback(lambda _: second.append(engine.run(plan(), on_sample=lambda _: None)))
+    first.result(10)
+    wait_until(lambda: bool(second))
+    assert second[0].result(10).requests > 0
+
+
+def test_a_folder_that_vanishes_spoils_the_files_only(engine: Engine, server: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    engine.set_targets(server.url, (server.url,))
+
+    def remove(_: SecondSample) -> None:
+        if folder.exists():
+            for path in folder.iterdir():
+                path.unlink()
+            folder.rmdir()
+        engine.stop_run()
+
+    outcome = engine.run(plan(seconds=None, csv_prefix=folder / "small-x"), on_sample=remove).result(10)
+    assert outcome.requests == server.control()["put"] > 0
+    assert outcome.files == ()
+    assert outcome.file_error == "Locust's CSV files small-x_*.csv were not written: No such file or directory."
+
+
+def test_a_full_disk_leaves_earlier_files_whole(engine: Engine, server: Server, tmp_path: Path) -> None:
+    engine.set_targets(server.url, (server.url,))
+    prefix = tmp_path / "small-x"
+    run(engine, plan(csv_prefix=prefix))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    # /dev/full answers each write as a full disk does; the writer's temporary name leads there
+    (tmp_path / f".small-x.{os.getpid()}.part_stats_history.csv").symlink_to("/dev/full")
+    outcome = run(engine, plan(csv_prefix=prefix))
+    assert outcome.requests > 0
+    assert outcome.file_error == "Locust's CSV files small-x_*.csv were not written: No space left on device."
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_folder_that_is_a_file_is_told(engine: Engine, server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    engine.set_targets(server.url, (server.url,))
+    outcome = run(engine, plan(csv_prefix=tmp_path / "file" / "small-x"))
+    assert outcome.file_error.endswith("were not written: Not a directory.")
+    assert outcome.requests > 0
+
+
+def test_repeated_runs_leak_nothing(server: Server) -> None:
+    server.seed(list(KEYS))
+    engine = Engine()
+    engine.start()
+    engine.set_targets(server.url, (server.url,))
+    process = psutil.Process()
+
+    def once() -> tuple[int, int, int]:
+        run(engine, plan(users=5, seconds=0.1, write_share=0.5))
+        gc.collect()
+        greenlets = sum(type(each).__name__ == "Greenlet" for each in gc.get_objects())
+        return process.num_fds(), process.num_threads(), greenlets
+
+    for _ in range(3):
+        first = once()
+    memory = process.memory_info().rss
+    for _ in range(10):
+        last = once()
+    assert last[0] <= first[0]
+    assert last[1] <= first[1]
+    assert last[2] <= first[2]
+    assert process.memory_info().rss - memory < 6_000_000
+    assert engine.close(10)
+    wait_until(lambda: process.num_threads() <= first[1] - 1)
+
+
+def test_nothing_is_written_to_stderr_and_signals_are_as_before(server: Server, tmp_path: Path) -> None:
+    script = f"""
+import os, signal, sys, threading
+handler = lambda *_: None
+signal.signal(signal.SIGWINCH, handler)
+from confman_tui.load.engine import Engine, prepare
+assert "locust" not in sys.modules and "gevent" not in sys.modules
+prepare()
+assert signal.getsignal(signal.SIGWINCH) is handler
+assert "LOCUST_SKIP_MONKEY_PATCH" not in os.environ
+import socket, gevent.monkey
+assert not gevent.monkey.is_module_patched("socket") and not gevent.monkey.is_module_patched("threading")
+from pathlib import Path
+from tests.load.helpers import plan, run, Book
+class Broken(Book):
+    def ended(self, *_):
+        raise ZeroDivisionError
+engine = Engine(Path({str(tmp_path / "engine.log")!r}))
+engine.start()
+engine.set_targets({server.url!r}, ({server.url!r},))
+assert run(engine, plan(users=120, seconds=0.3)).requests
+try:
+    run(engine, plan(), observer=Broken())
+except ZeroDivisionError:
+    pass
+assert engine.close(10)
+assert threading.active_count() == 1
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert done.stderr == ""
+    assert done.stdout == ""
+    assert done.returncode == 0
+    log = (tmp_path / "engine.log").read_text()
+    assert "spawn rate is very high" in log
+    assert "ZeroDivisionError" in log
+
+
+def test_a_key_is_in_no_log_and_no_file(server: Server, tmp_path: Path) -> None:
+    engine = Engine(tmp_path / "engine.log")
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.DEBUG)
+    try:
+        engine.start()
+        server.control(mode="not_replicated")
+        engine.set_targets(server.url, (server.url,))
+        the_plan = plan(csv_prefix=tmp_path / "small-x")
+        run(engine, the_plan)
+        assert engine.close(10)
+    finally:
+        root.setLevel(level)
+    assert the_plan.api_key not in repr(the_plan)
+    for path in tmp_path.iterdir():
+        assert the_plan.api_key not in path.read_text()

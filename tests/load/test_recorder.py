@@ -1,0 +1,130 @@
+"""Exact seconds, exact totals: the sum of the samples is the run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from confman_tui.load.causes import RequestFailure
+from confman_tui.load.context import RunContext
+from confman_tui.load.histogram import LatencyCounts, decode, encode, nearest_rank, percentiles_us
+from confman_tui.load.model import Cause, SecondSample, Target
+from confman_tui.load.recorder import Recorder
+from confman_tui.load.targets import TargetBoard
+
+
+def a_context() -> RunContext:
+    return RunContext(board=TargetBoard(), target=Target.ANY, namespaces=("a",), keys=(), payload_bytes=10, api_key="k")
+
+
+@given(
+    values=st.lists(st.integers(0, 10**8), min_size=1, max_size=300),
+    thousandths=st.integers(1, 100_000),
+)
+def test_nearest_rank_is_what_its_definition_says(values: list[int], thousandths: int) -> None:
+    ordered = sorted(values)
+    percent = Fraction(thousandths, 1000)
+    expected = ordered[max(1, ceil(percent * len(ordered) / 100)) - 1]
+    assert nearest_rank(ordered, float(percent)) == expected
+
+
+def test_nearest_rank_is_not_misled_by_floating_point() -> None:
+    assert nearest_rank(range(1000), 99.9) == 998
+    assert nearest_rank(range(1000), 100) == 999
+    assert nearest_rank([5], 0) == 5
+
+
+@given(st.lists(st.integers(1, 59_000_000), min_size=1, max_size=500), st.sampled_from([50.0, 90.0, 99.0, 99.9]))
+def test_a_runs_percentiles_are_within_a_thousandth_of_the_exact_ones(values: list[int], percent: float) -> None:
+    counts = LatencyCounts(limit=50)
+    for at in range(0, len(values), 60):
+        counts.add(sorted(values[at : at + 60]))
+    ordered = sorted(values)
+    exact = ordered[max(1, int(percent * len(values) / 100 + 0.5)) - 1]
+    found = percentiles_us(counts, [percent])[percent]
+    assert found is not None
+    assert exact <= found <= exact * 1.001 + 1
+    assert found <= max(values)
+    assert counts.total == len(values)
+    assert counts.greatest == max(values)
+
+
+def test_counts_that_are_merged_are_the_counts_of_all() -> None:
+    parts = [LatencyCounts(limit=10), LatencyCounts(limit=10)]
+    everything = []
+    for number, part in enumerate(parts):
+        values = sorted((i * 37 + number) % 5000 + 1 for i in range(200))
+        part.add(values)
+        everything += values
+    merged = LatencyCounts.merged(*parts)
+    pooled = LatencyCounts()
+    pooled.add(sorted(everything))
+    assert merged.total == 400
+    assert encode(merged.histogram()) == encode(pooled.histogram())
+
+
+def test_longer_than_a_minute_is_a_minute_in_the_histogram_and_itself_as_the_greatest() -> None:
+    counts = LatencyCounts()
+    counts.add([1, 75_000_000])
+    assert counts.greatest == 75_000_000
+    again = decode(encode(counts.histogram()))
+    assert again.get_total_count() == 2
+    assert abs(again.get_max_value() - 60_000_000) <= 60_000
+
+
+def test_nothing_recorded_has_no_percentiles() -> None:
+    recorder = Recorder(0.0)
+    sample = recorder.take(1.0, a_context(), users=1)
+    assert (sample.ok, sample.failures, sample.p50_us, sample.max_us) == (0, 0, None, None)
+    outcome = recorder.outcome(1.0, stopped_early=False)
+    assert outcome.p99_us is None
+    assert decode(outcome.histogram).get_total_count() == 0
+
+
+requests = st.tuples(
+    st.sampled_from(["PUT", "GET"]),
+    st.floats(0.001, 60_000, allow_nan=False),
+    st.one_of(st.none(), st.sampled_from(list(Cause))),
+)
+
+
+@given(st.lists(st.lists(requests, max_size=40), min_size=1, max_size=6))
+def test_the_seconds_add_up_to_the_run(seconds: list[list[tuple[str, float, Cause | None]]]) -> None:
+    recorder, context = Recorder(100.0), a_context()
+    samples: list[SecondSample] = []
+    for number, second in enumerate(seconds):
+        for method, milliseconds, cause in second:
+            failure: Any = RequestFailure(cause) if cause is not None else None
+            recorder.on_request(request_type=method, response_time=milliseconds, exception=failure, response=None)
+            context.per_node["n"] = context.per_node.get("n", 0) + 1
+        samples.append(recorder.take(101.0 + number, context, users=3))
+        good = sorted(int(ms * 1000) for _method, ms, cause in second if cause is None)
+        assert samples[-1].max_us == (good[-1] if good else None)
+        assert samples[-1].p50_us == (nearest_rank(good, 50) if good else None)
+        assert samples[-1].p99_us == (nearest_rank(good, 99) if good else None)
+    outcome = recorder.outcome(101.0 + len(seconds), stopped_early=False)
+    everything = [each for second in seconds for each in second]
+    assert outcome.requests == len(everything) == sum(sample.ok + sample.failures for sample in samples)
+    assert outcome.reads_ok == sum(sample.reads_ok for sample in samples)
+    assert outcome.writes_ok == sum(sample.writes_ok for sample in samples)
+    assert outcome.failures_by_cause == Counter(cause for _m, _ms, cause in everything if cause is not None)
+    assert outcome.reads_failed + outcome.writes_failed == outcome.failures
+    assert sum(outcome.per_node.values()) == outcome.requests
+    assert sum(outcome.error_texts.values()) == outcome.failures
+    assert decode(outcome.histogram).get_total_count() == outcome.reads_ok + outcome.writes_ok
+    assert decode(outcome.read_histogram).get_total_count() == outcome.reads_ok
+    assert [sample.start for sample in samples] == [100.0, *[sample.end for sample in samples[:-1]]]
+
+
+def test_what_is_in_flight_and_how_old_the_oldest_is() -> None:
+    recorder, context = Recorder(0.0), a_context()
+    context.in_flight.update({3: 0.25, 1: 0.5})
+    sample = recorder.take(1.0, context, users=2)
+    assert sample.in_flight == 2
+    assert sample.oldest_in_flight_s == pytest.approx(0.75)
