@@ -141,6 +141,14 @@ def test_results_can_be_read_by_others(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o644
 
 
+def test_a_reader_of_the_earlier_file_never_sees_half_of_both(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "a.json", "earlier")
+    with path.open() as reading:
+        write_text(path, "new")
+        assert reading.read() == "earlier"
+    assert path.read_text() == "new"
+
+
 def test_staged_files_appear_when_they_are_complete(tmp_path: Path) -> None:
     final = path_of(tmp_path, "small", "write-1u", "stats.csv")
     final.write_text("earlier")

@@ -6,7 +6,7 @@ import math
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confman_tui.record import plain
@@ -36,6 +36,7 @@ def test_per_cent(part: int, whole: int, shown: str) -> None:
     assert plain.per_cent(part, whole) == shown
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**9), st.integers(1, 10**9))
 def test_a_share_never_says_none_or_all_when_it_is_not(part: int, more: int) -> None:
     shown = plain.per_cent(part, part + more)
@@ -43,6 +44,7 @@ def test_a_share_never_says_none_or_all_when_it_is_not(part: int, more: int) -> 
     assert 0 < float(shown.removesuffix(" %")) < 100
 
 
+@settings(deadline=None)
 @given(st.floats(86_400 * 366, 30_000_000_000))
 def test_times_come_back_to_the_microsecond(at: float) -> None:
     assert plain.from_iso(plain.iso(at, "microseconds")) == pytest.approx(at, abs=2e-6)
@@ -79,6 +81,7 @@ def test_what_is_not_finite_is_not_written() -> None:
         plain.finite(math.nan)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_wrapped_lines_fit(text: str) -> None:
     assert all(len(line) <= 100 for line in plain.wrapped(text).splitlines())

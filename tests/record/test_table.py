@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confman_tui.cluster.elections_model import Verification
@@ -74,6 +74,7 @@ def test_the_verdict_on_the_writes(verification: Verification | None, said: str)
     assert said in results_table([samples.result(verification=verification)])
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 2**63 - 1),
     st.integers(0, 2**63 - 1),
@@ -163,6 +164,7 @@ def test_the_drills_files(tmp_path: Path) -> None:
     assert json.loads(document.read_text())["tier"] == "small"
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=60))
 def test_the_spread_is_of_the_values_seen(values: list[float]) -> None:
     told = spread(values)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confman_tui import __version__
@@ -72,6 +72,7 @@ def test_a_negative_value_is_a_value() -> None:
     assert parse(["--users", "-1"]).flags == {"users": "-1"}
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from([*(s.flag for s in SETTINGS), "drill", "demo", "clean", "x", "-1", "--", "=", ""]), max_size=5

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confman_tui.settings import values
@@ -52,16 +52,19 @@ def test_wrong_sizes_name_the_range(text: str) -> None:
         values.payload(text)
 
 
+@settings(deadline=None)
 @given(st.integers(1, MAX_PAYLOAD))
 def test_every_size_in_bytes_is_taken_as_it_is(size: int) -> None:
     assert values.payload(str(size)) == values.payload(f"{size}B") == size
 
 
+@settings(deadline=None)
 @given(st.integers(1, 50 * 1024))
 def test_every_size_in_kilobytes(size: int) -> None:
     assert values.payload(f"{size}KB") == size * 1024
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_text_is_a_size_in_range_or_refused(text: str) -> None:
     size, said = _tried(values.payload, text)
@@ -86,12 +89,14 @@ def test_wrong_durations_name_the_range(text: str) -> None:
         _duration(text)
 
 
+@settings(deadline=None)
 @given(st.floats(0.001, 86_400, allow_nan=False).map(lambda x: round(x, 3)))
 def test_every_duration_in_each_unit(seconds: float) -> None:
     assert _duration(f"{seconds:.3f}") == pytest.approx(seconds)
     assert _duration(f"{seconds * 1000:.0f}ms") == pytest.approx(seconds)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789.smh -e", max_size=12))
 def test_any_text_is_a_duration_in_range_or_refused(text: str) -> None:
     duration, said = _tried(_duration, text)
@@ -166,6 +171,7 @@ def test_right_values() -> None:
     assert not values.boolean("no")
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=40))
 def test_a_refused_api_key_is_never_repeated(key: str) -> None:
     taken, said = _tried(values.api_key, key)
