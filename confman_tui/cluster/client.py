@@ -11,94 +11,56 @@ import asyncio
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
 
 import httpx
 
 from confman_tui.cluster.addresses import NodeNames, normalise, short_names
+from confman_tui.cluster.api import (
+    NO_LEADER_TITLE,
+    NOT_REPLICATED_TITLE,
+    RETRYABLE,
+    Entry,
+    KeyReadOnlyError,
+    KeyRefusedError,
+    Namespace,
+    NoLeaderError,
+    NotConfmanError,
+    NotReplicatedError,
+    RejectedError,
+    UnreachableError,
+    WriteAttempt,
+    entry_path,
+    namespace_path,
+    write_outcome,
+)
 from confman_tui.cluster.elections_model import WriteOutcome
 from confman_tui.cluster.failures import classify, plain
 from confman_tui.cluster.model import PollKind
 from confman_tui.errors import ClusterError
 
+__all__ = [
+    "RETRYABLE",
+    "ConfmanClient",
+    "Entry",
+    "KeyReadOnlyError",
+    "KeyRefusedError",
+    "Namespace",
+    "NoLeaderError",
+    "NotConfmanError",
+    "NotReplicatedError",
+    "RejectedError",
+    "UnreachableError",
+    "WriteAttempt",
+]
+
 API_KEY_HEADER: Final = "X-Api-Key"
-NO_LEADER_TITLE: Final = "No leader available"
-NOT_REPLICATED_TITLE: Final = "Replication failed"
 
 # In JSON a quote inside a string is escaped, so these bytes stand only where an entry names its namespace.
 _ENTRY = re.compile(rb'"ns"\s*:\s*"(?!bench-(?:small|large|xlarge)-owner")')
 _ENTRY_TAIL = 64
 """Longer than any text that `_ENTRY` looks at, so that one cut by a chunk's end is found in the next."""
-
-
-class KeyRefusedError(ClusterError):
-    """401: the API key is missing or wrong."""
-
-
-class KeyReadOnlyError(ClusterError):
-    """403: the API key may read but not write."""
-
-
-class NoLeaderError(ClusterError):
-    """The node knows no leader, or the one it names does not serve writes: worth another try later."""
-
-
-class NotReplicatedError(ClusterError):
-    """503 "Replication failed": the write's fate is unknown."""
-
-
-class UnreachableError(ClusterError):
-    """No whole answer: refused, reset, timed out. ``kind`` tells which."""
-
-    def __init__(self, message: str, kind: PollKind) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
-class NotConfmanError(ClusterError):
-    """An answer that is not one of Confman's."""
-
-
-class RejectedError(ClusterError):
-    """Confman found fault with the request itself (400, 415, too large)."""
-
-
-RETRYABLE: Final = (NoLeaderError, NotReplicatedError, UnreachableError)
-"""What goes away by itself when the cluster recovers. Each method's requests may be repeated without harm."""
-
-
-@dataclass(frozen=True, slots=True)
-class Namespace:
-    """A namespace, as listed."""
-
-    path: str
-    description: str | None
-    owner: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One configuration entry."""
-
-    namespace: str
-    key: str
-    value: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class WriteAttempt:
-    """How one write went."""
-
-    outcome: WriteOutcome
-    detail: str
-    """In words; empty when acknowledged."""
-    node: str
-    """The node that gave the last answer, or was asked last."""
-    status: int | None
-    """The last answer's status, None without one."""
-    redirected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +81,6 @@ class _Answer:
             return ""
         title = parsed.get("title") if isinstance(parsed, dict) else None
         return title if isinstance(title, str) else ""
-
-
-def namespace_path(namespace: str) -> str:
-    """The path of a namespace, with everything escaped that has a meaning in a path."""
-    return f"/api/v1/namespaces/{quote(namespace, safe='')}"
-
-
-def entry_path(namespace: str, key: str) -> str:
-    """The path of an entry."""
-    return f"{namespace_path(namespace)}/config/{quote(key, safe='')}"
 
 
 class ConfmanClient:
@@ -371,26 +323,6 @@ class ConfmanClient:
         if title and status in (400, 413, 415):
             raise RejectedError(f"{status} from {name}: {title}")
         raise self._not_confman(answer)
-
-
-def write_outcome(status: int, title: str) -> tuple[WriteOutcome, str]:
-    """What an answer to a write says of its fate, and that in words (CONFMAN.md, "Namespaces and entries").
-
-    Args:
-        status: of the last answer.
-        title: of its problem, where it is one.
-    """
-    if status == 200:
-        return WriteOutcome.ACKNOWLEDGED, ""
-    if status in (401, 403):
-        return WriteOutcome.REFUSED, f"{status}"
-    if status == 503 and title == NO_LEADER_TITLE:
-        return WriteOutcome.REFUSED, "503 no leader"
-    if status == 503 and title == NOT_REPLICATED_TITLE:
-        return WriteOutcome.UNKNOWN, "503 not replicated"
-    if status == 307:
-        return WriteOutcome.UNKNOWN, "307 to a node that does not serve writes"
-    return WriteOutcome.UNKNOWN, f"{status} {plain(title, 60)}".strip()
 
 
 def _items(answer: _Answer) -> Iterable[dict[str, Any]]:
