@@ -129,7 +129,10 @@ def _sum(verified: Sequence[Verification]) -> Verification:
 
 def _election_lines(results: Sequence[ScenarioResult]) -> list[str]:
     lines = [f"  {result.name}: {election_line(election)}" for result in results for election in result.elections]
-    return ["elections:", *lines] if lines else ["elections: none"]
+    if lines:
+        return ["elections:", *lines]
+    # Results of stock Locust (their entries are not known) tell nothing of elections.
+    return ["elections: none"] if any(result.entries_before >= 0 for result in results) else []
 
 
 def election_line(election: Election) -> str:

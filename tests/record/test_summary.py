@@ -228,6 +228,7 @@ def test_a_folder_of_the_original_suite(tmp_path: Path) -> None:
     text = results_only(tmp_path)
     assert "100 (1.96 %)" in text
     assert "times are rounded" in text
+    assert "elections" not in text, "Locust knows of none"
     (scenario,) = json.loads(results_only(tmp_path, as_json=True))["scenarios"]
     assert (scenario["entries_before"], scenario["users"]) == (None, None)
     save_result(samples.result("mixed-10u"), samples.settings_for(tmp_path), samples.CLUSTER)
