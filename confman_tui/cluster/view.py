@@ -204,12 +204,12 @@ class ViewMachine:
         live = [node for node in known.nodes.values() if node.answering]
         named = {(node.names if node.ready else None, node.term) for node in live}
         on, term = next(iter(named)) if len(named) == 1 else (None, -1)
-        if term != known.term:
+        all_asked = all(node.poll is not None for node in known.nodes.values())
+        if term != known.term or not all_asked:
             on = None
         if on != self._agreed_on:
             self._agreed_on, self._agreed_since = on, None if on is None else poll.sent
-        all_asked = all(node.poll is not None for node in known.nodes.values())
-        agreed = all_asked and on is not None and on == known.leader and term == known.leader_term
+        agreed = on is not None and on == known.leader and term == known.leader_term
         if agreed and not self._agreed:
             self._tell(FactKind.ALL_AGREE, poll, uncertainty, on, term)
         self._agreed = agreed
