@@ -20,6 +20,7 @@ from typing import Any
 import gevent
 from locust import FastHttpUser, events, task
 from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_STOPPING
 
 from confman_tui.clock import now
 from confman_tui.cluster.elections_model import WriteOutcome
@@ -131,6 +132,17 @@ class ConfmanUser(FastHttpUser):
         least, most = self._wait
         return least if least == most else random.uniform(least, most)
 
+    def stop(self, force: bool = False) -> bool:
+        """End this user; without ``force`` never in the middle of a request.
+
+        Locust kills a user that waits between two requests. One that waits for no time at all may have begun the next
+        request before the kill arrives, and that request would be sent but not counted.
+        """
+        if force or self._state is None:
+            return bool(super().stop(force))
+        self._state = LOCUST_STATE_STOPPING
+        return False
+
     def on_stop(self) -> None:
         """Close the connections: Locust leaves them to the garbage collector."""
         self.client.client.close()
@@ -180,7 +192,12 @@ class ConfmanUser(FastHttpUser):
         except BaseException as error:
             # Whatever the client could not make an event of (it lets through what it does not expect, and a user that
             # is cut off at the end of a run): each request that was sent is counted.
-            if self.number not in self.shared.in_flight:
+            shared = self.shared
+            if self.number not in shared.in_flight:
+                raise
+            if not isinstance(error, Exception) and not shared.stopping:
+                # killed by the stock command, which leaves such requests out of its statistics
+                del shared.in_flight[self.number]
                 raise
             self.client.request_event.fire(
                 request_type=method,

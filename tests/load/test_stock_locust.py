@@ -1,0 +1,100 @@
+"""The same user classes under the stock ``locust`` command, in a process of its own."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import confman_tui.load
+from tests.benchmarks.confman_server import Server
+from tests.load.helpers import API_KEY, KEYS, NAMESPACES
+
+USERS = Path(confman_tui.load.__file__).parent / "users.py"
+
+
+def locust(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``locust -f …/users.py --headless`` as a user of Locust would."""
+    return subprocess.run(
+        [sys.executable, "-m", "locust", "-f", str(USERS), "--headless", "--only-summary", *arguments],
+        env={name: value for name, value in os.environ.items() if not name.startswith("BENCH_")} | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_it_runs_them(server: Server, tmp_path: Path) -> None:
+    server.seed(list(KEYS))
+    registry = tmp_path / "keys.json"
+    registry.write_text(json.dumps([{"namespace": namespace, "key": key} for namespace, key in KEYS]))
+    done = locust(
+        {
+            "BENCH_API_KEY": API_KEY,
+            "BENCH_KEY_REGISTRY_FILE": str(registry),
+            "BENCH_NAMESPACES": ",".join(NAMESPACES),
+            "BENCH_PAYLOAD_SIZE": "64",
+        },
+        *(
+            "--host",
+            server.url,
+            "-u",
+            "6",
+            "-r",
+            "6",
+            "-t",
+            "2s",
+            "--csv",
+            str(tmp_path / "stock"),
+            "--stop-timeout",
+            "3",
+        ),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    told = server.control(values=True)
+    assert told["put"] > 20
+    assert told["get"] > 20
+    assert told["repeated"] == 0
+    seeded = {f"{namespace}/{key}" for namespace, key in KEYS}
+    written = [value for name, value in told["values"].items() if name not in seeded]
+    assert len([value for value in written if len(value) == 64]) == told["put"]
+    with (tmp_path / "stock_stats.csv").open(newline="") as lines:
+        rows = {(row["Type"], row["Name"]): row for row in csv.DictReader(lines)}
+    assert set(rows) == {("GET", "/config/[key] GET"), ("PUT", "/config/[key] PUT"), ("", "Aggregated")}
+    assert {row["Failure Count"] for row in rows.values()} == {"0"}
+    assert API_KEY not in done.stdout + done.stderr
+
+
+def test_one_class_needs_only_its_own_variables(server: Server) -> None:
+    done = locust(
+        {"BENCH_API_KEY": API_KEY, "BENCH_NAMESPACES": NAMESPACES[0]},
+        *("--host", server.url, "-u", "1", "-t", "1s", "WriteUser"),
+    )
+    assert done.returncode == 0, done.stderr
+    told = server.control()
+    assert told["put"] > 5
+    assert told["get"] == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({}, "variables BENCH_API_KEY, BENCH_KEY_REGISTRY_FILE, BENCH_NAMESPACES"),
+        ({"BENCH_API_KEY": API_KEY, "BENCH_NAMESPACES": "a"}, "variable BENCH_KEY_REGISTRY_FILE"),
+    ],
+)
+def test_missing_variables_are_one_sentence(variables: dict[str, str], said: str) -> None:
+    done = locust(variables, "-u", "1", "-t", "1s")
+    assert done.returncode == 2
+    sentences = [line for line in done.stderr.splitlines() if "BENCH_" in line]
+    assert len(sentences) == 1
+    assert said in sentences[0]
+    assert "Traceback" not in done.stderr
+    assert API_KEY not in done.stderr
