@@ -88,6 +88,7 @@ class History:
         self._health: dict[str, _Health] = {}
         self._changes: deque[LeaderChange] = deque(maxlen=self.MARKS)
         self._led: tuple[str, int | None] | None = None
+        self._led_terms: dict[int, str] = {}
         self._windows: deque[WriteWindow] = deque(maxlen=self.MARKS)
         self._open_window: WriteWindow | None = None
         self._faults: deque[Fault] = deque(maxlen=self.MARKS)
@@ -144,10 +145,17 @@ class History:
         self.known_until = view.at if self.known_until is None else max(self.known_until, view.at)
 
     def _led_by(self, view: ClusterView) -> None:
+        if view.leader is not None and view.term is not None:
+            self._leads(view.leader, view.term)
         if self._leader.last == view.leader and len(self._leader):
             return
         began = view.leader_since if view.leader is not None and view.leader_since is not None else view.at
         self._leader.set(min(began, view.at), view.leader)
+
+    def _leads(self, node: str, term: int) -> None:
+        self._led_terms[term] = node
+        if len(self._led_terms) > self.MARKS:
+            del self._led_terms[next(iter(self._led_terms))]
 
     def _felt(self, node: str, at: float, latency: float | None) -> None:
         health = self._health.setdefault(node, _Health(deque(maxlen=60), second=int(at)))
@@ -169,6 +177,8 @@ class History:
         elif fact.kind is FactKind.LEADER_SERVING and fact.node is not None:
             self._leader.set(fact.at, fact.node)
             led = (fact.node, fact.term)
+            if fact.term is not None:
+                self._leads(fact.node, fact.term)
             if self._led is not None and self._led != led:
                 self._changes.append(LeaderChange(fact.at, fact.node, fact.term))
             self._led = led
@@ -236,9 +246,9 @@ class History:
         """(start, end, highest term seen) within this stretch."""
         return self._term.between(start, end)
 
-    def leaders(self, start: float, end: float) -> list[tuple[float, float, str | None]]:
-        """(start, end, leading node or None) within this stretch, as far as known."""
-        return [] if self.known_until is None else self._leader.between(start, min(end, self.known_until))
+    def leader_of(self, term: int) -> str | None:
+        """The last node that was seen to lead in this term."""
+        return self._led_terms.get(term)
 
     def changes(self, start: float, end: float) -> tuple[LeaderChange, ...]:
         """Changes of leader within this stretch; the first leader seen is none."""

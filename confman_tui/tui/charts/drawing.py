@@ -32,10 +32,17 @@ def draw(wire: dict[str, Any]) -> list[Row]:
     columns, rows = _canvas(wire)
     for begin, end in wire["b"]:
         _band(figure, wire, begin, end, low, high, columns)
-    for kind, style, glyph, runs in wire["l"]:
-        _layer(figure, wire, kind, style, glyph, runs, columns)
+    # A mark lies on a filled area, where it would vanish, but under lines and points, which it must not hide.
+    _layers(figure, wire, columns, areas=True)
+    for x, _, style, line in wire["m"]:
+        if line:
+            _mark_line(figure, wire, x, style, (low, high), columns)
+    _layers(figure, wire, columns, areas=False)
     for x, label, style, line in wire["m"]:
-        _mark(figure, wire, x, label, style, line, (low, high, columns, rows))
+        if label:
+            _mark_label(
+                figure, wire, x + (wire["x"] / columns if line else 0), label, style, (low, high), columns, rows
+            )
     return to_rows(figure.build().string(), wire["w"])
 
 
@@ -99,6 +106,12 @@ def _columns(figure: Any, xs: list[float], ys: list[float], marker: Any) -> None
     figure.draw(signal.density("full", "line"))
 
 
+def _layers(figure: Any, wire: dict[str, Any], columns: int, areas: bool) -> None:
+    for kind, style, glyph, runs in wire["l"]:
+        if (kind == "area") is areas:
+            _layer(figure, wire, kind, style, glyph, runs, columns)
+
+
 def _layer(figure: Any, wire: dict[str, Any], kind: str, style: int, glyph: str, runs: list[Any], columns: int) -> None:
     if kind == "area":
         dots = columns * 2
@@ -140,30 +153,36 @@ def resample(xs: list[float], ys: list[float], step: float, count: int) -> tuple
     return (out_x, out_y) if out_x else (xs[:1], ys[:1])
 
 
-def _mark(
+def _cell(wire: dict[str, Any], x: float, columns: int) -> int:
+    return min(max(math.floor(x * columns / wire["x"] + 1e-6), 0), columns - 1)
+
+
+def _mark_line(
+    figure: Any, wire: dict[str, Any], x: float, style: int, ends: tuple[float, float], columns: int
+) -> None:
+    # As a signal and not as the figure's own line, which lies below all signals.
+    at = (_cell(wire, x, columns) + 0.5) * wire["x"] / columns
+    inner = (ends[1] - ends[0]) * 1e-6
+    _columns(figure, [at, at], [ends[0] + inner, ends[1] - inner], plotext.line("v", _pixel(style)))
+
+
+def _mark_label(
     figure: Any,
     wire: dict[str, Any],
     x: float,
     label: str,
     style: int,
-    line: bool,
-    canvas: tuple[float, float, int, int],
+    ends: tuple[float, float],
+    columns: int,
+    rows: int,
 ) -> None:
-    low, high, columns, rows = canvas
-    per_cell = wire["x"] / columns
-    cell = min(max(math.floor(x / per_cell), 0), columns - 1)
-    at = (cell + 0.5) * per_cell
-    if line:
-        # As a signal and not as the figure's own line, which lies below the signals and vanishes in a filled area.
-        inner = (high - low) * 1e-6
-        _columns(figure, [at, at], [low + inner, high - inner], plotext.line("v", _pixel(style)))
-    if label:
-        top = high - (high - low) / rows / 2
-        start = cell + line
-        if start + len(label) > columns:
-            start = max(cell - len(label), 0)
-        text = plotext.colorize(label).fill(_pixel(style))
-        figure.draw(figure.text((start + 0.5) * per_cell, top, text, alignment="left"))
+    """The text on the top row, from that cell on, or up to the mark where there is no room to its right."""
+    start = math.floor(x * columns / wire["x"] + 1e-6)
+    if start + len(label) > columns:
+        start = max(start - 1 - len(label), 0)
+    top = ends[1] - (ends[1] - ends[0]) / rows / 2
+    text = plotext.colorize(label).fill(_pixel(style))
+    figure.draw(figure.text((start + 0.5) * wire["x"] / columns, top, text, alignment="left"))
 
 
 def to_rows(ansi: str, width: int) -> list[Row]:

@@ -46,7 +46,7 @@ def time_ticks(axis: TimeAxis, columns: int) -> list[tuple[float, str]]:
     if axis.live:
         step = time_step(axis.span, columns)
         count = math.floor(axis.span / step)
-        ticks = [(axis.span - step * i, _ago(step * i)) for i in range(count, -1, -1)]
+        ticks = [(axis.span - step * i, _ago(step * i, step % 60 == 0)) for i in range(count, -1, -1)]
         return [tick for tick in ticks if tick[0] > 0]
     step = time_step(axis.span, columns, room=12)
     first = math.ceil(axis.start / step) * step
@@ -54,12 +54,10 @@ def time_ticks(axis: TimeAxis, columns: int) -> list[tuple[float, str]]:
     return [(at - axis.start, clock_words(at)) for at in moments]
 
 
-def _ago(seconds: float) -> str:
+def _ago(seconds: float, minutes: bool) -> str:
     if seconds == 0:
         return "now"
-    if seconds % 60 == 0 and seconds >= 120:
-        return f"-{seconds / 60:.0f}m"
-    return f"-{seconds:.0f}s"
+    return f"-{seconds / 60:.0f}m" if minutes else f"-{seconds:.0f}s"
 
 
 class _TimeGraph:
@@ -131,6 +129,11 @@ class _TimeGraph:
         return runs
 
 
+def _headroom(rows: int) -> float:
+    """How much longer the axis is than what it has to hold, so that marks have the top row to themselves."""
+    return rows / (rows - 1) if rows >= 6 else 1.0
+
+
 def _close(run: tuple[list[float], list[float]], x: float) -> None:
     run[0].append(round(x, 3))
     run[1].append(run[1][-1])
@@ -152,9 +155,10 @@ class ThroughputPlot(_TimeGraph):
         spec = self._frame(axis, history, width, height, right=0)
         rows = max(height - 2, 1)
         highest = max(max(bucket.ok_max, bucket.failed_max) for bucket in buckets)
-        ticks = max(rows // 3, 1)
-        spec.y_high = self._scale.fit(highest, ticks, axis.now)
-        spec.y_ticks = [(value, rate_label(value).rjust(LEFT - 1)) for value in linear_ticks(spec.y_high, ticks)]
+        ticks = min(max(rows // 2, 2), 6)
+        top = self._scale.fit(highest, ticks, axis.now)
+        spec.y_ticks = [(value, rate_label(value).rjust(LEFT - 1)) for value in linear_ticks(top, ticks)]
+        spec.y_high = top * _headroom(rows)
         spec.layers.append(Layer("area", "ok", self._runs(axis, buckets, lambda bucket: bucket.ok_rate, edges=True)))
         legend: list[LegendItem] = [("⣿", "ok", "ok")]
         if self.seconds > 1:
@@ -232,13 +236,15 @@ class LatencyPlot(_TimeGraph):
         lowest = min((bucket.p50_us or 1) for bucket in buckets) / 1000
         highest = max((bucket.max_us or 1) for bucket in buckets) / 1000
         spec.log = True
-        spec.y_low, spec.y_high = self._scale.fit(max(lowest, 0.001), max(highest, 0.002), axis.now)
-        ticks = log_ticks(spec.y_low, spec.y_high, max(rows // 2, 2))
+        low, high = self._scale.fit(max(lowest, 0.001), max(highest, 0.002), axis.now)
+        ticks = log_ticks(low, high, max(rows // 2, 2))
         spec.y_ticks = [(value, milliseconds_label(value).rjust(LEFT - 1)) for value in ticks]
+        spec.y_low, spec.y_high = low, low * (high / low) ** _headroom(rows)
         lasts: list[tuple[float, str]] = []
         for name, get in _PERCENTILES:
             runs = self._runs(axis, buckets, _in_ms(get))
-            spec.layers.append(Layer("points" if name == "max" else "line", name, runs, _GLYPHS[name]))
+            # The greatest come last: a peak must not lie under a line.
+            spec.layers.insert(0, Layer("points" if name == "max" else "line", name, runs, _GLYPHS[name]))
             if runs:
                 lasts.append((runs[-1][1][-1], name))
         if named:

@@ -87,7 +87,7 @@ def drill_spec(
 
 
 def _counted(width: int, height: int, x_end: float, highest: float, rows: int) -> GraphSpec:
-    ticks = max(rows // 3, 1)
+    ticks = min(max(rows // 2, 2), 6)
     top, _ = linear_top(highest, ticks)
     spec = GraphSpec(width, height, x_end, 0.0, top)
     spec.y_ticks = [(value, rate_label(value).rjust(LEFT - 1)) for value in linear_ticks(top, ticks)]

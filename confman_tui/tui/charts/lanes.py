@@ -17,7 +17,7 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 _ALARMING = frozenset(
     {NodeState.REFUSED, NodeState.SILENT, NodeState.STALE_LEADER, NodeState.WRONG, NodeState.NOT_CONFMAN}
 )
-_SPILL = 3
+_SPILL = 2
 """Cells by which a window's length may stand out of a window that is too short for it."""
 
 Number = Callable[[str], int]
@@ -117,11 +117,13 @@ def fit_label(text: str, width: int) -> str:
 
 
 def _row(label: str, cells: list[str], roles: list[str], number: Number, cursor: int | None) -> Row:
+    solid = None
     if cursor is not None and 0 <= cursor < len(cells):
         if cells[cursor] == " ":
             cells[cursor] = "│"
         roles[cursor] += " reverse"
-    return row_of([*label, *cells], [number("text")] * len(label) + [number(role) for role in roles])
+        solid = number(roles[cursor])
+    return row_of([*label, *cells], [number("text")] * len(label) + [number(role) for role in roles], solid)
 
 
 def _node_lane(grid: Grid, history: History, node: str) -> tuple[list[str], list[str]]:
@@ -170,33 +172,27 @@ def _window_text(grid: Grid, begin: float, end: float, taken: int) -> tuple[str,
         at = first + (after - first - len(text)) // 2
         if len(text) <= after - first:
             return text, at
-    short = f"{end - begin:.1f} s"
+    short = f"{end - begin:.1f}s"
     at = min(max(first + (after - first - len(short)) // 2, 0), grid.cells - len(short))
-    if at >= 0 and at > taken and first - at <= _SPILL and at + len(short) - after <= _SPILL:
+    if at >= 0 and at > taken and len(short) <= after - first + _SPILL:
         return short, at
     return "", 0
 
 
 def _term_line(grid: Grid, history: History, names: Mapping[str, str]) -> tuple[list[str], list[str]]:
     cells, roles = [" "] * grid.cells, ["dim"] * grid.cells
-    leaders = history.leaders(grid.start, grid.end)
     spans = history.terms(grid.start, min(grid.end, history.known_until or grid.end))
-    free = 0
-    for index, (begin, end, term) in enumerate(spans):
+    for index, (begin, _, term) in enumerate(spans):
         at = max(grid.cell(begin), 0)
         following = grid.cell(spans[index + 1][0]) if index + 1 < len(spans) else grid.cells
-        led = [node for start, stop, node in leaders if node is not None and stop > begin and start < end]
-        # In the first moments of a term the old leader may still be the one that is known.
-        leader = led[-1] if led and (len(led) > 1 or index == 0 or leaders[-1][2] == led[-1]) else None
+        leader = history.leader_of(term)
         texts = [f"{term}"]
         if leader is not None:
             texts.insert(0, f"{term} ★ {fit_label(names.get(leader, leader), 25).rstrip()}")
         for text in texts:
-            if at >= free and at + len(text) < max(following, at + len(texts[-1]) + 1) + (index + 1 == len(spans)):
-                if at + len(text) > grid.cells:
-                    continue
+            # A blank before the next term, but none is needed at the right edge.
+            if at + len(text) < following + (index + 1 == len(spans)):
                 for offset, character in enumerate(text):
                     cells[at + offset], roles[at + offset] = character, f"term {term} bold"
-                free = at + len(text) + 1
                 break
     return cells, roles

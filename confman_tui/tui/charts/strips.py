@@ -25,13 +25,14 @@ def to_strip(row: Row, styles: Sequence[Style], width: int) -> Strip:
     return Strip(segments, width)
 
 
-def row_of(cells: Sequence[str], styles: Sequence[int]) -> list[str | int]:
-    """Cells and the style number of each as a row; blanks join the run before them."""
+def row_of(cells: Sequence[str], styles: Sequence[int], solid: int | None = None) -> list[str | int]:
+    """Cells and the style number of each as a row; blanks join the run before them, unless that is in the ``solid``
+    style, in which a blank is not blank."""
     row: list[str | int] = []
     begin = 0
     current: int | None = None
     for index, (cell, style) in enumerate(zip(cells, styles, strict=True)):
-        if style == current or (cell == " " and current is not None):
+        if style == current or (cell == " " and current not in (None, solid)):
             continue
         if current is not None:
             row += ["".join(cells[begin:index]), current]

@@ -21,8 +21,8 @@ def nice_step(span: float, most: int) -> float:
 
 
 def linear_top(highest: float, most: int) -> tuple[float, float]:
-    """(top, step) of an axis from zero that holds ``highest`` with some air, with at most ``most`` + 1 ticks."""
-    wanted = max(highest * 1.04, 1.0)
+    """(top, step) of an axis from zero that holds ``highest``, with at most ``most`` + 1 ticks."""
+    wanted = max(highest, 1.0)
     step = max(nice_step(wanted, max(most, 1)), 1.0)
     return math.ceil(wanted / step - 1e-9) * step, step
 
@@ -120,7 +120,7 @@ class LogScale:
 
     def fit(self, lowest: float, highest: float, now: float) -> tuple[float, float]:
         """The ends to draw with at this moment."""
-        low, high = log_floor(lowest * 0.95), log_ceil(highest * 1.05)
+        low, high = log_floor(lowest * 0.98), log_ceil(highest)
         if high / low < 10:
             high = log_ceil(low * 10)
         if self.high == 0:
