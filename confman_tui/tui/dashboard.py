@@ -28,6 +28,8 @@ TABLE_SHARE = (0.5, 76, 104)
 class Dashboard(Screen[None]):
     """Header, cards, timeline, graphs, table, log and keys."""
 
+    AUTO_FOCUS = ""
+
     DEFAULT_CSS = """
     Dashboard { layout: vertical; overflow: hidden; }
     Dashboard #graphs { layout: vertical; }
@@ -37,7 +39,7 @@ class Dashboard(Screen[None]):
     Dashboard #bottom.beside { layout: horizontal; }
     Dashboard #table, Dashboard #log { width: 1fr; height: 1fr; }
     Dashboard .framed { border: round $panel-lighten-2; }
-    Dashboard ClusterTimeline.framed:focus { border: round $accent; }
+    Dashboard ClusterTimeline.framed:focus { border: round $primary; }
     """
 
     class LayoutChanged(Message):

@@ -255,8 +255,8 @@ class Deeds:
         if app.closing_since is not None:
             self._leave_at_once()
         elif app.state.busy:
-            what = app.state.running or app.state.phase.value
-            facts = (f"{what} goes on.", "It would be stopped, its figures so far saved, and the data cleaned up.")
+            what = f"{app.state.running} is running" if app.state.running else f"{app.state.phase.value} goes on"
+            facts = (f"{what}. Quitting stops it, saves its figures so far and cleans up the data.",)
 
             def answered(sure: bool | None) -> None:
                 if sure:

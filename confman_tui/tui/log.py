@@ -110,8 +110,8 @@ def describe(event: Event, names: Mapping[str, str], told: Collection[float], no
             level = Level.INFO if outcome.reads_ok + outcome.writes_ok else Level.ERROR
             return LogLine(outcome.ended, "■", text + note, Topic.RUNS, level)
         case WindowClosed(window) if window.end is not None:
-            blocked = f", {numbers.count(window.intended)} writes wanted" if window.intended else ""
-            text = f"writes again, after {numbers.short_seconds(window.end - window.start)} without{blocked}"
+            blocked = f" ({numbers.count(window.intended)} wanted)" if window.intended else ""
+            text = f"writes again after {numbers.short_seconds(window.end - window.start)} without{blocked}"
             return LogLine(window.end, "↻", text, Topic.CLUSTER, Level.WARNING)
         case ElectionMeasured(election):
             return _election(election, names, election.origin in told)
@@ -178,16 +178,16 @@ def _election(election: Election, names: Mapping[str, str], told: bool) -> LogLi
             return None
         at = election.origin + election.recover90_s
         return LogLine(at, "↗", f"back at 90 % after {numbers.short_seconds(election.recover90_s)}", Topic.CLUSTER)
-    steps = (
-        ("detected", election.lost_s),
-        ("serving", election.serving_s),
-        ("all agree", election.agree_s),
-        ("first write", election.first_write_s),
-    )
-    seen = [f"{word} {numbers.short_seconds(after)}" for word, after in steps if after is not None]
-    at = election.origin + max((after for _, after in steps if after is not None), default=0.0)
-    leader = name_of(election.new_leader, names) if election.new_leader else "no new leader"
-    return LogLine(at, "⧗", f"election of {leader}: {', '.join(seen) or 'no step seen'}", Topic.CLUSTER)
+    steps = (election.lost_s, election.serving_s, election.agree_s, election.first_write_s)
+    at = election.origin + max((after for after in steps if after is not None), default=0.0)
+    if election.new_leader is None:
+        return LogLine(at, "◔", "election without a winner", Topic.CLUSTER, Level.WARNING)
+    text = f"election of {name_of(election.new_leader, names)}"
+    if election.serving_s is not None:
+        text += f": serving after {numbers.short_seconds(election.serving_s)}"
+    if election.first_write_s is not None:
+        text += f", writing after {numbers.short_seconds(election.first_write_s)}"
+    return LogLine(at, "◔", text, Topic.CLUSTER)
 
 
 def _verification(scenario: str, result: Verification, now: float) -> LogLine:

@@ -73,7 +73,9 @@ class UiState:
     last_ack: float | None = None
     """Start of the last slot with an acknowledged write."""
     ack_slots: list[tuple[float, int]] = field(default_factory=list)
-    """The last second's slots."""
+    """The last two seconds' slots."""
+    ack_at: float = 0.0
+    """Time of the last event about acknowledged writes."""
     done_to: dict[str, Fault] = field(default_factory=dict)
     """What was last done to each node."""
     elections: list[Election] = field(default_factory=list)
@@ -93,9 +95,10 @@ class UiState:
         """Whether something runs that would be lost."""
         return self.phase in BUSY
 
-    def ack_rate(self, now: float) -> float:
-        """Acknowledged writes per second over the last second."""
-        return float(sum(acknowledged for start, acknowledged in self.ack_slots if start >= now - 1.0))
+    @property
+    def ack_rate(self) -> int:
+        """Acknowledged writes in the last second that was told of."""
+        return sum(acknowledged for start, acknowledged in self.ack_slots if start >= self.ack_at - 1.0)
 
     def touched(self, kinds: frozenset[FaultKind]) -> tuple[str, ...]:
         """Nodes to which one of ``kinds`` was the last thing done."""
@@ -216,6 +219,7 @@ def _phase(state: UiState, event: PhaseChanged) -> None:
 
 def _acknowledged(state: UiState, event: WritesAcknowledged) -> None:
     state.open_window = event.open_window
+    state.ack_at = event.at
     if event.counts:
         state.last_ack = event.counts[-1][0]
     merged = [*state.ack_slots, *event.counts]

@@ -44,7 +44,7 @@ def writes(frame: Frame, look: Look) -> Part:
         return Part(f" ✕ NO WRITES for {lasted} ", look.pill(look.alarm), 0, f" ✕ NO WRITES {lasted} ")
     if state.last_ack is None or now - state.last_ack > FRESH_S + 0.5:
         return Part(" ○ no write tried ", look.pill(look.dim), 0, " ○ no write ")
-    per_second = f"{state.ack_rate(now):.0f}/s"
+    per_second = f"{numbers.count(state.ack_rate)}/s"
     return Part(f" ● writes go through · {per_second} ", look.pill(look.good), 0, f" ● writes {per_second} ")
 
 
@@ -151,10 +151,10 @@ def generator(frame: Frame, look: Look) -> list[Part]:
         reasons.append(f"the screen is {frame.screen_lag_s * 1000:.0f} ms late")
     if reasons:
         return [Part(f"generator ▲ limit: {reasons[0]}", f"bold {look.warn}", 4, "generator ▲ limit")]
-    parts = [Part("generator ● ok", look.good, 6)]
+    parts = [Part("generator ● ok", look.good, 4)]
     if cpu is not None:
-        parts.append(Part(f"cpu {cpu:.0%}".replace("%", " %"), look.dim, 7))
-    parts.append(Part(f"lag {lag * 1000:.1f} ms", look.dim, 8))
+        parts.append(Part(f"cpu {cpu:.0%}".replace("%", " %"), look.dim, 8))
+    parts.append(Part(f"lag {lag * 1000:.1f} ms", look.dim, 9))
     return parts
 
 
@@ -165,9 +165,9 @@ def cluster(state: UiState, look: Look) -> list[Part]:
         return []
     entry = clean(config.entry, 60)
     parts = [Part(entry, look.text, 3, entry.removeprefix("http://"))]
-    parts.append(Part("demo cluster" if config.demo else f"{len(config.nodes)} nodes", look.dim, 5))
+    parts.append(Part("demo cluster" if config.demo else f"{len(config.nodes)} nodes", look.dim, 7))
     keys = f"{config.namespaces} ns × {config.keys_per_namespace} keys"
-    parts.append(Part(f"{config.tier} · {keys} · {numbers.size(config.payload_bytes)}", look.text, 4, config.tier))
+    parts.append(Part(f"{config.tier} · {keys} · {numbers.size(config.payload_bytes)}", look.text, 6, config.tier))
     changed = []
     if config.users is not None:
         changed.append("1 user" if config.users == 1 else f"{config.users} users")

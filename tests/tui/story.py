@@ -45,9 +45,9 @@ def configuration(nodes: tuple[str, ...] = NODES, *, demo: bool = True) -> Confi
 
 def view(
     at: float, *, leader: int | None = 0, term: int = 6, states: dict[int, NodeState] | None = None,
-    nodes: tuple[str, ...] = NODES, detail: str = "",
+    nodes: tuple[str, ...] = NODES, detail: str = "", since: float = START,
 ) -> ClusterView:  # fmt: skip
-    """A view in which every node follows, but for the leader and ``states``."""
+    """A view in which every node follows, but for the leader and ``states``; ``since`` is the last change."""
     shown = []
     for index, node in enumerate(nodes):
         state = NodeState.LEADER if index == leader else NodeState.FOLLOWER
@@ -55,12 +55,12 @@ def view(
         away = state in (NodeState.REFUSED, NodeState.SILENT, NodeState.NOT_CONFMAN, NodeState.WRONG)
         shown.append(
             NodeView(
-                node, state, START if not away else at - 3.2, term, not away and state is not NodeState.NOT_READY,
+                node, state, since, term - (1 if away else 0), not away and state is not NodeState.NOT_READY,
                 None if leader is None else nodes[leader], None if away else 0.0008 + 0.0003 * index,
-                at if not away else at - 3.2, detail if away else "",
+                at if not away else since - 0.1, detail if away else "",
             )
         )  # fmt: skip
-    return ClusterView(at, tuple(shown), None if leader is None else nodes[leader], term, START)
+    return ClusterView(at, tuple(shown), None if leader is None else nodes[leader], term, since)
 
 
 def found(nodes: tuple[str, ...] = NODES, *, demo: bool = True) -> list[Event]:
@@ -93,11 +93,10 @@ def outcome(started: float, ended: float, *, failures: int = 0, requests: int = 
 def result(name: str, users: int, started: float, ended: float, **changes: object) -> ScenarioResult:
     """A finished scenario."""
     verification = Verification(acknowledged=3088, checked=3088, seconds=1.2)
-    kept = ScenarioResult(
+    return ScenarioResult(
         name, "small", users, ended - started, 1024, 100, outcome(started, ended, **changes), (), verification,  # type: ignore[arg-type]
         ("results/small-write-10u_summary.json",),
     )  # fmt: skip
-    return kept
 
 
 def sample(at: float, rate: int, *, failed: int = 0, slow: int = 0) -> SecondSample:
@@ -150,7 +149,14 @@ def election_run(base: float) -> Iterator[tuple[float, Event]]:
             yield at, FactTold(Fact(FactKind.ELECTED, base + 51.6, NODES[1], 7))
         if 51 <= second <= 52:
             states = down | ({2: NodeState.FOLLOWER_OF_DEAD} if second == 51 else {1: NodeState.ELECTED})
-            lost = view(at, leader=None, term=6 if second == 51 else 7, states=states, detail="connection refused")
+            lost = view(
+                at,
+                leader=None,
+                term=6 if second == 51 else 7,
+                states=states,
+                detail="connection refused",
+                since=base + 50.4,
+            )
             yield at, ClusterChanged(lost, 0.0006)
             yield at, WritesAcknowledged((), at, window)
             yield at, SampleRecorded("write-10u", sample(at - 1, 0, failed=6), None, 6)
@@ -162,7 +168,8 @@ def election_run(base: float) -> Iterator[tuple[float, Event]]:
             yield at, ElectionMeasured(election(fault, base))
         after = second >= 53
         states = down if after else {}
-        now = view(at, leader=1 if after else 0, term=7 if after else 6, states=states, detail="connection refused")
+        leader, term, since = (1, 7, base + 51.8) if after else (0, 6, START)
+        now = view(at, leader=leader, term=term, states=states, detail="connection refused", since=since)
         yield at, ClusterChanged(now, 0.0005)
         yield at, acknowledgements(at, 200)
         yield at, SampleRecorded("write-10u", sample(at - 1, 200), NODES[1 if after else 0], 7 if after else 6)

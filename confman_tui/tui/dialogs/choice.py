@@ -21,7 +21,9 @@ class ChoiceDialog(Dialog[Choice], Generic[Choice]):
     """Gives the chosen value, or None."""
 
     DEFAULT_CSS = """
-    ChoiceDialog OptionList { height: auto; max-height: 14; border: none; background: $surface; padding: 0; }
+    ChoiceDialog OptionList { height: auto; max-height: 14; background: $surface; }
+    ChoiceDialog OptionList { border: none; padding: 0; margin: 1 0; }
+    ChoiceDialog OptionList:focus { border: none; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "dismiss_dialog", "Close", show=False)]
@@ -40,7 +42,7 @@ class ChoiceDialog(Dialog[Choice], Generic[Choice]):
         with box:
             if self._about:
                 yield Static(Content(clean(self._about, 400)), markup=False)
-            yield OptionList(*(Option(Content(clean(words, 200))) for words, _ in self._choices))
+            yield OptionList(*(Option(Content(words)) for words, _ in self._choices))
 
     def on_mount(self) -> None:
         options = self.query_one(OptionList)

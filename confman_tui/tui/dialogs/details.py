@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -10,12 +10,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
+from textual.events import Resize
 from textual.widgets import Static
 
 from confman_tui.load.model import CAUSE_WORDS
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.client import ChartRenderer
 from confman_tui.tui.dialogs.base import Dialog
+from confman_tui.tui.look import Look
 from confman_tui.tui.names import name_of
 from confman_tui.tui.rows import Row
 from confman_tui.tui.text import clean
@@ -23,15 +25,21 @@ from confman_tui.tui.widgets.graph import HistogramGraph
 
 MOST_TEXTS = 8
 
-Heading = Callable[[str], None]
-Entry = Callable[..., None]
+BESIDE_WIDTH = 104
+"""From this width of the screen on, the histogram stands beside the figures."""
 
 
 class DetailsDialog(Dialog[None]):
     """A scenario's figures: of the run so far, or of the run that ended."""
 
     DEFAULT_CSS = """
-    DetailsDialog HistogramGraph { height: 12; width: 1fr; margin-top: 1; }
+    DetailsDialog #columns { height: auto; layout: vertical; }
+    DetailsDialog #columns.beside { layout: horizontal; }
+    DetailsDialog #columns.beside > #figures { width: 46; }
+    DetailsDialog #columns.beside > #right { width: 1fr; }
+    DetailsDialog #right { height: auto; }
+    DetailsDialog Static { height: auto; }
+    DetailsDialog HistogramGraph { height: 13; width: 1fr; margin: 1 0; border: round $panel-lighten-2; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,enter", "dismiss_dialog", "Close", show=False)]
@@ -47,10 +55,12 @@ class DetailsDialog(Dialog[None]):
         box = Container(classes="box wide")
         box.border_title = Content(self._row.scenario.name)
         box.border_subtitle = Content("esc close")
-        with box, VerticalScroll(classes="text", id="details-text"):
+        with box, VerticalScroll(classes="text", id="details-text"), Container(id="columns"):
             yield Static(id="figures", markup=False)
-            if self._row.result is not None and self._row.result.outcome.histogram:
-                yield HistogramGraph(self._renderer, id="histogram")
+            with Container(id="right"):
+                if self._row.result is not None and self._row.result.outcome.histogram:
+                    yield HistogramGraph(self._renderer, id="histogram")
+                yield Static(id="rest", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#details-text").focus()
@@ -60,92 +70,113 @@ class DetailsDialog(Dialog[None]):
         if result is not None and result.outcome.histogram:
             self.query_one(HistogramGraph).show(result.outcome.histogram)
 
+    def on_resize(self, event: Resize) -> None:
+        self.query_one("#columns").set_class(event.size.width >= BESIDE_WIDTH, "beside")
+
     def _show(self) -> None:
         stamp = (self._row.requests, self._row.result)
         if stamp != self._shown:
             self._shown = stamp
-            self.query_one("#figures", Static).update(Content("\n").join(self._lines()))
+            self.query_one("#figures", Static).update(Content("\n").join(self._run_lines()))
+            self.query_one("#rest", Static).update(Content("\n").join(self._rest_lines()))
 
-    def _lines(self) -> list[Content]:
-        row, result, look = self._row, self._row.result, self.look
-        lines: list[Content] = []
-
-        def heading(text: str) -> None:
-            if lines:
-                lines.append(Content(""))
-            lines.append(Content.assemble((text, f"bold {look.accent}")))
-
-        def entry(left: str, right: str, style: str = look.text) -> None:
-            pad = " " * max(1, 22 - cell_len(left))
-            lines.append(Content.assemble("  ", (left, look.dim), pad, (right, style)))
-
+    def _run_lines(self) -> list[Content]:
+        row, result = self._row, self._row.result
+        sheet = _Sheet(self.look)
         if result is None:
-            heading("So far")
-            entry("requests", numbers.count(row.requests))
-            causes, per_node, texts = dict(row.failed), dict(row.per_node), {}
-        else:
-            outcome = result.outcome
-            heading("Run")
-            entry("users, seconds", f"{result.users}, {result.duration_s:.1f}")
-            entry("entries before", numbers.count(result.entries_before))
-            entry("payload", numbers.size(result.payload_bytes))
-            reads, writes = numbers.count(outcome.reads_ok), numbers.count(outcome.writes_ok)
-            entry("requests", f"{numbers.count(outcome.requests)} ({reads} reads and {writes} writes succeeded)")
-            entry("throughput", f"{numbers.rate(outcome.rps)} req/s")
-            entry("redirected", numbers.count(outcome.redirected))
-            if result.note:
-                entry("note", clean(result.note), f"bold {look.warn}")
-            heading("Latency, ms")
-            for name, value in (
-                ("p50", outcome.p50_us),
-                ("p90", outcome.p90_us),
-                ("p95", outcome.p95_us),
-                ("p99", outcome.p99_us),
-                ("p99.9", outcome.p999_us),
-                ("p99.99", outcome.p9999_us),
-                ("max", outcome.max_us),
-            ):
-                entry(name, f"{numbers.milliseconds(value):>8}")
-            causes, per_node = dict(outcome.failures_by_cause), dict(outcome.per_node)
-            texts = dict(outcome.error_texts)
-        heading("Failures by cause")
+            sheet.heading("So far")
+            sheet.entry("requests", numbers.count(row.requests))
+            sheet.entry("failed", numbers.count(row.failures))
+            return sheet.lines
+        outcome = result.outcome
+        sheet.heading("Run")
+        sheet.entry("users", str(result.users))
+        sheet.entry("seconds", f"{result.duration_s:.1f}")
+        sheet.entry("entries before", numbers.count(result.entries_before))
+        sheet.entry("payload", numbers.size(result.payload_bytes))
+        sheet.entry("requests", numbers.count(outcome.requests))
+        sheet.entry("reads, writes ok", f"{numbers.count(outcome.reads_ok)}, {numbers.count(outcome.writes_ok)}")
+        sheet.entry("throughput", f"{numbers.rate(outcome.rps)} req/s")
+        sheet.entry("redirected", numbers.count(outcome.redirected))
+        if result.note:
+            sheet.entry("note", clean(result.note), f"bold {sheet.look.warn}")
+        sheet.heading("Latency, ms")
+        for name, value in (
+            ("p50", outcome.p50_us),
+            ("p90", outcome.p90_us),
+            ("p95", outcome.p95_us),
+            ("p99", outcome.p99_us),
+            ("p99.9", outcome.p999_us),
+            ("p99.99", outcome.p9999_us),
+            ("max", outcome.max_us),
+        ):
+            sheet.entry(name, f"{numbers.milliseconds(value):>8}")
+        self._checked_lines(sheet)
+        return sheet.lines
+
+    def _checked_lines(self, sheet: _Sheet) -> None:
+        result, look = self._row.result, sheet.look
+        if result is None or result.verification is None:
+            return
+        verified = result.verification
+        sheet.heading("Acknowledged writes, read back")
+        style = look.good if verified.passed else look.alarm if verified.judged else look.dim
+        judged = f"{numbers.count(verified.checked)} checked, {numbers.count(verified.lost)} lost"
+        sheet.entry("verdict", judged if verified.judged else clean(verified.note) or "nothing to judge", style)
+        for name in ("acknowledged", "refused", "unknown", "recovered", "stale", "phantom"):
+            sheet.entry(name, numbers.count(getattr(verified, name)))
+        for key in verified.lost_keys[:MOST_TEXTS]:
+            sheet.entry("", clean(key, 160), look.alarm)
+
+    def _rest_lines(self) -> list[Content]:
+        row, result = self._row, self._row.result
+        sheet = _Sheet(self.look)
+        causes = dict(result.outcome.failures_by_cause if result else row.failed)
+        whole = result.outcome.requests if result else row.requests
+        sheet.heading("Failures by cause")
         if not any(causes.values()):
-            entry("none", "")
-        whole = result.outcome.requests if result is not None else row.requests
+            sheet.entry("none", "")
         for cause, number in causes.items():
             if number:
-                entry(CAUSE_WORDS[cause], f"{numbers.count(number):>8}  {numbers.share(number, whole)}", look.alarm)
+                share = numbers.share(number, whole)
+                sheet.entry(CAUSE_WORDS[cause], f"{numbers.count(number):>8}  {share}", sheet.look.alarm)
+        texts = result.outcome.error_texts if result else {}
         for text, number in sorted(texts.items(), key=lambda item: -item[1])[:MOST_TEXTS]:
-            lines.append(Content.assemble(f"    {numbers.count(number):>6}  ", (clean(text, 160), look.dim)))
-        heading("Requests per node")
+            sheet.entry(numbers.count(number), clean(text, 160), sheet.look.dim)
+        sheet.heading("Requests per node")
+        per_node = dict(result.outcome.per_node if result else row.per_node)
         sent = sum(per_node.values())
         for node, number in sorted(per_node.items()):
-            part = number / sent if sent else 0.0
-            bar = numbers.bar(part, 20)
-            entry(name_of(node, self._names), f"{bar} {numbers.count(number):>8}  {numbers.share(number, sent)}")
-        if result is not None:
-            self._more(heading, entry)
-        return lines
-
-    def _more(self, heading: Heading, entry: Entry) -> None:
-        result, look = self._row.result, self.look
-        assert result is not None
-        if result.elections:
-            heading("Elections")
+            bar = numbers.bar(number / sent if sent else 0.0, 16)
+            share = numbers.share(number, sent)
+            sheet.entry(name_of(node, self._names), f"{bar} {numbers.count(number):>8}  {share}")
+        if result is not None and result.elections:
+            sheet.heading("Elections")
             for election in result.elections:
                 gap = election.without_writes_s
                 words = f"{numbers.short_seconds(gap)} without writes" if gap is not None else "no gap in writes"
-                entry(name_of(election.new_leader, self._names), f"term {election.term_after}, {words}")
-        if (verified := result.verification) is not None:
-            heading("Acknowledged writes, read back")
-            style = look.good if verified.passed else look.alarm if verified.judged else look.dim
-            judged = f"{numbers.count(verified.checked)} checked, {numbers.count(verified.lost)} lost"
-            entry("verdict", judged if verified.judged else clean(verified.note) or "nothing to judge", style)
-            for name in ("acknowledged", "refused", "unknown", "recovered", "stale", "phantom"):
-                entry(name, numbers.count(getattr(verified, name)))
-            for key in verified.lost_keys[:MOST_TEXTS]:
-                entry("", clean(key, 160), look.alarm)
-        if result.files:
-            heading("Files")
+                sheet.entry(name_of(election.new_leader, self._names), f"term {election.term_after}, {words}")
+        if result is not None and result.files:
+            sheet.heading("Files")
             for file in result.files:
-                entry("", clean(file, 200))
+                sheet.entry("", clean(file, 200))
+        return sheet.lines
+
+
+class _Sheet:
+    """Headings, and entries in two columns."""
+
+    LEFT = 19
+
+    def __init__(self, look: Look) -> None:
+        self.look = look
+        self.lines: list[Content] = []
+
+    def heading(self, text: str) -> None:
+        if self.lines:
+            self.lines.append(Content(""))
+        self.lines.append(Content.assemble((text, f"bold {self.look.accent}")))
+
+    def entry(self, left: str, right: str, style: str = "") -> None:
+        pad = " " * max(1, self.LEFT - cell_len(left)) if left else ""
+        self.lines.append(Content.assemble("  ", (left, self.look.dim), pad, (right, style or self.look.text)))

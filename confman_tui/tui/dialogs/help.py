@@ -16,6 +16,7 @@ from confman_tui.cluster.model import STATE_WORDS, NodeState
 from confman_tui.tui.actions import ACTIONS
 from confman_tui.tui.charts.palette import STATE_GLYPHS
 from confman_tui.tui.dialogs.base import Dialog
+from confman_tui.tui.text import wrap
 
 _STATES = {
     NodeState.LEADER: "says that it leads, in the highest term: it serves writes",
@@ -49,6 +50,9 @@ _PANE_KEYS = (
 )
 
 
+INDENT, NARROW_INDENT = 26, 16
+
+
 class HelpDialog(Dialog[None]):
     """The help."""
 
@@ -69,13 +73,21 @@ class HelpDialog(Dialog[None]):
         box.border_title = Content("help")
         box.border_subtitle = Content("↑ ↓ scroll · esc close")
         with box, VerticalScroll(id="help-text"):
-            yield Static(self._text(), markup=False)
+            yield Static(id="help-lines", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#help-text").focus()
 
-    def _text(self) -> Content:
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        pane = self.query_one("#help-lines", Static)
+        pane.update(self._text(pane.content_size.width or 60))
+
+    def _text(self, width: int) -> Content:
         look = self.look
+        indent = INDENT if width >= 80 else NARROW_INDENT
         lines: list[Content] = []
 
         def heading(text: str) -> None:
@@ -84,8 +96,13 @@ class HelpDialog(Dialog[None]):
             lines.append(Content.assemble((text, f"bold {look.accent}")))
 
         def entry(left: str, right: str, style: str) -> None:
-            pad = " " * max(1, 20 - cell_len(left))
-            lines.append(Content.assemble("  ", (left, style), pad, (right, look.text)))
+            if cell_len(left) + 3 > indent:
+                lines.append(Content.assemble("  ", (left, style)))
+                left = ""
+            texts = wrap(right, width - indent, 4)
+            pad = " " * (indent - 2 - cell_len(left))
+            lines.append(Content.assemble("  ", (left, style), pad, (texts[0] if texts else "", look.text)))
+            lines.extend(Content.assemble(" " * indent, (text, look.text)) for text in texts[1:])
 
         section = ""
         for action in ACTIONS:

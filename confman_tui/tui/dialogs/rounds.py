@@ -96,7 +96,8 @@ class RoundsDialog(Dialog[None]):
         if (verified := ended.verification) is not None:
             words = (
                 f"{numbers.count(verified.acknowledged)} writes acknowledged, "
-                f"{numbers.count(verified.checked)} checked, {numbers.count(verified.lost)} lost, {numbers.count(verified.phantom)} phantom, "
+                f"{numbers.count(verified.checked)} checked: "
+                f"{numbers.count(verified.lost)} lost, {numbers.count(verified.phantom)} phantom, "
                 f"{numbers.count(verified.unknown)} unknown ({numbers.count(verified.recovered)} of them there)"
             )
             lines.append(Content.assemble((words, look.text if verified.passed else look.alarm)))

@@ -31,6 +31,8 @@ _DONE_WORDS = {
     FaultKind.RESTART: "restarted",
 }
 _UNDONE = frozenset({FaultKind.RESUME, FaultKind.HEAL, FaultKind.RESTART})
+HEAD_WIDTH, ALIGNED_WIDTH = 22, 76
+"""From this width of a line on, the facts of all lines begin in one column."""
 KEEP_UNDONE_S = 30.0
 """How long a card goes on telling that a node was brought back."""
 
@@ -111,7 +113,10 @@ class NodeCard(Lines):
 
     def _line(self, frame: Frame, view: NodeView, width: int, look: Look) -> Content:
         done = _done(frame, self.node)
-        parts = [Part(_head(view, frame), f"bold {look.state(view.state)}", 0)]
+        head = _head(view, frame)
+        if width >= ALIGNED_WIDTH:
+            head = head.ljust(HEAD_WIDTH)
+        parts = [Part(head, f"bold {look.state(view.state)}", 0)]
         parts += [Part(part.text, part.style, part.rank + 1, part.short) for part in _facts(frame, view, look)]
         if done:
             parts.append(Part(f"⚑ {done}", f"bold {look.warn}", 5, f"⚑ {done.split()[0]}"))

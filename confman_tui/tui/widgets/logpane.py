@@ -34,7 +34,7 @@ class EventLogPane(Lines, can_focus=True):
 
     DEFAULT_CSS = """
     EventLogPane { border: round $panel-lighten-2; padding: 0 1; }
-    EventLogPane:focus { border: round $accent; }
+    EventLogPane:focus { border: round $primary; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [

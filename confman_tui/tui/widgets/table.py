@@ -61,7 +61,7 @@ class ScenarioTable(Lines, can_focus=True):
 
     DEFAULT_CSS = """
     ScenarioTable { border: round $panel-lighten-2; padding: 0 1; }
-    ScenarioTable:focus { border: round $accent; }
+    ScenarioTable:focus { border: round $primary; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -86,6 +86,7 @@ class ScenarioTable(Lines, can_focus=True):
         super().__init__(id=id)
         self.border_title = "scenarios"
         self.cursor = 0
+        self._gap = " "
         self._frame: Frame | None = None
 
     def show(self, frame: Frame) -> None:
@@ -132,7 +133,8 @@ class ScenarioTable(Lines, can_focus=True):
         if frame is None:
             return ()
         columns = columns_for(width)
-        lines = [_cells(("key", *(column.title for column in columns)), columns, look.dim, look.dim)]
+        self._gap = "  " if _KEY_WIDTH + sum(column.width + 2 for column in columns) <= width else " "
+        lines = [_cells(("key", *(column.title for column in columns)), columns, look.dim, look.dim, self._gap)]
         for index, row in enumerate(frame.state.rows.values()):
             lines.append(self._row(frame, row, columns, look, width, at_cursor=self.has_focus and index == self.cursor))
         suite = [row for row in frame.state.rows.values() if row.scenario.in_suite]
@@ -141,7 +143,7 @@ class ScenarioTable(Lines, can_focus=True):
             queued = len(frame.state.queue)
             fields = {"scenario": f"  all {word}", "time": f"{queued} to go" if queued else ""}
             values = (" a", *(fields.get(column.title, "") for column in columns))
-            lines.append(_cells(values, columns, f"bold {look.accent}", look.text))
+            lines.append(_cells(values, columns, f"bold {look.accent}", look.text, self._gap))
         return lines
 
     def _row(
@@ -154,7 +156,7 @@ class ScenarioTable(Lines, can_focus=True):
         values = (f" {row.scenario.key}", *(fields.get(column.title, "") for column in columns))
         base = f"bold {look.accent}" if running else (look.text if row.status is not RowStatus.NEVER else look.dim)
         styles = {"failed": f"bold {look.alarm}"} if row.failures else {}
-        content = _cells(values, columns, f"bold {look.accent}", base, styles)
+        content = _cells(values, columns, f"bold {look.accent}", base, self._gap, styles)
         if at_cursor:
             content = content.pad_right(max(0, width - content.cell_length)).stylize("reverse")
         return content
@@ -203,13 +205,14 @@ def _cells(
     columns: Sequence[Column],
     key_style: str,
     style: str,
+    gap: str,
     special: dict[str, str] | None = None,
 ) -> Content:
     spans: list[tuple[str, str]] = [(values[0].ljust(_KEY_WIDTH), key_style)]
     for column, value in zip(columns, values[1:], strict=True):
         pad = " " * max(0, column.width - cell_len(value))
         text = value + pad if column.left else pad + value
-        spans.append((" " + text, (special or {}).get(column.title, style)))
+        spans.append((gap + text, (special or {}).get(column.title, style)))
     return Content.assemble(*spans)
 
 
