@@ -154,7 +154,8 @@ def resample(xs: list[float], ys: list[float], step: float, count: int) -> tuple
 
 
 def _cell(wire: dict[str, Any], x: float, columns: int) -> int:
-    return min(max(math.floor(x * columns / wire["x"] + 1e-6), 0), columns - 1)
+    end: float = wire["x"]
+    return min(max(math.floor(x * columns / end + 1e-6), 0), columns - 1)
 
 
 def _mark_line(
