@@ -130,6 +130,11 @@ class WriteLedger:
                 counts[record[5]] += 1
         return counts[0], counts[1], counts[2]
 
+    def each_outcome(self, namespace: str) -> Iterator[int]:
+        """The outcomes of one namespace's writes, in the order of `writes`; far cheaper than those."""
+        for record in self._records(namespace):
+            yield record[5]
+
     def _records(self, namespace: str) -> Iterator[tuple[bytes, int, float, float, int, int, int]]:
         page = self._pages.get(namespace)
         for chunk in () if page is None else tuple(page.chunks):

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from confman_tui.clock import Clock, now
-from confman_tui.cluster.client import WriteAttempt
+from confman_tui.cluster.api import WriteAttempt
 from confman_tui.cluster.elections_model import WriteObserver, WriteOutcome, value_digest
 
 PROBE_NAMESPACE = "bench-probe"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import unquote
@@ -40,7 +40,7 @@ class Trio:
         self.put_s = put_s
         self.accepted = 0
         self._servers: list[asyncio.Server] = []
-        self._open: set[asyncio.StreamWriter] = set()
+        self._open: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -56,8 +56,9 @@ class Trio:
     async def __aexit__(self, *_: object) -> None:
         for server in self._servers:
             server.close()
-        for writer in tuple(self._open):
+        for writer, task in tuple(self._open.items()):
             writer.transport.abort()
+            task.cancel()
         for server in self._servers:
             await server.wait_closed()
 
@@ -80,9 +81,12 @@ class Trio:
             loop = asyncio.get_running_loop()
             loop.call_later(seconds, self.nodes[number].entries.__setitem__, (namespace, key), value)
 
-    def _handler(self, node: Node) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    def _handler(self, node: Node) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]:
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            # A task of our own: one that the server makes logs its cancellation as an error.
+            self._open[writer] = asyncio.get_running_loop().create_task(handle(reader, writer))
+
         async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self._open.add(writer)
             try:
                 while True:
                     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -106,10 +110,10 @@ class Trio:
             except (asyncio.IncompleteReadError, ConnectionError):
                 pass
             finally:
-                self._open.discard(writer)
+                self._open.pop(writer, None)
                 writer.close()
 
-        return handle
+        return accept
 
     async def _answer(self, node: Node, method: str, path: str, body: bytes) -> tuple[int, object, str | None] | None:
         parts = [unquote(part) for part in path.split("?")[0].strip("/").split("/")]

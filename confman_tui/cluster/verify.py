@@ -1,0 +1,312 @@
+"""After a run: is every acknowledged write still there, on every node?"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, Protocol, TypeVar
+
+from confman_tui.clock import Clock, now
+from confman_tui.cluster.api import RETRYABLE
+from confman_tui.cluster.elections_model import Verification, WriteOutcome, value_digest
+from confman_tui.cluster.ledger import BookedWrite, WriteLedger
+from confman_tui.cluster.verify_rules import Demand, Seen, Tally, demand, suspicious
+from confman_tui.errors import ClusterError
+
+REREAD_S = 5.0
+"""What is absent or different is read again for so long: a follower may lag behind."""
+CONCURRENCY = 8
+"""Requests for single keys at one time, over all nodes."""
+LISTING_BYTES = 8_000_000
+"""Larger namespaces are read key by key: parsing more than this at once would hold up the polling on the same loop."""
+BLOB_BYTES = 65536
+"""Values of this size are kept as blobs by Confman, and never read in bulk."""
+LISTED_PER_READ = 20
+"""One entry read by itself costs the cluster about as much as so many in a listing."""
+
+_ATTEMPTS = 6
+_PAUSES_S = (0.25, 0.5, 1.0)
+_CHUNK = 2000
+_T = TypeVar("_T")
+
+
+class Reader(Protocol):
+    """What verification needs of `ConfmanClient`."""
+
+    def list_entries(self, node: str, namespace: str) -> Awaitable[Sequence[_Entry]]:
+        """All entries of a namespace."""
+
+    def get_entry(self, node: str, namespace: str, key: str) -> Awaitable[_Entry | None]:
+        """One entry, or None."""
+
+
+class _Entry(Protocol):
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def value(self) -> str: ...
+
+
+Progress = Callable[[int, int], None]
+"""Told (keys checked so far, keys to check)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is read of one namespace."""
+
+    namespace: str
+    demands: Mapping[str, Demand]
+    others: int
+    """Entries that it is thought to hold beside."""
+
+
+async def verify(
+    client: Reader,
+    ledger: WriteLedger,
+    nodes: Sequence[str],
+    *,
+    mode: Literal["all", "sample", "off"] = "all",
+    sample: int = 0,
+    payload_bytes: int = 1024,
+    entries_before: int = 0,
+    progress: Progress = lambda done, total: None,
+    stop: asyncio.Event | None = None,
+    reread_s: float = REREAD_S,
+    clock: Clock = now,
+) -> Verification:
+    """Reads the booked writes back and judges them. Call it when all of ``nodes`` agree on a leader, and before any of
+    the keys is removed.
+
+    A write is lost when it is absent or different on more than half of the nodes read, stale on fewer, both still
+    after reading again for 5 s. A write whose fate was unknown is recovered when any node has it; one that was refused
+    for certain is a phantom when any node has it.
+
+    Args:
+        client: reads; a namespace is listed, or read key by key where few keys of many are wanted, where the listing
+            would be larger than 8 MB or its values are blobs.
+        ledger: the run's writes.
+        nodes: base URLs of all live nodes.
+        mode: ``all`` writes; a ``sample``; or ``off``.
+        sample: so many acknowledged and at most so many other writes, chosen at random, with mode ``sample``.
+        payload_bytes: size of the values, for the choice above.
+        entries_before: entries of the cluster beside the booked ones, for the choice above.
+        progress: is told how far it is.
+        stop: when set, it ends soon, with what was checked.
+        reread_s: how long to read again, in seconds.
+        clock: for the time that it took.
+    """
+    begun = clock()
+    counts = ledger.outcomes()
+    if mode == "off" or not len(ledger):
+        note = "not verified (--verify off)" if mode == "off" else "nothing to judge: no write was booked"
+        return Verification(*counts, note=note)
+    run = _Run(client, tuple(nodes), payload_bytes, stop or asyncio.Event(), reread_s, progress)
+    chosen = _choose(ledger, sample) if mode == "sample" else None
+    run.total = sum(len(some) for some in chosen.values()) if chosen is not None else len(ledger)
+    others = entries_before // max(1, len(ledger.namespaces))
+    for namespace in ledger.namespaces:
+        if run.over:
+            break
+        work = await _gather(ledger, namespace, None if chosen is None else chosen.get(namespace, frozenset()), others)
+        await run.check(work)
+    tally = run.tally
+    return Verification(
+        *counts,
+        lost=tally.lost,
+        stale=tally.stale,
+        recovered=tally.recovered,
+        phantom=tally.phantom,
+        checked=tally.checked,
+        seconds=clock() - begun,
+        lost_keys=tuple(tally.keys),
+        note="; ".join(run.notes(counts[0])),
+    )
+
+
+def _choose(ledger: WriteLedger, sample: int) -> dict[str, set[int]]:
+    """Positions of the chosen writes in each namespace: reservoir sampling, one reservoir for acknowledged writes and
+    one for the others."""
+    chance = random.Random()
+    reservoirs: tuple[list[tuple[str, int]], list[tuple[str, int]]] = ([], [])
+    met = [0, 0]
+    for namespace in ledger.namespaces:
+        for position, outcome in enumerate(ledger.each_outcome(namespace)):
+            kind = int(outcome != WriteOutcome.ACKNOWLEDGED)
+            kept = reservoirs[kind]
+            met[kind] += 1
+            if len(kept) < sample:
+                kept.append((namespace, position))
+            elif (place := chance.randrange(met[kind])) < sample:
+                kept[place] = (namespace, position)
+    chosen: dict[str, set[int]] = {}
+    for namespace, position in (*reservoirs[0], *reservoirs[1]):
+        chosen.setdefault(namespace, set()).add(position)
+    return chosen
+
+
+async def _gather(ledger: WriteLedger, namespace: str, positions: Iterable[int] | None, others: int) -> _Work:
+    """What the writes of one namespace demand; gives the loop a turn now and then."""
+    wanted = None if positions is None else frozenset(positions)
+    single: dict[str, BookedWrite] = {}
+    several: dict[str, list[BookedWrite]] = {}
+    chosen: set[str] = set()
+    for position, write in enumerate(ledger.writes(namespace)):
+        if position % _CHUNK == 0:
+            await asyncio.sleep(0)
+        if wanted is not None and position in wanted:
+            chosen.add(write.key)
+        if write.key in several:
+            several[write.key].append(write)
+        elif write.key in single:
+            several[write.key] = [single.pop(write.key), write]
+        else:
+            single[write.key] = write
+    demands: dict[str, Demand] = {}
+    for number, (key, write) in enumerate(single.items()):
+        if number % _CHUNK == 0:
+            await asyncio.sleep(0)
+        if wanted is None or key in chosen:
+            demands[key] = demand((write,))
+    for key, writes in several.items():
+        if wanted is None or key in chosen:
+            demands[key] = demand(writes)
+    return _Work(namespace, demands, others + len(single) + len(several) - len(demands))
+
+
+class _GivenUpError(Exception):
+    """A node can't be read any more, or the person stopped."""
+
+
+class _Run:
+    """One verification under way."""
+
+    def __init__(
+        self,
+        client: Reader,
+        nodes: tuple[str, ...],
+        payload_bytes: int,
+        stop: asyncio.Event,
+        reread_s: float,
+        progress: Progress,
+    ) -> None:
+        self.tally = Tally()
+        self.total = 0
+        self._client = client
+        self._count = len(nodes)
+        self._nodes = list(nodes)
+        self._payload = payload_bytes
+        self._stop = stop
+        self._reread_s = reread_s
+        self._progress = progress
+        self._turns = asyncio.Semaphore(CONCURRENCY)
+        self._given_up: dict[str, str] = {}
+        self._told = 0
+
+    @property
+    def over(self) -> bool:
+        """Stopped, or no node is left to read from."""
+        return self._stop.is_set() or not self._nodes
+
+    async def check(self, work: _Work) -> None:
+        """Reads one namespace from all nodes, again where something is amiss, and counts."""
+        wanted = tuple(work.demands)
+        seen: dict[str, dict[str, Seen]] = {node: {} for node in self._nodes}
+        await asyncio.gather(*(self._look(work, node, wanted, seen[node]) for node in seen))
+        await self._look_again(work, seen)
+        for number, key in enumerate(wanted):
+            if number % _CHUNK == 0:
+                await asyncio.sleep(0)
+            shown = [seen[node][key] for node in self._nodes if key in seen[node]]
+            # Stopped in the middle of it, a key that not all nodes were asked for is left unjudged.
+            if shown and len(shown) == len(self._nodes):
+                self.tally.count(work.namespace, key, work.demands[key], shown)
+        self._tell(self.tally.checked)
+
+    def _tell(self, done: int) -> None:
+        """Progress never goes back, though a key that one node has shown may wait for the others."""
+        self._told = max(self._told, min(done, self.total))
+        self._progress(self._told, self.total)
+
+    def notes(self, acknowledged: int) -> list[str]:
+        """What a person should know beside the counts."""
+        notes = []
+        if not acknowledged:
+            notes.append("nothing to judge: no write was acknowledged")
+        if self._stop.is_set():
+            notes.append(f"stopped after {self.tally.checked:,} of {self.total:,} writes")
+        notes += [f"{node} could not be read: {why}" for node, why in self._given_up.items()]
+        if len(self._given_up) == self._count:
+            notes.append(f"no node was left to read from after {self.tally.checked:,} of {self.total:,} writes")
+        return notes
+
+    async def _look_again(self, work: _Work, seen: dict[str, dict[str, Seen]]) -> None:
+        """What is amiss is read again, less and less often, until it is right or the time is over."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._reread_s
+        pauses = iter(_PAUSES_S)
+        while not self.over:
+            amiss = {
+                node: tuple(key for key, state in seen[node].items() if suspicious(work.demands[key], state))
+                for node in self._nodes
+            }
+            left = until - loop.time()
+            if not any(amiss.values()) or left <= 0:
+                return
+            await self._pause(min(next(pauses, _PAUSES_S[-1]), left))
+            await asyncio.gather(*(self._look(work, node, keys, seen[node]) for node, keys in amiss.items() if keys))
+
+    async def _look(self, work: _Work, node: str, keys: Sequence[str], seen: dict[str, Seen]) -> None:
+        """Reads the keys from one node, by whichever way is cheaper, and notes what they show."""
+        entries = work.others + len(work.demands)
+        bulk = entries * self._payload <= LISTING_BYTES and self._payload < BLOB_BYTES
+        try:
+            if bulk and len(keys) * LISTED_PER_READ >= entries:
+                listed = await self._try(node, lambda: self._client.list_entries(node, work.namespace))
+                digests = {}
+                for number, entry in enumerate(listed):
+                    if number % _CHUNK == 0:
+                        await asyncio.sleep(0)
+                    if entry.key in work.demands:
+                        digests[entry.key] = value_digest(entry.value)
+                for key in keys:
+                    seen[key] = work.demands[key].see(digests.get(key))
+                return
+            left = iter(keys)
+            await asyncio.gather(*(self._walk(work, node, left, seen) for _ in range(CONCURRENCY)))
+        except _GivenUpError:
+            return
+
+    async def _walk(self, work: _Work, node: str, left: Iterator[str], seen: dict[str, Seen]) -> None:
+        """One of several that read the keys one by one."""
+        for key in left:
+            async with self._turns:
+                entry = await self._try(node, partial(self._client.get_entry, node, work.namespace, key))
+            seen[key] = work.demands[key].see(None if entry is None else value_digest(entry.value))
+            if node == self._nodes[0] and len(seen) % 50 == 0:
+                self._tell(self.tally.checked + len(seen))
+
+    async def _try(self, node: str, read: Callable[[], Awaitable[_T]]) -> _T:
+        """Reads, again when it fails for a moment; gives the node up when it fails for good."""
+        for attempt in range(_ATTEMPTS):
+            if self._stop.is_set() or node not in self._nodes:
+                raise _GivenUpError
+            try:
+                return await read()
+            except ClusterError as error:
+                if node in self._nodes and (attempt == _ATTEMPTS - 1 or not isinstance(error, RETRYABLE)):
+                    self._nodes.remove(node)
+                    self._given_up[node] = str(error)
+                    raise _GivenUpError from error
+            await self._pause(_PAUSES_S[min(attempt, len(_PAUSES_S) - 1)])
+        raise _GivenUpError
+
+    async def _pause(self, seconds: float) -> None:
+        """Waits, but not when the person stops."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)

@@ -1,0 +1,272 @@
+"""Verification against real servers that lose, alter, delay or invent writes on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from confman_tui.clock import now
+from confman_tui.cluster import verify as verify_module
+from confman_tui.cluster.client import ConfmanClient
+from confman_tui.cluster.elections_model import Verification, WriteOutcome, value_digest
+from confman_tui.cluster.ledger import BookedWrite, WriteBook, WriteLedger
+from confman_tui.cluster.verify import verify
+from confman_tui.cluster.verify_rules import Seen, demand
+
+from .trio import PutRule, Trio
+
+NAMESPACES = ("bench-small-000", "bench-small-001")
+
+
+async def load(trio: Trio, http: ConfmanClient, writes: int = 30, timeout_s: float = 2.0) -> WriteBook:
+    """So many writes through the client, in turn to each node and namespace, booked as a run books them."""
+    book = WriteBook()
+    for number in range(writes):
+        namespace, key, value = NAMESPACES[number % 2], f"key-{number:012x}", secrets.token_hex(32)
+        begun = now()
+        book.started(begun)
+        attempt = await http.attempt_put(trio.urls[number % 3], namespace, key, value, timeout_s)
+        book.ended(namespace, key, value_digest(value), begun, now(), attempt.node, attempt.outcome)
+    return book
+
+
+def lost_at(number: int) -> tuple[str, str]:
+    return NAMESPACES[number % 2], f"key-{number:012x}"
+
+
+async def judged(
+    harm: Callable[[Trio], None], rule: PutRule | None = None, reread_s: float = 0.3, **options: object
+) -> Verification:
+    async with Trio(rule) as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http)
+        harm(trio)
+        return await verify(http, book.ledger, trio.urls, reread_s=reread_s, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("by_key", [False, True], ids=["listing", "key by key"])
+class TestOneWriteOfThirty:
+    """Each harm, to one acknowledged write, seen through a listing and key by key."""
+
+    @pytest.fixture(autouse=True)
+    def way(self, by_key: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        if by_key:
+            monkeypatch.setattr(verify_module, "LISTING_BYTES", 10)
+
+    async def test_nothing_wrong(self) -> None:
+        result = await judged(lambda trio: None)
+        assert (result.acknowledged, result.checked, result.lost, result.stale) == (30, 30, 0, 0)
+        assert result.passed
+        assert result.note == ""
+
+    async def test_gone_or_different_on_a_majority_is_lost_on_one_node_stale(self) -> None:
+        harms = [(how, nodes) for how in ("lose", "alter") for n in (1, 2, 3) for nodes in combinations(range(3), n)]
+
+        def harm(trio: Trio) -> None:
+            for number, (how, nodes) in enumerate(harms):
+                getattr(trio, how)(*lost_at(number), *nodes)
+
+        result = await judged(harm)
+        expected = {"/".join(lost_at(number)) for number, (_, nodes) in enumerate(harms) if len(nodes) > 1}
+        assert set(result.lost_keys) == expected
+        assert (result.lost, result.stale, result.phantom, result.checked) == (len(expected), 6, 0, 30)
+        assert result.judged
+        assert not result.passed
+
+    @pytest.mark.parametrize("nodes", [(0,), (1, 2)])
+    @pytest.mark.parametrize("how", ["lose", "alter"])
+    async def test_one_write_alone_is_found(self, nodes: tuple[int, ...], how: str) -> None:
+        result = await judged(lambda trio: getattr(trio, how)(*lost_at(7), *nodes))
+        assert (result.lost, result.stale) == ((0, 1) if len(nodes) == 1 else (1, 0))
+        assert result.passed == (len(nodes) == 1)
+
+    async def test_delayed_by_less_than_the_time_to_read_again_is_well(self) -> None:
+        result = await judged(lambda trio: trio.delay(*lost_at(7), 0.5, 0, 1), reread_s=5.0)
+        assert (result.lost, result.stale, result.checked) == (0, 0, 30)
+        assert 0.25 <= result.seconds < 4.0
+
+    async def test_delayed_by_more_is_not(self) -> None:
+        assert (await judged(lambda trio: trio.delay(*lost_at(7), 3.0, 2))).stale == 1
+        assert (await judged(lambda trio: trio.delay(*lost_at(7), 3.0, 1, 2))).lost == 1
+
+
+def nth(number: int, verdict: str, keep: bool) -> PutRule:
+    def rule(trio: Trio, count: int, namespace: str, key: str, value: str) -> str | None:
+        if count != number:
+            return None
+        if not keep:
+            trio.lose(namespace, key, 0, 1, 2)
+        return verdict
+
+    return rule
+
+
+@pytest.mark.parametrize("verdict", ["unknown", "reset", "hang"])
+async def test_unknown_and_present_is_recovered_and_absent_is_nothing(verdict: str) -> None:
+    async with Trio(nth(5, verdict, keep=True)) as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http, timeout_s=0.3)
+        result = await verify(http, book.ledger, trio.urls, reread_s=0.2)
+    assert (result.acknowledged, result.unknown, result.recovered, result.lost) == (29, 1, 1, 0)
+    assert result.passed
+    async with Trio(nth(5, verdict, keep=False)) as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http, timeout_s=0.3)
+        result = await verify(http, book.ledger, trio.urls, reread_s=0.2)
+    assert (result.unknown, result.recovered, result.lost, result.stale) == (1, 0, 0, 0)
+
+
+async def test_refused_but_present_is_a_phantom_and_absent_is_well() -> None:
+    result = await judged(lambda trio: None, nth(5, "refuse", keep=True))
+    assert (result.acknowledged, result.refused, result.phantom, result.lost) == (29, 1, 1, 0)
+    assert result.lost_keys == ("/".join(lost_at(4)),)
+    assert not result.passed
+    result = await judged(lambda trio: None, nth(5, "refuse", keep=False))
+    assert (result.refused, result.phantom) == (1, 0)
+    assert result.passed
+
+
+async def test_a_phantom_on_one_node_only_is_one_too() -> None:
+    result = await judged(lambda trio: trio.lose(*lost_at(4), 0, 1), nth(5, "refuse", keep=True))
+    assert result.phantom == 1
+
+
+async def test_a_lying_leader_is_caught_at_every_place() -> None:
+    """Each write of thirty in turn is acknowledged and dropped."""
+
+    def rule(trio: Trio, count: int, namespace: str, key: str, value: str) -> str | None:
+        if count % 3 == 0:
+            trio.lose(namespace, key, 0, 1, 2)
+        return None
+
+    result = await judged(lambda trio: None, rule)
+    assert result.lost == 10
+    assert len(result.lost_keys) == 10
+
+
+async def test_no_acknowledged_write_is_nothing_to_judge() -> None:
+    result = await judged(lambda trio: None, lambda *_: "unknown")
+    assert (result.acknowledged, result.unknown, result.recovered) == (0, 30, 30)
+    assert not result.judged
+    assert not result.passed
+    assert "nothing to judge" in result.note
+    async with Trio() as trio, ConfmanClient("x", nodes=trio.urls) as http:
+        result = await verify(http, WriteLedger(), trio.urls)
+    assert not result.passed
+    assert "nothing to judge" in result.note
+
+
+async def test_off_reads_nothing_and_a_sample_reads_its_number() -> None:
+    async with Trio() as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http)
+        off = await verify(http, book.ledger, trio.urls, mode="off")
+        assert sum(node.listings + node.reads for node in trio.nodes) == 0
+        assert (off.acknowledged, off.checked) == (30, 0)
+        assert not off.judged
+        some = await verify(http, book.ledger, trio.urls, mode="sample", sample=7)
+        assert (some.acknowledged, some.checked) == (30, 7)
+        for number in range(30):
+            trio.lose(*lost_at(number), 0, 1, 2)
+        some = await verify(http, book.ledger, trio.urls, mode="sample", sample=7, reread_s=0.1)
+        assert some.lost == some.checked == 7
+        many = await verify(http, book.ledger, trio.urls, mode="sample", sample=1000, reread_s=0.1)
+        assert many.lost == 30
+
+
+async def test_the_cheaper_way_is_taken() -> None:
+    async with Trio() as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http, writes=6)
+        await verify(http, book.ledger, trio.urls)
+        assert [node.listings for node in trio.nodes] == [2, 2, 2]
+        assert [node.reads for node in trio.nodes] == [0, 0, 0]
+        await verify(http, book.ledger, trio.urls, entries_before=10_000)
+        assert [node.reads for node in trio.nodes] == [6, 6, 6]
+        await verify(http, book.ledger, trio.urls, payload_bytes=70_000)
+        assert [node.listings for node in trio.nodes] == [2, 2, 2]
+        assert [node.reads for node in trio.nodes] == [12, 12, 12]
+
+
+async def test_a_node_that_answers_again_is_waited_for_and_one_that_does_not_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verify_module, "_PAUSES_S", (0.05, 0.1, 0.2))
+    async with Trio() as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http)
+        trio.nodes[1].down = True
+        asyncio.get_running_loop().call_later(0.3, setattr, trio.nodes[1], "down", False)
+        assert (await verify(http, book.ledger, trio.urls)).note == ""
+        trio.nodes[1].down = True
+        result = await verify(http, book.ledger, trio.urls)
+        assert trio.urls[1] in result.note
+        assert (result.checked, result.lost) == (30, 0)
+        trio.lose(*lost_at(3), 0)
+        assert (await verify(http, book.ledger, trio.urls, reread_s=0.1)).stale == 1
+        trio.lose(*lost_at(3), 0, 2)
+        assert (await verify(http, book.ledger, trio.urls, reread_s=0.1)).lost == 1
+        for node in trio.nodes:
+            node.down = True
+        result = await verify(http, book.ledger, trio.urls)
+        assert (result.checked, result.lost) == (0, 0)
+        assert not result.judged
+        assert "no node was left" in result.note
+
+
+async def test_progress_is_told_and_a_stop_ends_it_with_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify_module, "LISTING_BYTES", 10)
+    async with Trio() as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http, writes=300)
+        told: list[tuple[int, int]] = []
+        stop = asyncio.Event()
+
+        def progress(done: int, total: int) -> None:
+            told.append((done, total))
+            if done >= 200:
+                stop.set()
+
+        result = await verify(http, book.ledger, trio.urls, progress=progress, stop=stop)
+        assert {total for _, total in told} == {300}
+        assert [done for done, _ in told] == sorted(done for done, _ in told)
+        assert 150 <= result.checked < 300
+        assert result.lost == 0
+        assert "stopped" in result.note
+
+
+outcomes = st.sampled_from(list(WriteOutcome))
+one_key = st.lists(
+    st.builds(
+        lambda digest, start, length, outcome: BookedWrite("k", digest, start, start + length, "n", outcome),
+        st.integers(1, 4),
+        st.integers(0, 20).map(float),
+        st.integers(0, 5).map(float),
+        outcomes,
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(one_key, st.one_of(st.none(), st.integers(1, 5)))
+def test_what_may_stand_is_what_some_order_of_the_writes_leaves(writes: list[BookedWrite], shown: int | None) -> None:
+    """Against all orders in which the writes can have happened, each between its start and its end (or, unknown, at
+    any later time, or never)."""
+    acknowledged = [write for write in writes if write.outcome is WriteOutcome.ACKNOWLEDGED]
+    possible: set[int | None] = set()
+    if not acknowledged:
+        possible.add(None)
+    for last in writes:
+        if last.outcome is WriteOutcome.REFUSED:
+            continue
+        after = [other for other in acknowledged if other is not last and other.started > last.ended]
+        if last.outcome is WriteOutcome.UNKNOWN or not after:
+            possible.add(last.digest)
+    seen = demand(writes).see(shown)
+    if shown in possible:
+        assert seen in (Seen.GOOD, Seen.NOTHING)
+    elif acknowledged:
+        assert seen in (Seen.BAD, Seen.PHANTOM)
+    else:
+        refused = {write.digest for write in writes if write.outcome is WriteOutcome.REFUSED}
+        assert (seen is Seen.PHANTOM) == (shown in refused)
