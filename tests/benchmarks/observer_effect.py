@@ -1,0 +1,264 @@
+"""What measuring costs: the stock ``locust`` command against this program, on the same server, in turn.
+
+    python -m tests.benchmarks.observer_effect [--repeat 3] [--seconds 10] [--delays 0,6] [--sides stock,engine,…]
+
+Sides:
+  stock     ``locust --headless`` with our user class (`stock_file.py`)
+  engine    our load engine on its thread, without conductor and screen
+  headless  ``confman-tui --headless``: polling, probing, files
+  screen    ``confman-tui`` in a pseudo-terminal of 120×40, both graphs live
+
+Ten users read one-kilobyte values without a pause (scenario read-10u) from a server in a process of its own that
+answers at once, then one that takes 6 ms. Every side records each request with the same listener, and all percentiles
+are read from the same kind of HdrHistogram. Each repetition runs all sides in turn; ratios are to the stock command
+of the same repetition, and the median of the repetitions is what counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import select
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from confman_tui.load.histogram import decode
+from tests.benchmarks.confman_server import KEY, Server
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIO, SCENARIO_KEY, USERS = "read-10u", b"4", 10
+KEYS = [(f"bench-small-{i:03d}", f"key-{k:012x}") for i in range(5) for k in range(20)]
+COLUMNS, LINES = 120, 40
+TARGETS = {
+    0.0: {"rps": (">=", 0.95), "p99": ("<=", 1.15), "p99.9": ("<=", 1.5)},
+    6.0: {"rps": (">=", 0.95), "p99": ("<=", 1.15), "p99.9": ("<=", 1.25)},
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one side measured once."""
+
+    rps: float
+    p99_us: int
+    p999_us: int
+    max_us: int
+    failures: int
+
+    def against(self, stock: Figures) -> dict[str, float]:
+        """Ratios to the stock command."""
+        return {
+            "rps": self.rps / stock.rps,
+            "p99": self.p99_us / stock.p99_us,
+            "p99.9": self.p999_us / stock.p999_us,
+            "max": self.max_us / stock.max_us,
+        }
+
+
+def figures(requests: int, seconds: float, failures: int, histogram: str, max_us: int) -> Figures:
+    whole = decode(histogram)
+    at = whole.get_value_at_percentile
+    return Figures((requests - failures) / seconds, int(at(99)), int(at(99.9)), max_us, failures)
+
+
+def from_file(path: Path) -> Figures:
+    """Figures that `stock_file` or `engine_alone` wrote."""
+    told: dict[str, Any] = json.loads(path.read_text())
+    return figures(told["requests"], told["seconds"], told["failures"], told["histogram"], told["max_us"])
+
+
+def from_summary(folder: Path) -> Figures:
+    """Figures in the program's own ``_summary.json``."""
+    told: dict[str, Any] = json.loads(next(folder.glob(f"*{SCENARIO}_summary.json")).read_text())
+    told = told.get("scenario", told)
+    return figures(
+        told["requests"], told["requests"] / told["rps"] if told["rps"] else 1.0, told["failures"], told["histogram"],
+        told["max_us"],
+    )  # fmt: skip
+
+
+def stock(server: Server, seconds: float, folder: Path) -> Figures:
+    """The stock command."""
+    registry = folder / "keys.json"
+    registry.write_text(json.dumps(KEYS))
+    out = folder / "stock.json"
+    server.seed(KEYS)
+    environment = {
+        **os.environ,
+        "BENCH_API_KEY": KEY.decode(),
+        "BENCH_KEY_REGISTRY_FILE": str(registry),
+        "BENCH_NAMESPACES": "bench-small-000",
+        "OBSERVER_OUT": str(out),
+    }
+    command = [sys.executable, "-m", "locust", "-f", "tests/benchmarks/stock_file.py", "--headless", "--only-summary"]
+    command += ["--host", server.url, "-u", str(USERS), "-r", str(USERS), "-t", f"{seconds:g}s", "ReadUser"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=seconds + 60)
+    return from_file(out)
+
+
+def engine(server: Server, seconds: float, folder: Path) -> Figures:
+    """Our engine alone."""
+    registry = folder / "keys.json"
+    registry.write_text(json.dumps(KEYS))
+    out = folder / "engine.json"
+    server.seed(KEYS)
+    command = [sys.executable, "-m", "tests.benchmarks.engine_alone", server.url, f"{seconds:g}", str(USERS)]
+    subprocess.run([*command, str(out), str(registry)], cwd=ROOT, check=True, capture_output=True, timeout=seconds + 60)
+    return from_file(out)
+
+
+def program(server: Server, seconds: float, folder: Path, *more: str) -> list[str]:
+    """The command line of the whole program against one node."""
+    return [
+        *(sys.executable, "-m", "confman_tui", "--host", server.url, "--nodes", server.url),
+        *("--duration", f"{seconds:g}", "--output-dir", str(folder), *more),
+    ]
+
+
+def headless(server: Server, seconds: float, folder: Path) -> Figures:
+    """The whole program without a screen."""
+    command = program(server, seconds, folder, "--headless", "--scenario", SCENARIO)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=seconds + 120)
+    return from_summary(folder)
+
+
+def screen(server: Server, seconds: float, folder: Path) -> Figures:
+    """The whole program in a pseudo-terminal: the scenario's key, its summary, then quit."""
+    with in_terminal(program(server, seconds, folder)) as (terminal, process):
+        counted = -1
+
+        def seeded_and_quiet() -> bool:
+            nonlocal counted
+            before, counted = counted, int(server.control()["put"])
+            return counted == before and counted >= 100
+
+        wait(seeded_and_quiet, terminal, process, 60, every_s=0.5)
+        os.write(terminal, SCENARIO_KEY)
+        wait(lambda: any(folder.glob(f"*{SCENARIO}_summary.json")), terminal, process, seconds + 60, every_s=0.2)
+        os.write(terminal, b"q")
+        wait(lambda: process.poll() is not None, terminal, process, 20, every_s=0.1)
+    return from_summary(folder)
+
+
+@contextlib.contextmanager
+def in_terminal(command: list[str]) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Run it as a person's terminal does; gives the other end of the pseudo-terminal."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+    environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    try:
+        yield ours, process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        os.close(ours)
+
+
+def wait(
+    condition: Callable[[], bool], terminal: int, process: subprocess.Popen[bytes], seconds: float, *, every_s: float
+) -> None:
+    """Wait for a condition, reading what the program draws meanwhile, as a terminal would."""
+    deadline = time.monotonic() + seconds
+    due = 0.0
+    while True:
+        if time.monotonic() >= due:
+            if condition():
+                return
+            due = time.monotonic() + every_s
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the program did not get there within {seconds:g} s (exit: {process.poll()})")
+        if select.select([terminal], [], [], 0.05)[0]:
+            with contextlib.suppress(OSError):
+                os.read(terminal, 65536)
+
+
+SIDES: dict[str, Callable[[Server, float, Path], Figures]] = {
+    "stock": stock,
+    "engine": engine,
+    "headless": headless,
+    "screen": screen,
+}
+
+
+def measure(delay_ms: float, sides: list[str], repeat: int, seconds: float) -> dict[str, list[Figures]]:
+    """Every side once per repetition, in an order that moves on each time."""
+    found: dict[str, list[Figures]] = {side: [] for side in sides}
+    for number in range(repeat):
+        for side in sides[number % len(sides) :] + sides[: number % len(sides)]:
+            with Server(delay_ms) as server, tempfile.TemporaryDirectory() as folder:
+                result = SIDES[side](server, seconds, Path(folder))
+            found[side].append(result)
+            print(
+                f"  {number + 1}/{repeat} {side:9s} {result.rps:8.0f} req/s  p99 {result.p99_us / 1000:7.2f}  "
+                f"p99.9 {result.p999_us / 1000:7.2f}  max {result.max_us / 1000:7.2f} ms  failures {result.failures}",
+                flush=True,
+            )
+    return found
+
+
+def report(delay_ms: float, found: dict[str, list[Figures]]) -> bool:
+    """Print the ratios, each repetition's and their median; True when all targets are reached."""
+    good = True
+    print(f"\nRatios to the stock command, server that takes {delay_ms:g} ms: median (each repetition)")
+    for side, results in found.items():
+        if side == "stock":
+            continue
+        ratios = [result.against(base) for result, base in zip(results, found["stock"], strict=True)]
+        cells = []
+        for name in ("rps", "p99", "p99.9", "max"):
+            values = [ratio[name] for ratio in ratios]
+            median = statistics.median(values)
+            sign, bar = TARGETS.get(delay_ms, {}).get(name, ("", 0.0))
+            reached = not sign or (median >= bar if sign == ">=" else median <= bar)
+            good &= reached
+            cells.append(
+                f"{name} {median:.2f} ({' '.join(f'{value:.2f}' for value in values)})"
+                + ("" if not sign else f" {'ok' if reached else 'MISSED'} {sign} {bar}")
+            )
+        print(f"  {side:9s} " + " | ".join(cells))
+    return good
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--delays", default="0,6", help="milliseconds that the server takes, separated by commas")
+    parser.add_argument("--sides", default="stock,engine,headless,screen")
+    arguments = parser.parse_args()
+    sides = arguments.sides.split(",")
+    if "stock" not in sides or not set(sides) <= set(SIDES):
+        parser.error(f"--sides must hold stock and may hold {', '.join(SIDES)}")
+    good = True
+    for delay in (float(text) for text in arguments.delays.split(",")):
+        print(
+            f"\nServer that takes {delay:g} ms, {arguments.repeat} repetitions of {arguments.seconds:g} s", flush=True
+        )
+        good &= report(delay, measure(delay, sides, arguments.repeat, arguments.seconds))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
