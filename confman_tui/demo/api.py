@@ -136,7 +136,7 @@ class Api:
                 Route(one + "/audit", Resource(GET=self._audit)),
                 Route(one, Resource(GET=self._get_ns, PUT=self._put_ns, DELETE=self._delete_ns)),
                 Route("/api/v1/namespaces", Resource(GET=self._list_ns)),
-                Route("/api/v1/configs", Resource(GET=self._all_entries)),
+                Route("/api/v1/configs", Resource(open_to_all=True, GET=self._all_entries)),
             ],
             redirect_slashes=False,
             default=answers.empty(404),

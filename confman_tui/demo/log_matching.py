@@ -77,33 +77,6 @@ def _shortened(message: Message, log: Log, first: int, previous: int, entries: l
     return {**message, "prevLogIdx": previous, "prevLogTerm": log[previous - first][2], "entries": entries}
 
 
-def next_index(index: int, *, success: bool = True) -> Message:
-    """A follower's answer: send me this entry next."""
-    return {"type": "next_node_idx", "next_node_idx": index, "reset": False, "success": success}
-
-
-class Reassembly:
-    """Puts a large entry together that comes in parts.
-
-    PySyncObj marks the last but one part as the last when the entry's frame just spills over a part, and fails on it;
-    so a part is the last one when the entry is whole.
-    """
-
-    def __init__(self) -> None:
-        self._parts = bytearray()
-
-    def add(self, message: Message) -> Message | None:
-        """The message with its whole entry, or None while parts are missing."""
-        if message["transmission"] == "start":
-            self._parts.clear()
-        self._parts += message["data"]
-        if message["transmission"] != "finish":
-            return None
-        try:
-            entry = plain_loads(self._parts)
-        except (pickle.UnpicklingError, EOFError):
-            return None
-        self._parts.clear()
-        whole = {name: value for name, value in message.items() if name not in ("transmission", "data")}
-        whole["entries"] = [entry]
-        return whole
+def next_index(index: int) -> Message:
+    """A follower's answer: I have all before this entry as you have it, send me this one next."""
+    return {"type": "next_node_idx", "next_node_idx": index, "reset": False, "success": True}

@@ -34,6 +34,8 @@ HEARTBEAT_S = 0.1
 """Between a leader's signs of life, at most."""
 COMMIT_NOTICE_S = 0.002
 """A commit is told to the followers this soon, unless the next write tells it sooner."""
+LARGEST_MESSAGE_BYTES = 128 * 1024 * 1024
+"""More than any entry has: PySyncObj sends larger ones in parts, and marks the last part wrongly at times."""
 STALL_S = 0.5
 """A node that didn't run for this long was paused or starved: its timers say nothing about the others."""
 EXIT_DISK = 74
@@ -83,7 +85,6 @@ class RaftNode:
         self._links.before_sending = self._stamp
         self._heartbeat = min(HEARTBEAT_S, low / 5)
         self._ping_every = min(0.5, low / 2)
-        self._reassembly: dict[str, log_matching.Reassembly] = {}
         self._pending: set[asyncio.Future[WriteResult]] = set()
         self._barriers: list[tuple[int, asyncio.Future[None]]] = []
         """Reads that wait until this entry is applied."""
@@ -121,7 +122,7 @@ class RaftNode:
                 connectionTimeout=high,
                 leaderFallbackTimeout=high,
                 commandsWaitLeader=False,
-                appendEntriesBatchSizeBytes=1024 * 1024,
+                appendEntriesBatchSizeBytes=LARGEST_MESSAGE_BYTES,
                 logCompactionBatchSize=1024 * 1024,
                 logCompactionMinEntries=settings.compact_after,
                 logCompactionMinTime=3600,
@@ -323,13 +324,6 @@ class RaftNode:
                 self._links.hand_over(node, message)
 
     def _on_entries(self, node: Node, message: Message) -> None:
-        if "transmission" in message:
-            whole = self._reassembly.setdefault(node.id, log_matching.Reassembly()).add(message)
-            if whole is None:
-                self._links.hand_over(node, log_matching.heartbeat(message))
-                self._links.send(node, log_matching.next_index(self._in.log[-1][1] + 1, success=False))
-                return
-            message = whole
         deliver, reply = log_matching.without_known_entries(self._in.log, message)
         if deliver is not None:
             self._links.hand_over(node, deliver)
