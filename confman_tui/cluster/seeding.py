@@ -9,20 +9,35 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import secrets
 import tempfile
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
 
 from confman_tui.cluster.client import ConfmanClient, Entry
+from confman_tui.cluster.lease import owners
 from confman_tui.cluster.pace import LeaderOf, Pace, Progress, StoppedError
+from confman_tui.cluster.tiers import PROBE_NAMESPACE, TIERS, Tier, is_ours, namespaces_of, owner_namespace
 from confman_tui.errors import ClusterError, UsageError
 
-PROBE_NAMESPACE: Final = "bench-probe"
+__all__ = [
+    "PROBE_NAMESPACE",
+    "TIERS",
+    "Key",
+    "Tier",
+    "is_ours",
+    "leftovers",
+    "namespaces_of",
+    "owner_namespace",
+    "payload",
+    "read_registry",
+    "remove",
+    "reset_to_seeded",
+    "seed",
+    "write_registry",
+]
+
 Key = tuple[str, str]
 """Namespace and key."""
 
@@ -30,42 +45,6 @@ _PASSES = 5
 """So often a namespace is emptied again when late writes keep filling it."""
 _SETTLE_S = 0.2
 """After this a namespace that was emptied is looked at once more, for writes that were still on their way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tier:
-    """A size of the seeded data."""
-
-    name: str
-    namespaces: int
-    keys_per_namespace: int
-
-    @property
-    def keys(self) -> int:
-        """Keys in all namespaces."""
-        return self.namespaces * self.keys_per_namespace
-
-
-TIERS: Final[Mapping[str, Tier]] = {
-    tier.name: tier for tier in (Tier("small", 5, 20), Tier("large", 20, 50), Tier("xlarge", 20, 500))
-}
-
-_OURS = re.compile(rf"bench-(?:{'|'.join(TIERS)})-(?:\d{{3}}|owner)|{PROBE_NAMESPACE}", re.ASCII)
-
-
-def is_ours(namespace: str) -> bool:
-    """Whether this program makes namespaces of that name. ``bench-mine`` is somebody else's."""
-    return _OURS.fullmatch(namespace) is not None
-
-
-def owner_namespace(tier: str) -> str:
-    """The namespace that holds who uses a tier."""
-    return f"bench-{tier}-owner"
-
-
-def namespaces_of(tier: Tier) -> tuple[str, ...]:
-    """The namespaces of a tier's data."""
-    return tuple(f"bench-{tier.name}-{number:03d}" for number in range(tier.namespaces))
 
 
 def payload(size_bytes: int) -> str:
@@ -119,14 +98,24 @@ def _fresh_keys(count: int) -> list[str]:
     return list(keys)
 
 
-async def leftovers(client: ConfmanClient, node: str) -> tuple[str, ...]:
-    """Namespaces of this program on the cluster, those of the running program included, in the order of their names.
+async def leftovers(client: ConfmanClient, node: str, *, claimed_elsewhere: bool = True) -> tuple[str, ...]:
+    """Namespaces of this program on the cluster that no other running program uses, in the order of their names.
 
-    ``bench-probe`` counts as soon as it holds an entry: entries can be there without their namespace.
+    Those of this very program are among them. ``bench-probe`` counts as soon as it holds an entry: entries can be
+    there without their namespace.
+
+    Args:
+        client: to ask with.
+        node: any node.
+        claimed_elsewhere: whether those count that a program of another machine has claimed. Nobody here can know
+            whether it still runs, so they are for a person to decide on.
     """
     found = {namespace.path for namespace in await client.list_namespaces(node) if is_ours(namespace.path)}
     if PROBE_NAMESPACE not in found and await client.list_entries(node, PROBE_NAMESPACE):
         found.add(PROBE_NAMESPACE)
+    for tier, owner in (await owners(client, node, tuple(TIERS))).items():
+        if not owner.is_this and (owner.here or not claimed_elsewhere):
+            found -= {*namespaces_of(TIERS[tier]), owner_namespace(tier), PROBE_NAMESPACE}
     return tuple(sorted(found))
 
 
@@ -142,6 +131,8 @@ async def remove(
     Deleting a namespace takes its entries along, but a write that was still on its way may come after it and stay, in
     a namespace that no longer exists. So each is listed afterwards, and all of them once more at the end.
 
+    ``bench-probe``, which all tiers share, is left alone while another program uses another tier.
+
     Raises:
         ValueError: a namespace that is not this program's.
         ClusterError: the cluster takes nothing any more, or writes keep coming in.
@@ -149,9 +140,13 @@ async def remove(
     foreign = [name for name in namespaces if not is_ours(name)]
     if foreign:
         raise ValueError(f"not this program's namespaces: {', '.join(foreign)}")
+    pace = Pace(leader_of, stop)
+    if PROBE_NAMESPACE in namespaces:
+        with contextlib.suppress(StoppedError):
+            if await pace.do(lambda leader: _others(client, leader, namespaces)):
+                namespaces = [name for name in namespaces if name != PROBE_NAMESPACE]
     if not namespaces:
         return
-    pace = Pace(leader_of, stop)
     total, done = 2 * len(namespaces), 0
 
     async def delete(name: str) -> None:
@@ -174,6 +169,12 @@ async def remove(
         await pace.each(namespaces, look_again, client.concurrency)
 
 
+async def _others(client: ConfmanClient, node: str, doomed: Sequence[str]) -> bool:
+    """Whether other programs use tiers that stay."""
+    used = await owners(client, node, [tier for tier in TIERS if owner_namespace(tier) not in doomed])
+    return any(not owner.is_this for owner in used.values())
+
+
 async def _empty(client: ConfmanClient, pace: Pace, name: str) -> None:
     """Remove the entries that stand in a namespace that was deleted."""
     for _ in range(_PASSES):
@@ -182,12 +183,16 @@ async def _empty(client: ConfmanClient, pace: Pace, name: str) -> None:
             return
         if len(strays) <= 2:
             for stray in strays:
-                await pace.do(lambda leader, key=stray.key: client.delete_entry(leader, name, key))  # type: ignore[misc]
+                await _delete_entry(client, pace, stray)
         else:
             # Only a namespace that exists takes its entries along.
             await pace.do(lambda leader: client.put_namespace(leader, name))
             await pace.do(lambda leader: client.delete_namespace(leader, name))
     raise ClusterError(f"the namespace {name} does not stay empty: something still writes to it")
+
+
+async def _delete_entry(client: ConfmanClient, pace: Pace, entry: Entry) -> None:
+    await pace.do(lambda leader: client.delete_entry(leader, entry.namespace, entry.key))
 
 
 async def reset_to_seeded(
@@ -231,7 +236,7 @@ async def _reset_one(client: ConfmanClient, pace: Pace, name: str, seeded: set[s
         await pace.do(lambda leader: client.put_entry(leader, name, key, values[key]))
 
     async def delete(entry: Entry) -> None:
-        await pace.do(lambda leader: client.delete_entry(leader, name, entry.key))
+        await _delete_entry(client, pace, entry)
 
     for _ in range(_PASSES):
         entries = await pace.do(lambda leader: client.list_entries(leader, name))
@@ -279,11 +284,14 @@ def read_registry(path: Path) -> tuple[Key, ...]:
     """
     try:
         parsed = json.loads(path.read_text(encoding="utf-8"))
-        keys = tuple((item["namespace"], item["key"]) for item in parsed)
     except OSError as error:
         raise UsageError(f"the key registry {path} can't be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        keys = ((0, 0),)
-    if not all(isinstance(part, str) for key in keys for part in key):
-        raise UsageError(f'the key registry {path} must hold a JSON list of {{"namespace", "key"}}')
-    return keys
+    except ValueError:
+        parsed = None
+    keys: list[Key] = []
+    for item in parsed if isinstance(parsed, list) else (None,):
+        namespace, key = (item.get("namespace"), item.get("key")) if isinstance(item, dict) else (None, None)
+        if not isinstance(namespace, str) or not isinstance(key, str):
+            raise UsageError(f'the key registry {path} must hold a JSON list of {{"namespace", "key"}}')
+        keys.append((namespace, key))
+    return tuple(keys)
