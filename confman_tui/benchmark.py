@@ -18,6 +18,7 @@ from confman_tui.cluster.addresses import check_resolves, default_nodes, parse_n
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.control import FaultRefusedError
 from confman_tui.cluster.elections_model import FaultKind, Verification
+from confman_tui.cluster.faults import FaultDesk
 from confman_tui.cluster.model import ClusterView, Fact, NodeState
 from confman_tui.cluster.writes import Drained
 from confman_tui.commands import FaultPreview
@@ -50,6 +51,8 @@ _Part = TypeVar("_Part")
 
 STOP_WITHIN_S = 3.5
 """How long requests in flight are waited for at a stop: their connection and network timeouts, and a little."""
+DEMO_READY_S = 6.0
+"""How long the demo cluster may take before its polls begin anyway and show what it lacks."""
 AFTERMATH_S = 0.3
 """After a run, what was told but not judged yet is waited for so long."""
 
@@ -126,6 +129,8 @@ class Benchmark:
             settings.demo_data,
         )
         await asyncio.to_thread(self._demo.start)
+        # Polls begin when its nodes answer: that they refuse while they start is no news of the cluster.
+        await asyncio.to_thread(self._demo.wait_ready, DEMO_READY_S)
         return tuple(self._demo.urls)
 
     async def _resolve_nodes(self) -> tuple[str, ...]:
@@ -143,7 +148,7 @@ class Benchmark:
             self._engine = Engine()
             self._engine.start()
         self._client = ConfmanClient(settings.api_key, nodes=nodes)
-        self._monitor = Monitor(
+        monitor = self._monitor = Monitor(
             nodes,
             settings.api_key,
             self._emit,
@@ -154,7 +159,8 @@ class Benchmark:
             on_drained=self._on_drained,
             clock=self._clock,
         )
-        self._judge = Judge(settings, self._monitor, self._client, self._demo, self._emit, self._clock, self._heard)
+        desk = FaultDesk(nodes, self._demo, lambda: monitor.view)
+        self._judge = Judge(settings, self._monitor, self._client, desk, self._emit, self._clock, lambda: self._run)
         self._dataset = Dataset(settings, self._client, self._monitor, self._emit, self._stop, self._clock)
         self._monitor.start()
         await self._monitor.wait_all_polled(2.0)
@@ -186,7 +192,7 @@ class Benchmark:
             ConfigurationChanged(
                 tier=dataset.tier.name,
                 namespaces=dataset.tier.namespaces,
-                keys_per_namespace=dataset.tier.keys,
+                keys_per_namespace=dataset.tier.keys_per_namespace,
                 payload_bytes=settings.payload_bytes,
                 users=settings.users,
                 duration_s=settings.duration_s,
@@ -225,6 +231,8 @@ class Benchmark:
     def _on_view(self, view: ClusterView) -> None:
         if self._engine is not None:
             self._engine.set_targets(view.leader, view.ready)
+        if self._judge is not None:
+            self._judge.hear_view()
 
     def _on_fact(self, fact: Fact) -> None:
         if self._judge is not None:
@@ -235,10 +243,6 @@ class Benchmark:
             self._judge.hear_writes(drained)
         if self._run is not None:
             self._run.note_writes(drained.open_window is not None)
-
-    def _heard(self) -> ScenarioRun | None:
-        """The run that faults and elections belong to, if one is under way."""
-        return self._run
 
     # -- running
 
@@ -309,15 +313,19 @@ class Benchmark:
         monitor.forget_windows()
         run.on_sample = judge.hear_sample
         self._run = run
+        judge.load_changed()
         try:
             await run.run()
+            judge.load_changed()
             # The stream of writes is judged a moment late; an election near the end must not be lost.
             await asyncio.sleep(AFTERMATH_S)
             monitor.drain()
             ledger = monitor.book.turn_page()
             verification: Verification | None = None
             if scenario.write_share > 0 and not self._interrupted:
-                verification = await judge.verify(ledger, self._stop)
+                verification = await judge.verify(
+                    ledger, self._stop, entries_before=run.entries_before, payload_bytes=run.plan.payload_bytes
+                )
                 self._emit(VerificationEnded(scenario.name, verification))
             return run.finish(verification, self.cluster_summary(), self._the(self._dataset).registry_files)
         finally:
@@ -472,8 +480,6 @@ class Benchmark:
 
     async def _leave_cluster(self) -> None:
         """End what belongs to the present cluster, the demo's processes included."""
-        if self._judge is not None:
-            self._judge.close()
         if self._monitor is not None:
             await self._monitor.stop()
         if self._dataset is not None:

@@ -65,7 +65,7 @@ def _run(resolved: Resolved) -> int:
         from confman_tui.headless import run_headless
 
         return run_headless(settings)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise errors.UsageError("the screen needs a terminal, and this is none: use --headless")
     from confman_tui.interactive import run_interactive
 

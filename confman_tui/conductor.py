@@ -159,7 +159,7 @@ class ConductorThread:
 
     def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None = None) -> None:
         """See `Conductor.override`."""
-        self._post(lambda: self._bench and self._bench.override(users, duration_s, payload_bytes))
+        self._post(lambda: self._try(lambda bench: bench.override(users, duration_s, payload_bytes)))
 
     def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
         """See `Conductor.preview_fault`."""
@@ -185,7 +185,8 @@ class ConductorThread:
     def quit(self) -> None:
         """See `Conductor.quit`."""
         self._quit_asked.set()
-        self._post(lambda: self._quit and self._quit.set())
+        if self._quit is not None:
+            self._post(self._quit.set)
 
     def leave_behind(self) -> str:
         """See `Conductor.leave_behind`."""

@@ -35,10 +35,10 @@ class ScenarioRun:
         emit: Sink,
         clock: Clock,
     ) -> None:
-        self._plan = plan
+        self.plan = plan
         self._settings = settings
         self._tier = tier
-        self._entries_before = entries_before
+        self.entries_before = entries_before
         self._engine = engine
         self._monitor = monitor
         self._emit = emit
@@ -73,7 +73,7 @@ class ScenarioRun:
     def _sample(self, sample: SecondSample) -> None:
         view = self._monitor.view
         self.samples.append(sample)
-        self._emit(SampleRecorded(self._plan.scenario, sample, view.leader, view.term))
+        self._emit(SampleRecorded(self.plan.scenario, sample, view.leader, view.term))
         self.on_sample(sample)
         self._row(sample, view)
 
@@ -91,9 +91,9 @@ class ScenarioRun:
     async def run(self) -> RunOutcome:
         """Run to its end (or until the engine is told to stop) and publish the files that belong to the load."""
         directory = self._settings.output_dir
-        timeline_path = path_of(directory, self._tier, self._plan.scenario, "timeline.csv")
+        timeline_path = path_of(directory, self._tier, self.plan.scenario, "timeline.csv")
         with Staging(directory) as staging:
-            plan = replace(self._plan, csv_prefix=staging.prefix(self._tier, self._plan.scenario))
+            plan = replace(self.plan, csv_prefix=staging.prefix(self._tier, self.plan.scenario))
             self._timeline = TimelineWriter(timeline_path, self._monitor.nodes)
             try:
                 future = self._engine.run(
@@ -131,12 +131,12 @@ class ScenarioRun:
         outcome = self.outcome
         assert outcome is not None
         result = ScenarioResult(
-            name=self._plan.scenario,
+            name=self.plan.scenario,
             tier=self._tier,
-            users=self._plan.users,
+            users=self.plan.users,
             duration_s=outcome.ended - outcome.started,
-            payload_bytes=self._plan.payload_bytes,
-            entries_before=self._entries_before,
+            payload_bytes=self.plan.payload_bytes,
+            entries_before=self.entries_before,
             outcome=outcome,
             elections=tuple(self.elections),
             verification=verification,

@@ -1,0 +1,178 @@
+"""The program leaves nothing behind, however it ends: no process, no port, no temporary file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.program.run import PROGRAM, environment, wait_for
+
+DEMO = ["--demo", "--demo-ports", "auto", "--demo-election-timeout", "150-300", "--headless", "--tier", "small"]
+
+
+class Started:
+    """The program as a child, with its stderr in a file and all its descendants marked by their environment."""
+
+    def __init__(self, arguments: list[str], home: Path) -> None:
+        self.home = home
+        self.mark = uuid.uuid4().hex
+        self.errors = home / "stderr.txt"
+        self.output = home / "stdout.txt"
+        with self.errors.open("w") as errors, self.output.open("w") as output:
+            self.process = subprocess.Popen(
+                [*PROGRAM, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                env=environment(home, CONFMAN_TEST_MARK=self.mark),
+                cwd=home,
+            )
+        self.ports: set[int] = set()
+
+    def said(self) -> str:
+        return self.errors.read_text()
+
+    def wait_said(self, text: str, deadline_s: float = 30.0) -> None:
+        wait_for(
+            lambda: text in self.said() or self.process.poll() is not None, f"{text!r} in {self.said()}", deadline_s
+        )
+        assert text in self.said()
+
+    def family(self) -> list[psutil.Process]:
+        """Every live process that was started by it, at any depth, also those that were orphaned since."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("CONFMAN_TEST_MARK") == self.mark and process.status() != "zombie":
+                    found.append(process)
+        return found
+
+    def note_ports(self) -> None:
+        for process in self.family():
+            with contextlib.suppress(psutil.Error):
+                self.ports |= {item.laddr.port for item in process.net_connections() if item.status == "LISTEN"}
+
+    def wait_end(self, deadline_s: float = 30.0) -> int:
+        try:
+            return self.process.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {deadline_s} s:\n{self.said()}") from None
+
+    def assert_nothing_left(self, *, temporary_too: bool = True) -> None:
+        wait_for(lambda: not self.family(), f"processes left: {self.family()}", 5.0)
+        for port in self.ports:
+            with socket.socket() as probe:
+                assert probe.connect_ex(("127.0.0.1", port)) != 0, f"port {port} still listens"
+        if temporary_too:
+            kept = {"stderr.txt", "stdout.txt", "results", "state", "cache", "config", "runtime", "kept"}
+            assert {path.name for path in self.home.iterdir()} <= kept
+            results = self.home / "results"
+            if results.exists():
+                assert not [path.name for path in results.iterdir() if path.name.startswith(".") or ".part" in path.name]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+
+
+def test_the_suite_on_the_demo_cluster(home: Path) -> None:
+    started = Started([*DEMO, "--duration", "1", "--json"], home)
+    try:
+        started.wait_said("write-1u:")
+        started.note_ports()
+        assert len(started.ports) >= 3
+        assert started.wait_end(90.0) == 0, started.said()
+    finally:
+        started.process.kill()
+    document = json.loads(started.output.read_text())
+    assert [row["name"] for row in document["scenarios"]] == ["write-1u", "write-10u", "read-1u", "read-10u", "mixed-10u"]
+    assert [row["failures"] for row in document["scenarios"]] == [0] * 5
+    assert all(row["requests"] > 0 for row in document["scenarios"])
+    assert document["scenarios"][0]["entries_before"] == 100
+    assert document["scenarios"][1]["verification"]["lost"] == 0
+    assert document["cluster"]["leader"] in document["cluster"]["nodes"]
+    for row in document["scenarios"]:
+        for kind in ("stats", "stats_history", "failures", "exceptions", "timeline"):
+            assert (home / "results" / f"small-{row['name']}_{kind}.csv").exists()
+        assert (home / "results" / f"small-{row['name']}_summary.json").exists()
+    started.assert_nothing_left()
+    for path in (home / "results").iterdir():
+        assert "confman_dev_abc123" not in path.read_text(), path
+
+
+PHASES = {
+    "seeding": (["--tier", "xlarge"], "seeding:"),
+    "run": (["--scenario", "write-10u"], "write-10u:"),
+    "cleaning": (["--scenario", "write-1u", "--duration", "1", "--demo-data", "kept"], "cleaning:"),
+}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_signals_end_it_in_order(phase: str, number: signal.Signals, home: Path) -> None:
+    arguments, said = PHASES[phase]
+    started = Started([*DEMO, *arguments], home)
+    try:
+        started.wait_said(said)
+        started.note_ports()
+        began = time.monotonic()
+        started.process.send_signal(number)
+        code = started.wait_end(20.0)
+        took = time.monotonic() - began
+    finally:
+        started.process.kill()
+    # A signal that comes when the last cleaning is all but done may find nothing left to interrupt.
+    assert code == 130 or (phase == "cleaning" and code == 0), started.said()
+    assert "Traceback" not in started.said()
+    assert took < 15.0
+    started.assert_nothing_left()
+    if phase == "run":
+        assert (home / "results" / "small-write-10u_summary.json").exists(), "the figures so far are saved"
+
+
+def test_sigkill_leaves_no_node(home: Path) -> None:
+    started = Started([*DEMO, "--scenario", "write-10u"], home)
+    try:
+        started.wait_said("write-10u:")
+        assert len(started.family()) >= 4
+        started.note_ports()
+    finally:
+        os.kill(started.process.pid, signal.SIGKILL)
+        started.process.wait()
+    started.assert_nothing_left(temporary_too=False)
+
+
+def test_what_a_killed_run_left_is_announced_and_cleaned(home: Path) -> None:
+    """Kill the program on a kept demo cluster, start again on the same data: announced; `clean` removes it."""
+    first = Started([*DEMO, "--demo-data", "kept", "--scenario", "write-10u"], home)
+    try:
+        first.wait_said("write-10u:")
+    finally:
+        first.process.kill()
+        first.process.wait()
+    first.assert_nothing_left(temporary_too=False)
+    again = Started([*DEMO, "--demo-data", "kept", "--scenario", "read-1u", "--duration", "1", "--no-cleanup"], home)
+    assert again.wait_end(60.0) == 0, again.said()
+    assert "left by an earlier run" in again.said()
+    clean = ["clean", "--demo", "--demo-ports", "auto", "--demo-data", "kept"]
+    asked = Started(clean, home)
+    assert asked.wait_end() == 0
+    assert "bench-small-000" in asked.output.read_text()
+    assert "--yes" in asked.output.read_text()
+    done = Started([*clean, "--yes"], home)
+    assert done.wait_end() == 0, done.said()
+    after = Started(clean, home)
+    assert after.wait_end() == 0
+    assert "nothing to remove" in after.output.read_text()
