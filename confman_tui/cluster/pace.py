@@ -20,6 +20,8 @@ PATIENCE_S = 30.0
 """Seconds without any progress after which the cluster is given up."""
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.5
+_GRACE_S = 1.0
+"""After a stop, requests under way are waited for this long."""
 
 
 class StoppedError(Exception):
@@ -30,18 +32,34 @@ class Pace:
     """Repeats requests until the leader takes them; all those of one piece of work share its patience."""
 
     def __init__(
-        self, leader_of: LeaderOf, stop: asyncio.Event | None = None, *, patience_s: float = PATIENCE_S
+        self,
+        leader_of: LeaderOf,
+        stop: asyncio.Event | None = None,
+        *,
+        patience_s: float = PATIENCE_S,
+        finish_s: float = 0.0,
     ) -> None:
         """
         Args:
             leader_of: asked before each try, so that work follows the leader.
             stop: ends the work, with `StoppedError`, before its next try.
             patience_s: see `PATIENCE_S`.
+            finish_s: seconds that work goes on after a stop: for what must not be left half done.
         """
         self._leader_of = leader_of
         self._stop = stop
         self._patience_s = patience_s
+        self._finish_s = finish_s
+        self._stopped_at: float | None = None
         self._progress_at = asyncio.get_running_loop().time()
+
+    def _check_stop(self) -> None:
+        if self._stop is None or not self._stop.is_set():
+            return
+        at = asyncio.get_running_loop().time()
+        self._stopped_at = at if self._stopped_at is None else self._stopped_at
+        if at - self._stopped_at >= self._finish_s:
+            raise StoppedError
 
     async def do(self, action: Callable[[str], Awaitable[T]]) -> T:
         """Do it on the leader, again after whatever goes away with an election.
@@ -53,8 +71,7 @@ class Pace:
         loop = asyncio.get_running_loop()
         pause, why = _FIRST_PAUSE_S, "no leader is known"
         while True:
-            if self._stop is not None and self._stop.is_set():
-                raise StoppedError
+            self._check_stop()
             leader = self._leader_of()
             if leader is not None:
                 try:
@@ -71,7 +88,7 @@ class Pace:
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     async def _pause(self, seconds: float) -> None:
-        if self._stop is None:
+        if self._stop is None or self._stop.is_set():
             await asyncio.sleep(seconds)
             return
         try:
@@ -81,22 +98,42 @@ class Pace:
             pass
 
     async def each(self, items: Iterable[T], work: Callable[[T], Awaitable[None]], concurrency: int) -> None:
-        """Do ``work`` for each item, ``concurrency`` at a time. The first error ends all, and is raised once none runs
-        any more."""
+        """Do ``work`` for each item, ``concurrency`` at a time. An error ends all, and is raised once none runs any
+        more. A stop lets what is under way end, for a second, so that its fate is known.
+
+        Raises:
+            StoppedError: it was stopped first.
+            Exception: the first that ``work`` raised.
+        """
         rest = iter(items)
+        stopped = False
 
         async def worker() -> None:
-            for item in rest:
-                await work(item)
+            nonlocal stopped
+            try:
+                for item in rest:
+                    await work(item)
+            except StoppedError:
+                stopped = True
 
         tasks = [asyncio.create_task(worker()) for _ in range(concurrency)]
+        hurry = asyncio.create_task(self._cut_short(tasks))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
+            hurry.cancel()
             for task in tasks:
                 task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
-        errors = [result for result in results if isinstance(result, Exception)]
-        if errors:
-            # An error of the cluster says more than that the others were stopped.
-            raise next((error for error in errors if not isinstance(error, StoppedError)), errors[0])
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+        if stopped or any(isinstance(result, asyncio.CancelledError) for result in results):
+            raise StoppedError
+
+    async def _cut_short(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        if self._stop is not None:
+            await self._stop.wait()
+            await asyncio.sleep(self._finish_s + _GRACE_S)
+            for task in tasks:
+                task.cancel()

@@ -43,6 +43,8 @@ Key = tuple[str, str]
 
 _PASSES = 5
 """So often a namespace is emptied again when late writes keep filling it."""
+_FINISH_S = 2.0
+"""After a stop, putting a namespace back goes on for this long."""
 _SETTLE_S = 0.2
 """After this a namespace that was emptied is looked at once more, for writes that were still on their way."""
 
@@ -211,7 +213,7 @@ async def reset_to_seeded(
 
     Raises:
         ValueError: a namespace that is not this program's.
-        ClusterError: the cluster takes nothing any more, or writes keep coming in.
+        ClusterError: the cluster takes nothing any more, writes keep coming in, or a stop cut it short.
     """
     foreign = [name for name in namespaces if not is_ours(name)]
     if foreign:
@@ -220,12 +222,17 @@ async def reset_to_seeded(
     for name, key in keys:
         if name in seeded:
             seeded[name].add(key)
-    pace = Pace(leader_of)
+    pace = Pace(leader_of, stop, finish_s=_FINISH_S)
     progress(0, len(namespaces))
     for number, name in enumerate(namespaces, start=1):
         if stop.is_set():
             return
-        await _reset_one(client, pace, name, seeded[name])
+        try:
+            await _reset_one(client, pace, name, seeded[name])
+        except StoppedError:
+            raise ClusterError(
+                f"stopped while {name} was put back: not all of its seeded entries may be there"
+            ) from None
         progress(number, len(namespaces))
 
 
