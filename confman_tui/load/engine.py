@@ -8,8 +8,10 @@ Call `prepare` on the main thread, before the screen starts: importing Locust re
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import resource
 import signal
 import threading
 from collections import deque
@@ -23,6 +25,7 @@ from confman_tui.load.logs import LogCapture
 from confman_tui.load.model import EngineHealth, RunOutcome, RunPlan, SecondSample
 from confman_tui.load.targets import TargetBoard
 
+_OPEN_FILES = 65536
 _prepared = False
 
 
@@ -52,7 +55,17 @@ def prepare() -> None:
         else:
             os.environ[variable] = variable_before
         signal.signal(signal.SIGWINCH, handler_before)
+    _allow_open_files()
     _prepared = True
+
+
+def _allow_open_files() -> None:
+    """One connection per user and node: raise the soft limit of open files towards what this process may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class EngineBusyError(RuntimeError):
@@ -166,12 +179,14 @@ class Engine:
 
     def _live(self) -> None:
         import gevent
+        from gevent.event import Event
 
         hub = gevent.get_hub()
         hub.exception_stream = self._logs.stream()
-        wanted = gevent.event.Event()
+        wanted = Event()
+        # the callback runs in the hub itself and may not block: it only tells the loop below. The watcher stays
+        # referenced here, which also keeps an idle hub alive.
         wake = hub.loop.async_()
-        # the callback runs in the hub itself and may not block: it only tells the greenlet below
         wake.start(wanted.set)
         with self._lock:
             self._wake = wake

@@ -28,6 +28,8 @@ GRACE_S = 0.5
 LONGEST_REQUEST_S = users.CONNECTION_TIMEOUT_S + users.NETWORK_TIMEOUT_S
 """How long a request may take that is not redirected: what a stop waits for, plus `GRACE_S`."""
 _SHORTEST_SAMPLE_S = 0.001
+_SPAWN_RATE = 5000
+"""Users made per second at most: each takes some 30 µs of the hub's time."""
 _TAIL_S = 0.25
 """A run's last second may be longer by this, if requests end in that time."""
 
@@ -69,7 +71,7 @@ class Run:
     def set_users(self, count: int) -> None:
         """Change the number of users while it runs."""
         if self._runner is not None and not self._context.stopping:
-            self._runner.start(count, spawn_rate=max(count, 1))
+            self._runner.start(count, spawn_rate=min(max(count, 1), _SPAWN_RATE))
             self._runner.spawning_greenlet.link_exception(self._on_dead_greenlet)
 
     def execute(self) -> RunOutcome:
