@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from confman_tui.cluster.client import RETRYABLE
+from confman_tui.cluster.client import RETRYABLE, NoLeaderError
 from confman_tui.errors import ClusterError
 
 T = TypeVar("T")
@@ -20,6 +20,8 @@ PATIENCE_S = 30.0
 """Seconds without any progress after which the cluster is given up."""
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.5
+_LOOK_S = 0.25
+"""How often a request that waits looks whether its node still leads."""
 _GRACE_S = 1.0
 """After a stop, requests under way are waited for this long."""
 
@@ -29,7 +31,10 @@ class StoppedError(Exception):
 
 
 class Pace:
-    """Repeats requests until the leader takes them; all those of one piece of work share its patience."""
+    """Repeats requests until the leader takes them; all those of one piece of work share its patience.
+
+    A request may be sent more than once, and one that was given up may still happen: only for what can be repeated.
+    """
 
     def __init__(
         self,
@@ -75,7 +80,7 @@ class Pace:
             leader = self._leader_of()
             if leader is not None:
                 try:
-                    result = await action(leader)
+                    result = await self._watched(action, leader)
                 except RETRYABLE as error:
                     why = str(error)
                 else:
@@ -86,6 +91,17 @@ class Pace:
                 raise ClusterError(f"the cluster took nothing for {waited:.0f} s: {why}")
             await self._pause(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+    async def _watched(self, action: Callable[[str], Awaitable[T]], leader: str) -> T:
+        """The action's result; given up when its node no longer leads, because a paused one never answers."""
+        task = asyncio.ensure_future(action(leader))
+        try:
+            while not (await asyncio.wait({task}, timeout=_LOOK_S))[0]:
+                if self._leader_of() != leader:
+                    raise NoLeaderError("the leader was lost with a request under way")
+            return task.result()
+        finally:
+            task.cancel()
 
     async def _pause(self, seconds: float) -> None:
         if self._stop is None or self._stop.is_set():
