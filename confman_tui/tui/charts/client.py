@@ -74,6 +74,7 @@ class ChartRenderer:
         self._timer: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._closed = False
+        self._deaths = 0
         self.starts = 0
         """How many times a renderer was started."""
 
@@ -139,7 +140,9 @@ class ChartRenderer:
 
     def _spawn_later(self) -> None:
         """Start a child now, or as soon as the last start is long enough ago."""
-        left = self._last_start + self._nap - time.monotonic()
+        # One that dies again and again is not worth more than a try now and then.
+        nap = self._nap * 2 ** min(self._deaths, 4)
+        left = self._last_start + nap - time.monotonic()
         if left <= 0:
             self._spawn()
         elif self._timer is None and self._loop is not None:
@@ -229,6 +232,7 @@ class ChartRenderer:
         except (ValueError, KeyError, TypeError):
             return
         self._watch_answers()
+        self._deaths = 0
         if "rows" in message:
             request.answer(message["rows"])
         else:
@@ -253,7 +257,11 @@ class ChartRenderer:
         self._sent.clear()
         if self._closed:
             return
-        self._tell("graph renderer restarted")
+        self._deaths += 1
+        if self._deaths == 1:
+            self._tell("graph renderer restarted")
+        elif self._deaths == 3:
+            self._tell("no graphs: their renderer ended three times without drawing one")
         if self._waiting:
             self._pump()
 

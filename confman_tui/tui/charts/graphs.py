@@ -13,6 +13,7 @@ from confman_tui.tui.charts.store import CAUSES, Bucket
 from confman_tui.tui.charts.ticks import (
     LinearScale,
     LogScale,
+    headroom,
     linear_ticks,
     log_ticks,
     milliseconds_label,
@@ -129,11 +130,6 @@ class _TimeGraph:
         return runs
 
 
-def _headroom(rows: int) -> float:
-    """How much longer the axis is than what it has to hold, so that marks have the top row to themselves."""
-    return rows / (rows - 1) if rows >= 6 else 1.0
-
-
 def _close(run: tuple[list[float], list[float]], x: float) -> None:
     run[0].append(round(x, 3))
     run[1].append(run[1][-1])
@@ -158,7 +154,7 @@ class ThroughputPlot(_TimeGraph):
         ticks = min(max(rows // 2, 2), 6)
         top = self._scale.fit(highest, ticks, axis.now)
         spec.y_ticks = [(value, rate_label(value).rjust(LEFT - 1)) for value in linear_ticks(top, ticks)]
-        spec.y_high = top * _headroom(rows)
+        spec.y_high = top * headroom(rows)
         spec.layers.append(Layer("area", "ok", self._runs(axis, buckets, lambda bucket: bucket.ok_rate, edges=True)))
         legend: list[LegendItem] = [("⣿", "ok", "ok")]
         if self.seconds > 1:
@@ -239,7 +235,7 @@ class LatencyPlot(_TimeGraph):
         low, high = self._scale.fit(max(lowest, 0.001), max(highest, 0.002), axis.now)
         ticks = log_ticks(low, high, max(rows // 2, 2))
         spec.y_ticks = [(value, milliseconds_label(value).rjust(LEFT - 1)) for value in ticks]
-        spec.y_low, spec.y_high = low, low * (high / low) ** _headroom(rows)
+        spec.y_low, spec.y_high = low, low * (high / low) ** headroom(rows)
         lasts: list[tuple[float, str]] = []
         for name, get in _PERCENTILES:
             runs = self._runs(axis, buckets, _in_ms(get))

@@ -11,7 +11,7 @@ from hdrh.histogram import HdrHistogram
 
 from confman_tui.tui.charts.graphs import LEFT
 from confman_tui.tui.charts.spec import GraphSpec, Layer, Mark
-from confman_tui.tui.charts.ticks import linear_ticks, linear_top, log_ticks, milliseconds_label, rate_label
+from confman_tui.tui.charts.ticks import headroom, linear_ticks, linear_top, log_ticks, milliseconds_label, rate_label
 
 _PERCENTILES = ((50.0, "p50"), (95.0, "p95"), (99.0, "p99"), (99.9, "p99.9"))
 
@@ -69,10 +69,10 @@ def drill_spec(
     per_cell = (end - start) / columns
     cells = [0.0] * columns
     for at, count in ok_per_tenth:
-        first = min(max(int((at - start) / per_cell), 0), columns - 1)
-        last = min(max(math.ceil((at + 0.1 - start) / per_cell) - 1, first), columns - 1)
-        for cell in range(first, last + 1):
-            cells[cell] = max(cells[cell], count) if per_cell <= 0.1 else cells[cell] + count / (last - first + 1)
+        first, last = (at - start) / per_cell, (at + 0.1 - start) / per_cell
+        for cell in range(max(int(first), 0), min(math.ceil(last), columns)):
+            # Its share of the cell, so that a cell of one and a half tenths stands no higher than its neighbour.
+            cells[cell] += count * max(min(last, cell + 1) - max(first, cell), 0.0)
     spec = _counted(width, height, end - start, max(cells), rows)
     seconds = range(math.ceil(start), math.floor(end) + 1)
     step = max(1, math.ceil(len(seconds) * 6 / columns))
@@ -89,7 +89,7 @@ def drill_spec(
 def _counted(width: int, height: int, x_end: float, highest: float, rows: int) -> GraphSpec:
     ticks = min(max(rows // 2, 2), 6)
     top, _ = linear_top(highest, ticks)
-    spec = GraphSpec(width, height, x_end, 0.0, top)
+    spec = GraphSpec(width, height, x_end, 0.0, top * headroom(rows))
     spec.y_ticks = [(value, rate_label(value).rjust(LEFT - 1)) for value in linear_ticks(top, ticks)]
     return spec
 

@@ -68,6 +68,11 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
     return ticks
 
 
+def headroom(rows: int) -> float:
+    """How much longer an axis is than what it has to hold, so that marks have the top row to themselves."""
+    return rows / (rows - 1) if rows >= 6 else 1.0
+
+
 def rate_label(value: float) -> str:
     """A rate on an axis: ``250``, ``1.5k``, ``20k``."""
     return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
@@ -81,9 +86,11 @@ def milliseconds_label(value: float) -> str:
 def time_step(span: float, columns: int, room: int = 9) -> int:
     """Seconds between the ticks of a time axis, so that each has at least ``room`` columns."""
     for step in _TIME_STEPS:
+        if step >= span:
+            break
         if step * columns / span >= room:
             return step
-    return _TIME_STEPS[-1]
+    return int(span / 2)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,406 @@
+"""Axes, ticks, scales, lanes, strips and graphs: what stands where."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.style import Style
+
+from confman_tui import events
+from confman_tui.cluster.elections_model import WriteWindow
+from confman_tui.cluster.model import NodeState
+from confman_tui.load.model import Cause
+from confman_tui.tui.charts.axis import SPANS, TimeAxis, TimeWindow
+from confman_tui.tui.charts.drawing import draw, to_rows
+from confman_tui.tui.charts.graphs import LatencyPlot, ThroughputPlot, bucket_seconds, time_ticks
+from confman_tui.tui.charts.histogram import drill_spec, histogram_spec
+from confman_tui.tui.charts.lanes import Grid, Lanes, fit_label
+from confman_tui.tui.charts.palette import LANE_GLYPHS, STATE_GLYPHS, term_color
+from confman_tui.tui.charts.spark import sparkline
+from confman_tui.tui.charts.spec import GraphSpec
+from confman_tui.tui.charts.strips import Picture, Row, changed_spans, row_of
+from confman_tui.tui.charts.ticks import (
+    LinearScale,
+    LogScale,
+    linear_ticks,
+    linear_top,
+    log_ceil,
+    log_floor,
+    log_ticks,
+    milliseconds_label,
+    nice_step,
+    rate_label,
+)
+from confman_tui.tui.history import History
+from tests.tui.charts.feed import NODES, Feed
+from tests.tui.charts.test_history import SAMPLE, T0, view
+
+NAMES = {NODES[0]: ":6100", NODES[1]: ":6200", NODES[2]: ":6300"}
+
+
+def filled(seconds: float, **options: float) -> History:
+    history = History()
+    for event in Feed(T0, **options).until(T0 + seconds):  # type: ignore[arg-type]
+        history.apply(event)
+    return history
+
+
+def text_of(spec: GraphSpec | None) -> list[str]:
+    assert spec is not None
+    return ["".join(str(part) for part in row[::2]) for row in draw(spec.to_wire())]
+
+
+def lane_texts(history: History, axis: TimeAxis, width: int = 120, cursor: int | None = None) -> list[str]:
+    numbers: dict[str, int] = {}
+    rows = Lanes().rows(axis, history, NAMES, width, lambda role: numbers.setdefault(role, len(numbers)), cursor)
+    return ["".join(str(part) for part in row[::2]) for row in rows]
+
+
+# The axis
+
+
+def test_a_live_axis_moves_in_steps_and_never_ends_before_now() -> None:
+    window = TimeWindow(60.0)
+    ends = {window.axis(T0 + tenth / 10).end for tenth in range(100)}
+    assert len(ends) <= 6
+    for tenth in range(100):
+        axis = window.axis(T0 + tenth / 10)
+        assert axis.start < axis.now <= axis.end <= axis.now + 2.0
+        assert axis.span == 60.0
+
+
+def test_zoom_goes_from_fifteen_seconds_to_ten_minutes() -> None:
+    window = TimeWindow()
+    seen = [window.span]
+    while window.zoom_in():
+        seen.append(window.span)
+    while window.zoom_out():
+        seen.append(window.span)
+    assert seen == [60, 30, 15, 30, 60, 120, 300, 600]
+    assert window.title == "last 10 min"
+    with pytest.raises(ValueError, match="allowed: 15, 30"):
+        TimeWindow(17.0)
+
+
+def test_scrolling_back_stays_there_and_arriving_at_now_is_live_again() -> None:
+    window = TimeWindow()
+    now = T0 + 1_000
+    window.scroll(-0.5, now)
+    assert not window.live
+    assert window.axis(now).end == window.axis(now + 30).end == pytest.approx(now - 30, abs=2)
+    assert "scrolled back" in window.title
+    window.scroll(-20, now, earliest=T0 + 700)
+    assert window.axis(now).start == pytest.approx(T0 + 700, abs=2)
+    window.scroll(50, now)
+    assert window.live
+    window.scroll(-0.5, now)
+    window.go_live()
+    assert window.live
+
+
+def test_a_held_window_stands_still_until_it_is_released() -> None:
+    window = TimeWindow()
+    before = window.axis(T0 + 100)
+    window.hold(T0 + 100)
+    held = window.axis(T0 + 160)
+    assert (held.start, held.end, held.now) == (before.start, before.end, T0 + 100)
+    assert window.held
+    assert "held" in window.title
+    window.release()
+    assert window.live
+    assert window.axis(T0 + 160).end >= T0 + 160
+
+
+@pytest.mark.parametrize("span", SPANS)
+@pytest.mark.parametrize("columns", [20, 50, 110, 190])
+def test_time_labels_have_room_and_end_with_now(span: float, columns: int) -> None:
+    axis = TimeWindow(span).axis(T0)
+    ticks = time_ticks(axis, columns)
+    assert ticks[-1] == (span, "now")
+    assert len(ticks) >= 2
+    gaps = [b[0] - a[0] for a, b in pairwise(ticks)]
+    assert min(gaps) * columns / span >= 8.9
+    back = replace(axis, live=False)
+    assert all(label.count(":") == 2 for _, label in time_ticks(back, columns))
+
+
+# Ticks and scales
+
+
+@given(st.floats(0.001, 1e9), st.integers(1, 12))
+def test_steps_are_round(span: float, most: int) -> None:
+    step = nice_step(span, most)
+    mantissa = step / 10 ** math.floor(math.log10(step) + 1e-9)
+    assert min(abs(mantissa - round_one) for round_one in (1, 2, 5, 10)) < 1e-6
+    assert span / step <= most * (1 + 1e-6)
+
+
+@given(st.floats(0, 1e7), st.integers(1, 8))
+def test_a_linear_axis_holds_its_values(highest: float, most: int) -> None:
+    top, step = linear_top(highest, most)
+    assert top >= highest
+    ticks = linear_ticks(top, most)
+    assert ticks[0] == 0
+    assert ticks[-1] <= top
+    assert len(ticks) <= most + 1 or step == 1
+
+
+@given(st.floats(0.01, 1e5), st.floats(1, 1e4))
+def test_a_logarithmic_axis_holds_its_values_with_round_ends(low: float, factor: float) -> None:
+    bottom, top = log_floor(low), log_ceil(low * factor)
+    assert bottom <= low * (1 + 1e-9)
+    assert top >= low * factor * (1 - 1e-9)
+    assert low / bottom < 2.6
+    ticks = log_ticks(bottom, top, 8)
+    assert len(ticks) <= 8
+    assert all(bottom * 0.999 <= tick <= top * 1.001 for tick in ticks)
+
+
+def test_labels_have_units() -> None:
+    assert [rate_label(value) for value in (0, 250, 1_500, 20_000)] == ["0", "250", "1.5k", "20k"]
+    assert [milliseconds_label(value) for value in (0.5, 20, 1_000, 2_000)] == ["0.5", "20", "1s", "2s"]
+
+
+def test_a_scale_grows_at_once_and_shrinks_late() -> None:
+    scale = LinearScale(patience_s=8)
+    assert scale.fit(200, 5, 0) == 200
+    assert scale.fit(460, 5, 1) == 500
+    assert [scale.fit(190, 5, now) for now in range(2, 10)] == [500] * 8
+    assert scale.fit(480, 5, 10) == 500
+    assert [scale.fit(190, 5, now) for now in range(11, 19)] == [500] * 8
+    assert scale.fit(190, 5, 19) == 200
+
+
+def test_a_logarithmic_scale_grows_at_once_and_shrinks_late() -> None:
+    scale = LogScale(patience_s=8)
+    assert scale.fit(21, 180, 0) == (20, 200)
+    assert scale.fit(21, 1_700, 1) == (20, 2_000)
+    assert scale.fit(21, 180, 2) == (20, 2_000)
+    assert scale.fit(21, 180, 9) == (20, 2_000)
+    assert scale.fit(21, 180, 10) == (20, 200)
+
+
+# Lanes
+
+
+def test_lanes_tell_the_story_of_an_election_without_colour() -> None:
+    history = filled(40)
+    axis = TimeWindow(30.0).axis(T0 + 25)
+    first, second, third, writes, terms = lane_texts(history, axis)
+    assert first.startswith(":6100")
+    assert "━━━━⚑╳╳╳╳╳" in first.replace(" ", "")
+    assert first.rstrip().endswith("─")
+    assert "┄" in second
+    assert "·" in second
+    assert second.rstrip().endswith("━━━")
+    assert "━" not in third
+    assert "no write" in writes or " s" in writes
+    assert "6 ★ :6100" in terms
+    assert "7 ★ :6200" in terms
+
+
+def test_the_length_of_a_window_stands_in_it() -> None:
+    history = History()
+    history.apply(events.ConfigurationChanged("small", 5, 20, 1024, None, None, NODES[0], NODES, True, True))
+    for slot in range(200):
+        history.apply(events.WritesAcknowledged(((T0 + slot * 0.05, 5),), T0 + slot * 0.05 + 0.1))
+    history.apply(events.WindowClosed(WriteWindow(T0 + 10, T0 + 16.24, 0.05)))
+    axis = TimeAxis(T0, T0 + 30, T0 + 30)
+    assert " no write for 6.24 s " in lane_texts(history, axis)[3]
+    assert "░" in lane_texts(history, axis)[3]
+    narrow = lane_texts(history, TimeAxis(T0 - 30, T0 + 30, T0 + 30), width=70)[3]
+    assert "6.24 s" in narrow
+    assert "no write for" not in narrow
+    far = lane_texts(history, TimeAxis(T0 - 570, T0 + 30, T0 + 30), width=60)[3]
+    assert "░" in far
+    assert "6.2" not in far, "a text of four cells would look like 44 seconds"
+
+
+def test_a_short_outage_does_not_vanish_when_zoomed_out() -> None:
+    history = filled(300, election_every=120.0)
+    lanes = lane_texts(history, TimeWindow(600.0).axis(T0 + 300), width=80)
+    assert "╳" in "".join(lanes[:3])
+    assert "░" in lanes[3]
+
+
+def test_cells_keep_their_content_while_the_axis_moves() -> None:
+    history = filled(120)
+    one, other = (TimeWindow(60.0).axis(T0 + at) for at in (100.1, 102.1))
+    cell = 60 / 113
+    moved = round((Grid.of(other, 113).start - Grid.of(one, 113).start) / cell)
+    assert moved in (3, 4)
+    for before, after in zip(lane_texts(history, one)[:3], lane_texts(history, other)[:3], strict=True):
+        assert before[7 + moved : 100] == after[7 : 100 - moved]
+
+
+@pytest.mark.parametrize("width", [20, 28, 60, 120, 200])
+@pytest.mark.parametrize("span", SPANS)
+def test_lanes_have_the_width_asked_for(width: int, span: float) -> None:
+    history = filled(90)
+    for line in lane_texts(history, TimeWindow(span).axis(T0 + 90), width, cursor=5):
+        assert len(line) == width
+
+
+def test_labels_of_foreign_names_are_plain_cells() -> None:
+    assert fit_label("\x1b[2J:6100", 8) == "…J:6100 "
+    assert fit_label("日本", 8) == "??      "
+
+
+def test_every_state_has_its_own_glyph_in_cards() -> None:
+    assert set(STATE_GLYPHS) == set(NodeState) == set(LANE_GLYPHS)
+    assert len(set(STATE_GLYPHS.values())) == len(NodeState)
+
+
+def test_following_terms_differ_in_colour() -> None:
+    for dark in (True, False):
+        for term in range(12):
+            assert term_color(term, dark) != term_color(term + 1, dark)
+
+
+# Strips
+
+
+cells = st.lists(st.tuples(st.sampled_from("ab ░"), st.integers(0, 3)), min_size=1, max_size=80)
+
+
+@given(cells, cells)
+def test_what_changed_is_found(old: list[tuple[str, int]], new: list[tuple[str, int]]) -> None:
+    size = min(len(old), len(new))
+    old, new = old[:size], new[:size]
+    before, after = (row_of([c for c, _ in row], [s for _, s in row]) for row in (old, new))
+    spans = list(changed_spans(before, after))
+    covered = {cell for begin, end in spans for cell in range(begin, end)}
+    for index, (one, other) in enumerate(zip(old, new, strict=True)):
+        if one[0] != other[0]:
+            assert index in covered
+        if one[0] == other[0] != " " and one[1] != other[1]:
+            assert index in covered
+    if before == after:
+        assert not spans
+    assert sum(len(str(part)) for part in after[::2]) == size
+
+
+def test_a_picture_gives_only_what_changed() -> None:
+    picture = Picture()
+    styles = [Style(), Style(bold=True)]
+    rows: list[Row] = [["abc", 0, "d" * 40, 1], ["x" * 43, 0]]
+    assert picture.update(rows, styles, 43) is None
+    assert picture.update([list(row) for row in rows], styles, 43) == []
+    changed = picture.update([["abX", 0, "d" * 40, 1], ["x" * 43, 0]], styles, 43)
+    assert changed is not None
+    assert [(region.x, region.y, region.width, region.height) for region in changed] == [(2, 0, 1, 1)]
+    assert picture.update(rows, [Style(), Style()], 43) is None, "other colours: everything"
+
+
+def test_ansi_becomes_rows_of_whole_width() -> None:
+    ansi = "\x1b[0m\x1b[38;5;17mab\x1b[0m  \x1b[38;5;18mc\x1b[0m\n\x1b[48;5;15mzz"
+    assert to_rows(ansi, 8) == [["ab  ", 1, "c   ", 2], ["zz      ", 1]]
+
+
+# Graphs
+
+
+@pytest.mark.parametrize(("width", "height"), [(28, 6), (40, 8), (58, 14), (98, 22), (200, 30)])
+@pytest.mark.parametrize("span", [15.0, 60.0, 600.0])
+def test_graphs_fill_their_cells_exactly(width: int, height: int, span: float) -> None:
+    history = filled(100)
+    axis = TimeWindow(span).axis(T0 + 100)
+    for plot in (ThroughputPlot(), LatencyPlot()):
+        lines = text_of(plot.spec(axis, history, width, height))
+        assert len(lines) == height
+        assert {len(line) for line in lines} == {width}
+        assert "now" in lines[-1]
+
+
+def test_no_series_has_more_points_than_is_good() -> None:
+    history = filled(700)
+    for span in SPANS:
+        axis = TimeWindow(span).axis(T0 + 700)
+        for plot in (ThroughputPlot(), LatencyPlot()):
+            spec = plot.spec(axis, history, 100, 20)
+            assert spec is not None
+            for layer in spec.layers:
+                if layer.kind != "columns":
+                    assert sum(len(xs) for xs, _ in layer.runs) <= 180
+        assert span / bucket_seconds(span) <= 120
+
+
+def test_an_election_on_the_graphs() -> None:
+    history = filled(40)
+    axis = TimeWindow(60.0).axis(T0 + 40)
+    throughput = text_of(ThroughputPlot().spec(axis, history, 60, 14))
+    assert "T7" in throughput[0]
+    assert "write-10u" in throughput[0]
+    assert any("│" in line[6:] for line in throughput)
+    assert any("░" in line for line in throughput)
+    assert any("×" in line for line in throughput)
+    assert any("◇" in line for line in throughput)
+    latency = text_of(LatencyPlot().spec(axis, history, 60, 14))
+    assert [next(name for name in ("max", "p99", "p95", "p50") if name in line) for line in latency if " p" in line or
+            " max" in line] == ["max", "p99", "p95", "p50"]  # fmt: skip
+    assert any("•" in line for line in latency)
+
+
+def test_a_single_second_of_failures_is_seen_whatever_the_scale() -> None:
+    history = History()
+    for second in range(600):
+        failed = {Cause.TIMEOUT: 1} if second == 300 else {}
+        ok = 9_000 if second == 350 else 100
+        sample = replace(SAMPLE, start=T0 + second, end=T0 + second + 1, failed=failed, writes_ok=ok)
+        history.apply(events.SampleRecorded("write-10u", sample, NODES[0], 6))
+    plot = ThroughputPlot()
+    spec = plot.spec(TimeAxis(T0, T0 + 600, T0 + 600), history, 60, 12)
+    lines = text_of(spec)
+    assert sum(line.count("…") for line in lines) == 1
+    assert spec is not None
+    assert spec.y_high >= 9_000, "the best second is on the axis though it is merged with four others"
+    assert ("…", "timeout 1", "timeout") in plot.legend
+
+
+def test_without_samples_there_is_nothing_to_draw() -> None:
+    history = History()
+    history.apply(events.ClusterChanged(view(T0, NodeState.LEADER, leader=NODES[0]), 0.0))
+    axis = TimeWindow().axis(T0)
+    assert ThroughputPlot().spec(axis, history, 60, 12) is None
+    assert LatencyPlot().spec(axis, history, 60, 12) is None
+
+
+def test_the_histogram_shows_every_request() -> None:
+    from hdrh.histogram import HdrHistogram
+
+    histogram = HdrHistogram(1, 60_000_000, 3)
+    for value, times in ((900, 1), (20_000, 500), (90_000, 60), (300_000, 7), (1_700_000, 1)):
+        histogram.record_value(value, times)
+    encoded = histogram.encode().decode()
+    spec = histogram_spec(encoded, 80, 14)
+    lines = text_of(spec)
+    assert {len(line) for line in lines} == {80}
+    assert "ms" in lines[-1]
+    assert all(name in lines[0] for name in ("p50", "p95", "p99"))
+    columns = next(layer for layer in spec.layers if layer.role == "bar").runs[0][0] if spec else []
+    assert len(columns) // 4 >= 3, "the single slow request has a column of its own"
+    assert histogram_spec(HdrHistogram(1, 60_000_000, 3).encode().decode(), 80, 14) is None
+
+
+def test_a_drill_round_is_a_small_graph_from_the_fault_on() -> None:
+    tenths = tuple((i / 10, 0 if 2 < i < 20 else 9) for i in range(-10, 60))
+    lines = text_of(drill_spec(tenths, ((2.0, "first write"),), 60, 8))
+    assert {len(line) for line in lines} == {60}
+    assert "fault" in lines[0]
+    assert "first write" in lines[0]
+    assert "0s" in lines[-1]
+    assert drill_spec((), (), 60, 8) is None
+
+
+def test_sparklines_show_hiccups_and_silence() -> None:
+    line = sparkline([0.0008] * 5 + [0.02, None, 0.0009], 10)
+    assert len(line) == 10
+    assert line.startswith(("  ▁▁▁▁▁", "  ▂▂▂▂▂"))
+    assert line[7] in "▇█"
+    assert line[8] == "·"
+    assert sparkline([], 4) == "    "
