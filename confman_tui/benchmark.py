@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from confman_tui import errors
+from confman_tui import errors, paths
 from confman_tui.clock import Clock, now
 from confman_tui.cluster.addresses import check_resolves, default_nodes, parse_node, parse_nodes
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.control import FaultRefusedError
 from confman_tui.cluster.elections_model import FaultKind, Verification
 from confman_tui.cluster.faults import FaultDesk
+from confman_tui.cluster.foreign import ForeignControl
 from confman_tui.cluster.model import ClusterView, Fact, NodeState
 from confman_tui.cluster.writes import Drained
 from confman_tui.commands import FaultPreview
@@ -88,6 +89,7 @@ class Benchmark:
         self._monitor: Monitor | None = None
         self._dataset: Dataset | None = None
         self._judge: Judge | None = None
+        self._foreign: ForeignControl | None = None
         self._run: ScenarioRun | None = None
         self._entry = ""
 
@@ -159,7 +161,7 @@ class Benchmark:
             on_drained=self._on_drained,
             clock=self._clock,
         )
-        desk = FaultDesk(nodes, self._demo, lambda: monitor.view)
+        desk = self._fault_desk(monitor)
         self._judge = Judge(settings, self._monitor, self._client, desk, self._emit, self._clock, lambda: self._run)
         self._dataset = Dataset(settings, self._client, self._monitor, self._emit, self._stop, self._clock)
         self._monitor.start()
@@ -168,6 +170,22 @@ class Benchmark:
         leader = await self._wait_for_leader()
         if leader is not None:
             await self._client.list_namespaces(leader)
+
+    def _fault_desk(self, monitor: Monitor) -> FaultDesk:
+        """Whoever can do things to the nodes: the demo cluster, or signals to processes that listen on their ports."""
+        settings = self.settings
+        if self._demo is not None:
+            return FaultDesk(monitor.nodes, self._demo, monitor.answering, demo=True, clock=self._clock)
+        self._foreign = ForeignControl(settings.restart_cmd, paths.made(paths.state_dir()))
+        return FaultDesk(
+            monitor.nodes,
+            self._foreign,
+            monitor.answering,
+            demo=False,
+            allow_faults=settings.allow_faults,
+            undoable_kill=self._foreign.can_restart,
+            clock=self._clock,
+        )
 
     async def _wait_for_leader(self) -> str | None:
         """The serving leader; waits up to ``--wait`` and shows it. None when stopped meanwhile."""
@@ -486,9 +504,11 @@ class Benchmark:
             self._dataset.close()
         if self._client is not None:
             await self._client.aclose()
+        if self._foreign is not None:
+            self._foreign.close()
         if self._demo is not None:
             await asyncio.to_thread(self._demo.stop)
-        self._judge = self._monitor = self._dataset = self._client = self._demo = None
+        self._judge = self._monitor = self._dataset = self._client = self._foreign = self._demo = None
 
     def abandon(self) -> None:
         """Leave at once: resume paused nodes, end the demo's processes. Any thread; waits for nothing else."""

@@ -148,10 +148,6 @@ class Printer:
                 pass
 
 
-class Interrupted(Exception):  # noqa: N818 - it is not an error but a wish
-    """SIGINT, SIGTERM or SIGHUP asked the program to end."""
-
-
 @asynccontextmanager
 async def _signals(bench: Benchmark, printer: Printer) -> AsyncIterator[asyncio.Event]:
     """While inside, the first signal stops the work in order and the second leaves at once."""

@@ -132,21 +132,28 @@ class Judge:
 
     def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
         """What it would hit; raises FaultRefusedError when it can't be done."""
-        return self._desk.preview(kind, node)
+        plan = self._desk.preview(kind, node)
+        return FaultPreview(plan.node, plan.kind, plan.target, plan.needs_confirmation, plan.warning)
 
     def cause_fault(self, kind: FaultKind, node: str, *, by: str) -> Fault:
         """Do it, and tell it; raises FaultRefusedError when it can't be done."""
-        fault = self._desk.cause(kind, node, by=by)
+        fault = self._desk.cause(kind, node, by)
         self._told(fault)
         return fault
 
     def revive(self, *, by: str) -> tuple[Fault, ...]:
-        """Bring back every node that we paused, isolated or killed; raises FaultRefusedError when there is none."""
-        done = self._desk.revive(by=by)
-        if not done:
-            raise FaultRefusedError("no node is down, paused or isolated by this program")
+        """Bring back every node that we paused, isolated or killed.
+
+        Raises:
+            FaultRefusedError: there is none, or one could not be brought back; the others were.
+        """
+        done, failed = self._desk.revive(by)
         for fault in done:
             self._told(fault)
+        if failed:
+            raise FaultRefusedError("; ".join(failed))
+        if not done:
+            raise FaultRefusedError("no node is down, paused or isolated by this program")
         return done
 
     def _told(self, fault: Fault) -> None:

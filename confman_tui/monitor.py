@@ -121,8 +121,11 @@ class Monitor:
 
     def live(self) -> tuple[str, ...]:
         """Nodes that answer; all of them when none does, so that a revival is seen."""
-        answering = tuple(node.node for node in self.view.nodes if node.state not in SILENT_STATES)
-        return answering or self.nodes
+        return self.answering() or self.nodes
+
+    def answering(self) -> tuple[str, ...]:
+        """Nodes that answered as Confman does when last asked. Any thread."""
+        return tuple(node.node for node in self.view.nodes if node.state not in SILENT_STATES)
 
     def describe(self) -> str:
         """The cluster's state in one line, for a person who waits for a leader."""
