@@ -14,6 +14,7 @@ from confman_tui.errors import UsageError
 
 _PREFIX = "confman-demo-"
 _STALE = re.compile(rf"{_PREFIX}(\d+)-")
+_LAYOUT = "cluster.json"
 _FORMAT = 1
 
 
@@ -56,6 +57,7 @@ class DataFolder:
 
     @classmethod
     def _open(cls, path: Path, nodes: int, *, temporary: bool) -> DataFolder:
+        _check_no_strangers(path)
         lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
@@ -87,15 +89,17 @@ class DataFolder:
         self._lock = -1
 
 
+def _check_no_strangers(path: Path) -> None:
+    strangers = sorted(entry.name for entry in path.iterdir() if entry.name != "lock")
+    if strangers and _LAYOUT not in strangers:
+        raise UsageError(
+            f"--demo-data {path} holds other files ({strangers[0]}) and no demo cluster; name an empty or new folder."
+        )
+
+
 def _check_layout(path: Path, nodes: int) -> None:
-    layout = path / "cluster.json"
+    layout = path / _LAYOUT
     if not layout.exists():
-        strangers = sorted(entry.name for entry in path.iterdir() if entry.name != "lock")
-        if strangers:
-            raise UsageError(
-                f"--demo-data {path} holds other files ({strangers[0]}) and no demo cluster; "
-                "name an empty or new folder."
-            )
         fresh = layout.with_suffix(".new")
         fresh.write_text(json.dumps({"format": _FORMAT, "nodes": nodes}))
         fresh.replace(layout)

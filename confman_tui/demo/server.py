@@ -26,6 +26,7 @@ from confman_tui.demo.store import Store
 
 log = logging.getLogger(__name__)
 
+BACKLOG = 2048
 KEEP_ALIVE_S = 130
 """Kestrel's."""
 
@@ -91,6 +92,8 @@ def _listen(url: str) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((parts.hostname, parts.port))
+        # Two programs may have bound the port at once; only one can listen.
+        listening.listen(BACKLOG)
     except OSError:
         listening.close()
         raise
@@ -116,6 +119,7 @@ async def _serve(options: NodeOptions, listening: socket.socket) -> None:
         server_header=False,
         headers=[("Server", "Kestrel")],
         timeout_keep_alive=KEEP_ALIVE_S,
+        backlog=BACKLOG,
     )
     server = _Server(config)
     loop = asyncio.get_running_loop()

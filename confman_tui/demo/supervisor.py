@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 from confman_tui.cluster.control import FaultRefusedError
 from confman_tui.demo.datafolder import DataFolder
+from confman_tui.demo.node import EXIT_PORT_TAKEN
 from confman_tui.demo.spawner import Spawner
 from confman_tui.errors import ClusterError, UsageError
 
@@ -159,12 +160,15 @@ class DemoCluster:
 
         Raises:
             ClusterError: a node ended meanwhile; tells why, as far as its log does.
+            UsageError: another program took a node's port in the moment before it did.
         """
         end = time.monotonic() + deadline_s
         while True:
             with self._lock:
                 for node in self._nodes.values():
                     if node.process is not None and (code := node.process.poll()) is not None:
+                        if code == EXIT_PORT_TAKEN:
+                            raise _port_taken(node.url.rpartition(":")[2], "Address already in use")
                         raise ClusterError(
                             f"The demo cluster's node {node.url} ended at once: {_last_words(node, code)}"
                         )
@@ -336,10 +340,14 @@ def _check_free(port: int) -> None:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise UsageError(
-                f"Port {port} on {HOST} can't be used for the demo cluster ({error.strerror}); "
-                "use --demo-ports auto, or name free ports with --demo-ports."
-            ) from None
+            raise _port_taken(port, error.strerror) from None
+
+
+def _port_taken(port: int | str, why: str | None) -> UsageError:
+    return UsageError(
+        f"Port {port} on {HOST} can't be used for the demo cluster ({why}); "
+        "use --demo-ports auto, or name free ports with --demo-ports."
+    )
 
 
 def _ask_ready(url: str) -> tuple[bool, bool]:

@@ -62,7 +62,7 @@ def ask(
         connection.close()
 
 
-def wait_for(condition: Callable[[], T], what: str, deadline_s: float = 10.0) -> T:
+def wait_for(condition: Callable[[], T | None], what: str, deadline_s: float = 10.0) -> T:
     """Wait until the condition gives something true, and give that; fails after the deadline."""
     end = time.monotonic() + deadline_s
     while True:
