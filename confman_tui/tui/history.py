@@ -289,7 +289,8 @@ class History:
 
     def moment(self, at: float, now: float) -> Moment:
         """What was at that moment, as known now."""
-        known = self.known_until is not None and at <= self.known_until
+        # Between two polls the last one still holds.
+        known = self.known_until is not None and at <= self.known_until + 1.0
         states: dict[str, NodeState] = {}
         if known:
             for node in self.nodes:

@@ -17,6 +17,7 @@ from confman_tui.tui.charts.palette import STATE_GLYPHS
 from confman_tui.tui.history import History, Moment
 from confman_tui.tui.names import name_of, short_names
 from confman_tui.tui.numbers import milliseconds, short_seconds
+from confman_tui.tui.text import clean
 from confman_tui.tui.widgets.graph_base import PictureWidget, TitlePart
 
 
@@ -67,7 +68,7 @@ class ClusterTimeline(PictureWidget, can_focus=True):
         """Show this stretch of the history; twice a second is often enough."""
         self._view = (axis, history)
         if set(self._names) != set(history.nodes):
-            self._names = short_names(history.nodes)
+            self._names = {node: clean(name, 40) for node, name in short_names(history.nodes).items()}
             self.refresh(layout=True)
         self._draw()
 
