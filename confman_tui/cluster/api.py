@@ -47,7 +47,7 @@ class NotConfmanError(ClusterError):
 
 
 class RejectedError(ClusterError):
-    """Confman found fault with the request itself (400, 415, too large)."""
+    """Confman found fault with the request itself (400, 415, too large), or failed on it (500)."""
 
 
 RETRYABLE: Final = (NoLeaderError, NotReplicatedError, UnreachableError)

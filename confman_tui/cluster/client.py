@@ -322,6 +322,9 @@ class ConfmanClient:
             raise NoLeaderError(f"503 from {name}: {title}")
         if title and status in (400, 413, 415):
             raise RejectedError(f"{status} from {name}: {title}")
+        if status == 500 and (title or not answer.body):
+            # A follower says so of a name with a character beyond ASCII, which its Location can't hold.
+            raise RejectedError(f"500 from {name}: the node failed on this request")
         raise self._not_confman(answer)
 
 
