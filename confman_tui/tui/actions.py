@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from confman_tui.cluster.elections_model import FaultKind
@@ -217,7 +217,7 @@ class KeyHint:
     tooltip: str
 
 
-def hints(now: Circumstances, keymap: dict[str, str]) -> tuple[KeyHint, ...]:
+def hints(now: Circumstances, keymap: Mapping[str, str]) -> tuple[KeyHint, ...]:
     """What the line of keys offers now, in order."""
     grouped = {action: ids for ids, _ in GROUPS for action in ids}
     words = dict(GROUPS)
@@ -238,6 +238,11 @@ def hints(now: Circumstances, keymap: dict[str, str]) -> tuple[KeyHint, ...]:
             click = "palette" if len(ids) > 2 else ids[0] if why_not(ids[0], now) is None else ids[1]
             offered.append(KeyHint(_joined(keys), words[ids], action.rank, click, action.help))
     return tuple(offered)
+
+
+def start_keys(keymap: Mapping[str, str]) -> str:
+    """The keys that start one scenario, as they are written."""
+    return _joined([display(keymap.get(action.id, action.key)) for action in ACTIONS if action.id.startswith(RUN)])
 
 
 def _joined(keys: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from confman_tui.errors import EXIT_CRASH
 from confman_tui.events import DrillEnded, Event, Level, NoticeGiven, Phase, SampleRecorded, VerificationEnded
 from confman_tui.load.scenarios import CATALOGUE
 from confman_tui.tui import state as model
-from confman_tui.tui.actions import ACTIONS, BY_ID, Circumstances, display, hints
+from confman_tui.tui.actions import ACTIONS, BY_ID, Circumstances, display, hints, start_keys
 from confman_tui.tui.charts.axis import TimeWindow
 from confman_tui.tui.charts.client import ChartRenderer
 from confman_tui.tui.commands_palette import ActionProvider
@@ -59,7 +59,7 @@ class ConfmanApp(App[int], inherit_bindings=False):
         Binding("ctrl+c", "do('quit')", "quit", show=False, priority=True),
     ]
 
-    def __init__(self, conductor: Conductor, options: UiOptions) -> None:
+    def __init__(self, conductor: Conductor, options: UiOptions, *, lag: LagMeter | None = None) -> None:
         super().__init__()
         self.conductor = conductor
         self.options = options
@@ -67,7 +67,7 @@ class ConfmanApp(App[int], inherit_bindings=False):
         self.history = History()
         self.window = TimeWindow(span=60.0)
         self.renderer = ChartRenderer(on_notice=self._chart_notice)
-        self.dashboard = Dashboard(self.window, self.renderer, len(CATALOGUE))
+        self.dashboard = Dashboard(self.window, self.renderer, len(CATALOGUE), start_keys(options.keymap))
         self.mailbox = Mailbox(self._wake)
         self.crash: BaseException | None = None
         self.stays_behind = ""
@@ -78,7 +78,7 @@ class ConfmanApp(App[int], inherit_bindings=False):
         self.forced_exit: int | None = None
         """The exit code that a signal asked for."""
         self.deeds = Deeds(self)
-        self._lag = LagMeter()
+        self._lag = lag or LagMeter()
         self._ticks = 0
         self._drawn = 0.0
         self._draw_waits = False
@@ -219,7 +219,7 @@ class ConfmanApp(App[int], inherit_bindings=False):
                 self.dashboard.show(frame, self.history.nodes)
             else:
                 self.dashboard.show_header(frame)
-            offered = hints(now, dict(self.options.keymap))
+            offered = hints(now, self.options.keymap)
             self.dashboard.keys.show(offered)
             if self.dashboard.offline.display:
                 wanted = ("demo", "retry", "stop", "quit")

@@ -45,17 +45,17 @@ class Dashboard(Screen[None]):
     class LayoutChanged(Message):
         """The plan changed: panes need the current frame."""
 
-    def __init__(self, window: TimeWindow, renderer: ChartRenderer, scenarios: int) -> None:
+    def __init__(self, window: TimeWindow, renderer: ChartRenderer, scenarios: int, start_keys: str) -> None:
         super().__init__()
         self._scenarios = scenarios
         self.header = Header(id="header")
         self.cards = NodeCards(id="cards")
         self.timeline = ClusterTimeline(window, id="timeline")
-        self.throughput = ThroughputGraph(renderer, id="throughput")
-        self.latency = LatencyGraph(renderer, id="latency")
+        self.throughput = ThroughputGraph(renderer, empty_text=f"{start_keys} start a scenario", id="throughput")
+        self.latency = LatencyGraph(renderer, empty_text="no request yet", id="latency")
         self.table = ScenarioTable(id="table")
         self.log_pane = EventLogPane(id="log")
-        self.running_row = RunningRow(id="running")
+        self.running_row = RunningRow(start_keys, id="running")
         self.last_event = LastEvent(id="last-event")
         self.offline = offline.OfflinePanel(id="offline")
         self.keys = KeyBar(id="keys")

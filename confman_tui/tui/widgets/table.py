@@ -223,8 +223,9 @@ class RunningRow(Lines):
     RunningRow { padding: 0 1; }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, start_keys: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._start_keys = start_keys
         self._frame: Frame | None = None
 
     def show(self, frame: Frame) -> None:
@@ -242,8 +243,8 @@ class RunningRow(Lines):
             done = [row for row in rows if row.result is not None]
             row = max(done, key=lambda row: row.result.outcome.ended if row.result else 0.0, default=None)
         if row is None:
-            keys = f"{next(iter(rows)).scenario.key}–{list(rows)[-1].scenario.key}" if rows else ""
-            return (line(width, [Part("no scenario has run yet", look.dim, 1), Part(f"{keys} start one", look.text)]),)
+            words = f"{self._start_keys} start one"
+            return (line(width, [Part("no scenario has run yet", look.dim, 1), Part(words, look.text)]),)
         fields = row_fields(frame, row)
         running = row.status is RowStatus.RUNNING
         style = f"bold {look.accent}" if running else look.text

@@ -1,0 +1,86 @@
+"""Foreign text is shown as text, and fits."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from confman_tui.tui.text import MAX_CHARACTERS, Part, clean, first_fit, fit, line, wrap
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("[red]x[/red]", "[red]x[/red]"),
+        ("\x1b[2J", "␛[2J"),
+        ("a\r\nb\tc", "a b c"),
+        ("\x00\x07\x7f\x9b", "␀␇␡\ufffd"),
+        ("\u202eevil\u202c \u200bzero", "evil zero"),
+        ("\ud800", "\ufffd"),
+        ("e\u0301\u0301\u0301", "é"),
+        ("שלום עולם", "שלום עולם"),
+        ("漢字", "漢字"),
+    ],
+)
+def test_hostile_strings_become_plain(raw: str, shown: str) -> None:
+    assert clean(raw) == shown
+
+
+def test_ten_kilobytes_are_cut() -> None:
+    shown = clean("x" * 10_240)
+    assert len(shown) == MAX_CHARACTERS + 1
+    assert shown.endswith("…")
+
+
+@given(st.text(max_size=300))
+def test_clean_gives_one_line_of_printable_characters(raw: str) -> None:
+    shown = clean(raw)
+    assert "\n" not in shown
+    assert not any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Mn", "Me") for character in shown)
+    assert clean(shown) == shown
+
+
+@given(st.text(max_size=120).map(clean), st.integers(0, 60))
+def test_fit_never_exceeds_and_cuts_between_words(text: str, width: int) -> None:
+    shown = fit(text, width)
+    assert cell_len(shown) <= width
+    if shown != text and shown.endswith(" …"):
+        assert text.split(" ")[: len(shown.split(" ")) - 1] == shown.split(" ")[:-1]
+
+
+@given(st.text(max_size=200).map(clean), st.integers(2, 40), st.integers(1, 5))
+def test_wrap_keeps_width_and_number_of_lines(text: str, width: int, most: int) -> None:
+    lines = wrap(text, width, most)
+    assert len(lines) <= most
+    assert all(cell_len(row) <= width for row in lines)
+
+
+def test_wrap_keeps_every_word_when_there_is_room() -> None:
+    text = "the leader was lost and another was elected"
+    assert " ".join(wrap(text, 12, 10)) == text
+
+
+def test_first_fit_takes_the_longest_that_fits() -> None:
+    assert first_fit(8, "writes go through", "writes", "w") == "writes"
+    assert first_fit(0, "writes") == ""
+
+
+def test_a_line_drops_whole_pieces_by_rank() -> None:
+    left = [Part("name", rank=0), Part("detail detail", rank=2), Part("term 7", rank=1, short="t7")]
+    right = [Part("right", rank=0)]
+    assert line(36, left, right).plain == "name  detail detail  term 7    right"
+    assert line(19, left, right).plain == "name  term 7  right"
+    assert line(15, left, right).plain == "name  t7  right"
+    assert line(12, left, right).plain == "name   right"
+
+
+@given(st.integers(1, 80))
+def test_a_line_fills_exactly_its_width_when_it_has_a_right_side(width: int) -> None:
+    made = line(width, [Part("left", rank=1)], [Part("right", rank=0)])
+    assert cell_len(made.plain) <= max(width, 0)
+    if width >= 5:
+        assert cell_len(made.plain) == width
