@@ -1,0 +1,392 @@
+"""Every key and every click does what it says, or says why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Input
+
+from confman_tui.cluster.elections_model import FaultKind
+from confman_tui.cluster.model import NodeState
+from confman_tui.events import ClusterChanged, LeftoversFound, Phase, PhaseChanged, ScenarioStarted
+from confman_tui.load.scenarios import CATALOGUE, suite
+from confman_tui.tui.actions import ACTIONS, BY_ID, binding_ids
+from confman_tui.tui.dialogs.confirm import ConfirmDialog
+from confman_tui.tui.dialogs.details import DetailsDialog
+from confman_tui.tui.dialogs.fault import FaultDialog
+from confman_tui.tui.dialogs.help import HelpDialog
+from confman_tui.tui.dialogs.overrides import OverridesDialog
+from confman_tui.tui.dialogs.rounds import RoundsDialog
+from confman_tui.tui.dialogs.tier import TierDialog
+from confman_tui.tui.log import Topic
+from tests.tui import story
+from tests.tui.helpers import Desk, desk, until
+
+LEADER, FOLLOWER = story.NODES[0], story.NODES[1]
+
+
+async def running(board: Desk) -> None:
+    """A scenario runs."""
+    await board.tell(
+        PhaseChanged(Phase.RUNNING, board.clock.now),
+        ScenarioStarted("write-10u", board.clock.now, 10, 15.0, 100, 1024),
+    )
+
+
+@pytest.mark.parametrize("scenario", CATALOGUE, ids=lambda scenario: scenario.name)
+async def test_each_scenarios_key_starts_it(tmp_path: Path, scenario: Any) -> None:
+    async with desk(tmp_path) as board:
+        await board.press(scenario.key)
+        assert board.asked("run_scenarios") == [("run_scenarios", (scenario.name,))]
+        assert "queued" in board.text()
+
+
+async def test_a_starts_the_suite_in_turn(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("a")
+        assert board.asked("run_scenarios") == [("run_scenarios", tuple(s.name for s in suite()))]
+        assert "5 to go" in board.text()
+
+
+async def test_s_stops_and_says_why_it_cannot(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("s")
+        assert board.toasts() == ["Nothing runs that could be stopped."]
+        await running(board)
+        await board.press("s")
+        assert board.asked("stop") == [("stop",)]
+        await board.tell(PhaseChanged(Phase.STOPPING, board.clock.now))
+        assert "stopping" in board.text()
+
+
+async def test_a_second_start_says_what_runs(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await running(board)
+        await board.press("1")
+        assert board.asked("run_scenarios") == []
+        assert board.toasts() == ["Not while this goes on: write-10u; s stops it."]
+
+
+async def test_space_holds_the_view_while_collecting_goes_on(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("space")
+        await board.tell(*(event for _, event in story.election_run(story.START)))
+        assert "view held" in board.text()
+        assert "behind" in board.text()
+        assert "kill :6100 (you)" not in board.text()
+        assert ":6100  LEADER" in board.text()
+        assert len(board.app.state.log.lines) > 8
+        await board.press("space")
+        assert "view held" not in board.text()
+        assert ":6200  LEADER" in board.text()
+
+
+async def test_t_switches_the_graph_on_a_small_screen_only(tmp_path: Path) -> None:
+    async with desk(tmp_path, (80, 24)) as board:
+        assert "throughput" in board.text()
+        await board.press("t")
+        assert "latency" in board.text()
+        assert "throughput" not in board.text()
+        await board.pilot.resize_terminal(120, 40)
+        await board.press("t")
+        assert board.toasts() == ["Both graphs are shown."]
+
+
+async def test_y_chooses_another_tier(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("y")
+        assert isinstance(board.app.screen, TierDialog)
+        assert "20 namespaces" in board.text()
+        await board.press("down", "enter")
+        assert board.asked("choose_tier") == [("choose_tier", "large")]
+        await board.press("y", "enter")
+        assert len(board.asked("choose_tier")) == 1, "the tier in use is not seeded anew"
+
+
+async def test_u_sets_users_seconds_and_payload(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("u")
+        assert isinstance(board.app.screen, OverridesDialog)
+        for field, value in (("users", "0"), ("seconds", "2m"), ("payload", "4KB")):
+            board.app.screen.query_one(f"#{field}", Input).value = value
+        await board.press("enter")
+        assert "Users: a whole number from 1 to 10,000." in board.text()
+        board.app.screen.query_one("#users", Input).value = "25"
+        await board.press("enter")
+        assert board.asked("override") == [("override", 25, 120.0, 4096)]
+
+
+async def test_k_kills_the_leader_of_the_demo_cluster_at_once(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("k")
+        await until(lambda: bool(board.asked("cause_fault")), "the fault")
+        assert board.asked("cause_fault") == [("cause_fault", FaultKind.KILL, LEADER)]
+
+
+async def test_a_fault_that_must_be_confirmed_shows_its_target_as_text(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        board.conductor.needs_confirmation = True
+        board.conductor.warning = "No quorum would be left."
+        await board.press("k")
+        await until(lambda: isinstance(board.app.screen, ConfirmDialog), "the question")
+        await board.pilot.pause()
+        assert "pid 4711: confman [red]--port 6100" in board.text()
+        assert "No quorum would be left." in board.text()
+        await board.press("n")
+        assert board.asked("cause_fault") == []
+        await board.press("k")
+        await until(lambda: isinstance(board.app.screen, ConfirmDialog), "the question again")
+        await board.press("y")
+        assert board.asked("cause_fault") == [("cause_fault", FaultKind.KILL, LEADER)]
+
+
+async def test_a_refused_fault_says_why(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        board.conductor.refusal = "Port 6100 belongs to [another] user's process."
+        await board.press("k")
+        await until(lambda: bool(board.toasts()), "the reason")
+        assert board.toasts() == ["Port 6100 belongs to [another] user's process."]
+
+
+async def test_faults_on_a_foreign_cluster_need_the_flag(tmp_path: Path) -> None:
+    async with desk(tmp_path, found=False) as board:
+        await board.tell(*story.found(demo=False))
+        await board.press("k")
+        assert board.toasts() == ["This is not the demo cluster; start with --allow-faults to do this to its nodes."]
+
+
+async def test_p_pauses_the_leader_and_resumes_it(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("p")
+        await until(lambda: len(board.asked("cause_fault")) == 1, "the pause")
+        await board.tell(
+            story.FaultCaused(story.Fault(FaultKind.PAUSE, LEADER, board.clock.now)),
+            ClusterChanged(story.view(board.clock.now, leader=None, states={0: NodeState.SILENT}), 0.0),
+        )
+        assert "paused by you" in board.text()
+        assert "resume :6100" in board.text()
+        await board.press("p")
+        await until(lambda: len(board.asked("cause_fault")) == 2, "the resume")
+        kinds = [call[1] for call in board.asked("cause_fault")]
+        assert kinds == [FaultKind.PAUSE, FaultKind.RESUME]
+
+
+async def test_i_isolates_the_leader_and_r_revives(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("r")
+        assert board.toasts() == ["No node is down, paused or isolated by us."]
+        await board.press("i")
+        await until(lambda: bool(board.asked("cause_fault")), "the fault")
+        assert board.asked("cause_fault") == [("cause_fault", FaultKind.ISOLATE, LEADER)]
+        await board.tell(story.FaultCaused(story.Fault(FaultKind.ISOLATE, LEADER, board.clock.now)))
+        await board.press("r")
+        assert board.asked("revive") == [("revive",)]
+
+
+async def test_f_offers_the_followers(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("f")
+        assert isinstance(board.app.screen, FaultDialog)
+        await board.press("down", "enter")
+        await until(lambda: bool(board.asked("cause_fault")), "the fault")
+        assert board.asked("cause_fault") == [("cause_fault", FaultKind.PAUSE, FOLLOWER)]
+
+
+async def test_e_starts_the_drill_and_v_shows_it(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("v")
+        assert board.toasts() == ["No drill has been run yet."]
+        await board.press("e")
+        await until(lambda: bool(board.asked("drill")), "the drill")
+        await board.tell(PhaseChanged(Phase.DRILLING, board.clock.now), *story.drill(board.clock.now, rounds=2))
+        assert isinstance(board.app.screen, RoundsDialog), "the verdict opens by itself"
+        await board.drawn()
+        text = board.text()
+        assert "2 rounds: longest without writes 1.62 s, 0 lost" in text
+        assert "not judged: too few writes" in text
+        await board.press("escape", "v")
+        assert isinstance(board.app.screen, RoundsDialog)
+
+
+async def test_zoom_and_time_move_the_one_axis(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("plus")
+        assert board.app.window.span == 30.0
+        await board.press("minus", "minus")
+        assert board.app.window.span == 120.0
+        assert "last 2 min" in board.text()
+        await board.press("right")
+        assert board.toasts() == ["This is the present; ← goes back in time."]
+        await board.play(story.election_run(story.START))
+        await board.press("left")
+        assert not board.app.window.live
+        await board.press("right")
+        assert board.app.window.live
+        for _ in range(6):
+            await board.press("minus")
+        assert "10 min is the longest time shown." in board.toasts()
+
+
+async def test_tab_goes_through_the_panes(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        seen = []
+        for _ in range(3):
+            await board.press("tab")
+            assert board.app.focused is not None
+            seen.append(board.app.focused.id)
+        assert seen == ["timeline", "table", "log"]
+
+
+async def test_enter_opens_the_details_of_a_row(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("tab", "tab", "enter")
+        assert board.toasts() == ["write-1u has not run yet; 1 starts it."]
+        await board.play(story.election_run(story.START))
+        await board.press("enter")
+        assert isinstance(board.app.screen, DetailsDialog)
+        await board.drawn()
+        text = board.text()
+        assert "p99.99" in text
+        assert "3,088 checked, 0 lost" in text
+        assert "latency histogram" in text
+        await board.press("escape", "down", "enter")
+        text = board.text()
+        assert "refused" in text
+        assert "12" in text
+
+
+async def test_the_log_is_filtered_scrolled_and_copied(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        copied: list[str] = []
+        board.app.copy_to_clipboard = copied.append  # type: ignore[method-assign]
+        await board.play(story.election_run(story.START))
+        await board.press("tab", "tab", "tab", "down", "down", "c")
+        pane = board.app.dashboard.log_pane
+        chosen = pane.chosen
+        assert chosen is not None
+        assert copied == [chosen.plain]
+        before = chosen.text
+        await board.tell(story.NoticeGiven(story.Level.INFO, "something new", board.clock.now))
+        assert pane.chosen is not None
+        assert pane.chosen.text == before, "new lines do not move the cursor off its line"
+        await board.press("l", "l")
+        assert pane.topic is Topic.FAULTS
+        assert "events · faults only" in board.text()
+        assert "kill :6100 (you)" in board.text()
+        await board.press("end", "home")
+        assert pane.cursor == 0
+
+
+async def test_copy_sends_osc_52(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        sent: list[str] = []
+        driver = board.app._driver
+        assert driver is not None
+        driver.write = sent.append  # type: ignore[method-assign]
+        await board.press("c")
+        assert any(text.startswith("\x1b]52;c;") for text in sent)
+
+
+async def test_f2_saves_a_picture_and_says_where(tmp_path: Path) -> None:
+    async with desk(tmp_path / "results") as board:
+        await board.press("f2")
+        pictures = list((tmp_path / "results").glob("screen-*.svg"))
+        assert len(pictures) == 1
+        assert pictures[0].read_text(encoding="utf-8").startswith("<svg")
+        assert board.toasts() == [f"Picture saved: {pictures[0]}"]
+
+
+async def test_f2_says_when_the_picture_cannot_be_written(tmp_path: Path) -> None:
+    target = tmp_path / "a-file"
+    target.write_text("", encoding="utf-8")
+    async with desk(target) as board:
+        await board.press("f2")
+        assert board.toasts()[0].startswith("The picture could not be written to")
+
+
+async def test_x_removes_announced_leftovers(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("x")
+        assert board.toasts() == ["No leftovers of an earlier run were found."]
+        await board.tell(LeftoversFound(("bench-small-000", "bench-small-001")))
+        assert "2 namespaces" in board.text()
+        assert "x remove leftovers" in board.text()
+        await board.press("x")
+        assert board.asked("remove_leftovers") == [("remove_leftovers",)]
+
+
+async def test_help_names_every_key(tmp_path: Path) -> None:
+    async with desk(tmp_path, (120, 60)) as board:
+        await board.press("question_mark")
+        assert isinstance(board.app.screen, HelpDialog)
+        shown = str(board.app.screen.query_one("#help-lines").render())
+        for action in ACTIONS:
+            assert action.help in " ".join(shown.split())
+        await board.press("q")
+        assert board.app.screen is board.app.dashboard
+
+
+async def test_the_palette_runs_every_action_by_name(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("o")
+        await board.press(*"read-10u")
+        await until(lambda: "Run read-10u" in board.text(), "the command found")
+        await board.press("enter")
+        await until(lambda: bool(board.asked("run_scenarios")), "the command done")
+        assert board.asked("run_scenarios") == [("run_scenarios", ("read-10u",))]
+
+
+async def test_a_theme_is_chosen_by_name_and_remembered(tmp_path: Path) -> None:
+    chosen: list[str] = []
+    async with desk(tmp_path, remember_theme=chosen.append, theme="nord") as board:
+        assert board.app.theme == "nord"
+        await board.press("w")
+        await board.press(*"solarized-light")
+        await until(lambda: "solarized-light" in board.text(), "the theme found")
+        await board.press("enter")
+        await until(lambda: board.app.theme == "solarized-light", "the theme chosen")
+        await board.pilot.pause()
+        assert chosen[-1] == "solarized-light"
+
+
+async def test_keys_are_remapped_by_id_and_shown_so(tmp_path: Path) -> None:
+    async with desk(tmp_path, keymap={"kill": "f9", "run.write-1u": "z"}) as board:
+        assert "F9 kill leader" in board.text()
+        await board.press("k")
+        assert board.asked("cause_fault") == []
+        await board.press("z")
+        assert board.asked("run_scenarios") == [("run_scenarios", ("write-1u",))]
+        await board.press("f9")
+        await until(lambda: bool(board.asked("cause_fault")), "the fault")
+
+
+async def test_keys_and_rows_are_clicked(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        table = board.app.dashboard.table
+        await board.pilot.click(table, offset=(2, 3))
+        await board.pilot.pause()
+        assert board.asked("run_scenarios") == [("run_scenarios", ("write-10u",))]
+        await board.pilot.click(table, offset=(20, 3))
+        await board.pilot.pause()
+        assert board.toasts() == ["write-10u has not run yet; 2 starts it."]
+        await board.pilot.click(table, offset=(8, 8))
+        await board.pilot.pause()
+        assert len(board.asked("run_scenarios")) == 2
+        keys = board.app.dashboard.keys
+        place = board.lines()[-1].index("? help")
+        await board.pilot.hover(keys, offset=(place, 0))
+        await board.pilot.pause()
+        assert "Keys, glyphs" in str(keys.tooltip)
+        await board.pilot.click(keys, offset=(place, 0))
+        await board.pilot.pause()
+        assert isinstance(board.app.screen, HelpDialog)
+
+
+def test_no_two_actions_share_a_key_and_none_needs_ctrl() -> None:
+    keys = [action.key for action in ACTIONS if action.id != "retry"]
+    assert len(keys) == len(set(keys))
+    assert BY_ID["retry"].key == BY_ID["revive"].key
+    assert not any("ctrl" in key for key in keys)
+    assert binding_ids() == {action.id for action in ACTIONS}
