@@ -1,7 +1,7 @@
 """The names inside PySyncObj that the demo cluster needs, all in one place and checked when a node starts.
 
-PySyncObj tells neither when its election timer ends nor whether a leader's first entry is committed, and takes its
-journal only by file name.
+PySyncObj tells neither when its election timer ends nor whether a leader's first entry is committed, and makes its
+journal and its snapshots itself.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pysyncobj.node import Node
 from pysyncobj.version import VERSION
 
 from confman_tui.demo.journal import NodeJournal
+from confman_tui.demo.snapshot import Snapshots
 
 CHECKED_VERSION = "0.3.17"
 """The version these names and the rules in `log_matching` were read from."""
@@ -23,11 +24,13 @@ clock = monotonic
 """The clock of PySyncObj's deadlines, in seconds."""
 
 
-def use_journal(journal: NodeJournal) -> None:
-    """Make the next `SyncObj` of this process use this journal."""
-    if not hasattr(pysyncobj.syncobj, "createJournal"):
-        raise RuntimeError(_missing("createJournal"))
+def use(journal: NodeJournal, snapshots: Snapshots) -> None:
+    """Make the next `SyncObj` of this process use this journal and these snapshots instead of making its own."""
+    for name in ("createJournal", "Serializer"):
+        if not hasattr(pysyncobj.syncobj, name):
+            raise RuntimeError(_missing(name))
     pysyncobj.syncobj.createJournal = lambda _file: journal
+    pysyncobj.syncobj.Serializer = lambda *_settings: snapshots
 
 
 def _missing(name: str) -> str:

@@ -16,6 +16,7 @@ import json
 import os
 import struct
 import zlib
+from itertools import accumulate
 from pathlib import Path
 from typing import overload
 
@@ -113,13 +114,9 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
         fresh = self._path.with_suffix(".new")
         fd = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
         old, self._fd = self._fd, fd
-        self._write(_MAGIC)
-        ends, end = [], len(_MAGIC)
-        for entry in kept:
-            record = self._record(entry)
-            self._write(record)
-            end += len(record)
-            ends.append(end)
+        records = [_MAGIC, *map(self._record, kept)]
+        self._write(b"".join(records))
+        ends = list(accumulate(map(len, records)))[1:]
         fresh.replace(self._path)
         os.close(old)
         self._entries, self._ends = kept, ends

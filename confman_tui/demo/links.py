@@ -90,6 +90,8 @@ class Links(Transport):  # type: ignore[misc]  # the library has no types
         self.peers = {peer: Node(peer) for peer in peers}
         self.on_message: Callable[[Node, Message], None] = lambda _node, _message: None
         self.before_sending: Callable[[Message], Message] = lambda message: message
+        self.on_cut: Callable[[Node], None] = lambda _node: None
+        """Called when the link to a node is lost, and with it perhaps what was sent."""
         self._silent_after = silent_after_s
         self._outgoing: dict[str, _Frames] = {}
         """Links that the other side has welcomed."""
@@ -184,6 +186,7 @@ class Links(Transport):  # type: ignore[misc]  # the library has no types
             frames.abort()
             if self._outgoing.get(name) is frames:
                 del self._outgoing[name]
+                self.on_cut(node)
                 self._set_connected(name, False)
 
     # -- incoming

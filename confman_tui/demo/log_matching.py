@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 Message = dict[str, Any]
 
 
-class _PlainUnpickler(pickle.Unpickler):
+class PlainUnpickler(pickle.Unpickler):
     """Loads containers, numbers and strings, and nothing that could run code."""
 
     def find_class(self, module: str, name: str) -> Any:
@@ -24,7 +24,7 @@ class _PlainUnpickler(pickle.Unpickler):
 
 def plain_loads(data: bytes | bytearray) -> Any:
     """Unpickle what another node sent. Raises UnpicklingError or EOFError when it is cut short or not plain."""
-    return _PlainUnpickler(io.BytesIO(data)).load()
+    return PlainUnpickler(io.BytesIO(data)).load()
 
 
 class Log(Protocol):

@@ -18,8 +18,8 @@ from typing import Any
 from pysyncobj import FAIL_REASON, SyncObj, SyncObjConf
 from pysyncobj.node import Node
 
-from confman_tui.demo import log_matching
-from confman_tui.demo.insides import Insides, clock, use_journal
+from confman_tui.demo import insides, log_matching
+from confman_tui.demo.insides import Insides, clock
 from confman_tui.demo.journal import NodeJournal
 from confman_tui.demo.links import Links
 from confman_tui.demo.log_matching import Message
@@ -68,7 +68,7 @@ class RaftSettings:
     peers: tuple[str, ...]
     election_timeout_s: tuple[float, float]
     compact_after: int
-    """Entries in the log before it is replaced by a snapshot."""
+    """Entries in the log before it is replaced by a snapshot; more when there are more entries in the store."""
     first_election: bool
     """The whole cluster starts now: elect as soon as all nodes see one another, instead of after a timeout."""
 
@@ -107,10 +107,12 @@ class RaftNode:
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
-        snapshots = Snapshots(store)
+        snapshot_file = Path("snapshot")
         journal = NodeJournal(Path())
-        align_journal(journal, Path("snapshot"))
-        use_journal(journal)
+        align_journal(journal, snapshot_file)
+        snapshots = Snapshots(store, snapshot_file)
+        self._links.on_cut = snapshots.cancelTransmisstion
+        insides.use(journal, snapshots)
         self._core = SyncObj(
             self._links.node,
             list(self._links.peers.values()),
@@ -123,13 +125,10 @@ class RaftNode:
                 leaderFallbackTimeout=high,
                 commandsWaitLeader=False,
                 appendEntriesBatchSizeBytes=LARGEST_MESSAGE_BYTES,
-                logCompactionBatchSize=1024 * 1024,
                 logCompactionMinEntries=settings.compact_after,
                 logCompactionMinTime=3600,
                 journalFile="journal",
-                fullDumpFile="snapshot",
-                serializer=snapshots.write,
-                deserializer=snapshots.read,
+                fullDumpFile=str(snapshot_file),
             ),
             consumers=[store],
             transport=self._links,
@@ -381,6 +380,8 @@ class RaftNode:
             self._links.ping()
         if self._first_election:
             self._start_first_election(now)
+        # In proportion to what a snapshot costs, so that the cost for each write stays the same as the data grows.
+        self._core.conf.logCompactionMinEntries = max(self._settings.compact_after, len(self._store))
         led, sent_at = self._core._isLeader(), self._in.next_heartbeat
         self._core.doTick(0)
         if self._core._isLeader():

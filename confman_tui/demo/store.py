@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, NamedTuple
 
 from pysyncobj import SyncObjConsumer, replicated
@@ -44,7 +43,7 @@ class Entry(NamedTuple):
 class Store(SyncObjConsumer):  # type: ignore[misc]  # the library has no types
     """The replicated state. Reads are plain method calls on what this node has applied.
 
-    The state lives in a consumer handed to PySyncObj, and goes in and out of snapshots through `dump` and `load`.
+    The state lives in a consumer handed to PySyncObj, and goes in and out of snapshots through `rows` and `load`.
     """
 
     def __init__(self) -> None:
@@ -119,15 +118,15 @@ class Store(SyncObjConsumer):  # type: ignore[misc]  # the library has no types
 
     # -- snapshots
 
-    def dump(self) -> bytes:
-        """Everything, as plain containers: a snapshot must be readable by a later version of these classes."""
-        namespaces = [(path, *namespace) for path, namespace in self._namespaces.items()]
-        entries = [(*place, *entry) for place, entry in self._entries.items()]
-        return pickle.dumps((namespaces, entries), protocol=5)
+    def __len__(self) -> int:
+        return len(self._entries)
 
-    def load(self, data: bytes) -> None:
-        """Replace everything by what `dump` gave."""
-        namespaces, entries = pickle.loads(data)
+    def rows(self) -> tuple[list[tuple[Any, ...]], list[tuple[tuple[str, str], Entry]]]:
+        """Everything as of now, for a snapshot: each namespace as a row, and the entries, which never change."""
+        return [(path, *namespace) for path, namespace in self._namespaces.items()], list(self._entries.items())
+
+    def load(self, namespaces: Iterable[tuple[Any, ...]], entries: Iterable[tuple[Any, ...]]) -> None:
+        """Replace everything by rows: path and fields, namespace and key and fields."""
         self._namespaces = {path: Namespace(*rest) for path, *rest in namespaces}
         self._entries = {(namespace, key): Entry(*rest) for namespace, key, *rest in entries}
         self._keys = {}

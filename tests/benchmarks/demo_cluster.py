@@ -1,7 +1,7 @@
 """Measures the demo cluster: time to be ready, write and read latency, throughput, and the CPU its idle nodes use.
 
-Run as ``python -m tests.benchmarks.demo_cluster``; takes about half a minute. The client and the nodes share the machine's
-cores, so other load shows in the figures.
+Run as ``python -m tests.benchmarks.demo_cluster``; takes about half a minute. The client and the nodes share the
+machine, so other load shows in the figures.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ WRITE_MEDIAN_LIMIT_MS = 15.0
 def percentiles(seconds: list[float]) -> str:
     cuts = statistics.quantiles(seconds, n=1000, method="inclusive")
     p50, p99, p999 = (cuts[at] * 1000 for at in (499, 989, 998))
-    return f"p50 {p50:6.2f}  p99 {p99:6.2f}  p99.9 {p999:6.2f}  max {max(seconds) * 1000:6.2f} ms  ({len(seconds)} requests)"
+    worst = max(seconds) * 1000
+    return f"p50 {p50:6.2f}  p99 {p99:6.2f}  p99.9 {p999:6.2f}  max {worst:6.2f} ms  ({len(seconds)} requests)"
 
 
 def one_connection(url: str, method: str, count: int, prefix: str = "one") -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from pysyncobj.config import SERIALIZER_STATE
 
 from confman_tui.demo.journal import NodeJournal, RaftEntry
-from confman_tui.demo.snapshot import Snapshots, align_journal
+from confman_tui.demo.snapshot import SLICE_ROWS, Snapshots, align_journal
 from confman_tui.demo.store import Store
 
 commands = st.binary(max_size=40)
@@ -95,6 +97,15 @@ TestJournalMachine = JournalMachine.TestCase
 TestJournalMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 
 
+def write_snapshot(store: Store, file: Path, last: RaftEntry, previous: RaftEntry) -> None:
+    async def write() -> None:
+        snapshots = Snapshots(store, file)
+        snapshots.serialize((None, last, previous, None), previous[1])
+        await written(snapshots)
+
+    asyncio.run(write())
+
+
 def test_commit_index_is_kept_by_the_timer(tmp_path: Path) -> None:
     journal = NodeJournal(tmp_path)
     for index in range(1, 6):
@@ -122,7 +133,7 @@ def test_a_journal_keeps_what_is_after_the_snapshot(
             journal.add(b"c%d" % index, index, 1)
         term = 2 if other_term else 1
         previous, last = ((b"c%d" % index, index, term) for index in (snapshot_at, snapshot_at + 1))
-        Snapshots(Store()).write(str(folder / "snapshot"), (last, previous, None))
+        write_snapshot(Store(), folder / "snapshot", last, previous)
         align_journal(journal, folder / "snapshot")
         inside = begins <= snapshot_at and snapshot_at + 1 < begins + length and not other_term
         first = snapshot_at if inside else begins
@@ -137,10 +148,10 @@ def test_a_snapshot_holds_everything(tmp_path: Path) -> None:
         do["put_entry"](store, "a", f"k{number % 3}", "v" * number, "string", f"t{number}", "me")
     do["put_entry"](store, "stray", "k", "naïve \ud800", "t", "t9", "me")
     do["delete_entry"](store, "a", "k0")
-    entries = [(b"x", 9, 3), (b"y", 10, 3)]
-    Snapshots(store).write(str(tmp_path / "s"), (entries[1], entries[0], None))
+    last, previous = (b"y", 10, 3), (b"x", 9, 3)
+    write_snapshot(store, tmp_path / "s", last, previous)
     copy = Store()
-    assert Snapshots(copy).read(str(tmp_path / "s")) == (entries[1], entries[0], ())
+    assert Snapshots(copy, tmp_path / "s").deserialize() == (None, last, previous, ())
     assert copy.entries() == store.entries()
     assert copy.namespaces() == store.namespaces()
     assert copy.entries_of("a") == store.entries_of("a")
@@ -151,4 +162,77 @@ def test_a_snapshot_holds_everything(tmp_path: Path) -> None:
 def test_a_file_that_is_no_snapshot_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s").write_bytes(b"PK")
     with pytest.raises(ValueError, match="not a snapshot"):
-        Snapshots(Store()).read(str(tmp_path / "s"))
+        Snapshots(Store(), tmp_path / "s").deserialize()
+
+
+def filled(count: int) -> Store:
+    store = Store()
+    for number in range(count):
+        store._COMMANDS["put_entry"](store, "n", f"k{number}", "v" * 100, "string", "t", "me")
+    return store
+
+
+async def written(snapshots: Snapshots) -> int:
+    # PySyncObj asks like this, too.
+    while snapshots.checkSerializing()[0] == SERIALIZER_STATE.SERIALIZING:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    return snapshots._state
+
+
+async def test_writes_meanwhile_are_not_in_the_snapshot(tmp_path: Path) -> None:
+    store = filled(3 * SLICE_ROWS)
+    snapshots = Snapshots(store, tmp_path / "s")
+    snapshots.serialize((None, (b"y", 2, 1), (b"x", 1, 1), None), 1)
+    for number in range(3 * SLICE_ROWS):
+        store._COMMANDS["delete_entry"](store, "n", f"k{number}")
+    store._COMMANDS["put_entry"](store, "n", "late", "v", "string", "t", "me")
+    await written(snapshots)
+    copy = Store()
+    Snapshots(copy, tmp_path / "s").deserialize()
+    assert copy.entries() == filled(3 * SLICE_ROWS).entries()
+
+
+async def test_a_snapshot_travels_in_parts_and_a_lost_part_spoils_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("confman_tui.demo.snapshot.PART_BYTES", 1000)
+    sender = Snapshots(filled(100), tmp_path / "s")
+    assert sender.getTransmissionData("node") is None, "there is none yet"
+    sender.serialize((None, (b"y", 2, 1), (b"x", 1, 1), None), 1)
+    await written(sender)
+    copy = Store()
+    taker = Snapshots(copy, tmp_path / "t")
+
+    def send(lose: int) -> bool:
+        number, whole, ended = 0, False, False
+        while not ended:
+            part = sender.getTransmissionData("node")
+            assert part is not None
+            ended = part[2]
+            if number != lose:
+                whole = taker.setTransmissionData(part)
+            number += 1
+        return whole
+
+    for lost in (0, 3):
+        assert not send(lose=lost)
+        assert not (tmp_path / "t").exists()
+    # Its own, begun before, is older than the one that comes.
+    taker.serialize((None, (b"b", 2, 1), (b"a", 1, 1), None), 1)
+    assert send(lose=-1)
+    await written(taker)
+    taker.deserialize()
+    assert copy.entries() == filled(100).entries()
+
+
+async def test_a_snapshot_that_can_not_be_written_is_tried_again_later(tmp_path: Path) -> None:
+    snapshots = Snapshots(filled(1), tmp_path / "nowhere" / "s")
+    data = (None, (b"y", 2, 1), (b"x", 1, 1), None)
+    snapshots.serialize(data, 1)
+    assert snapshots.checkSerializing()[0] == SERIALIZER_STATE.FAILED
+    (tmp_path / "nowhere").mkdir()
+    snapshots.serialize(data, 1)
+    assert snapshots.checkSerializing()[0] == SERIALIZER_STATE.NOT_SERIALIZING, "not at once"
+    snapshots._retry_at = 0.0
+    snapshots.serialize(data, 1)
+    assert snapshots.checkSerializing()[0] == SERIALIZER_STATE.SERIALIZING
