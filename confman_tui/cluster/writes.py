@@ -181,6 +181,14 @@ class WriteStream:
         bins = self._bins
         return sum(bins[index].acks for index in range(first, last) if index in bins)
 
+    def per_tenth(self, since: float, until: float) -> tuple[tuple[float, int], ...]:
+        """(start of a bin of 100 ms, acknowledgements in it) from ``since`` to ``until``, empty bins included."""
+        bins = self._bins
+        return tuple(
+            (index / BINS_PER_SECOND, bins[index].acks if index in bins else 0)
+            for index in range(floor(since * BINS_PER_SECOND), floor(until * BINS_PER_SECOND))
+        )
+
     @property
     def judged_until(self) -> float | None:
         """The last acknowledgement that was judged."""

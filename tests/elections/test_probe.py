@@ -51,6 +51,18 @@ async def test_each_node_gets_its_turn_and_every_write_is_booked() -> None:
         assert {write.node for write in writes} == {trio.urls[0]}
 
 
+async def test_outside_of_runs_it_overwrites_one_key_and_books_nothing() -> None:
+    async with Trio() as trio, client(trio) as http:
+        book = WriteBook()
+        probe = WriteProbe(http, book, lambda: book.stream.last_started, lambda: trio.urls, probe_s=0.02, booking=False)
+        probe.start()
+        await until(lambda: probe.sent >= 10)
+        await probe.stop()
+        assert len(trio.nodes[0].entries) == 1
+        assert len(book.ledger) == 0
+        assert book.stream.last_ack is not None
+
+
 async def test_it_is_silent_while_others_write_and_wakes_when_they_stop() -> None:
     async with Trio() as trio, client(trio) as http:
         book = WriteBook()

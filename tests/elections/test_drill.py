@@ -1,0 +1,188 @@
+"""The drill's rounds and its verdict, in simulated time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from confman_tui.cluster.control import FaultRefusedError
+from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification
+from confman_tui.drill import DrillPlan, judge, run_drill
+from confman_tui.errors import ClusterError
+from confman_tui.events import DrillRound
+
+from .simulation import NODES, SimulatedHost
+
+PLAN = DrillPlan(rounds=3, kind=FaultKind.KILL)
+KEPT = Verification(acknowledged=100, checked=100)
+
+
+async def warmed(host: SimulatedHost) -> SimulatedHost:
+    """As a drill finds it: the load runs, the polls have come in."""
+    await host.sleep(1.0)
+    return host
+
+
+@pytest.mark.parametrize("kind", [FaultKind.KILL, FaultKind.PAUSE, FaultKind.ISOLATE])
+async def test_rounds_are_measured_and_judged(kind: FaultKind) -> None:
+    host = await warmed(SimulatedHost(outage_s=1.0))
+    ended = await run_drill(host, replace(PLAN, kind=kind))
+    assert ended.rounds == tuple(host.rounds)
+    assert ended.exit_code == 0
+    assert host.finished == 1
+    assert [round_.number for round_ in ended.rounds] == [1, 2, 3]
+    leaders = [round_.fault.node for round_ in ended.rounds if round_.fault is not None]
+    assert len(set(leaders)) >= 2
+    for round_ in ended.rounds:
+        assert round_.judged, round_.reason
+        assert round_.fault is not None
+        assert round_.fault.kind is kind
+        assert round_.election is not None
+        assert round_.election.fault == round_.fault
+        assert round_.election.without_writes_s == pytest.approx(1.02, abs=0.03)
+        assert round_.election.recover90_s == pytest.approx(1.0, abs=0.15)
+        assert round_.ok_per_tenth[0][0] == pytest.approx(-2.0, abs=0.11)
+        quiet = [count for at, count in round_.ok_per_tenth if 0.1 <= at <= 0.8]
+        busy = [count for at, count in round_.ok_per_tenth if at < -0.15 or at > 1.2]
+        assert set(quiet) == {0}
+        assert min(busy) >= 4
+    assert "3 of 3 rounds judged" in ended.verdict
+    assert "no acknowledged write lost" in ended.verdict
+    assert host.down == {}
+
+
+async def test_a_limit_holds_or_is_broken() -> None:
+    host = await warmed(SimulatedHost(outage_s=1.0))
+    ended = await run_drill(host, replace(PLAN, max_unavailable_s=2.0))
+    assert (ended.exit_code, "limit of 2 s held" in ended.verdict) == (0, True)
+    host = SimulatedHost()
+    host.outages = lambda number: 3.0 if number == 2 else 1.0
+    ended = await run_drill(await warmed(host), replace(PLAN, max_unavailable_s=2.0))
+    assert (ended.exit_code, "broken in 1 of 3" in ended.verdict) == (4, True)
+
+
+async def test_without_a_leader_there_is_nothing_to_drill_on() -> None:
+    host = SimulatedHost()
+    host.leader = None
+    with pytest.raises(ClusterError, match="no node leads"):
+        await run_drill(await warmed(host), PLAN)
+    assert host.faults == []
+
+
+async def test_a_fault_that_must_not_be_done_ends_it_with_the_sentence() -> None:
+    host = await warmed(SimulatedHost())
+    host.refuses = "faults need --allow-faults"
+    with pytest.raises(FaultRefusedError, match="--allow-faults"):
+        await run_drill(host, PLAN)
+
+
+async def test_a_node_that_never_comes_back_ends_the_drill() -> None:
+    host = await warmed(SimulatedHost())
+    host.comes_back = False
+    ended = await run_drill(host, PLAN)
+    assert len(ended.rounds) == 1
+    assert ended.rounds[0].judged
+    assert ended.exit_code == 4
+    assert f"{NODES[0]} never came back" in ended.verdict
+    assert host.finished == 1
+
+
+async def test_writes_that_never_come_back_break_every_limit() -> None:
+    host = SimulatedHost()
+    host.outages = lambda number: 1e9
+    ended = await run_drill(await warmed(host), replace(PLAN, rounds=1, return_limit_s=5.0))
+    assert not ended.rounds[0].judged
+    assert "no write was acknowledged within 60 s" in ended.rounds[0].reason
+    assert ended.rounds[0].election is not None
+    assert ended.exit_code == 4
+
+
+async def test_too_few_writes_are_no_steady_state_and_no_fault_is_caused() -> None:
+    host = await warmed(SimulatedHost(write_s=0.5))
+    ended = await run_drill(host, replace(PLAN, rounds=2, steady_limit_s=10.0))
+    assert host.faults == []
+    assert [round_.judged for round_ in ended.rounds] == [False, False]
+    assert "too few writes" in ended.rounds[0].reason
+    assert ended.exit_code == 1
+
+
+async def test_a_node_that_is_down_before_is_no_steady_state_and_names_it() -> None:
+    host = SimulatedHost()
+    host.down[NODES[2]] = FaultKind.KILL
+    ended = await run_drill(await warmed(host), replace(PLAN, rounds=1, steady_limit_s=10.0, max_unavailable_s=5.0))
+    assert ended.rounds[0].reason.endswith(":6300 is refused")
+    assert ended.exit_code == 4
+    assert "could not be shown" in ended.verdict
+
+
+async def test_an_unsteady_rate_is_waited_for() -> None:
+    host = await warmed(SimulatedHost())
+    host.due.append((host.clock + 0.5, lambda: setattr(host, "write_s", 0.1)))
+    host.due.append((host.clock + 2.5, lambda: setattr(host, "write_s", 0.02)))
+    begun = host.clock
+    ended = await run_drill(host, replace(PLAN, rounds=1))
+    assert ended.rounds[0].judged
+    assert host.faults[0].at - begun > 5.0
+
+
+@pytest.mark.parametrize("after", [0.5, 4.3, 5.5])
+async def test_a_stop_ends_it_soon_and_brings_the_node_back(after: float) -> None:
+    host = await warmed(SimulatedHost(outage_s=2.0))
+    host.due.append((host.clock + after, lambda: setattr(host, "stop", True)))
+    ended = await run_drill(host, PLAN)
+    await host.sleep(2.0)
+    assert len(ended.rounds) == 1
+    assert not ended.rounds[0].judged or after > 5
+    assert host.down == {}
+    assert "stopped" in ended.verdict
+
+
+# The verdict
+
+
+def measured(gap: float | None, judged: bool = True) -> DrillRound:
+    fault = Fault(FaultKind.KILL, NODES[0], 1.0)
+    election = Election(
+        1.0, fault, NODES[0], NODES[1], 1, 2, 1, 0.1, 0.5, 0.5, 0.6, 0.6, 0.7, gap, 0.1, 0.1
+    )  # fmt: skip
+    return DrillRound(1, 1, fault, judged, "" if judged else "too few writes", election if judged else None)
+
+
+ONE = replace(PLAN, rounds=1)
+LIMIT = replace(ONE, max_unavailable_s=1.0)
+LOST = replace(KEPT, lost=2)
+NOTHING = Verification(unknown=5, note="nothing to judge: no write was acknowledged")
+
+
+@pytest.mark.parametrize(
+    ("rounds", "verification", "plan", "more", "code", "words"),
+    [
+        ([measured(0.9)], KEPT, ONE, {}, 0, "no acknowledged write lost"),
+        ([measured(None)], KEPT, LIMIT, {}, 0, "limit of 1 s held"),
+        ([measured(1.1)], KEPT, LIMIT, {}, 4, "broken in 1 of 1"),
+        ([measured(0.9), measured(None, judged=False)], KEPT, LIMIT, {}, 4, "could not be shown in 1 of 2"),
+        ([measured(0.9), measured(None, judged=False)], KEPT, ONE, {}, 0, "1 of 1 rounds judged"),
+        ([measured(None, judged=False)], KEPT, ONE, {}, 1, "0 of 1 rounds judged"),
+        ([], KEPT, LIMIT, {}, 4, "could not be shown"),
+        ([measured(0.9)], KEPT, ONE, {"gone": "http://x:1"}, 4, "http://x:1 never came back"),
+        ([measured(0.9)], KEPT, ONE, {"unrecovered": 1}, 4, "did not come back"),
+        ([measured(9.9)], LOST, LIMIT, {"gone": "x"}, 5, "2 acknowledged writes lost"),
+        ([measured(0.9)], replace(KEPT, phantom=1), ONE, {}, 5, "1 refused ones present"),
+        ([measured(0.9)], NOTHING, ONE, {}, 1, "not verified"),
+        ([measured(0.9)], None, ONE, {}, 0, "not verified"),
+        ([measured(0.9)], replace(KEPT, stale=3), ONE, {}, 0, "3 stale"),
+        ([], KEPT, ONE, {"stopped": True}, 1, "stopped"),
+    ],
+)
+def test_the_verdict(
+    rounds: list[DrillRound],
+    verification: Verification | None,
+    plan: DrillPlan,
+    more: dict[str, object],
+    code: int,
+    words: str,
+) -> None:
+    verdict, exit_code = judge(rounds, verification, plan, **more)  # type: ignore[arg-type]
+    assert exit_code == code
+    assert words in verdict
