@@ -109,13 +109,13 @@ class Benchmark:
         await self._leave_cluster()
         demo = demo or self.settings.demo
         nodes = await self._start_demo() if demo else await self._resolve_nodes()
-        self._entry = nodes[0] if demo else parse_node(self.settings.host)
+        self._entry = self._entry_of(nodes)
         await self._connect(nodes)
-        assert self._dataset is not None and self._monitor is not None
+        dataset = self._the(self._dataset)
         self._tell_configuration()
-        await self._dataset.claim()
-        self._monitor.start_probe()
-        await self._dataset.announce_leftovers()
+        await dataset.claim()
+        self._the(self._monitor).start_probe()
+        await dataset.announce_leftovers()
         if not self._stopping:
             await self._seed()
         self.is_open = True
@@ -141,6 +141,10 @@ class Benchmark:
         for node in nodes:
             await asyncio.to_thread(check_resolves, node)
         return nodes
+
+    def _entry_of(self, nodes: tuple[str, ...]) -> str:
+        host = parse_node(self.settings.host)
+        return host if host in nodes else nodes[0]
 
     async def _connect(self, nodes: tuple[str, ...]) -> None:
         """Poll the nodes until one leads, and try the key on it."""
@@ -327,8 +331,7 @@ class Benchmark:
 
     async def _measure(self, run: ScenarioRun, scenario: Scenario, judge: Judge) -> ScenarioResult:
         monitor = self._the(self._monitor)
-        monitor.book.turn_page()
-        monitor.forget_windows()
+        monitor.turn_page(booking=True)
         run.on_sample = judge.hear_sample
         self._run = run
         judge.load_changed()
@@ -338,7 +341,7 @@ class Benchmark:
             # The stream of writes is judged a moment late; an election near the end must not be lost.
             await asyncio.sleep(AFTERMATH_S)
             monitor.drain()
-            ledger = monitor.book.turn_page()
+            ledger = monitor.turn_page(booking=False)
             verification: Verification | None = None
             if scenario.write_share > 0 and not self._interrupted:
                 verification = await judge.verify(
@@ -378,7 +381,7 @@ class Benchmark:
         """Namespaces of this program on the cluster, without opening it for a run."""
         await self._leave_cluster()
         nodes = await self._start_demo() if self.settings.demo else await self._resolve_nodes()
-        self._entry = nodes[0]
+        self._entry = self._entry_of(nodes)
         await self._connect(nodes)
         return await self._the(self._dataset).find_leftovers()
 

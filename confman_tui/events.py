@@ -12,6 +12,8 @@ from enum import StrEnum
 from confman_tui.cluster.elections_model import Election, Fault, Verification, WriteWindow
 from confman_tui.cluster.model import ClusterView, Fact
 from confman_tui.load.model import SecondSample
+from confman_tui.record.model import DrillEnded as DrillEnded
+from confman_tui.record.model import DrillRound as DrillRound
 from confman_tui.record.model import ScenarioResult
 
 
@@ -155,36 +157,10 @@ class VerificationEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class DrillRound:
-    """One round of an election drill."""
-
-    number: int
-    total: int
-    fault: Fault | None
-    judged: bool
-    reason: str
-    """Why it could not be judged; empty when it was."""
-    election: Election | None
-    ok_per_tenth: tuple[tuple[float, int], ...] = ()
-    """(seconds from the fault, acknowledged writes in that tenth of a second): the round's small graph."""
-
-
-@dataclass(frozen=True, slots=True)
 class DrillRoundEnded:
     """A drill's round is over."""
 
     round: DrillRound
-
-
-@dataclass(frozen=True, slots=True)
-class DrillEnded:
-    """A drill is over."""
-
-    rounds: tuple[DrillRound, ...]
-    verification: Verification | None
-    verdict: str
-    """One sentence."""
-    exit_code: int
 
 
 @dataclass(frozen=True, slots=True)

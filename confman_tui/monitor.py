@@ -13,7 +13,7 @@ from confman_tui.clock import Clock, now
 from confman_tui.cluster.addresses import short_names
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.elections_model import WriteWindow
-from confman_tui.cluster.ledger import WriteBook
+from confman_tui.cluster.ledger import WriteBook, WriteLedger
 from confman_tui.cluster.model import STATE_WORDS, ClusterView, Fact, NodeState, Poll
 from confman_tui.cluster.polling import Poller
 from confman_tui.cluster.probe import WriteProbe
@@ -64,7 +64,7 @@ class Monitor:
         self.names = short_names(self.nodes)
         self.book = WriteBook()
         self.windows: list[WriteWindow] = []
-        """Stretches without writes that closed since `forget_windows`."""
+        """Stretches without writes that closed since the last run began."""
         self.open_window: WriteWindow | None = None
         self._emit = emit
         self._clock = clock
@@ -75,7 +75,13 @@ class Monitor:
         self._poller = Poller(self.nodes, self._on_poll, poll_s=poll_s, clock=clock)
         self._probe_client = ConfmanClient(api_key, concurrency=64, nodes=self.nodes)
         self._probe = WriteProbe(
-            self._probe_client, self.book, lambda: self.book.stream.last_started, self.live, probe_s=probe_s
+            self._probe_client,
+            self.book,
+            lambda: self.book.stream.last_started,
+            self.live,
+            probe_s=probe_s,
+            booking=False,
+            clock=clock,
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
@@ -158,9 +164,16 @@ class Monitor:
             if node.state is NodeState.NOT_CONFMAN:
                 raise ClusterError(f"{node.node} is not a Confman node: it {node.detail}")
 
-    def forget_windows(self) -> None:
-        """Begin a new list of windows: a new run's."""
-        self.windows = []
+    def turn_page(self, *, booking: bool) -> WriteLedger:
+        """Hand over what was booked and begin a new page, with a new list of windows.
+
+        Args:
+            booking: whether a run begins, whose writes, the probe's included, will be verified.
+        """
+        self._probe.booking = booking
+        if booking:
+            self.windows = []
+        return self.book.turn_page()
 
     # -- what comes in
 

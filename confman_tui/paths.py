@@ -6,6 +6,7 @@ Each folder is named here, made by whoever writes to it (`made`). Results are no
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import platformdirs
@@ -30,8 +31,9 @@ def cache_dir() -> Path:
 
 
 def runtime_dir() -> Path:
-    """What must not outlive the login: locks."""
-    return platformdirs.user_runtime_path(APP, appauthor=False)
+    """What must not outlive the login: locks. Where the system names no such folder, they stand with the state."""
+    named = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(named) / APP if named else state_dir()
 
 
 def log_file() -> Path:

@@ -29,7 +29,7 @@ ONLY_IN = {
 MAY_IMPORT = {
     "cluster": {"cluster"},
     "load": {"load", "cluster"},
-    "record": {"record", "load", "cluster"},
+    "record": {"record", "load", "cluster", "settings"},
     "demo": {"demo", "cluster"},
     "tui": {"tui", "cluster", "load", "record"},
 }

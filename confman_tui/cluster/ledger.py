@@ -161,6 +161,11 @@ class WriteBook:
             self._acknowledged(ended, started)
         self.ledger.book(namespace, key, digest, started, ended, node, outcome)
 
+    def passed(self, started: float, ended: float, outcome: WriteOutcome) -> None:
+        """A write ended that nobody will judge: it counts for the stream alone."""
+        if outcome is _ACKNOWLEDGED:
+            self._acknowledged(ended, started)
+
     def drain(self, now: float) -> Drained:
         """See `WriteStream.drain`."""
         return self.stream.drain(now)

@@ -11,9 +11,9 @@ from statistics import median
 from typing import Any
 
 from confman_tui import __version__
-from confman_tui.events import DrillEnded, DrillRound
 from confman_tui.record.elections import election_document, verification_document
 from confman_tui.record.files import replacing, write_text
+from confman_tui.record.model import DrillEnded, DrillRound
 from confman_tui.record.plain import one_line, rounded, short_node, wrapped
 from confman_tui.record.table import aligned, verdict_line
 

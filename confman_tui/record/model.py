@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from confman_tui.cluster.elections_model import Election, Verification
+from confman_tui.cluster.elections_model import Election, Fault, Verification
 from confman_tui.load.model import RunOutcome
 
 
@@ -27,3 +27,29 @@ class ScenarioResult:
     """Paths of the files written for it."""
     note: str = ""
     """Why it ended early or counts for less; empty when there is nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillRound:
+    """One round of an election drill."""
+
+    number: int
+    total: int
+    fault: Fault | None
+    judged: bool
+    reason: str
+    """Why it could not be judged; empty when it was."""
+    election: Election | None
+    ok_per_tenth: tuple[tuple[float, int], ...] = ()
+    """(seconds from the fault, acknowledged writes in that tenth of a second): the round's small graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillEnded:
+    """A drill is over."""
+
+    rounds: tuple[DrillRound, ...]
+    verification: Verification | None
+    verdict: str
+    """One sentence."""
+    exit_code: int

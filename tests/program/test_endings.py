@@ -16,9 +16,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from confman_tui.demo.supervisor import DemoCluster
 from tests.program.run import PROGRAM, environment, wait_for
 
 DEMO = ["--demo", "--demo-ports", "auto", "--demo-election-timeout", "150-300", "--headless", "--tier", "small"]
+
+
+SUITE = ["write-1u", "write-10u", "read-1u", "read-10u", "mixed-10u"]
 
 
 class Started:
@@ -79,7 +83,9 @@ class Started:
             assert {path.name for path in self.home.iterdir()} <= kept
             results = self.home / "results"
             if results.exists():
-                assert not [path.name for path in results.iterdir() if path.name.startswith(".") or ".part" in path.name]
+                assert not [
+                    path.name for path in results.iterdir() if path.name.startswith(".") or ".part" in path.name
+                ]
 
 
 @pytest.fixture
@@ -97,10 +103,10 @@ def test_the_suite_on_the_demo_cluster(home: Path) -> None:
     finally:
         started.process.kill()
     document = json.loads(started.output.read_text())
-    assert [row["name"] for row in document["scenarios"]] == ["write-1u", "write-10u", "read-1u", "read-10u", "mixed-10u"]
+    assert [row["name"] for row in document["scenarios"]] == SUITE
     assert [row["failures"] for row in document["scenarios"]] == [0] * 5
     assert all(row["requests"] > 0 for row in document["scenarios"])
-    assert document["scenarios"][0]["entries_before"] == 100
+    assert document["scenarios"][0]["entries_before"] == 101, "the seeded keys and the probe's"
     assert document["scenarios"][1]["verification"]["lost"] == 0
     assert document["cluster"]["leader"] in document["cluster"]["nodes"]
     for row in document["scenarios"]:
@@ -155,24 +161,55 @@ def test_sigkill_leaves_no_node(home: Path) -> None:
 
 
 def test_what_a_killed_run_left_is_announced_and_cleaned(home: Path) -> None:
-    """Kill the program on a kept demo cluster, start again on the same data: announced; `clean` removes it."""
-    first = Started([*DEMO, "--demo-data", "kept", "--scenario", "write-10u"], home)
-    try:
-        first.wait_said("write-10u:")
-    finally:
-        first.process.kill()
-        first.process.wait()
-    first.assert_nothing_left(temporary_too=False)
-    again = Started([*DEMO, "--demo-data", "kept", "--scenario", "read-1u", "--duration", "1", "--no-cleanup"], home)
-    assert again.wait_end(60.0) == 0, again.said()
-    assert "left by an earlier run" in again.said()
-    clean = ["clean", "--demo", "--demo-ports", "auto", "--demo-data", "kept"]
-    asked = Started(clean, home)
-    assert asked.wait_end() == 0
-    assert "bench-small-000" in asked.output.read_text()
-    assert "--yes" in asked.output.read_text()
-    done = Started([*clean, "--yes"], home)
-    assert done.wait_end() == 0, done.said()
-    after = Started(clean, home)
-    assert after.wait_end() == 0
-    assert "nothing to remove" in after.output.read_text()
+    """Kill the program in a run and start again on the same cluster: announced; `clean` removes it."""
+    with DemoCluster(3, "auto", (150, 300)) as cluster:
+        assert cluster.wait_ready(10.0)
+        nodes = ["--nodes", ",".join(cluster.urls)]
+        # The entry must be one of the nodes.
+        nodes += ["--host", cluster.urls[0]]
+        first = Started(["--headless", *nodes, "--scenario", "write-10u"], home)
+        try:
+            first.wait_said("write-10u:")
+        finally:
+            first.process.kill()
+            first.process.wait()
+        again = Started(["--headless", *nodes, "--scenario", "read-1u", "--duration", "1", "--no-cleanup"], home)
+        assert again.wait_end(60.0) == 0, again.said()
+        assert "left by an earlier run" in again.said()
+        asked = Started(["clean", *nodes], home)
+        assert asked.wait_end() == 0, asked.said()
+        assert "bench-small-000" in asked.output.read_text()
+        assert "--yes" in asked.output.read_text()
+        done = Started(["clean", *nodes, "--yes"], home)
+        assert done.wait_end() == 0, done.said()
+        after = Started(["clean", *nodes], home)
+        assert after.wait_end() == 0
+        assert "nothing to remove" in after.output.read_text()
+
+
+def test_a_second_program_on_the_same_tier_refuses_and_names_the_first(home: Path) -> None:
+    with DemoCluster(1, "auto", (150, 300)) as cluster:
+        assert cluster.wait_ready(10.0)
+        nodes = ["--nodes", cluster.urls[0], "--host", cluster.urls[0]]
+        first = Started(["--headless", *nodes, "--scenario", "write-1u"], home)
+        try:
+            first.wait_said("write-1u:")
+            second = Started(["--headless", *nodes, "--scenario", "read-1u"], home)
+            assert second.wait_end() in (2, 3), second.said()
+            assert f"pid {first.process.pid}" in second.said()
+        finally:
+            first.process.send_signal(signal.SIGINT)
+            assert first.wait_end() == 130, first.said()
+        assert "Traceback" not in first.said() + second.said()
+
+
+def test_a_wrong_key_and_a_readers_key(home: Path) -> None:
+    with DemoCluster(1, "auto", (150, 300)) as cluster:
+        assert cluster.wait_ready(10.0)
+        nodes = ["--headless", "--nodes", cluster.urls[0], "--host", cluster.urls[0]]
+        for key, told in (("nope-secret", "401"), ("confman_dev_reader", "403")):
+            started = Started([*nodes, "--api-key", key], home)
+            assert started.wait_end() == 3, started.said()
+            assert told in started.said()
+            assert key not in started.said()
+            assert "Traceback" not in started.said()

@@ -42,7 +42,7 @@ WRONG = [
     (["drill", "--rounds", "0"], ["--rounds", "0"]),
     (["--demo", "--nodes", "http://127.0.0.1:1"], ["--demo", "--nodes"]),
     (["--demo", "--demo-nodes", "10"], ["--demo-nodes", "10"]),
-    (["--demo", "--demo-ports", "1,2"], ["--demo-ports"]),
+    (["--demo", "--demo-nodes", "3", "--demo-ports", "1,2"], ["--demo-ports"]),
     (["--demo", "--demo-election-timeout", "300-150"], ["300"]),
 ]
 
