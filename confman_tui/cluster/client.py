@@ -262,7 +262,7 @@ class ConfmanClient:
     def _target(self, node: str, answer: httpx.Response) -> str | None:
         """The configured node that a 307 leads to, None when it leads nowhere that helps."""
         target = self._names.match(normalise(answer.headers.get("location", "")))
-        return target if target in self._nodes and target != node else None
+        return target if target != node else None
 
     async def _send(self, method: str, node: str, path: str, body: bytes | None) -> _Answer:
         headers = {"Content-Type": "application/json"} if body is not None else None

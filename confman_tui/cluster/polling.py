@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from math import ceil
 
 import httpx
 
@@ -24,6 +25,10 @@ POLL_S = 0.1
 DEADLINE_S = 0.39
 """A node that is paused right after an answer is asked 0.1 s later; with this deadline its silence is told within
 0.5 s, a busy loop's lateness included."""
+STAGGER_S = 0.004
+"""From one node's poll to the next one's. Asked all at once, each node's latency would hold our own work for the others
+(3.0 instead of 1.3 ms in the median); spread evenly over the interval, polling costs 1.7 times the CPU, because each
+poll finds cold caches."""
 MAX_TERM = 2**63 - 1
 """Confman's terms are signed 64-bit integers."""
 MAX_BODY = 64 * 1024
@@ -165,7 +170,11 @@ class Poller:
         """Begin; needs a running event loop."""
         if not self._tasks:
             first = asyncio.get_running_loop().time()
-            self._tasks = [asyncio.create_task(self._watch(node, first), name=f"poll {node}") for node in self._nodes]
+            step = min(STAGGER_S, self._poll_s / max(1, len(self._nodes)))
+            self._tasks = [
+                asyncio.create_task(self._watch(node, first, place * step), name=f"poll {node}")
+                for place, node in enumerate(self._nodes)
+            ]
 
     async def stop(self) -> None:
         """End, and close the connections; no callback comes after it."""
@@ -177,15 +186,18 @@ class Poller:
             if isinstance(result, Exception):
                 raise result
 
-    async def _watch(self, node: str, first: float) -> None:
+    async def _watch(self, node: str, first: float, delay_s: float) -> None:
         loop = asyncio.get_running_loop()
         poller = _NodePoller(node, self._clock, self._deadline_s)
-        slot = 0
         try:
+            # The first polls don't wait for their places: a start wants to know the cluster at once.
+            self._on_poll(await poller.poll())
+            first += delay_s
+            slot = 0
             while True:
-                self._on_poll(await poller.poll())
-                slot = max(slot + 1, int((loop.time() - first) / self._poll_s))
+                slot = max(slot + 1, ceil((loop.time() - first) / self._poll_s))
                 await asyncio.sleep(first + slot * self._poll_s - loop.time())
+                self._on_poll(await poller.poll())
         finally:
             await poller.aclose()
 
