@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from confman_tui import errors, paths
+from confman_tui import drilling, errors, paths
 from confman_tui.clock import Clock, now
 from confman_tui.cluster.addresses import check_resolves, default_nodes, parse_node, parse_nodes
 from confman_tui.cluster.client import ConfmanClient
@@ -303,25 +303,33 @@ class Benchmark:
             api_key=settings.api_key,
         )
 
+    async def _scenario_run(self, plan: RunPlan, leader: str) -> ScenarioRun:
+        entries_before = await self._the(self._client).count_entries(leader)
+        return ScenarioRun(
+            plan,
+            self.settings,
+            self._the(self._dataset).tier.name,
+            entries_before,
+            self._the(self._engine),
+            self._the(self._monitor),
+            self._emit,
+            self._clock,
+        )
+
     async def _run_one(self, scenario: Scenario) -> ScenarioResult | None:
-        dataset, monitor, client = self._the(self._dataset), self._the(self._monitor), self._the(self._client)
-        judge = self._the(self._judge)
+        dataset, judge = self._the(self._dataset), self._the(self._judge)
         leader = await self._wait_for_leader()
         if self.settings.fresh and not self._stopping:
             self._phase(Phase.CLEANING, "back to the seeded state")
             await dataset.reset()
         if leader is None or self._stopping:
             return None
-        entries_before = await client.count_entries(leader)
         plan = self._plan(scenario)
-        run = ScenarioRun(
-            plan, self.settings, dataset.tier.name, entries_before, self._the(self._engine), monitor, self._emit,
-            self._clock,
-        )  # fmt: skip
+        run = await self._scenario_run(plan, leader)
         self._phase(Phase.RUNNING, plan.scenario)
         self._emit(
             ScenarioStarted(
-                plan.scenario, self._clock(), plan.users, plan.duration_s, entries_before, plan.payload_bytes
+                plan.scenario, self._clock(), plan.users, plan.duration_s, run.entries_before, plan.payload_bytes
             )
         )
         result = await self._measure(run, scenario, judge)
@@ -410,15 +418,38 @@ class Benchmark:
         self._the(self._judge).revive(by=by)
 
     async def drill(self) -> DrillEnded | None:
-        """Run the election drill; None when it was stopped before its first round."""
-        from confman_tui.drilling import run_drill
+        """Run the election drill; None when it was stopped before it began.
 
+        Raises:
+            UsageError: the first fault can't be done here.
+            ClusterError: no node leads, or the data could not be seeded.
+        """
         self._stop.clear()
         dataset = self._the(self._dataset)
-        if not dataset.seeded:
+        if not dataset.seeded and not self._interrupted:
             await self._seed()
-        self._phase(Phase.DRILLING, f"{self.settings.rounds} rounds of {self.settings.fault}")
-        ended = await run_drill(self)
+        leader = await self._wait_for_leader()
+        if leader is None or self._stopping:
+            return None
+        plan = replace(self._plan(by_name(drilling.LOAD)), scenario=drilling.NAME, duration_s=None)
+        run = self._run = await self._scenario_run(plan, leader)
+        try:
+            ended = await drilling.drill(
+                drilling.DrillParts(
+                    settings=replace(self.settings, tier=dataset.tier.name),
+                    run=run,
+                    engine=self._the(self._engine),
+                    monitor=self._the(self._monitor),
+                    judge=self._the(self._judge),
+                    emit=self._emit,
+                    clock=self._clock,
+                    stop=self._stop,
+                    cluster=self.cluster_summary(),
+                    registry_files=dataset.registry_files,
+                )
+            )
+        finally:
+            self._run = None
         self.rest()
         return ended
 

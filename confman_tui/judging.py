@@ -119,6 +119,14 @@ class Judge:
         """Whether an election is under way."""
         return self._meter.under_way
 
+    def unfinished(self) -> Election | None:
+        """The election that is going on, as far as it is known."""
+        return self._meter.unfinished()
+
+    def hurt(self) -> bool:
+        """Whether a node is down, paused or isolated by this program."""
+        return bool(self._desk.standing())
+
     def _tell(self, elections: Sequence[Election]) -> None:
         for election in elections:
             self.elections = [held for held in self.elections if held.origin != election.origin]

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -89,8 +88,8 @@ class Started:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path
+def home(tmp_path: Path) -> Path:
+    return tmp_path
 
 
 def test_the_suite_on_the_demo_cluster(home: Path) -> None:

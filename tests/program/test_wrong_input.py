@@ -1,4 +1,4 @@
-"""Wrong input gets one clear sentence that names what was wrong and what is allowed, exit code 2 (3 for the cluster)."""
+"""Wrong input gets one clear sentence that names what was wrong and what is allowed; exit code 2 (3: the cluster)."""
 
 from __future__ import annotations
 

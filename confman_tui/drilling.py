@@ -1,0 +1,185 @@
+"""Runs an election drill on the conductor's cluster: the load under it, the faults, the files at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+from confman_tui.clock import Clock
+from confman_tui.cluster.control import FaultRefusedError
+from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification
+from confman_tui.cluster.model import ClusterView
+from confman_tui.cluster.writes import WriteStream
+from confman_tui.drill import DrillPlan, run_drill
+from confman_tui.errors import ClusterError, UsageError
+from confman_tui.events import (
+    DrillEnded,
+    DrillRound,
+    DrillRoundEnded,
+    Level,
+    NoticeGiven,
+    Phase,
+    PhaseChanged,
+    ScenarioEnded,
+    ScenarioStarted,
+    Sink,
+    VerificationEnded,
+)
+from confman_tui.judging import Judge
+from confman_tui.load.engine import Engine
+from confman_tui.load.model import RunOutcome
+from confman_tui.monitor import Monitor
+from confman_tui.record.drill import save_drill
+from confman_tui.record.files import ResultsError
+from confman_tui.record.model import ScenarioResult
+from confman_tui.scenario_run import ScenarioRun
+from confman_tui.settings import Settings
+
+NAME = "drill"
+"""The drill's name among the scenarios, in events and file names."""
+LOAD = "write-10u"
+"""The scenario whose users write meanwhile, without an end."""
+
+
+@dataclass(frozen=True)
+class DrillParts:
+    """What of the conductor a drill works with."""
+
+    settings: Settings
+    run: ScenarioRun
+    engine: Engine
+    monitor: Monitor
+    judge: Judge
+    emit: Sink
+    clock: Clock
+    stop: asyncio.Event
+    cluster: dict[str, object]
+    registry_files: tuple[str, ...]
+
+
+class DrillRig:
+    """Implements `confman_tui.drill.DrillHost`."""
+
+    def __init__(self, parts: DrillParts) -> None:
+        self._parts = parts
+        self._load: asyncio.Task[RunOutcome] | None = None
+        self.result: ScenarioResult | None = None
+
+    def start_load(self) -> None:
+        """The users begin to write."""
+        parts = self._parts
+        plan = parts.run.plan
+        parts.emit(
+            ScenarioStarted(
+                plan.scenario, parts.clock(), plan.users, None, parts.run.entries_before, plan.payload_bytes
+            )
+        )
+        parts.monitor.turn_page(booking=True)
+        parts.judge.load_changed()
+        parts.run.on_sample = parts.judge.hear_sample
+        self._load = asyncio.create_task(parts.run.run(), name="drill load")
+
+    async def end_load(self) -> None:
+        """The users stop; their requests in flight are waited for. Nothing happens when they have stopped."""
+        load, self._load = self._load, None
+        if load is None:
+            return
+        self._parts.engine.stop_run()
+        await load
+        self._parts.judge.load_changed()
+
+    # -- DrillHost
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The configured nodes."""
+        return self._parts.monitor.nodes
+
+    @property
+    def view(self) -> ClusterView:
+        """What is known of the cluster now."""
+        return self._parts.monitor.view
+
+    @property
+    def writes(self) -> WriteStream:
+        """The stream of all writes."""
+        return self._parts.monitor.book.stream
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the person wants it to end, or the load broke down."""
+        return self._parts.stop.is_set() or (self._load is not None and self._load.done())
+
+    def now(self) -> float:
+        """The program's clock."""
+        return self._parts.clock()
+
+    def election_of(self, fault: Fault) -> Election | None:
+        """The election that this fault caused, once it is over."""
+        return next((held for held in self._parts.judge.elections if held.fault == fault), None)
+
+    def unfinished(self) -> Election | None:
+        """The election that is going on."""
+        return self._parts.judge.unfinished()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass, less when it is to end."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._parts.stop.wait()
+
+    async def cause(self, kind: FaultKind, node: str) -> Fault:
+        """Do it."""
+        return self._parts.judge.cause_fault(kind, node, by="drill")
+
+    async def revive(self) -> None:
+        """Bring back every node that was hurt."""
+        if self._parts.judge.hurt():
+            self._parts.judge.revive(by="drill")
+
+    def round_ended(self, round_: DrillRound) -> None:
+        """Tell it."""
+        self._parts.emit(DrillRoundEnded(round_))
+
+    async def finish(self) -> Verification | None:
+        """Stop the load, read the writes back, write the load's files."""
+        parts = self._parts
+        await self.end_load()
+        parts.monitor.drain()
+        ledger = parts.monitor.turn_page(booking=False)
+        verification = await parts.judge.verify(
+            ledger, parts.stop, entries_before=parts.run.entries_before, payload_bytes=parts.run.plan.payload_bytes
+        )
+        parts.emit(VerificationEnded(NAME, verification))
+        self.result = parts.run.finish(verification, parts.cluster, parts.registry_files)
+        parts.emit(ScenarioEnded(self.result))
+        return verification if parts.settings.verify.mode != "off" else None
+
+
+async def drill(parts: DrillParts) -> DrillEnded:
+    """Run the drill that the settings ask for, write its files, tell its end.
+
+    Raises:
+        UsageError: the first fault can't be done here.
+        ClusterError: no node leads.
+    """
+    settings = parts.settings
+    rig = DrillRig(parts)
+    plan = DrillPlan(settings.rounds, FaultKind(settings.fault), max_unavailable_s=settings.max_unavailable_s)
+    parts.emit(PhaseChanged(Phase.DRILLING, parts.clock(), f"{plan.rounds} rounds of {plan.kind}"))
+    rig.start_load()
+    try:
+        ended = await run_drill(rig, plan)
+    except FaultRefusedError as error:
+        raise UsageError(str(error)) from None
+    finally:
+        with contextlib.suppress(ClusterError):
+            await rig.end_load()
+        parts.monitor.turn_page(booking=False)
+    try:
+        save_drill(ended, settings.output_dir, settings.tier, parts.cluster)
+    except ResultsError as error:
+        parts.emit(NoticeGiven(Level.ERROR, str(error), parts.clock()))
+    parts.emit(ended)
+    return ended
