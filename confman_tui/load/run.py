@@ -58,6 +58,9 @@ class Run:
         self._runner: Any = None
         self._lag_s = 0.0
         self._users = plan.users
+        self._wanted_users = plan.users
+        self._resize = Event()
+        self._resize.set()
         self._cpu_then = 0.0
         self.health: EngineHealth | None = None
         """Renewed at each tick; read by other threads."""
@@ -69,10 +72,9 @@ class Run:
         self._end.set()
 
     def set_users(self, count: int) -> None:
-        """Change the number of users while it runs."""
-        if self._runner is not None and not self._context.stopping:
-            self._runner.start(count, spawn_rate=min(max(count, 1), _SPAWN_RATE))
-            self._runner.spawning_greenlet.link_exception(self._on_dead_greenlet)
+        """Change the number of users while it runs; in force within about a second."""
+        self._wanted_users = count
+        self._resize.set()
 
     def execute(self) -> RunOutcome:
         """Run it to its end.
@@ -114,8 +116,7 @@ class Run:
         self._cpu_then = time.thread_time()
         ticking = self._spawn(self._tick)
         sampling = self._spawn(self._sample_each_second, started)
-        helpers += [ticking, sampling]
-        self.set_users(plan.users)
+        helpers += [ticking, sampling, self._spawn(self._keep_number_of_users)]
         left = None if plan.duration_s is None else started + plan.duration_s - now()
         self._end.wait(left)
         self._context.stopping = True
@@ -140,6 +141,19 @@ class Run:
         gevent.killall(helpers)
         written = files.finish()
         return replace(outcome, files=written, file_error=files.error)
+
+    def _keep_number_of_users(self) -> None:
+        """Start users, and more or fewer when asked: one change after another, since Locust loses count of its users
+        when a change is interrupted by the next."""
+        runner = self._runner
+        while True:
+            self._resize.wait()
+            self._resize.clear()
+            count = self._wanted_users
+            runner.start(count, spawn_rate=min(max(count, 1), _SPAWN_RATE))
+            changing = runner.spawning_greenlet
+            changing.link_exception(self._on_dead_greenlet)
+            changing.join()
 
     def _wait_for_requests(self) -> bool:
         """Let what is in flight end before Locust is told to stop: its ``stop`` inspects the stack, which holds up the

@@ -20,7 +20,7 @@ NAMESPACES = ("bench-small-000", "bench-small-001", "bench-small-002")
 def plan(
     *,
     users: int = 4,
-    seconds: float | None = 0.4,
+    seconds: float | None = 0.3,
     write_share: float = 1.0,
     target: Target = Target.LEADER,
     wait_s: tuple[float, float] = (0.0, 0.0),

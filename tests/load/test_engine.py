@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import gc
+import json
 import logging
 import os
 import subprocess
@@ -15,10 +15,12 @@ from concurrent.futures import Future
 from itertools import pairwise
 from pathlib import Path
 
-import psutil
 import pytest
+from locust.runners import LocalRunner
 
 from confman_tui.cluster.elections_model import WriteOutcome, value_digest
+from confman_tui.load import users
+from confman_tui.load.context import context_of
 from confman_tui.load.engine import Engine, EngineBusyError, EngineClosedError
 from confman_tui.load.histogram import decode
 from confman_tui.load.model import Cause, RunOutcome, SecondSample, Target
@@ -59,7 +61,7 @@ def test_samples_totals_files_and_the_server_agree(engine: Engine, server: Serve
     assert outcome.max_us is not None
     assert 0 < outcome.p50_us <= outcome.p99_us <= outcome.max_us
     # seconds on the grid of the run, the last partial one included
-    assert [round(sample.end - outcome.started, 1) for sample in samples[:2]] == [1.0, 2.0]
+    assert [round(sample.end - outcome.started) for sample in samples] == [1, 2, 2]
     assert samples[0].start == outcome.started
     assert samples[-1].end == outcome.ended
     assert all(a.end == b.start for a, b in pairwise(samples))
@@ -85,22 +87,33 @@ def test_samples_totals_files_and_the_server_agree(engine: Engine, server: Serve
 
 
 def test_a_run_of_whole_seconds_has_as_many_samples(engine: Engine, server: Server) -> None:
+    # what is in flight when the time is up belongs to the last second
+    server.control(delay_s=0.02)
     engine.set_targets(server.url, (server.url,))
     samples: list[SecondSample] = []
-    outcome = run(engine, plan(seconds=2, wait_s=(0.001, 0.002)), samples=samples)
+    outcome = run(engine, plan(seconds=2), samples=samples)
     assert len(samples) == 2
     assert outcome.requests == sum(sample.ok for sample in samples)
-    assert 2.0 <= outcome.ended - outcome.started < 2.2
+    assert 2.0 <= outcome.ended - outcome.started < 2.5
     assert not outcome.stopped_early
 
 
-def test_the_end_of_a_run_delays_no_answer(engine: Engine, server: Server) -> None:
+def test_the_end_of_a_run_delays_no_answer(engine: Engine, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Locust's own stop holds up the hub for some 25 ms; the requests in flight must be over before
+    flying = []
+    quit_runner = LocalRunner.quit
+
+    def quit_and_tell(runner: LocalRunner) -> None:
+        shared = context_of(runner.environment)
+        assert shared is not None
+        flying.append(len(shared.in_flight))
+        quit_runner(runner)
+
+    monkeypatch.setattr(LocalRunner, "quit", quit_and_tell)
     server.control(delay_s=0.03)
     engine.set_targets(server.url, (server.url,))
-    outcome = run(engine, plan(users=2, seconds=0.5))
-    # Locust's own stop holds up the hub for some 25 ms; the requests in flight must be over before
-    assert outcome.max_us is not None
-    assert outcome.max_us < 50_000
+    assert run(engine, plan(users=3)).requests > 3
+    assert set(flying) == {0}
 
 
 def test_stopping_waits_for_what_is_in_flight_and_shows_it(engine: Engine, server: Server) -> None:
@@ -147,29 +160,45 @@ def test_writers_move_to_a_new_leader_at_once(engine: Engine, server: Server) ->
         engine.stop_run()
         outcome = future.result(10)
         assert outcome.failures == 0
-        assert max(end[3] for end in book.ends if end[5] == server.url) < moved + 0.1
+        assert max(end[3] for end in book.ends if end[5] == server.url) < moved + 0.5
         assert outcome.per_node == {server.url: server.control()["put"], other.url: other.control()["put"]}
 
 
-def test_a_pause_after_a_failure_ends_when_a_leader_is_named(engine: Engine, server: Server) -> None:
+def test_an_outage_shows_as_failures(engine: Engine, server: Server) -> None:
     with Server() as dead:
         pass
     engine.set_targets(dead.url, (dead.url,))
     book = Book()
     future = engine.run(plan(users=4, seconds=None), on_sample=lambda _: None, observer=book)
-    wait_until(lambda: len(book.ends) > 20)
+    wait_until(lambda: len(book.ends) > 4)
     engine.set_targets(None, (server.url,))
     before = len(book.ends)
-    # an outage shows as failures: writers go on trying the last leader
+    # nobody leads: writers go on trying the one that led last
     wait_until(lambda: len(book.ends) > before + 8)
-    assert {end[5] for end in book.ends} == {dead.url}
-    engine.set_targets(server.url, (server.url,))
-    named = time.time()
-    wait_until(lambda: any(end[5] == server.url for end in list(book.ends)))
     engine.stop_run()
     outcome = future.result(10)
-    first = min(end[3] for end in book.ends if end[5] == server.url)
-    assert first - named < 0.09
+    assert outcome.failures_by_cause == {Cause.REFUSED: len(book.starts)}
+    assert outcome.per_node == {dead.url: len(book.starts)}
+
+
+def test_a_pause_after_a_failure_ends_when_a_leader_is_named(
+    engine: Engine, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(users, "PAUSE_S", (20.0, 20.0))
+    with Server() as dead:
+        pass
+    engine.set_targets(dead.url, (dead.url,))
+    # slow enough that no user sends a second write before all have come
+    server.control(delay_s=0.9)
+    book = Book()
+    future = engine.run(plan(users=8, seconds=None), on_sample=lambda _: None, observer=book)
+    wait_until(lambda: len(book.ends) == 8)
+    named = time.time()
+    engine.set_targets(server.url, (server.url,))
+    wait_until(lambda: len(book.starts) >= 16)
+    engine.stop_run()
+    outcome = future.result(10)
+    assert sorted(book.starts)[15] - named < 0.8
     assert outcome.failures_by_cause == {Cause.REFUSED: sum(end[5] == dead.url for end in book.ends)}
 
 
@@ -204,17 +233,17 @@ def test_what_is_served_after_a_redirect_is_told_apart(engine: Engine, server: S
         assert outcome.redirect_p50_us is not None
         assert outcome.p50_us is not None
         # the hop takes its 20 ms, the write itself next to nothing, and the answer's time holds both
-        assert 20_000 <= outcome.redirect_p50_us < outcome.p50_us < 35_000
+        assert 20_000 <= outcome.redirect_p50_us < outcome.p50_us
 
 
 def test_the_number_of_users_changes_while_it_runs(engine: Engine, server: Server) -> None:
     engine.set_targets(server.url, (server.url,))
-    future = engine.run(plan(users=1, seconds=None, wait_s=(0.01, 0.01)), on_sample=lambda _: None)
-    wait_until(lambda: engine.health().users == 1)
+    future = engine.run(plan(users=1, seconds=None), on_sample=lambda _: None)
     engine.set_users(6)
-    wait_until(lambda: engine.health().users == 6)
-    engine.set_users(2)
-    wait_until(lambda: engine.health().users == 2)
+    engine.set_users(3)
+    for count in (4, 2):
+        engine.set_users(count)
+        wait_until(lambda wanted=count: engine.health().users == wanted)  # type: ignore[misc]
     engine.stop_run()
     outcome = future.result(10)
     assert outcome.failures == 0
@@ -326,28 +355,38 @@ def test_a_folder_that_is_a_file_is_told(engine: Engine, server: Server, tmp_pat
 
 def test_repeated_runs_leak_nothing(server: Server) -> None:
     server.seed(list(KEYS))
-    engine = Engine()
-    engine.start()
-    engine.set_targets(server.url, (server.url,))
-    process = psutil.Process()
+    script = f"""
+import gc, json, psutil, time
+from confman_tui.load.engine import Engine
+from tests.load.helpers import plan, run
+engine = Engine()
+engine.start()
+engine.set_targets({server.url!r}, ({server.url!r},))
+process = psutil.Process()
 
-    def once() -> tuple[int, int, int]:
-        run(engine, plan(users=5, seconds=0.1, write_share=0.5))
-        gc.collect()
-        greenlets = sum(type(each).__name__ == "Greenlet" for each in gc.get_objects())
-        return process.num_fds(), process.num_threads(), greenlets
+def once():
+    assert run(engine, plan(users=5, seconds=0.08, write_share=0.5)).requests
+    greenlets = sum(type(each).__name__ == "Greenlet" for each in gc.get_objects())
+    users = sum(type(each).__name__ == "MixedUser" for each in gc.get_objects())
+    return process.num_fds(), process.num_threads(), greenlets, users
 
-    for _ in range(3):
-        first = once()
-    memory = process.memory_info().rss
-    for _ in range(10):
-        last = once()
-    assert last[0] <= first[0]
-    assert last[1] <= first[1]
-    assert last[2] <= first[2]
-    assert process.memory_info().rss - memory < 6_000_000
-    assert engine.close(10)
-    wait_until(lambda: process.num_threads() <= first[1] - 1)
+warm = [once() for _ in range(3)][-1]
+memory = process.memory_info().rss
+hot = [once() for _ in range(10)][-1]
+grown = process.memory_info().rss - memory
+assert engine.close(10)
+deadline = time.monotonic() + 10
+while process.num_threads() > 1 and time.monotonic() < deadline:
+    time.sleep(0.01)
+print(json.dumps([warm, hot, grown, process.num_threads()]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    warm, hot, grown, threads = json.loads(done.stdout)
+    assert all(after <= before for before, after in zip(warm, hot, strict=True)), (warm, hot)
+    assert hot[3] == 0
+    assert grown < 3_000_000
+    assert threads == 1
 
 
 def test_nothing_is_written_to_stderr_and_signals_are_as_before(server: Server, tmp_path: Path) -> None:
