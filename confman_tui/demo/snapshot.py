@@ -1,8 +1,8 @@
 """A node's snapshot: the state as of one log entry, so that the log before it can be dropped.
 
-Takes the place of PySyncObj's `Serializer`, which packs everything with gzip in a forked process: a third of a second of a
-core for 10,000 entries of 1 KB, on each node, which a benchmark would measure as the cluster's. Here the event loop
-writes a slice at a time between requests, so that no pause is longer than a few milliseconds.
+Takes the place of PySyncObj's `Serializer`, which packs everything with gzip in a forked process: a core's work for a
+third of a second on each node with 10,000 entries of 1 KB, which a benchmark would measure as the cluster's. Here the
+event loop writes a slice at a time between requests, so that no pause is longer than a few milliseconds.
 """
 
 from __future__ import annotations

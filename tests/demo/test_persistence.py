@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from pathlib import Path
 
 import pytest
 
+from confman_tui.demo.journal import NodeJournal
+from confman_tui.demo.store import Store
 from confman_tui.demo.supervisor import DemoCluster
 from tests.demo.client import ask, health, wait_agreed, wait_for
+from tests.demo.test_journal import write_snapshot
 from tests.demo.writers import Writers, lost
 
 FAST = (200, 500)
@@ -88,6 +92,26 @@ def test_versions_and_creation_times_survive_compaction_and_restart() -> None:
             assert ask(url, "GET", base).json == created
             assert ask(url, "GET", f"{base}/config").json == before
         assert [row["version"] for row in before] == [10] * 5
+
+
+def test_a_kill_between_snapshot_and_shortened_journal_costs_nothing(tmp_path: Path) -> None:
+    """The moment is too short to hit: the snapshot is made afterwards, from the journal, as the node would have."""
+    with DemoCluster(nodes=1, ports="auto", election_timeout_ms=FAST, data_dir=tmp_path) as cluster:
+        url = wait_agreed(cluster)
+        for number in range(30):
+            assert ask(url, "PUT", f"/api/v1/namespaces/cut/config/k{number}", {"value": "v"}).status == 200
+        cluster.kill(url)
+    journal = NodeJournal(tmp_path / "node-1")
+    store = Store()
+    for command, _, _ in journal[:20]:
+        if command[:1] == b"\0":
+            name, *args = pickle.loads(command[1:])[1]
+            store._COMMANDS[name](store, *args)
+    assert 10 < len(store) < 30
+    write_snapshot(store, tmp_path / "node-1" / "snapshot", journal[19], journal[18])
+    with DemoCluster(nodes=1, ports="auto", election_timeout_ms=FAST, data_dir=tmp_path) as cluster:
+        url = wait_agreed(cluster)
+        assert len(ask(url, "GET", "/api/v1/namespaces/cut/config").json) == 30
 
 
 def test_a_node_that_was_away_gets_a_snapshot_and_the_rest() -> None:
