@@ -1,0 +1,156 @@
+"""The ways out: asked, unasked, hasty, too slow, by a signal, by a defect."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from confman_tui.errors import EXIT_CRASH, EXIT_INTERRUPTED, EXIT_NO_CLUSTER, EXIT_OK
+from confman_tui.events import Phase, PhaseChanged, ScenarioStarted
+from confman_tui.tui.dialogs.confirm import ConfirmDialog
+from confman_tui.tui.dialogs.help import HelpDialog
+from confman_tui.tui.run import finish
+from confman_tui.tui.widgets.header import Header
+from tests.tui import story
+from tests.tui.fakes import FakeConductor
+from tests.tui.helpers import Desk, TestClock, desk, make_app, until
+
+
+async def left(board: Desk) -> int | None:
+    """Wait for the app's end and give its code."""
+    await until(lambda: not board.app.is_running or board.app._exit, "the app's end")
+    return board.app.return_value
+
+
+def run_something(board: Desk, phase: Phase) -> None:
+    board.conductor.tell(PhaseChanged(phase, board.clock.now))
+    if phase is Phase.RUNNING:
+        board.conductor.tell(ScenarioStarted("write-10u", board.clock.now, 10, 15.0, 100, 1024))
+
+
+async def test_q_leaves_without_a_question_when_nothing_runs(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.pilot.press("q")
+        assert await left(board) == EXIT_OK
+        assert board.asked("quit") == [("quit",)]
+
+
+@pytest.mark.parametrize(
+    "phase", [Phase.SEEDING, Phase.RUNNING, Phase.DRILLING, Phase.VERIFYING, Phase.CLEANING, Phase.STOPPING]
+)
+async def test_q_asks_when_something_runs_and_a_second_q_is_a_yes(tmp_path: Path, phase: Phase) -> None:
+    async with desk(tmp_path) as board:
+        run_something(board, phase)
+        await board.press("q")
+        assert isinstance(board.app.screen, ConfirmDialog)
+        assert board.asked("quit") == []
+        await board.press("n")
+        assert board.app.screen is board.app.dashboard
+        await board.press("q")
+        await board.pilot.press("q")
+        assert await left(board) == EXIT_OK
+        assert board.asked("quit") == [("quit",)]
+
+
+@pytest.mark.parametrize("phase", [Phase.STARTING, Phase.FINDING, Phase.OFFLINE])
+async def test_leaving_without_a_cluster_gives_the_code_of_none(tmp_path: Path, phase: Phase) -> None:
+    async with desk(tmp_path, found=False) as board:
+        board.conductor.tell(PhaseChanged(phase, board.clock.now, "nothing answers"))
+        await board.press("q")
+        assert await left(board) == EXIT_NO_CLUSTER
+
+
+async def test_a_slow_end_is_visible_and_a_second_q_leaves_at_once(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        board.conductor.closes_at_once = False
+        board.conductor.behind = "5 namespaces of tier small"
+        await board.press("q")
+        await board.tell(PhaseChanged(Phase.CLEANING, board.clock.now))
+        assert "leaving: cleaning up" in board.text()
+        assert "q leaves at once" in board.text()
+        await board.press("1")
+        assert board.toasts() == ["Leaving; q leaves at once."]
+        await board.pilot.press("q")
+        assert await left(board) == EXIT_OK
+        assert board.app.stays_behind == "5 namespaces of tier small"
+
+
+async def test_the_limit_ends_what_does_not_end(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        board.conductor.closes_at_once = False
+        board.conductor.behind = "node :6100 paused"
+        await board.press("q")
+        board.clock.now += 4.9
+        board.app._tick()
+        assert not board.app._exit
+        board.clock.now += 0.2
+        board.app._tick()
+        await left(board)
+        assert board.app.stays_behind == "node :6100 paused"
+
+
+async def test_ctrl_c_is_q_in_dialogs_too(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("question_mark")
+        assert isinstance(board.app.screen, HelpDialog)
+        await board.press("ctrl+c")
+        assert board.app.screen is board.app.dashboard
+        await board.pilot.press("ctrl+c")
+        assert await left(board) == EXIT_OK
+
+
+async def test_a_signal_ends_it_from_any_thread_without_a_question(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        run_something(board, Phase.RUNNING)
+        await board.press("question_mark")
+        thread = threading.Thread(target=board.app.request_quit, args=(EXIT_INTERRUPTED,))
+        thread.start()
+        thread.join()
+        assert await left(board) == EXIT_INTERRUPTED
+        assert board.asked("quit") == [("quit",)]
+
+
+async def test_events_after_the_end_hurt_nobody(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.pilot.press("q")
+        await left(board)
+    board.conductor.tell(*story.found())
+
+
+def test_a_defect_of_a_widget_is_told_and_gives_70(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conductor = FakeConductor()
+    app = make_app(tmp_path, conductor, TestClock())
+
+    def broken(self: Header, frame: object) -> None:
+        raise ZeroDivisionError("a [red]defect[/red] \x1b[2J")
+
+    monkeypatch.setattr(Header, "show", broken)
+    run = app.run
+    monkeypatch.setattr(app, "run", lambda: run(headless=True, size=(80, 24)))
+    assert finish(app) == EXIT_CRASH
+    assert isinstance(app.crash, ZeroDivisionError)
+    assert ("quit",) in conductor.calls
+    said = capsys.readouterr().err
+    assert "confman-tui: a defect of the screen ended it: ZeroDivisionError: a [red]defect[/red] ␛[2J" in said
+
+
+def test_what_stays_behind_is_told_after_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conductor = FakeConductor()
+    conductor.closes_at_once = False
+    conductor.behind = "5 namespaces"
+    app = make_app(tmp_path, conductor, TestClock(), quit_limit_s=0.0)
+    run = app.run
+
+    def headless() -> int | None:
+        app.call_later(lambda: app.request_quit(EXIT_INTERRUPTED))
+        return run(headless=True, size=(80, 24))
+
+    monkeypatch.setattr(app, "run", headless)
+    assert finish(app) == EXIT_INTERRUPTED
+    assert "left at once; 5 namespaces" in capsys.readouterr().err

@@ -1,0 +1,181 @@
+"""What the screen says: offline, waiting, electing, at its limit; and foreign strings as text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from confman_tui.cluster.model import Fact, FactKind, NodeState
+from confman_tui.events import (
+    ClusterChanged,
+    FactTold,
+    Level,
+    NoticeGiven,
+    Phase,
+    PhaseChanged,
+    ProgressMade,
+    SampleRecorded,
+    ScenarioEnded,
+    ScenarioStarted,
+    VerificationEnded,
+    WritesAcknowledged,
+)
+from tests.tui import story
+from tests.tui.helpers import desk
+
+HOSTILE = (
+    "[red]red[/red]",
+    "\x1b[2J\x1b]0;title\x07",
+    "x" * 10_240,
+    "שלום \u202eevil",
+    "漢字" * 40,
+    "[@click=app.quit]",
+)
+
+
+async def test_offline_says_what_was_tried_and_offers_ways_on(tmp_path: Path) -> None:
+    async with desk(tmp_path, found=False) as board:
+        now = board.clock.now
+        states = dict.fromkeys(range(3), NodeState.REFUSED)
+        view = story.view(now, leader=None, states=states, detail="[Errno 111] Connection refused")
+        await board.tell(
+            story.configuration(demo=False),
+            ClusterChanged(view, 0.0),
+            PhaseChanged(Phase.OFFLINE, now, "Nothing answers at 127.0.0.1, ports 6100, 6200 and 6300."),
+        )
+        text = board.text()
+        assert "No cluster to work with" in text
+        assert "Nothing answers at 127.0.0.1, ports 6100, 6200 and 6300." in text
+        assert "✕ :6300  refused · [Errno 111] Connection refused" in text
+        for way in ("d  start the demo cluster", "r  try again", "q  quit"):
+            assert way in text
+        await board.press("1")
+        assert board.toasts() == ["There is no cluster; r tries again, d starts the demo cluster."]
+        await board.press("r", "d")
+        assert board.conductor.calls[-2:] == [("retry",), ("start_demo",)]
+        await board.pilot.resize_terminal(60, 20)
+        await board.pilot.pause()
+        board.app.draw()
+        await board.pilot.pause()
+        assert "start the demo cluster" in board.text()
+
+
+async def test_the_key_of_reviving_is_that_of_trying_again_when_offline(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("r")
+        assert board.asked("retry") == []
+        await board.tell(PhaseChanged(Phase.OFFLINE, board.clock.now, "gone"))
+        await board.press("r")
+        assert board.asked("retry") == [("retry",)]
+
+
+async def test_waits_show_their_progress_and_the_way_out(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        now = board.clock.now
+        await board.tell(PhaseChanged(Phase.SEEDING, now), ProgressMade(Phase.SEEDING, 2500, 10_000, 812.0, 9.2))
+        text = board.text()
+        assert "seeding" in text
+        assert "2,500/10,000 keys" in text
+        assert "━━━━────────────" in text
+        assert "00:09 left" in text
+        await board.press("s")
+        assert board.asked("stop") == [("stop",)]
+        await board.tell(PhaseChanged(Phase.VERIFYING, now), ProgressMade(Phase.VERIFYING, 10, 200, 80.0, 2.4))
+        assert "checking acknowledged writes" in board.text()
+        assert "10/200 keys" in board.text()
+
+
+async def test_writes_are_judged_by_acknowledgements_not_by_readiness(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        assert "no write tried" in board.text()
+        now = board.clock.now
+        await board.tell(story.acknowledgements(now, 200))
+        assert "● writes go through · 200/s" in board.text()
+        board.clock.now = now + 1.62
+        window = story.WriteWindow(now, None, 0.05)
+        await board.tell(WritesAcknowledged((), now + 1.62, window))
+        assert "✕ NO WRITES for 1.62 s" in board.text()
+        assert "★ :6100 leads" in board.text(), "a leader stands there all the while"
+
+
+async def test_no_leader_says_why(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        now = board.clock.now
+        states = {0: NodeState.NOT_READY, 1: NodeState.REFUSED, 2: NodeState.SILENT}
+        await board.tell(ClusterChanged(story.view(now, leader=None, term=9, states=states), 0.0))
+        assert "no leader (term 9, no quorum: :6200 and :6300 unreachable)" in board.text()
+        states = {1: NodeState.ELECTED, 2: NodeState.FOLLOWER}
+        await board.tell(ClusterChanged(story.view(now, leader=None, term=9, states=states), 0.0))
+        assert "no leader (term 9, :6200 elected, not serving)" in board.text()
+
+
+async def test_never_leader_for_a_node_that_does_not_serve(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        now = board.clock.now
+        states = {0: NodeState.STALE_LEADER, 1: NodeState.ELECTED}
+        await board.tell(ClusterChanged(story.view(now, leader=None, term=9, states=states), 0.0))
+        assert "LEADER" not in board.text()
+        assert "⚠ :6100  stale leader" in board.text()
+        assert "☆ :6200  elected, not serving" in board.text()
+
+
+@pytest.mark.parametrize("state", list(NodeState))
+async def test_every_state_has_its_glyph_and_word_on_card_and_line(tmp_path: Path, state: NodeState) -> None:
+    from confman_tui.cluster.model import STATE_WORDS
+    from confman_tui.tui.charts.palette import STATE_GLYPHS
+    from confman_tui.tui.widgets.cards import NodeCard
+
+    async with desk(tmp_path) as board:
+        leader = 0 if state is NodeState.LEADER else None
+        view = story.view(board.clock.now, leader=leader, states={0: state}, detail="why [bold]so")
+        await board.tell(ClusterChanged(view, 0.0))
+        word = "LEADER" if state is NodeState.LEADER else STATE_WORDS[state]
+        assert f"{STATE_GLYPHS[state]} :6100  {word}" in board.text()
+        card = board.app.dashboard.cards.query(NodeCard).first()
+        assert card.border_title is not None
+        await board.pilot.resize_terminal(80, 24)
+        await board.pilot.pause()
+        board.app.draw()
+        await board.pilot.pause()
+        assert f"{STATE_GLYPHS[state]} :6100  {word}" in board.text()
+
+
+async def test_the_generator_turns_amber_with_its_reason(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        now = board.clock.now
+        await board.tell(PhaseChanged(Phase.RUNNING, now), ScenarioStarted("read-10u", now, 10, 15.0, 100, 1024))
+        busy = replace(story.sample(now, 3000), engine_cpu=0.97)
+        await board.tell(SampleRecorded("read-10u", busy, story.NODES[0], 6))
+        assert "generator ▲ limit: its thread uses 97% of a core" in board.text()
+        late = replace(story.sample(now, 3000), hub_lag_s=0.2)
+        await board.tell(SampleRecorded("read-10u", late, story.NODES[0], 6))
+        assert "generator ▲ limit: its loop is 200 ms late" in board.text()
+
+
+@pytest.mark.parametrize("size", [(60, 20), (120, 40), (200, 60)])
+async def test_hostile_strings_are_text_everywhere(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with desk(tmp_path, size) as board:
+        now = board.clock.now
+        for string in HOSTILE:
+            view = story.view(now, leader=None, states={0: NodeState.NOT_CONFMAN}, detail=string)
+            node = replace(view.nodes[1], names_leader=f"http://{string}", state=NodeState.FOLLOWER_OF_DEAD)
+            await board.tell(
+                ClusterChanged(replace(view, nodes=(view.nodes[0], node, view.nodes[2])), 0.0),
+                FactTold(Fact(FactKind.NODE_WRONG, now, story.NODES[0], detail=string)),
+                FactTold(Fact(FactKind.LEADER_LOST, now, string, 6, string)),
+                NoticeGiven(Level.ERROR, string, now),
+                VerificationEnded(string, story.Verification(note=string)),
+                ScenarioEnded(replace(story.result("write-1u", 1, now, now + 1), note=string)),
+                PhaseChanged(Phase.SEEDING, now, string),
+            )
+            text = board.text()
+            assert "\x1b" not in text
+            assert "\u202e" not in text
+            assert len(board.lines()) == size[1]
+        if size[0] >= 120:
+            assert "[red]red[/red]" in " ".join(line.text for line in board.app.state.log.lines)
+        await board.tell(PhaseChanged(Phase.OFFLINE, now, HOSTILE[1] + HOSTILE[2]))
+        assert "\x1b" not in board.text()
+        assert "␛[2J" in board.text()
