@@ -237,6 +237,21 @@ async def test_without_a_leader_patience_ends_with_a_sentence_and_a_stop_ends_it
         await asyncio.wait_for(waiting, 1.0)
 
 
+async def test_a_request_to_a_lost_leader_is_given_up_for_the_next_one() -> None:
+    leader, asked = "old", list[str]()
+
+    async def ask(node: str) -> str:
+        nonlocal leader
+        asked.append(node)
+        if node == "old":
+            leader = "new"
+            await asyncio.Event().wait()
+        return node
+
+    assert await asyncio.wait_for(Pace(lambda: leader).do(ask), 2.0) == "new"
+    assert asked == ["old", "new"]
+
+
 async def test_work_is_bounded_and_its_first_error_ends_it() -> None:
     running, most = 0, 0
 
