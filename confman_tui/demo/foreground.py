@@ -33,18 +33,17 @@ def run_foreground(cluster: DemoCluster, say: Callable[[str], None]) -> int:
     for number in _ENDING:
         signal.signal(number, end)
     try:
-        try:
-            cluster.start()
-            _introduce(cluster, say)
-            while True:
-                signal.pause()
-        except _Ended:
-            # A second ^C must not leave nodes behind.
-            for number in _ENDING:
-                signal.signal(number, signal.SIG_IGN)
-            say("Ending the demo cluster.")
-            return EXIT_OK
+        cluster.start()
+        _introduce(cluster, say)
+        while True:
+            signal.pause()
+    except _Ended:
+        return EXIT_OK
     finally:
+        # A second ^C must not leave nodes behind.
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_IGN)
+        say("Ending the demo cluster.")
         cluster.stop()
         for number, handler in before.items():
             signal.signal(number, handler)

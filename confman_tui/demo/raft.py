@@ -382,14 +382,14 @@ class RaftNode:
             self._start_first_election(now)
         # In proportion to what a snapshot costs, so that the cost for each write stays the same as the data grows.
         self._core.conf.logCompactionMinEntries = max(self._settings.compact_after, len(self._store))
-        led, sent_at = self._core._isLeader(), self._in.next_heartbeat
+        sent_at = self._in.next_heartbeat
         self._core.doTick(0)
         if self._core._isLeader():
             if self._in.next_heartbeat != sent_at:
                 self._note_sent()
             self._lead(now)
-        elif led or self._pending:
-            self._give_up_writes()
+        else:
+            self._give_up_leading()
         self._release_reads()
 
     def _start_first_election(self, now: float) -> None:
@@ -426,11 +426,13 @@ class RaftNode:
         self._told_commit = self._core.raftCommitIndex
         self._notice_at = None
 
-    def _give_up_writes(self) -> None:
+    def _give_up_leading(self) -> None:
+        """What waited for this node as the leader waits in vain now."""
         for future in self._pending:
             if not future.done():
                 future.set_result(WriteResult.UNKNOWN)
-        self._answer_reads()
+        if self._unanswered:
+            self._answer_reads()
 
     def _seconds_to_next_tick(self) -> float:
         now = clock()

@@ -79,9 +79,9 @@ class DemoCluster:
         if not 1 <= nodes <= MAX_NODES:
             raise UsageError(f"--demo-nodes {nodes}: a demo cluster has 1 to {MAX_NODES} nodes.")
         low, high = election_timeout_ms
-        if not 50 <= low < high <= 60_000:
+        if not 100 <= low < high <= 60_000:
             raise UsageError(
-                f"--demo-election-timeout {low}-{high}: give two times in ms, the first the smaller, from 50 to 60000."
+                f"--demo-election-timeout {low}-{high}: give two times in ms, the first the smaller, from 100 to 60000."
             )
         self._election_timeout_ms = election_timeout_ms
         self._ports = _ports(nodes, ports)
@@ -180,9 +180,10 @@ class DemoCluster:
             time.sleep(0.02)
 
     def alive(self, node: str) -> bool:
-        """Whether the node's process exists; a paused one does."""
+        """Whether the node's process exists; a paused one does. False for anything else than a started node."""
         with self._lock:
-            return self._find(node).pid is not None
+            found = self._nodes.get(node.rstrip("/"))
+            return found is not None and found.pid is not None
 
     def stop(self, timeout_s: float = 3.0) -> None:
         """End all nodes, and remove the temporary folder. Does nothing when nothing runs."""

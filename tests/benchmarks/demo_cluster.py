@@ -1,6 +1,6 @@
-"""Measures the demo cluster: time to be ready, write and read latency, throughput, and the CPU its idle nodes use.
+"""Measures the demo cluster: start, latency of writes and reads, throughput, kills of the leader, CPU of idle nodes.
 
-Run as ``python -m tests.benchmarks.demo_cluster``; takes about half a minute. The client and the nodes share the
+Run as ``python -m tests.benchmarks.demo_cluster``; takes about a minute. The client and the nodes share the
 machine, so other load shows in the figures.
 """
 
@@ -17,7 +17,8 @@ import time
 import psutil
 
 from confman_tui.demo.supervisor import DemoCluster
-from tests.demo.client import ADMIN, ask_on, connect, wait_agreed
+from tests.demo.client import ADMIN, ask_on, connect, wait_agreed, wait_for
+from tests.demo.writers import Writers, lost
 
 PATH = "/api/v1/namespaces/bench-demo/config"
 VALUE = base64.b64encode(os.urandom(768)).decode()
@@ -74,10 +75,28 @@ def idle_cpu(cluster: DemoCluster, seconds: float) -> dict[str, float]:
     return {url: (after - before[url]) / seconds * 100 for url, after in used().items()}
 
 
+def leader_kills(cluster: DemoCluster, count: int) -> list[float]:
+    """Seconds from each SIGKILL of the leader to the next acknowledged write, under four writers."""
+    took = []
+    with Writers(cluster.urls, count=4) as writers:
+        for _ in range(count):
+            leader = wait_agreed(cluster)
+            cluster.kill(leader)
+            killed, before = time.perf_counter(), len(writers.acknowledged)
+            # Answers that were on their way when it died: at most one for each writer.
+            wait_for(lambda before=before: len(writers.acknowledged) > before + 4, "writes go on", 30)  # type: ignore[misc]
+            took.append(time.perf_counter() - killed)
+            cluster.restart(leader)
+        wait_agreed(cluster)
+    assert lost(cluster.urls, writers.acknowledged) == {}
+    return sorted(took)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=2000, help="for each figure with one connection")
     parser.add_argument("--idle", type=float, default=10.0, help="seconds of watching idle nodes")
+    parser.add_argument("--kills", type=int, default=5, help="of the leader")
     arguments = parser.parse_args()
     started = time.perf_counter()
     with DemoCluster(ports="auto") as cluster:
@@ -94,6 +113,11 @@ def main() -> int:
         for method in ("PUT", "GET"):
             rate, took = many_connections(leader, method, 10, arguments.requests // 5)
             print(f"{method}, leader, ten connections       {percentiles(took)}  {rate:.0f} requests/s")
+        gaps = leader_kills(cluster, arguments.kills)
+        if gaps:
+            low, middle, high = gaps[0], statistics.median(gaps), gaps[-1]
+            print(f"leader killed {len(gaps)} times: {low:.2f} / {middle:.2f} / {high:.2f} s without writes")
+        leader = wait_agreed(cluster)
         idle = idle_cpu(cluster, arguments.idle)
         for url, percent in idle.items():
             role = "leader" if url == leader else "follower"

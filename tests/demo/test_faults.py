@@ -235,6 +235,7 @@ def test_faults_that_cannot_be_done_say_why(cluster: DemoCluster) -> None:
 
 def test_a_trailing_slash_names_the_same_node(cluster: DemoCluster) -> None:
     assert cluster.alive(cluster.urls[0] + "/")
+    assert not cluster.alive("http://127.0.0.1:1")
 
 
 def test_one_node_leads_alone() -> None:

@@ -157,7 +157,7 @@ def test_a_taken_port_is_one_clear_sentence(tmp_path: Path) -> None:
         ({"ports": [0, 1, 2]}, "1 to 65535"),
         ({"ports": [70000, 1, 2]}, "1 to 65535"),
         ({"election_timeout_ms": (300, 150)}, "the first the smaller"),
-        ({"election_timeout_ms": (0, 150)}, "from 50"),
+        ({"election_timeout_ms": (0, 150)}, "from 100"),
     ],
 )
 def test_wrong_arguments(arguments: dict[str, Any], words: str) -> None:
@@ -239,3 +239,9 @@ def test_a_port_taken_in_the_last_moment_is_the_same_sentence(monkeypatch: pytes
             wait_for(lambda: not second.alive(second.urls[0]), "the node without a port ended")
             with pytest.raises(UsageError, match=rf"^Port {port} .* --demo-ports auto.*\.$"):
                 second.wait_ready(10)
+
+
+def test_the_supervisor_loads_no_server_and_no_raft() -> None:
+    program = "import sys, confman_tui.demo.supervisor, confman_tui.demo.foreground; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"starlette", "uvicorn", "uvloop", "pysyncobj"} & set(modules)
