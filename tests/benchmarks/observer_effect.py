@@ -83,11 +83,7 @@ def from_file(path: Path) -> Figures:
 def from_summary(folder: Path) -> Figures:
     """Figures in the program's own ``_summary.json``."""
     told: dict[str, Any] = json.loads(next(folder.glob(f"*{SCENARIO}_summary.json")).read_text())
-    told = told.get("scenario", told)
-    return figures(
-        told["requests"], told["requests"] / told["rps"] if told["rps"] else 1.0, told["failures"], told["histogram"],
-        told["max_us"],
-    )  # fmt: skip
+    return figures(told["requests"], told["duration_s"], told["failures"], told["histograms"]["all"], told["max_us"])
 
 
 def stock(server: Server, seconds: float, folder: Path) -> Figures:
@@ -142,7 +138,8 @@ def screen(server: Server, seconds: float, folder: Path) -> Figures:
 
         def seeded_and_quiet() -> bool:
             nonlocal counted
-            before, counted = counted, int(server.control()["put"])
+            # different keys, since the program's probe goes on writing one
+            before, counted = counted, int(server.control()["keys"])
             return counted == before and counted >= 100
 
         wait(seeded_and_quiet, terminal, process, 60, every_s=0.5)
