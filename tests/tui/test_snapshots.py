@@ -1,0 +1,75 @@
+"""Pictures of the screen at four sizes, and of its dialogs; `pytest --snapshot-update` takes new ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from confman_tui.cluster.model import NodeState
+from confman_tui.events import ClusterChanged, Event, Phase, PhaseChanged
+from confman_tui.tui.app import ConfmanApp
+from tests.tui import story
+from tests.tui.fakes import FakeConductor
+from tests.tui.helpers import Desk, TestClock, make_app
+
+Compare = Callable[..., bool]
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Times of day are the same everywhere."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def staged(folder: Path, *keys: str, events: list[tuple[float, Event]] | None = None) -> tuple[ConfmanApp, object]:
+    """An app, and what brings it to the moment of the picture."""
+    conductor, clock = FakeConductor(), TestClock()
+    app = make_app(folder, conductor, clock)
+
+    async def before(pilot: Pilot[int]) -> None:
+        board = Desk(app, conductor, clock, pilot)
+        await board.play(list(story.election_run(story.START)) if events is None else events)
+        clock.now += 0.3
+        await board.drawn()
+        for key in keys:
+            await board.press(key)
+        await board.drawn()
+
+    return app, before
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_an_election_during_a_run(tmp_path: Path, snap_compare: Compare, size: tuple[int, int]) -> None:
+    app, before = staged(tmp_path)
+    assert snap_compare(app, terminal_size=size, run_before=before)
+
+
+def test_no_cluster(tmp_path: Path, snap_compare: Compare) -> None:
+    states = dict.fromkeys(range(3), NodeState.REFUSED)
+    view = story.view(story.START + 2, leader=None, states=states, detail="connection refused")
+    events: list[tuple[float, Event]] = [
+        (story.START, story.configuration(demo=False)),
+        (story.START + 2, ClusterChanged(view, 0.0)),
+        (story.START + 2, PhaseChanged(Phase.OFFLINE, story.START + 2, "Nothing answers on any node.")),
+    ]
+    app, before = staged(tmp_path, events=events)
+    assert snap_compare(app, terminal_size=(80, 24), run_before=before)
+
+
+def test_the_details_of_a_scenario(tmp_path: Path, snap_compare: Compare) -> None:
+    app, before = staged(tmp_path, "tab", "tab", "enter")
+    assert snap_compare(app, terminal_size=(120, 40), run_before=before)
+
+
+def test_the_drill(tmp_path: Path, snap_compare: Compare) -> None:
+    events = [(story.START, event) for event in [*story.found(), *story.drill(story.START, rounds=4)]]
+    app, before = staged(tmp_path, events=events)
+    assert snap_compare(app, terminal_size=(120, 40), run_before=before)
