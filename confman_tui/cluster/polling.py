@@ -129,7 +129,8 @@ class _NodePoller:
             # the next one's.
             self._kept = False
             return Poll(self._node, sent, self._clock(), PollKind.TIMEOUT, detail="no answer in time")
-        except (httpx.HTTPError, OSError, RuntimeError) as error:
+        except Exception as error:
+            # Whatever it is, it is told as this node's state: a poller that ended would leave it unwatched.
             self._kept = False
             kind, detail = classify(error)
             return Poll(self._node, sent, self._clock(), kind, detail=detail)
@@ -154,7 +155,7 @@ class Poller:
         """
         Args:
             nodes: base URLs.
-            on_poll: called after each poll; must return at once and not raise.
+            on_poll: called after each poll; must return at once. What it raises goes to the loop's exception handler.
             poll_s: seconds from one poll of a node to the next.
             deadline_s: seconds after which a poll is given up.
             clock: stamps the polls.
@@ -181,23 +182,29 @@ class Poller:
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _tell(self, poll: Poll) -> None:
+        try:
+            self._on_poll(poll)
+        except Exception as error:
+            # The listener's defect must be heard of, and must not leave the node unwatched.
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"what listens to the polls of {poll.node} failed", "exception": error}
+            )
 
     async def _watch(self, node: str, first: float, delay_s: float) -> None:
         loop = asyncio.get_running_loop()
         poller = _NodePoller(node, self._clock, self._deadline_s)
         try:
             # The first polls don't wait for their places: a start wants to know the cluster at once.
-            self._on_poll(await poller.poll())
+            self._tell(await poller.poll())
             first += delay_s
             slot = 0
             while True:
                 slot = max(slot + 1, ceil((loop.time() - first) / self._poll_s))
                 await asyncio.sleep(first + slot * self._poll_s - loop.time())
-                self._on_poll(await poller.poll())
+                self._tell(await poller.poll())
         finally:
             await poller.aclose()
 

@@ -131,8 +131,9 @@ async def one_poll(url: str, deadline_s: float = 1.0) -> Poll:
 
 
 async def test_a_port_without_a_listener_is_refused() -> None:
-    poll = await one_poll(f"http://127.0.0.1:{free_port()}")
-    assert (poll.kind, poll.detail) == (PollKind.REFUSED, "connection refused")
+    for host in ("127.0.0.1", "localhost"):
+        poll = await one_poll(f"http://{host}:{free_port()}")
+        assert (poll.kind, poll.detail) == (PollKind.REFUSED, "connection refused")
 
 
 async def test_a_name_that_does_not_resolve_is_an_error_in_words() -> None:
@@ -278,6 +279,24 @@ async def test_a_wall_of_failures_does_not_end_the_poller() -> None:
     # A process that dies is refused from its next poll on, not reset first.
     kinds = [poll.kind for poll in polls]
     assert PollKind.RESET not in kinds
+
+
+async def test_a_listener_that_fails_is_heard_of_and_polling_goes_on() -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    async with answering(http(200, json.dumps(READY))) as server:
+        polls = Polls()
+
+        def fail_once(poll: Poll) -> None:
+            polls.take(poll)
+            if len(polls) == 1:
+                raise ZeroDivisionError
+
+        poller = Poller((server.url,), fail_once, poll_s=0.01)
+        poller.start()
+        await polls.until(lambda seen: len(seen) >= 3)
+        await poller.stop()
+    assert [type(one["exception"]) for one in complaints] == [ZeroDivisionError]
 
 
 async def test_stop_is_final_and_start_is_idempotent() -> None:
