@@ -9,7 +9,7 @@ from math import ceil
 
 from confman_tui.cluster.elections_model import Election, Fault
 from confman_tui.cluster.faults_history import SLACK_S, FaultHistory
-from confman_tui.cluster.model import Fact, FactKind
+from confman_tui.cluster.model import ClusterView, Fact, FactKind, NodeState
 from confman_tui.cluster.writes import BINS_PER_SECOND, SETTLE_S, WriteStream
 
 RECOVERED_SHARE = 0.9
@@ -29,6 +29,14 @@ FOLLOWING_LIMIT_S = 10.0
 """So long after the new leader serves, the agreement of the others and the first write are waited for."""
 
 _READS_KEPT = 600
+FAILED_STATES = (
+    NodeState.UNKNOWN,
+    NodeState.REFUSED,
+    NodeState.SILENT,
+    NodeState.NOT_CONFMAN,
+    NodeState.WRONG,
+)
+"""States of nodes that do not answer as Confman does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +127,27 @@ class ElectionMeter:
         """Whom all answering nodes name in the highest term, serving or not, and since when: `ViewMachine.agreed_on`
         and `agreed_since`, after each poll. Without it, agreement is told by its fact, which waits until that node
         serves."""
-        self._agreed = None if on is None or since is None else (on, since)
+        if not self._causes.isolated:
+            self._agreed = None if on is None or since is None else (on, since)
+            self._note_agreement()
+
+    def viewed(self, view: ClusterView) -> None:
+        """The view after a poll: while a node is isolated, which answers but agrees with nobody, it tells the agreement
+        of the others."""
+        isolated = self._causes.isolated
+        if not isolated:
+            return
+        others = [
+            node
+            for node in view.nodes
+            if node.node not in isolated and node.last_answer is not None and node.state not in FAILED_STATES
+        ]
+        words = {(node.names_leader if node.ready else None, node.term) for node in others}
+        on = next(iter(words))[0] if len(words) == 1 else None
+        if on is None or on in isolated:
+            self._agreed = None
+        elif self._agreed is None or self._agreed[0] != on:
+            self._agreed = (on, max(node.last_answer or 0.0 for node in others))
         self._note_agreement()
 
     def fact(self, fact: Fact) -> tuple[Election, ...]:
@@ -219,7 +247,8 @@ class ElectionMeter:
         tried = self._writes.last_started
         unwritten = tried is None or tried < opened.origin - SLACK_S
         quiet = unwritten and now - opened.serving_seen > 1.0
-        return given_up or (opened.agree is not None and (quiet or self._written(opened)))
+        settled = opened.agree is not None or bool(self._causes.isolated)
+        return given_up or (settled and (quiet or self._written(opened)))
 
     def _end(self, opened: _Open, now: float) -> tuple[Election, ...]:
         opened.told = self._figures(opened)

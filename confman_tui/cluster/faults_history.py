@@ -36,12 +36,25 @@ class FaultHistory:
     def add(self, fault: Fault) -> None:
         """We did this, or undid it."""
         if fault.kind in HURTING:
+            if fault.kind is FaultKind.KILL:
+                # Cut links and a pause go with the process.
+                self._undo(fault)
             self._done.append(_Done(fault))
             return
+        self._undo(fault)
+        self._done = [done for done in self._done if done.undone is None or fault.at - done.undone < _UNDONE_KEPT_S]
+
+    def _undo(self, fault: Fault) -> None:
         for done in self._done:
             if done.fault.node == fault.node and done.undone is None:
                 done.undone = fault.at
-        self._done = [done for done in self._done if done.undone is None or fault.at - done.undone < _UNDONE_KEPT_S]
+
+    @property
+    def isolated(self) -> frozenset[str]:
+        """Nodes whose Raft links are cut: they answer, but are no part of the cluster's agreement."""
+        return frozenset(
+            done.fault.node for done in self._done if done.fault.kind is FaultKind.ISOLATE and done.undone is None
+        )
 
     def take(self, old_leader: str, lost: float) -> Fault | None:
         """The fault that explains why ``old_leader`` was lost at ``lost``: one on itself, or the one that left fewer

@@ -120,6 +120,7 @@ class RealHost:
         for fact in self.machine.apply(poll):
             self._told(self.meter.fact(fact))
         self.meter.agreed(self.machine.agreed_on, self.machine.agreed_since)
+        self.meter.viewed(self.view)
 
     def _told(self, elections: tuple[Election, ...]) -> None:
         for election in elections:

@@ -61,6 +61,7 @@ class Replay:
                     self.facts.append(fact)
                     told += self.meter.fact(fact)
                 self.meter.agreed(view.agreed_on, view.agreed_since)
+                self.meter.viewed(view.view(at))
             elif kind == 4:
                 self.meter.reads(*what)
             else:

@@ -193,8 +193,8 @@ def test_a_second_fault_after_writes_went_through_is_an_election_of_its_own() ->
 def test_an_isolated_leader_goes_on_claiming_until_a_higher_term() -> None:
     replay = Replay()
     replay.faults = [Fault(FaultKind.ISOLATE, A, EPOCH + 5.0)]
-    spans = [(0.0, led_by(A, 1)), (6.5, led_by(B, 2, B, C)), (8.0, {A: (503, "follower", None, 1)})]
-    cluster(replay, spans, 13.0)
+    spans = [(0.0, led_by(A, 1)), (6.5, led_by(B, 2, B)), (6.8, led_by(B, 2, C))]
+    cluster(replay, [*spans, (8.0, {A: (503, "follower", None, 1)})], 13.0)
     replay.writes(EPOCH, EPOCH + 5, 0.05)
     replay.writes(EPOCH + 5, EPOCH + 6.6, 0.05, served=False)
     replay.writes(EPOCH + 6.6, EPOCH + 13, 0.05)
@@ -202,6 +202,7 @@ def test_an_isolated_leader_goes_on_claiming_until_a_higher_term() -> None:
     assert election.fault == replay.faults[0]
     assert election.without_writes_s == pytest.approx(1.645, abs=0.01)
     assert election.lost_s == pytest.approx(1.5, abs=0.12)
+    assert election.agree_s == pytest.approx(1.8, abs=0.12)
 
 
 def test_reads_meanwhile_count_for_their_share_of_the_time() -> None:

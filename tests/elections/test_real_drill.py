@@ -92,5 +92,5 @@ async def test_a_round_agrees_with_an_independent_observer(kind: FaultKind) -> N
 async def test_five_rounds_agree_with_an_independent_observer(kind: FaultKind) -> None:
     ended, report = await drilled(kind, 5, (1000, 3000))
     for ours, theirs, uncertain in compare(ended, report):
-        print(f"{kind}: {ours:.3f} s, observer {theirs:.3f} s, ± {uncertain:.3f} s")  # noqa: T201
+        print(f"{kind}: {ours:.3f} s, observer {theirs:.3f} s, ± {uncertain:.3f} s")
     check(ended, report)
