@@ -7,6 +7,8 @@ an election (CONFMAN.md, "What it says around an election"):
 - Followers name a dead leader for seconds and say that they are ready.
 - The next leader is named before it serves: only its own word ``role: leader`` makes a leader.
 - A leader that was paused comes back with the word ``leader``, in its old term or even in the new leader's.
+- A leader that is cut off goes on saying so. When too many others, asked later, know no leader or another one, it can
+  have no majority behind it.
 - A term can rise while the leader serves on: a node cut off from the others stands for election alone. So a leader
   stands while a majority names it in its term, and falls with the first claim, name or majority of a higher term.
 """
@@ -29,6 +31,8 @@ FAILED: dict[PollKind, NodeState] = {
     PollKind.ERROR: NodeState.WRONG,
 }
 FAILED_STATES = frozenset(FAILED.values())
+_FIRST_HEARTBEATS_S = 0.5
+"""A new leader is not held against by others that were asked before its first heartbeats can have reached them."""
 _CLOCK_STEP_POLLS = 3
 """So many polls of a node in a row, each asked after the one before ended, but all before what is known: not late
 answers but a clock that stepped back."""
@@ -50,6 +54,8 @@ class NodeRecord:
     """Asking time of the first poll of the present run in which it neither led nor was elected."""
     claim: int | None = None
     """Term of its last claim to lead, until it says something else or its process ends."""
+    claim_since: float = 0.0
+    """Asking time of the first answer of the present run of claims to this term."""
     jumped: bool = False
     """It went from leading an older term to leading this one without a word in between, as a resumed leader does."""
     jumped_until: float = 0.0
@@ -78,6 +84,10 @@ class NodeRecord:
     def claims(self) -> bool:
         """It says that it leads."""
         return self.poll is not None and self.poll.role == "leader"
+
+    def asked_after(self, at: float) -> bool:
+        """Whether its last poll was asked later than that."""
+        return self.poll is not None and self.poll.sent > at
 
     @property
     def ready(self) -> bool:
@@ -159,6 +169,8 @@ class Knowledge:
         if not node.claims:
             node.claim, node.jumped = None, False
             return
+        if node.claim != node.term:
+            node.claim_since = poll.sent
         if node.claim is not None and node.claim != node.term:
             node.jumped, node.jumped_until = node.claim < node.term, poll.answered
         node.claim = node.term
@@ -186,19 +198,29 @@ class Knowledge:
             for other in self.nodes.values()
         )
 
+    def deserted(self, node: NodeRecord) -> bool:
+        """Whether so many others don't follow it that the rest is no majority, itself included."""
+        since = node.claim_since + _FIRST_HEARTBEATS_S
+        against = sum(
+            1
+            for other in self.nodes.values()
+            if other is not node and other.answering and other.names != node.url and other.asked_after(since)
+        )
+        return len(self.nodes) - against < self._majority
+
     def says_leading(self, node: NodeRecord) -> bool:
         """By its own word: role leader, ready, and naming itself."""
         return node.answering and node.claims and node.ready and node.names == node.url
 
     def _leads(self, node: NodeRecord) -> bool:
-        if not self.says_leading(node) or node.term < self.proven:
+        if not self.says_leading(node) or node.term < self.proven or self.deserted(node):
             return False
         if node.term < (self.term or 0) and 1 + self.votes(node) < self._majority:
             return False
         if node.jumped:
             # A resumed leader can say "leader" with the new leader's term for some milliseconds. Its word counts
             # once it has said so again, to a question asked after the first answer, and nobody names another.
-            return node.poll is not None and node.poll.sent >= node.jumped_until and not self.contested(node)
+            return node.asked_after(node.jumped_until) and not self.contested(node)
         return True
 
     def settle_leader(self, asked: NodeRecord, poll: Poll) -> bool:
@@ -240,7 +262,7 @@ class Knowledge:
         led_by_other = self.leader is not None and self.leader_term >= node.term
         superseded = led_by_other or node.term < self.proven
         if node.claims:
-            stale = superseded or node.names not in (None, node.url) or self.contested(node)
+            stale = superseded or node.names not in (None, node.url) or self.contested(node) or self.deserted(node)
             return NodeState.STALE_LEADER if stale else NodeState.ELECTED
         if not node.ready or node.names is None:
             return NodeState.NOT_READY

@@ -135,6 +135,8 @@ class ViewMachine:
         if known.says_leading(node):
             if node.term < known.proven:
                 return f"term {known.proven} has begun"
+            if known.deserted(node):
+                return "no majority follows it"
             return f"says that it leads term {node.term}" if node.jumped else f"leads term {node.term} now"
         if not node.ready or node.names is None:
             return "knows no leader"
@@ -197,6 +199,8 @@ class ViewMachine:
                     continue
                 self._stale_told.add(node.url)
                 against = f"term {known.proven} has begun" if superseded else "others name another leader"
+                if not superseded and known.deserted(node):
+                    against = "no majority follows it"
                 self._tell(FactKind.STALE_LEADER, poll, own, node.url, node.term, against)
 
     def _tell_agreement(self, poll: Poll, uncertainty: float) -> None:

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from confman_tui.clock import now
-from confman_tui.cluster.model import NodeState, Poll, PollKind
+from confman_tui.cluster.model import FactKind, NodeState, Poll, PollKind
 from confman_tui.cluster.polling import Poller, parse_answer, poll_once
 from confman_tui.demo.supervisor import DemoCluster
 from tests.cluster.conftest import Watch
@@ -339,3 +339,24 @@ async def test_real_faults_show_in_time(mortal: DemoCluster) -> None:
             mortal.resume(second)
         await watch.until(lambda: watch.state(second) is NodeState.FOLLOWER)
         assert watch.leader() == third
+
+
+async def test_an_isolated_leader_shows_as_stale_and_the_next_one_leads(mortal: DemoCluster) -> None:
+    async with Watch(mortal.urls, poll_s=0.05) as watch:
+        everyone = {NodeState.LEADER, NodeState.FOLLOWER}
+        await watch.until(lambda: {watch.state(node) for node in mortal.urls} == everyone)
+        old = watch.leader()
+        assert old is not None
+        told = len(watch.facts)
+        mortal.isolate(old)
+        await watch.until(lambda: watch.leader() not in (None, old))
+        new = watch.leader()
+        # Its own candidacies without a majority change nothing.
+        await watch.until(lambda: watch.state(old) is NodeState.NOT_READY)
+        assert watch.leader() == new
+        mortal.heal(old)
+        await watch.until(lambda: {watch.state(node) for node in mortal.urls} == everyone)
+        facts = [(fact.kind, fact.node) for fact in watch.facts[told:]]
+        assert (FactKind.LEADER_LOST, old) in facts
+        assert (FactKind.LEADER_SERVING, new) in facts
+        assert FactKind.NODE_DOWN not in [kind for kind, _ in facts]

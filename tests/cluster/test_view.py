@@ -210,6 +210,34 @@ def test_a_new_leader_is_seen_although_the_isolated_old_one_has_a_higher_term(se
     assert (settled.view(0).leader, settled.leader_term) == (B, 4)
 
 
+def test_a_leader_that_no_majority_follows_is_lost_although_it_says_otherwise(settled: ViewMachine) -> None:
+    """Cut off from both others, it goes on: role leader, ready, the highest term seen."""
+    facts = feed(settled, answer(B, 11.0, "follower", None, 3), answer(A, 11.1, "leader", A, 3))
+    assert facts == []
+    facts = feed(settled, answer(C, 11.2, "follower", None, 3), answer(A, 11.3, "leader", A, 3))
+    assert [(fact.kind, fact.node, fact.detail) for fact in facts] == [
+        (FactKind.LEADER_LOST, A, "no majority follows it"),
+        (FactKind.STALE_LEADER, A, "no majority follows it"),
+    ]
+    assert settled.view(0).leader is None
+    # One of them hears it again.
+    facts = feed(settled, answer(C, 11.4, "follower", A, 3), answer(A, 11.5, "leader", A, 3))
+    assert kinds(facts) == [FactKind.LEADER_SERVING]
+
+
+def test_a_new_leader_is_not_held_against_by_those_that_have_not_heard_of_it_yet(settled: ViewMachine) -> None:
+    feed(settled, failure(A, 11.0, PollKind.REFUSED), *(answer(node, 11.0, "follower", None, 4) for node in (B, C)))
+    feed(
+        settled,
+        answer(B, 12.0, "leader", B, 4),
+        answer(C, 12.1, "follower", None, 4),
+        answer(A, 12.2, "follower", None, 3),
+    )
+    assert settled.view(0).leader == B
+    feed(settled, answer(C, 12.6, "follower", None, 4), answer(A, 12.6, "follower", None, 3))
+    assert settled.view(0).leader is None
+
+
 def test_an_older_leader_never_replaces_a_newer_one(settled: ViewMachine) -> None:
     feed(settled, *round_of(11.0, B, 5))
     feed(
