@@ -166,7 +166,12 @@ async def drill(parts: DrillParts) -> DrillEnded:
     """
     settings = parts.settings
     rig = DrillRig(parts)
-    plan = DrillPlan(settings.rounds, FaultKind(settings.fault), max_unavailable_s=settings.max_unavailable_s)
+    plan = DrillPlan(
+        settings.rounds,
+        FaultKind(settings.fault),
+        max_unavailable_s=settings.max_unavailable_s,
+        return_limit_s=settings.wait_s,
+    )
     parts.emit(PhaseChanged(Phase.DRILLING, parts.clock(), f"{plan.rounds} rounds of {plan.kind}"))
     rig.start_load()
     try:

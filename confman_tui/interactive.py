@@ -3,46 +3,82 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from confman_tui import errors
 from confman_tui.conductor import ConductorThread
 from confman_tui.load.engine import prepare
-from confman_tui.settings import Resolved, remembered
+from confman_tui.settings import Resolved, check_keys, remembered
 
 JOIN_S = 8.0
 """Longest wait for the conductor after the screen is gone: its stop and its clean-up are bounded to less."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_interactive(resolved: Resolved) -> int:
-    """Show the screen until the person leaves. Returns the exit code."""
+    """Show the screen until the person leaves, a signal comes or the terminal is closed. Returns the exit code."""
     # Before the app: importing Locust registers a signal handler, which only the main thread may.
     prepare()
+    from confman_tui.tui.actions import binding_ids
+    from confman_tui.tui.app import ConfmanApp
+    from confman_tui.tui.driver import EnduringDriver
     from confman_tui.tui.options import UiOptions
-    from confman_tui.tui.run import run
+    from confman_tui.tui.run import finish
 
+    check_keys(resolved, binding_ids())
     settings = resolved.settings
     conductor = ConductorThread(settings)
-    options = UiOptions(
-        output_dir=settings.output_dir,
-        theme=settings.theme,
-        keymap=settings.keys,
-        remember_theme=remembered.remember_theme,
+    app = ConfmanApp(
+        conductor,
+        UiOptions(
+            output_dir=settings.output_dir,
+            theme=settings.theme,
+            keymap=settings.keys,
+            remember_theme=remembered.remember_theme,
+        ),
     )
+    app.driver_class = EnduringDriver
     try:
-        code = run(conductor, options)
+        with _signals(lambda: app.request_quit(errors.EXIT_INTERRUPTED)):
+            code = finish(app)
     finally:
         conductor.quit()
-        ended = conductor.join(JOIN_S)
+        ended = conductor.join(0.5 if app.stays_behind else JOIN_S)
         if not ended:
             conductor.abandon()
     if not ended:
-        left = conductor.leave_behind()
-        sys.stderr.write(f"confman-tui: left before everything had ended{'; ' + left if left else ''}\n")
-        sys.stderr.flush()
-        os._exit(code or errors.EXIT_INTERRUPTED)
+        _leave_at_once(conductor, code, told=bool(app.stays_behind))
     if conductor.crash is not None and code == errors.EXIT_OK:
         crash = conductor.crash
         sys.stderr.write(f"confman-tui: a defect of this program: {type(crash).__name__}: {crash}\n")
         return errors.EXIT_CRASH
     return code
+
+
+def _leave_at_once(conductor: ConductorThread, code: int, *, told: bool) -> None:
+    """The conductor has not ended: say what stays and end without waiting for its thread."""
+    left = conductor.leave_behind()
+    if not told:
+        sys.stderr.write(f"confman-tui: left before everything had ended{'; ' + left if left else ''}\n")
+    sys.stderr.flush()
+    os._exit(code or errors.EXIT_INTERRUPTED)
+
+
+@contextmanager
+def _signals(leave: Callable[[], None]) -> Iterator[None]:
+    """While inside, the signals that end programs end this one as ``q`` does."""
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        leave()
+
+    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            # A second signal must not cut the clean-up short after the screen is gone.
+            signal.signal(number, handler if number == signal.SIGINT else signal.SIG_IGN)

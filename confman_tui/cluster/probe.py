@@ -73,8 +73,8 @@ class WriteProbe:
         """
         self.probe_s = probe_s
         self.booking = booking
-        """Whether each write gets a key of its own, so that it can be verified. Otherwise one key is overwritten all the
-        time: ten new entries a second, for hours, would slow the cluster's reads down."""
+        """Whether each write gets a key of its own, so that it can be verified. Otherwise one key is overwritten: ten new
+        entries a second, for hours, would slow the cluster's reads down."""
         self.skipped = 0
         """Turns left out because too many writes were in flight."""
         self._client = client
@@ -86,7 +86,8 @@ class WriteProbe:
         self._clock = clock
         self._run_id = secrets.token_hex(3)
         self._sent = 0
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._in_flight: dict[asyncio.Task[None], str] = {}
+        self._turn = -1
         self._loop: asyncio.Task[None] | None = None
 
     @property
@@ -134,10 +135,23 @@ class WriteProbe:
                 continue
             # Counted where it is sent, or the loop would find itself due again before the task's first step.
             self._observer.started(at)
-            task = asyncio.get_running_loop().create_task(self._attempt(nodes[self._sent % len(nodes)], self._sent, at))
+            node = self._next(nodes)
+            task = asyncio.get_running_loop().create_task(self._attempt(node, self._sent, at))
             self._sent += 1
-            self._in_flight.add(task)
+            self._in_flight[task] = node
             task.add_done_callback(self._ended)
+
+    def _next(self, nodes: Sequence[str]) -> str:
+        """The node whose turn it is. One that still owes an answer loses its turn to those that do not: each of its
+        turns would double the time in which nobody would notice that another node serves."""
+        waiting = set(self._in_flight.values())
+        for _ in nodes:
+            self._turn += 1
+            node = nodes[self._turn % len(nodes)]
+            if node not in waiting:
+                return node
+        self._turn += 1
+        return nodes[self._turn % len(nodes)]
 
     async def _attempt(self, node: str, number: int, started: float) -> None:
         # Settled when it is sent: a write on its way when a run begins must not be booked there, for its key is
@@ -158,6 +172,6 @@ class WriteProbe:
                 self._observer.passed(started, self._clock(), outcome)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._in_flight.discard(task)
+        self._in_flight.pop(task, None)
         if not task.cancelled() and task.exception() is not None:
             _log.error("the write probe failed unexpectedly", exc_info=task.exception())

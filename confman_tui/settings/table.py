@@ -135,7 +135,7 @@ SETTINGS: tuple[Setting, ...] = (
         "30s",
         "TIME",
         "cluster",
-        "how long to wait for a leader",
+        "how long to wait for a leader, and in a drill for a node to come back",
         _CLUSTER,
     ),
     Setting(

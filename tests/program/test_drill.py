@@ -1,0 +1,154 @@
+"""The drill against an independent witness, on real processes: do both see the same time without writes?"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from confman_tui.demo.supervisor import DemoCluster
+from tests.program.test_endings import Started
+
+OBSERVER = Path(__file__).parent.parent / "observer.py"
+DRILL = ["drill", "--demo", "--demo-ports", "auto", "--json"]
+PROBE_S = 0.1
+TOLERANCE_S = PROBE_S + 0.02
+
+
+def drill_with_witness(
+    arguments: list[str], home: Path, deadline_s: float
+) -> tuple[dict[str, Any], dict[str, Any], int]:
+    """Run a drill on the demo cluster while the observer writes to it; gives both reports and the exit code."""
+    started = Started([*DRILL, *arguments], home)
+    witness: subprocess.Popen[str] | None = None
+    try:
+        started.wait_said("drill:")
+        said = re.search(r"finding: (.+)", started.said())
+        assert said is not None
+        witness = subprocess.Popen(
+            [sys.executable, str(OBSERVER), "--nodes", said[1].replace(" ", ""), "--until-eof", "--least", "0.2"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        # The demo cluster ends with the drill: the observer must stop while there is still something to observe.
+        started.wait_said("verifying:", deadline_s)
+        report, _ = witness.communicate(timeout=20.0)
+        code = started.wait_end(60.0)
+    finally:
+        started.process.kill()
+        if witness is not None:
+            witness.kill()
+    started.assert_nothing_left()
+    return json.loads(started.output.read_text()), json.loads(report), code
+
+
+def assert_same(document: dict[str, Any], report: dict[str, Any], rounds: int) -> None:
+    """Each round's time without writes is the observer's, within the tolerance."""
+    measured = [row["without_writes_s"] for row in document["rounds"]]
+    seen = [gap["seconds"] for gap in report["gaps"]]
+    print("measured:", measured, "observed:", seen)
+    assert len(document["rounds"]) == rounds
+    assert all(row["judged"] for row in document["rounds"]), document["rounds"]
+    assert len(seen) == rounds, (measured, seen)
+    for ours, theirs, row in zip(measured, seen, document["rounds"], strict=True):
+        assert ours == pytest.approx(theirs, abs=TOLERANCE_S), (measured, seen)
+        assert row["detect_s"] < 0.7
+        assert row["term_after"] > row["term_before"]
+    judged = document["verification"]
+    assert judged["acknowledged"] > 0
+    assert (judged["lost"], judged["phantom"], judged["stale"]) == (0, 0, 0)
+    assert judged["checked"] >= judged["acknowledged"]
+
+
+def test_a_drill_measures_what_an_observer_sees(tmp_path: Path) -> None:
+    document, report, code = drill_with_witness(
+        ["--rounds", "2", "--demo-election-timeout", "500-900", "--max-unavailable", "10s"], tmp_path, 60.0
+    )
+    assert code == 0
+    assert_same(document, report, 2)
+    assert (tmp_path / "results" / "small-drill_rounds.csv").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("fault", ["kill", "pause", "isolate"])
+def test_five_rounds_with_confmans_own_timeouts(fault: str, tmp_path: Path) -> None:
+    document, report, code = drill_with_witness(["--rounds", "5", "--fault", fault], tmp_path, 300.0)
+    assert code == 0
+    assert_same(document, report, 5)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_fifty_rounds_lose_and_leak_nothing_and_need_no_hand(tmp_path: Path) -> None:
+    started = Started(
+        [*DRILL, "--rounds", "50", "--demo-election-timeout", "300-600"],
+        tmp_path,
+    )
+    try:
+        assert started.wait_end(1500.0) == 0, started.said()
+    finally:
+        started.process.kill()
+    document = json.loads(started.output.read_text())
+    assert len(document["rounds"]) == 50
+    assert document["verification"]["lost"] == document["verification"]["phantom"] == 0
+    started.assert_nothing_left()
+
+
+def test_a_limit_that_is_broken_is_exit_4(tmp_path: Path) -> None:
+    started = Started(
+        [*DRILL, "--rounds", "1", "--max-unavailable", "0.1s", "--demo-election-timeout", "500-900"],
+        tmp_path,
+    )
+    try:
+        assert started.wait_end(60.0) == 4, started.said()
+    finally:
+        started.process.kill()
+    assert "broken" in json.loads(started.output.read_text())["verdict"]
+
+
+def test_faults_on_a_foreign_cluster_need_to_be_allowed(tmp_path: Path) -> None:
+    with DemoCluster(1, "auto", (150, 300)) as cluster:
+        assert cluster.wait_ready(10.0)
+        nodes = ["--nodes", cluster.urls[0]]
+        refused = Started(["drill", *nodes], tmp_path)
+        assert refused.wait_end() == 2
+        assert "--allow-faults" in refused.said()
+        last = Started(["drill", *nodes, "--allow-faults"], tmp_path)
+        assert last.wait_end(90.0) == 2, last.said()
+        assert "last live node" in last.said()
+        assert cluster.alive(cluster.urls[0])
+
+
+def test_a_drill_on_a_cluster_without_a_leader(tmp_path: Path) -> None:
+    with DemoCluster(3, "auto", (150, 300)) as cluster:
+        assert cluster.wait_ready(10.0)
+        for url in cluster.urls[:2]:
+            cluster.kill(url)
+        nodes = ["--nodes", ",".join(cluster.urls), "--wait", "2"]
+        started = Started(["drill", *nodes, "--allow-faults"], tmp_path)
+        assert started.wait_end() == 3, started.said()
+        assert "no leader" in started.said()
+
+
+def test_a_node_that_never_comes_back_ends_the_drill(tmp_path: Path) -> None:
+    """A foreign cluster whose restart command starts nothing: the drill ends with what it has and names the node."""
+    with DemoCluster(3, "auto", (300, 600)) as cluster:
+        assert cluster.wait_ready(10.0)
+        nodes = ["--nodes", ",".join(cluster.urls), "--allow-faults", "--restart-cmd", "true {port}", "--wait", "4"]
+        started = Started(["drill", *nodes, "--json", "--rounds", "3"], tmp_path)
+        try:
+            assert started.wait_end(110.0) == 4, started.said()
+        finally:
+            started.process.kill()
+        document = json.loads(started.output.read_text())
+        assert len(document["rounds"]) == 1
+        assert "never came back" in document["verdict"]
+        assert any(url in document["verdict"] for url in cluster.urls)
+        assert document["verification"]["lost"] == 0
