@@ -9,8 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from confman_tui.clock import now
+from confman_tui.cluster.api import WriteAttempt
 from confman_tui.cluster.client import ConfmanClient
-from confman_tui.cluster.elections_model import value_digest
+from confman_tui.cluster.elections_model import WriteOutcome, value_digest
 from confman_tui.cluster.ledger import WriteBook
 from confman_tui.cluster.probe import PROBE_NAMESPACE, WriteProbe
 
@@ -100,6 +101,27 @@ async def test_it_goes_on_while_earlier_ones_hang_but_not_beyond_its_bound() -> 
         assert time.monotonic() - begun < 2.5
         assert probe.in_flight == 0
         assert book.ledger.outcomes() == (0, 0, probe.sent)
+
+
+async def test_a_node_that_owes_an_answer_loses_its_turns() -> None:
+    class OneHangs:
+        def __init__(self) -> None:
+            self.asked: list[str] = []
+
+        async def attempt_put(self, node: str, *_: object) -> WriteAttempt:
+            self.asked.append(node)
+            if node == "http://127.0.0.1:2":
+                await asyncio.sleep(0.5)
+            return WriteAttempt(WriteOutcome.REFUSED, "", node, 503)
+
+    book, fake = WriteBook(), OneHangs()
+    nodes = tuple(f"http://127.0.0.1:{number}" for number in (1, 2, 3))
+    probe = WriteProbe(fake, book, lambda: book.stream.last_started, lambda: nodes, probe_s=0.02)
+    probe.start()
+    await until(lambda: probe.sent >= 12)
+    await probe.stop()
+    assert fake.asked[:3] == list(nodes)
+    assert set(fake.asked[3:9]) == {nodes[0], nodes[2]}
 
 
 async def test_no_live_node_no_write_and_off_means_off() -> None:

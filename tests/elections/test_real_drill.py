@@ -73,8 +73,10 @@ def compare(ended: DrillEnded, report: dict[str, Any]) -> list[tuple[float, floa
 
 def check(ended: DrillEnded, report: dict[str, Any]) -> None:
     rows = compare(ended, report)
-    for ours, theirs, _ in rows:
-        assert abs(ours - theirs) <= PROBE_S + 0.02, rows
+    for ours, theirs, uncertain in rows:
+        # On a machine that is busy with other things a probe may start late; the figure then says so itself.
+        assert abs(ours - theirs) <= max(PROBE_S, uncertain) + 0.02, rows
+        assert uncertain <= 2.5 * PROBE_S
     assert ended.exit_code == 0, ended.verdict
     assert ended.verification is not None
     assert ended.verification.passed
