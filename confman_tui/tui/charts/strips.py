@@ -15,7 +15,7 @@ from textual.strip import Strip
 Row = Sequence[str | int]
 """Text and style number in turn; each character is one cell wide."""
 
-_GAP = 12
+_GAP = 6
 """Unchanged cells that are written anyway, because moving over them costs as many bytes."""
 
 

@@ -81,7 +81,7 @@ class Graph(PictureWidget):
 
     def _ask(self) -> None:
         """Have the graph drawn, unless it can't be seen or nothing changed."""
-        if not self.is_attached or not self.size or not self.is_on_screen:
+        if not self.seen:
             return
         width, height = self.size
         spec = self._build(width, height) if self._build is not None else None

@@ -37,6 +37,12 @@ class PictureWidget(Widget):
         self._quiet = False
         narrow_updates()
 
+    @property
+    def seen(self) -> bool:
+        """Whether drawing is worth it: on the screen, and not under a dialog, where each change would make Textual
+        write the whole screen anew."""
+        return self.is_attached and bool(self.size) and self.is_on_screen and self.screen.is_current
+
     def number(self, role: str) -> int:
         """The number that stands for a role in rows."""
         return self._numbers.setdefault(role, len(self._numbers))

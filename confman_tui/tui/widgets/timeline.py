@@ -173,7 +173,7 @@ class ClusterTimeline(PictureWidget, can_focus=True):
         self.post_message(self.CursorMoved(None if grid is None or cursor is None else grid.middle(cursor)))
 
     def _draw(self) -> None:
-        if not self.is_attached or not self.size or not self.is_on_screen:
+        if not self.seen:
             return
         grid = self._grid()
         if grid is None or self._view is None:
