@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import socket
+import ssl
 from typing import Any
 
 import gevent
@@ -89,6 +90,12 @@ def _of_error(error: BaseException) -> RequestFailure:
         return RequestFailure(Cause.OTHER, "malformed answer")
     if isinstance(error, socket.gaierror):
         return RequestFailure(Cause.OTHER, "host name does not resolve", did_not_happen=True)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return RequestFailure(Cause.OTHER, "TLS certificate not trusted", did_not_happen=True)
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return RequestFailure(Cause.RESET)
+    if isinstance(error, ssl.SSLError):
+        return RequestFailure(Cause.OTHER, "TLS error")
     if isinstance(error, OSError):
         if error.errno in _RESETS:
             return RequestFailure(Cause.RESET)

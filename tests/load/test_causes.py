@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import socket
+import ssl
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,9 @@ def test_a_server_that_makes_up_texts_fills_neither_memory_nor_files(engine: Eng
         (socket.gaierror(-2, "unknown"), Cause.OTHER),
         (OSError(24, "Too many open files"), Cause.OTHER),
         (ValueError("http://h/secret"), Cause.OTHER),
+        (ssl.SSLCertVerificationError(1, "certificate verify failed: http://h/secret"), Cause.OTHER),
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), Cause.RESET),
+        (ssl.SSLError(1, "wrong version number: http://h/secret"), Cause.OTHER),
     ],
 )
 def test_errors_are_told_without_addresses(error: Exception, cause: Cause) -> None:
