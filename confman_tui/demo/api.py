@@ -12,7 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from confman_tui.demo import answers, body, dotnet
 from confman_tui.demo.answers import Answer
-from confman_tui.demo.raft import RaftNode, WriteResult
+from confman_tui.demo.raft import RaftNode
+from confman_tui.demo.raft_model import WriteResult
 from confman_tui.demo.store import Entry, Namespace, Store
 
 BODY_LIMIT = 50 * 1024 * 1024

@@ -10,8 +10,6 @@ import asyncio
 import logging
 import os
 import random
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +21,13 @@ from confman_tui.demo.insides import Insides, clock
 from confman_tui.demo.journal import NodeJournal
 from confman_tui.demo.links import Links
 from confman_tui.demo.log_matching import Message
+from confman_tui.demo.raft_model import RaftSettings, RaftStatus, WriteResult
+from confman_tui.demo.reads import RPC_TIMEOUT_S, ReadBarrier
 from confman_tui.demo.snapshot import Snapshots, align_journal
 from confman_tui.demo.store import Store
 
 log = logging.getLogger(__name__)
 
-RPC_TIMEOUT_S = 1.5
-"""Confman's: how long a write waits for a majority, and a read for the leader's word."""
 HEARTBEAT_S = 0.1
 """Between a leader's signs of life, at most."""
 COMMIT_NOTICE_S = 0.002
@@ -40,37 +38,6 @@ STALL_S = 0.5
 """A node that didn't run for this long was paused or starved: its timers say nothing about the others."""
 EXIT_DISK = 74
 """EX_IOERR of sysexits.h: the journal could not be written."""
-
-
-@dataclass(frozen=True, slots=True)
-class RaftStatus:
-    """What a node knows of the cluster at this moment."""
-
-    term: int
-    leader: str | None
-    """Name of the node it takes for the leader (itself, perhaps); None when it knows none."""
-    serving: bool
-    """It leads and its first entry of this term is committed: only then are writes taken."""
-
-
-class WriteResult(Enum):
-    FOUND = "found"
-    """Committed, and it changed something."""
-    MISSING = "missing"
-    """Committed, but there was nothing to change."""
-    UNKNOWN = "unknown"
-    """Not committed in time; it may be later."""
-
-
-@dataclass(frozen=True, slots=True)
-class RaftSettings:
-    name: str
-    peers: tuple[str, ...]
-    election_timeout_s: tuple[float, float]
-    compact_after: int
-    """Entries in the log before it is replaced by a snapshot; more when there are more entries in the store."""
-    first_election: bool
-    """The whole cluster starts now: elect as soon as all nodes see one another, instead of after a timeout."""
 
 
 class RaftNode:
@@ -86,15 +53,7 @@ class RaftNode:
         self._heartbeat = min(HEARTBEAT_S, low / 5)
         self._ping_every = min(0.5, low / 2)
         self._pending: set[asyncio.Future[WriteResult]] = set()
-        self._barriers: list[tuple[int, asyncio.Future[None]]] = []
-        """Reads that wait until this entry is applied."""
-        self._asked: dict[int, asyncio.Future[None]] = {}
-        """Reads that wait for the leader's commit index, by question."""
-        self._next_question = 0
-        self._joining: asyncio.Future[None] | None = None
-        """The question that reads of this turn of the loop share."""
-        self._unanswered: list[tuple[Node | None, Any]] = []
-        """Leader: questions that wait until it is sure that it still leads."""
+        self._reads = ReadBarrier(settings.name, self, self._links)
         self._told_commit = 0
         """Leader: the commit index that was last sent."""
         self._notice_at: float | None = None
@@ -172,14 +131,43 @@ class RaftNode:
     @property
     def _serving(self) -> bool:
         first = self._in.first_index_of_term
-        return self._core._isLeader() and first is not None and self._core.raftLastApplied >= first
+        return self.leads and first is not None and self.applied >= first
 
     @property
-    def _has_lease(self) -> bool:
-        """A majority answered within the shortest election timeout, so nobody else can have been elected yet."""
+    def leads(self) -> bool:
+        """It is the leader of its term, whether it serves already or not."""
+        leads: bool = self._core._isLeader()
+        return leads
+
+    @property
+    def leads_surely(self) -> bool:
+        """It serves writes, and a majority answered within the shortest election timeout: nobody else leads yet."""
+        if not self._serving:
+            return False
         since = clock() - self._settings.election_timeout_s[0]
         fresh = sum(1 for at in self._in.last_response.values() if at > since)
         return 1 + fresh > (1 + len(self._links.peers)) / 2
+
+    @property
+    def leader(self) -> str | None:
+        """The name of the node it takes for the leader."""
+        return self.status.leader
+
+    @property
+    def applied(self) -> int:
+        """Index of the last entry applied here."""
+        index: int = self._core.raftLastApplied
+        return index
+
+    def tell_commit(self) -> int:
+        """Leader: see to it that the followers hear of the commit index before anything sent later, and give it."""
+        if self._told_commit < self._core.raftCommitIndex:
+            self._send_entries()
+        return self._told_commit
+
+    async def read_barrier(self) -> None:
+        """Wait until what was acknowledged anywhere before now can be read here (see `ReadBarrier`)."""
+        await self._reads.wait()
 
     # -- writes
 
@@ -200,103 +188,13 @@ class RaftNode:
                     future.set_result(WriteResult.UNKNOWN)
 
         self._store.apply(command, *args, callback=done)
-        self._wake()
+        self.wake()
         timer = self._loop.call_later(RPC_TIMEOUT_S, done, None, FAIL_REASON.UNKNOWN_OUTCOME)
         try:
             return await future
         finally:
             timer.cancel()
             self._pending.discard(future)
-
-    # -- reads
-
-    async def read_barrier(self) -> None:
-        """Wait until what was acknowledged anywhere before now can be read here.
-
-        The leader answers at once while a majority answers it; a follower asks it for its commit index. Without a
-        leader, or when it doesn't answer within `RPC_TIMEOUT_S`, the read goes on with what this node has: Confman's
-        default ("stale").
-        """
-        if self._serving and self._has_lease:
-            return
-        status = self.status
-        if status.leader is None:
-            return
-        assert self._loop is not None
-        if self._joining is None:
-            self._joining = self._loop.create_future()
-            self._loop.call_soon(self._ask, status.leader)
-        await self._joining
-
-    def _ask(self, leader: str) -> None:
-        assert self._loop is not None
-        future, self._joining = self._joining, None
-        assert future is not None
-        self._loop.call_later(RPC_TIMEOUT_S, self._resolve, future)
-        if leader == self._settings.name:
-            self._unanswered.append((None, future))
-            return
-        self._next_question += 1
-        self._asked[self._next_question] = future
-        question = {"type": "read_index", "question": self._next_question}
-        if not self._links.send(self._links.peers[leader], question):
-            # The leader is gone, only its followers don't know yet: Confman's reads wait here, too.
-            return
-
-    @staticmethod
-    def _resolve(future: asyncio.Future[None]) -> None:
-        if not future.done():
-            future.set_result(None)
-
-    def _on_read_index(self, node: Node, question: int) -> None:
-        if self._core._isLeader():
-            self._unanswered.append((node, question))
-            self._answer_reads()
-
-    def _answer_reads(self) -> None:
-        """Leader: tell the commit index to those who asked, once sure of leading."""
-        if not self._unanswered:
-            return
-        if not self._core._isLeader():
-            waiting, self._unanswered = self._unanswered, []
-            for node, question in waiting:
-                if node is None:
-                    self._resolve(question)
-            return
-        if not (self._serving and self._has_lease):
-            return
-        if self._told_commit < self._core.raftCommitIndex:
-            self._send_entries()
-        waiting, self._unanswered = self._unanswered, []
-        for node, question in waiting:
-            if node is None:
-                self._resolve(question)
-            else:
-                answer = {"type": "read_index_answer", "question": question, "index": self._core.raftCommitIndex}
-                self._links.send(node, answer)
-
-    def _on_read_index_answer(self, question: int, index: int) -> None:
-        future = self._asked.pop(question, None)
-        if future is None or future.done():
-            return
-        if self._core.raftLastApplied >= index:
-            future.set_result(None)
-        else:
-            self._barriers.append((index, future))
-            self._wake()
-
-    def _release_reads(self) -> None:
-        if self._barriers:
-            applied = self._core.raftLastApplied
-            for index, future in self._barriers:
-                if index <= applied:
-                    self._resolve(future)
-            self._barriers = [(index, future) for index, future in self._barriers if not future.done()]
-        if self._asked and self.status.leader is None:
-            for future in self._asked.values():
-                self._resolve(future)
-        if self._asked:
-            self._asked = {question: future for question, future in self._asked.items() if not future.done()}
 
     # -- messages
 
@@ -307,14 +205,14 @@ class RaftNode:
             self._die()
         except Exception:
             log.exception("a message of type %s from %s failed", message.get("type"), node.id)
-        self._wake()
+        self.wake()
 
     def _handle(self, node: Node, message: Message) -> None:
         match message["type"]:
             case "read_index":
-                self._on_read_index(node, message["question"])
+                self._reads.on_question(node, message)
             case "read_index_answer":
-                self._on_read_index_answer(message["question"], message["index"])
+                self._reads.on_answer(message)
             case "append_entries" if "prevLogIdx" in message and message["term"] >= self._core.raftCurrentTerm:
                 self._on_entries(node, message)
             case "next_node_idx":
@@ -346,7 +244,8 @@ class RaftNode:
 
     # -- ticks
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Tick soon: there is something to do."""
         if not self._tick_soon and not self._closed:
             assert self._loop is not None
             self._tick_soon = True
@@ -390,7 +289,7 @@ class RaftNode:
             self._lead(now)
         else:
             self._give_up_leading()
-        self._release_reads()
+        self._reads.after_tick()
 
     def _start_first_election(self, now: float) -> None:
         if self._core.raftCurrentTerm or self._core._getLeader() is not None:
@@ -416,7 +315,6 @@ class RaftNode:
                 self._notice_at = now + COMMIT_NOTICE_S
             elif now >= self._notice_at:
                 self._send_entries()
-        self._answer_reads()
 
     def _send_entries(self) -> None:
         self._in.send_entries()
@@ -431,8 +329,6 @@ class RaftNode:
         for future in self._pending:
             if not future.done():
                 future.set_result(WriteResult.UNKNOWN)
-        if self._unanswered:
-            self._answer_reads()
 
     def _seconds_to_next_tick(self) -> float:
         now = clock()

@@ -21,7 +21,8 @@ import uvicorn
 from confman_tui.demo import lifeline
 from confman_tui.demo.api import application
 from confman_tui.demo.node import EXIT_FOLDER_TAKEN, EXIT_PORT_TAKEN, FOLDER_WAIT_S
-from confman_tui.demo.raft import RaftNode, RaftSettings
+from confman_tui.demo.raft import RaftNode
+from confman_tui.demo.raft_model import RaftSettings
 from confman_tui.demo.store import Store
 
 log = logging.getLogger(__name__)

@@ -7,10 +7,8 @@ import contextlib
 import http.client
 import json
 import os
-import random
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,14 +21,12 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from confman_tui.cluster.control import FaultRefusedError
+from confman_tui.demo import ports as ports_of
 from confman_tui.demo.datafolder import DataFolder
 from confman_tui.demo.node import EXIT_PORT_TAKEN
 from confman_tui.demo.spawner import Spawner
 from confman_tui.errors import ClusterError, UsageError
 
-HOST = "127.0.0.1"
-FIRST_PORT = 6100
-PORT_STEP = 100
 MAX_NODES = 9
 COMPACT_AFTER = 10_000
 """Log entries after which a node writes a snapshot and starts a new log."""
@@ -84,7 +80,7 @@ class DemoCluster:
                 f"--demo-election-timeout {low}-{high}: give two times in ms, the first the smaller, from 100 to 60000."
             )
         self._election_timeout_ms = election_timeout_ms
-        self._ports = _ports(nodes, ports)
+        self._ports = ports_of.choose(nodes, ports)
         self._data_dir = data_dir
         self._compact_after = compact_after
         self._lock = threading.RLock()
@@ -97,7 +93,7 @@ class DemoCluster:
     @property
     def urls(self) -> tuple[str, ...]:
         """The nodes' base URLs, in order."""
-        return tuple(f"http://{HOST}:{port}" for port in self._ports)
+        return tuple(f"http://{ports_of.HOST}:{port}" for port in self._ports)
 
     @property
     def pids(self) -> dict[str, int]:
@@ -121,7 +117,7 @@ class DemoCluster:
             if self._folder is not None:
                 return
             for port in self._ports:
-                _check_free(port)
+                ports_of.check_free(port)
             count = len(self._ports)
             if self._data_dir is None:
                 self._folder = DataFolder.temporary(count)
@@ -168,7 +164,7 @@ class DemoCluster:
                 for node in self._nodes.values():
                     if node.process is not None and (code := node.process.poll()) is not None:
                         if code == EXIT_PORT_TAKEN:
-                            raise _port_taken(node.url.rpartition(":")[2], "Address already in use")
+                            raise ports_of.taken(node.url.rpartition(":")[2], "Address already in use")
                         raise ClusterError(
                             f"The demo cluster's node {node.url} ended at once: {_last_words(node, code)}"
                         )
@@ -297,58 +293,6 @@ class DemoCluster:
             except BrokenPipeError:
                 raise FaultRefusedError(f"{node} has just ended; restart it first.") from None
             found.isolated = isolated
-
-
-def _ports(nodes: int, ports: Sequence[int] | Literal["auto"] | None) -> tuple[int, ...]:
-    if ports is None:
-        return tuple(FIRST_PORT + PORT_STEP * number for number in range(nodes))
-    if ports == "auto":
-        return _free_ports(nodes)
-    given = tuple(int(port) for port in ports)
-    if len(given) != nodes:
-        raise UsageError(f"--demo-ports names {len(given)} ports for {nodes} nodes; name one for each node, or auto.")
-    for port in given:
-        if not 1 <= port <= 65535:
-            raise UsageError(f"--demo-ports: {port} is not a port; ports go from 1 to 65535.")
-        if given.count(port) > 1:
-            raise UsageError(f"--demo-ports names {port} twice; each node needs a port of its own.")
-    return given
-
-
-def _free_ports(count: int) -> tuple[int, ...]:
-    """Free ports outside the range from which the kernel takes clients' ports.
-
-    Inside it a client could take a killed node's port, or, asking for a dead node, even connect to itself.
-    """
-    low = 32768
-    with contextlib.suppress(OSError, ValueError):
-        low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    candidates = list(range(10_000, low)) if low > 11_000 else list(range(20_000, 32_000))
-    random.shuffle(candidates)
-    found: list[int] = []
-    for port in candidates:
-        with contextlib.suppress(UsageError):
-            _check_free(port)
-            found.append(port)
-        if len(found) == count:
-            return tuple(found)
-    raise UsageError(f"The demo cluster finds no {count} free ports on {HOST}; name them with --demo-ports.")
-
-
-def _check_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise _port_taken(port, error.strerror) from None
-
-
-def _port_taken(port: int | str, why: str | None) -> UsageError:
-    return UsageError(
-        f"Port {port} on {HOST} can't be used for the demo cluster ({why}); "
-        "use --demo-ports auto, or name free ports with --demo-ports."
-    )
 
 
 def _ask_ready(url: str) -> tuple[bool, bool]:

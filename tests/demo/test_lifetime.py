@@ -234,7 +234,7 @@ def test_a_port_taken_in_the_last_moment_is_the_same_sentence(monkeypatch: pytes
     with DemoCluster(nodes=1, ports="auto") as first:
         assert first.wait_ready(10)
         port = int(first.urls[0].rpartition(":")[2])
-        monkeypatch.setattr("confman_tui.demo.supervisor._check_free", lambda port: None)
+        monkeypatch.setattr("confman_tui.demo.ports.check_free", lambda port: None)
         with DemoCluster(nodes=1, ports=[port]) as second:
             wait_for(lambda: not second.alive(second.urls[0]), "the node without a port ended")
             with pytest.raises(UsageError, match=rf"^Port {port} .* --demo-ports auto.*\.$"):
