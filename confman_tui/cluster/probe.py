@@ -73,8 +73,8 @@ class WriteProbe:
         """
         self.probe_s = probe_s
         self.booking = booking
-        """Whether each write gets a key of its own, so that it can be verified. Otherwise one key is overwritten: ten new
-        entries a second, for hours, would slow the cluster's reads down."""
+        """Whether each write gets a key of its own, so that it can be verified. Otherwise one key is overwritten: ten
+        new entries a second, for hours, would slow the cluster's reads down."""
         self.skipped = 0
         """Turns left out because too many writes were in flight."""
         self._client = client
