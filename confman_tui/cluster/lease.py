@@ -28,7 +28,7 @@ from confman_tui.cluster.client import ConfmanClient, Entry
 from confman_tui.cluster.failures import plain
 from confman_tui.cluster.pace import LeaderOf, Pace
 from confman_tui.cluster.tiers import owner_namespace
-from confman_tui.errors import ClusterError
+from confman_tui.errors import EXIT_USAGE, ClusterError
 
 _SAME_START_S: Final = 2.0
 """Process starts closer than this are the same: their clock ticks at 10 ms, and the wall clock may be trimmed."""
@@ -36,7 +36,9 @@ _RELEASE_PATIENCE_S: Final = 3.0
 
 
 class LeaseHeldError(ClusterError):
-    """Another program uses this tier of this cluster; names it."""
+    """Another program uses this tier of this cluster; names it. Wrong usage: another tier, or later, would do."""
+
+    exit_code = EXIT_USAGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,9 +105,9 @@ def verdict_line(verification: Verification) -> str:
     """One verdict in words."""
     v = verification
     if not v.judged:
-        return f"writes: {v.acknowledged:,} acknowledged, {v.checked:,} checked: nothing to judge"
+        return f"writes: {v.acknowledged:,} acknowledged, {v.checked:,} read back: nothing to judge"
     word = "ok" if v.passed else "LOST WRITES" if v.lost else "PHANTOM WRITES"
-    counts = f"{v.checked:,} of {v.acknowledged:,} acknowledged checked, {v.lost:,} lost, {v.stale:,} stale"
+    counts = f"{v.acknowledged:,} acknowledged, {v.checked:,} read back, {v.lost:,} lost, {v.stale:,} stale"
     return f"writes: {word}: {counts}, {v.phantom:,} phantom, {v.recovered:,} of {v.unknown:,} unknown present"
 
 

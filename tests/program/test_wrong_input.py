@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import pty
 import socket
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -122,3 +124,32 @@ def test_a_port_that_the_demo_needs_is_taken(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert str(port) in ended.stderr.strip().splitlines()[-1]
     assert "Traceback" not in ended.stderr
+
+
+class _Foreign(http.server.BaseHTTPRequestHandler):
+    """A web server that is no Confman, with a body that would harm a terminal."""
+
+    def do_GET(self) -> None:
+        body = b"\x1b[2J[red]Welcome to somebody else's server"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_node_that_is_no_confman(tmp_path: Path) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Foreign) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        ended = run(["--headless", "--nodes", address], tmp_path)
+        server.shutdown()
+    assert ended.returncode == 3
+    last = ended.stderr.strip().splitlines()[-1]
+    assert address in last
+    assert "not a Confman node" in last
+    assert "200" in last
+    assert "Welcome" in last
+    assert "\x1b" not in ended.stderr

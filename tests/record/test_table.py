@@ -31,7 +31,7 @@ def test_the_table_of_a_series() -> None:
         "peak read throughput: 531 req/s (read-10u)",
         "peak write throughput: 88.0 req/s (write-10u)",
         "peak read to peak write: 6.03",
-        "writes: ok: 1,320 of 1,320 acknowledged checked, 0 lost, 0 stale, 0 phantom, 1 of 4 unknown present",
+        "writes: ok: 1,320 acknowledged, 1,320 read back, 0 lost, 0 stale, 0 phantom, 1 of 4 unknown present",
         "elections:",
         "  write-10u: kill, term 6 to 7, 127.0.0.1:6200 led after 1.43 s, 1.62 ± 0.02 s without writes",
         "",
@@ -62,11 +62,11 @@ def test_tiers_stand_apart() -> None:
 @pytest.mark.parametrize(
     ("verification", "said"),
     [
-        (Verification(), "0 acknowledged, 0 checked: nothing to judge"),
-        (Verification(acknowledged=9), "9 acknowledged, 0 checked: nothing to judge"),
-        (Verification(acknowledged=9, checked=9, lost=1), "writes: LOST WRITES: 9 of 9"),
-        (Verification(acknowledged=9, checked=9, phantom=1), "writes: PHANTOM WRITES: 9 of 9"),
-        (Verification(acknowledged=9, checked=3, stale=2), "writes: ok: 3 of 9 acknowledged checked, 0 lost, 2 stale"),
+        (Verification(), "0 acknowledged, 0 read back: nothing to judge"),
+        (Verification(acknowledged=9), "9 acknowledged, 0 read back: nothing to judge"),
+        (Verification(acknowledged=9, checked=9, lost=1), "writes: LOST WRITES: 9 acknowledged, 9 read back"),
+        (Verification(acknowledged=9, checked=9, phantom=1), "writes: PHANTOM WRITES: 9 acknowledged, 9 read back"),
+        (Verification(acknowledged=9, checked=3, stale=2), "writes: ok: 9 acknowledged, 3 read back, 0 lost, 2 stale"),
         (None, "writes: not verified: write-10u"),
     ],
 )
@@ -152,7 +152,7 @@ def test_the_drills_table() -> None:
         "max                                     0.12      1.43       1.50       2.62          2.50",
         "seconds from the fault; without writes within ± 0.02 s",
         "round 3 unjudged: too few writes to judge",
-        "writes: ok: 10 of 10 acknowledged checked, 0 lost, 0 stale, 0 phantom, 0 of 0 unknown present",
+        "writes: ok: 10 acknowledged, 10 read back, 0 lost, 0 stale, 0 phantom, 0 of 0 unknown present",
         "2 of 3 rounds judged, no write lost.",
     ]
 
