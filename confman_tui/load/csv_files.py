@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ class CsvFiles:
         self._writer: Any = None
         self.error = ""
         """One sentence, empty while all is well."""
+        _sweep(prefix)
         try:
             self._writer = StatsCSVFileWriter(
                 environment, PERCENTILES_TO_REPORT, str(self._temporary), full_history=True
@@ -94,3 +96,22 @@ class CsvFiles:
         if not self.error:
             reason = error.strerror or type(error).__name__
             self.error = f"Locust's CSV files {self._prefix.name}_*.csv were not written: {reason}."
+
+
+def _sweep(prefix: Path) -> None:
+    """Remove what a run of this name left unfinished when its process was killed."""
+    with contextlib.suppress(OSError):
+        for path in prefix.parent.iterdir():
+            match = re.fullmatch(rf"\.{re.escape(prefix.name)}\.(\d+)\.part(?:{'|'.join(SUFFIXES)})", path.name)
+            if match and not _lives(int(match[1])):
+                path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True

@@ -240,13 +240,17 @@ def _user_class(write_share: float) -> type[users.ConfmanUser]:
 def _undisturbed_by_collections() -> Any:
     """Keep what exists before a run out of the garbage collector's sight while it lasts.
 
-    A full collection walks every object of the process, the screen's too, and holds up every request meanwhile.
+    A full collection walks every object of the process, the screen's too, and holds up every request meanwhile. Where
+    somebody else keeps objects out of its sight already, they stay so.
     """
+    ours = gc.get_freeze_count() == 0
     gc.collect()
-    gc.freeze()
+    if ours:
+        gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if ours:
+            gc.unfreeze()
         # a runner and its users refer to each other: without this, repeated runs grow
         gc.collect()

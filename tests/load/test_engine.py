@@ -345,6 +345,18 @@ def test_a_full_disk_leaves_earlier_files_whole(engine: Engine, server: Server, 
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_what_a_killed_run_left_unfinished_goes_with_the_next(engine: Engine, server: Server, tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / f".small-x.{ended.pid}.part_stats.csv").touch()
+    others = [f".small-x.{os.getppid()}.part_stats.csv", f".small-y.{ended.pid}.part_stats.csv", "small-x_summary.json"]
+    for name in others:
+        (tmp_path / name).touch()
+    engine.set_targets(server.url, (server.url,))
+    run(engine, plan(csv_prefix=tmp_path / "small-x"))
+    assert {path.name for path in tmp_path.iterdir()} == {*others, *(f"small-x{suffix}" for suffix in SUFFIXES)}
+
+
 def test_a_folder_that_is_a_file_is_told(engine: Engine, server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     engine.set_targets(server.url, (server.url,))
