@@ -16,11 +16,21 @@ def short_names(nodes: Iterable[str]) -> dict[str, str]:
 
 
 def name_of(node: str | None, names: Mapping[str, str]) -> str:
-    """The short name of ``node``, or its cleaned address when it is not one of the configured ones."""
+    """The short name of ``node``; its cleaned address when it is not one of the configured ones.
+
+    Before the nodes are known its port stands for it.
+    """
     if node is None:
         return "?"
     known = names.get(node)
-    return known if known is not None else clean(node.removeprefix("http://"), 40)
+    if known is not None:
+        return known
+    if not names:
+        try:
+            return short_names((node,))[node]
+        except ValueError:
+            pass
+    return clean(node.removeprefix("http://"), 40)
 
 
 def _port(url: str) -> int:

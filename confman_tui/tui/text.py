@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ MAX_CHARACTERS = 2_000
 """Longest foreign text that is looked at; a node that answers with 10 KB must not cost the screen its time."""
 
 ELLIPSIS = "…"
+
+_BETWEEN_WORDS = re.compile(r"(?<!\bterm) (?!(?:s|ms|%|KB|MB)\b)")
+"""Where a line may be broken: not between ``term`` and its number, nor between a number and its unit."""
 
 _SPACES = {"\n", "\r", "\t", "\v", "\f", "\u2028", "\u2029", "\u0085"}
 
@@ -58,7 +62,7 @@ def fit(text: str, width: int) -> str:
     if width <= 1:
         return ELLIPSIS[:width]
     kept = ""
-    for word in text.split(" "):
+    for word in _BETWEEN_WORDS.split(text):
         candidate = f"{kept} {word}" if kept else word
         if cell_len(candidate) + 2 > width:
             break
@@ -79,7 +83,7 @@ def wrap(text: str, width: int, most: int) -> list[str]:
         return []
     lines: list[str] = []
     line = ""
-    words = text.split(" ")
+    words = _BETWEEN_WORDS.split(text)
     for index, word in enumerate(words):
         candidate = f"{line} {word}" if line else word
         if cell_len(candidate) <= width:

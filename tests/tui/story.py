@@ -19,8 +19,6 @@ from confman_tui.events import (
     Event,
     FactTold,
     FaultCaused,
-    Level,
-    NoticeGiven,
     Phase,
     PhaseChanged,
     SampleRecorded,

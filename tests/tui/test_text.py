@@ -52,6 +52,11 @@ def test_fit_never_exceeds_and_cuts_between_words(text: str, width: int) -> None
         assert text.split(" ")[: len(shown.split(" ")) - 1] == shown.split(" ")[:-1]
 
 
+def test_a_number_stays_with_its_word() -> None:
+    assert wrap("all agree on :21758, term 1", 26, 2) == ["all agree on :21758,", "term 1"]
+    assert wrap("writes again after 1.62 s without", 24, 2) == ["writes again after", "1.62 s without"]
+
+
 @given(st.text(max_size=200).map(clean), st.integers(2, 40), st.integers(1, 5))
 def test_wrap_keeps_width_and_number_of_lines(text: str, width: int, most: int) -> None:
     lines = wrap(text, width, most)

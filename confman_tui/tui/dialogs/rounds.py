@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.containers import Container, Grid, Vertical, VerticalScroll
 from textual.content import Content
+from textual.events import Resize
 from textual.widgets import Static
 
 from confman_tui.cluster.elections_model import Election
@@ -19,7 +21,7 @@ from confman_tui.tui.charts.client import ChartRenderer
 from confman_tui.tui.dialogs.base import Dialog
 from confman_tui.tui.log import fault_words
 from confman_tui.tui.state import UiState
-from confman_tui.tui.text import clean
+from confman_tui.tui.text import clean, fit
 from confman_tui.tui.widgets.graph import DrillStrip
 
 STEPS = (
@@ -29,17 +31,36 @@ STEPS = (
     ("no writes", "without_writes_s"),
     ("90 % after", "recover90_s"),
 )
+_SHORT = {"no writes": "unserved", "90 % after": "90 %"}
+_SPARE = ("agree_s", "lost_s")
 MOST_STRIPS = 10
 """Small graphs of the latest rounds; more would be too small to read."""
+
+
+BESIDE_WIDTH = 100
+"""From this width of the screen on, two small graphs stand side by side."""
+
+
+def aligned(rounds: Sequence[DrillRound]) -> list[tuple[tuple[float, int], ...]]:
+    """Each round's points over the stretch around the fault that all rounds cover, so that their time axes agree."""
+    if not rounds:
+        return []
+    start = max(ended.ok_per_tenth[0][0] for ended in rounds)
+    end = min(ended.ok_per_tenth[-1][0] for ended in rounds)
+    if end <= max(start, 0.0):
+        return [ended.ok_per_tenth for ended in rounds]
+    return [tuple(point for point in ended.ok_per_tenth if start <= point[0] <= end) for ended in rounds]
 
 
 class RoundsDialog(Dialog[None]):
     """Follows the drill while it runs."""
 
     DEFAULT_CSS = """
-    RoundsDialog #strips { height: auto; layout: vertical; }
-    RoundsDialog .strip { height: 6; }
-    RoundsDialog .strip DrillStrip { width: 1fr; height: 6; }
+    RoundsDialog #strips { height: auto; grid-size: 1; grid-rows: 7; grid-gutter: 0 2; }
+    RoundsDialog #strips.beside { grid-size: 2; }
+    RoundsDialog .round { height: 7; }
+    RoundsDialog .round Static { height: 1; color: $text-muted; }
+    RoundsDialog .round DrillStrip { height: 6; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,v,enter", "dismiss_dialog", "Close", show=False)]
@@ -57,7 +78,7 @@ class RoundsDialog(Dialog[None]):
         with box, VerticalScroll(classes="text", id="rounds-text"):
             yield Static(id="verdict", markup=False)
             yield Static(id="rounds", markup=False)
-            yield Vertical(id="strips")
+            yield Grid(id="strips")
 
     def on_mount(self) -> None:
         self.query_one("#rounds-text").focus()
@@ -71,17 +92,22 @@ class RoundsDialog(Dialog[None]):
             return
         self._stamp = stamp
         self.query_one("#verdict", Static).update(self._verdict())
-        self.query_one("#rounds", Static).update(Content("\n").join(self._table(drill.rounds)))
-        strips = self.query_one("#strips", Vertical)
-        strips.remove_children()
+        rounds = self.query_one("#rounds", Static)
+        width = rounds.content_size.width or 60
+        rounds.update(Content("\n").join(self._table(drill.rounds, width)))
         shown = [ended for ended in drill.rounds if ended.ok_per_tenth][-MOST_STRIPS:]
-        for start in range(0, len(shown), 2):
-            pair = shown[start : start + 2]
-            graphs = [DrillStrip(self._renderer) for _ in pair]
-            strips.mount(Horizontal(*graphs, classes="strip"))
-            for graph, ended in zip(graphs, pair, strict=True):
-                graph.border_title = Content(f"round {ended.number}")
-                graph.show(ended.ok_per_tenth)
+        strips = self.query_one("#strips", Grid)
+        strips.remove_children()
+        graphs = [DrillStrip(self._renderer) for _ in shown]
+        labels = [Static(Content(f"round {ended.number}"), markup=False) for ended in shown]
+        strips.mount(*(Vertical(*pair, classes="round") for pair in zip(labels, graphs, strict=True)))
+        for graph, points in zip(graphs, aligned(shown), strict=True):
+            graph.show(points)
+
+    def on_resize(self, event: Resize) -> None:
+        self.query_one("#strips").set_class(event.size.width >= BESIDE_WIDTH, "beside")
+        self._stamp = (-1, None)
+        self.call_after_refresh(self._show)
 
     def _verdict(self) -> Content:
         drill, look = self._state.drill, self.look
@@ -103,30 +129,48 @@ class RoundsDialog(Dialog[None]):
             lines.append(Content.assemble((words, look.text if verified.passed else look.alarm)))
         return Content("\n").join(lines)
 
-    def _table(self, rounds: Sequence[DrillRound]) -> list[Content]:
+    def _table(self, rounds: Sequence[DrillRound], width: int) -> list[Content]:
         look = self.look
-        lines = [Content("")]
-        head = "".join(f"{name:>11}" for name, _ in STEPS)
-        lines.append(Content.assemble((f"{'round':<8}{'fault':<22}{head}", look.dim)))
+        shape = _shape(width)
+        head = "".join(f"{name:>{shape.step}}" for name, _ in shape.steps)
+        lines = [Content(""), Content.assemble((f"{'round':<8}{'fault':<{shape.fault}}{head}", look.dim))]
         for ended in rounds:
-            fault = fault_words(ended.fault, self._state.names) if ended.fault else "—"
-            start = f"{ended.number:<8}{fault:<22}"
+            words = fault_words(ended.fault, self._state.names) if ended.fault else numbers.NOTHING
+            start = f"{ended.number:<8}" + fit(words.split(" (")[0], shape.fault - 1).ljust(shape.fault)
             if not ended.judged:
-                reason = f" not judged: {clean(ended.reason, 80)}"
+                reason = fit(f"not judged: {clean(ended.reason, 80)}", width - len(start))
                 lines.append(Content.assemble((start, look.dim), (reason, look.warn)))
                 continue
-            cells = "".join(f"{_step(ended.election, field):>11}" for _, field in STEPS)
+            cells = "".join(f"{_step(ended.election, field):>{shape.step}}" for _, field in shape.steps)
             lines.append(Content.assemble((start, look.text), (cells, look.strong)))
         judged = [ended.election for ended in rounds if ended.judged and ended.election is not None]
         if len(judged) > 1:
             for name, take in (("least", min), ("median", median), ("p95", _p95), ("most", max)):
                 cells = ""
-                for _, field in STEPS:
+                for _, field in shape.steps:
                     values = [value for election in judged if (value := getattr(election, field)) is not None]
-                    cells += f"{numbers.short_seconds(take(values)) if values else '—':>11}"
-                lines.append(Content.assemble((f"{'':<8}{name:<22}", look.dim), (cells, look.text)))
+                    text = numbers.short_seconds(take(values)) if values else numbers.NOTHING
+                    cells += f"{text:>{shape.step}}"
+                lines.append(Content.assemble((f"{'':<8}{name:<{shape.fault}}", look.dim), (cells, look.text)))
         lines.append(Content(""))
         return lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What of the table fits: width of the fault's column and of a step's, and the steps shown."""
+
+    fault: int
+    step: int
+    steps: tuple[tuple[str, str], ...]
+
+
+def _shape(width: int) -> _Shape:
+    if width >= 80:
+        return _Shape(18, 11, STEPS)
+    if width >= 66:
+        return _Shape(12, 9, tuple((_SHORT.get(name, name), field) for name, field in STEPS))
+    return _Shape(12, 9, tuple((_SHORT.get(name, name), field) for name, field in STEPS if field not in _SPARE))
 
 
 def _step(election: Election | None, field: str) -> str:
