@@ -7,24 +7,16 @@ Both faces use it: the headless one in its own event loop, the screen on a threa
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
 
-from confman_tui import drilling, errors, paths
+from confman_tui import connection, drilling
 from confman_tui.clock import Clock, now
-from confman_tui.cluster.addresses import check_resolves, default_nodes, parse_node, parse_nodes
-from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.control import FaultRefusedError
 from confman_tui.cluster.elections_model import FaultKind, Verification
-from confman_tui.cluster.faults import FaultDesk
-from confman_tui.cluster.foreign import ForeignControl
-from confman_tui.cluster.model import ClusterView, Fact, NodeState
-from confman_tui.cluster.writes import Drained
 from confman_tui.commands import FaultPreview
-from confman_tui.dataset import Dataset
-from confman_tui.demo.supervisor import DemoCluster
+from confman_tui.connection import Connection
+from confman_tui.errors import ClusterError
 from confman_tui.events import (
     ConfigurationChanged,
     DrillEnded,
@@ -32,28 +24,21 @@ from confman_tui.events import (
     NoticeGiven,
     Phase,
     PhaseChanged,
-    ProgressMade,
     ScenarioEnded,
     ScenarioStarted,
     Sink,
     VerificationEnded,
 )
-from confman_tui.judging import Judge
 from confman_tui.load.engine import Engine
 from confman_tui.load.model import RunPlan, Scenario
 from confman_tui.load.scenarios import by_name
-from confman_tui.monitor import Monitor
 from confman_tui.record.files import check_writable
 from confman_tui.record.model import ScenarioResult
 from confman_tui.scenario_run import ScenarioRun
 from confman_tui.settings import Settings
 
-_Part = TypeVar("_Part")
-
 STOP_WITHIN_S = 3.5
 """How long requests in flight are waited for at a stop: their connection and network timeouts, and a little."""
-DEMO_READY_S = 6.0
-"""How long the demo cluster may take before its polls begin anyway and show what it lacks."""
 AFTERMATH_S = 0.3
 """After a run, what was told but not judged yet is waited for so long."""
 
@@ -84,14 +69,8 @@ class Benchmark:
         self._interrupted = False
         self._closed = False
         self._engine: Engine | None = None
-        self._demo: DemoCluster | None = None
-        self._client: ConfmanClient | None = None
-        self._monitor: Monitor | None = None
-        self._dataset: Dataset | None = None
-        self._judge: Judge | None = None
-        self._foreign: ForeignControl | None = None
+        self._connection: Connection | None = None
         self._run: ScenarioRun | None = None
-        self._entry = ""
 
     # -- opening
 
@@ -106,134 +85,65 @@ class Benchmark:
             return
         self._stop.clear()
         check_writable(self.settings.output_dir)
-        await self._leave_cluster()
-        demo = demo or self.settings.demo
-        nodes = await self._start_demo() if demo else await self._resolve_nodes()
-        self._entry = self._entry_of(nodes)
-        await self._connect(nodes)
-        dataset = self._the(self._dataset)
+        cluster = await self._connect(demo=demo or self.settings.demo)
         self._tell_configuration()
-        await dataset.claim()
-        self._the(self._monitor).start_probe()
-        await dataset.announce_leftovers()
-        if not self._stopping:
-            await self._seed()
+        if not self._stopping():
+            await cluster.dataset.claim()
+            cluster.monitor.start_probe()
+            await cluster.dataset.announce_leftovers()
+        if not self._stopping():
+            await self._seed(cluster)
         self.is_open = True
         self.rest()
 
-    async def _start_demo(self) -> tuple[str, ...]:
-        settings = self.settings
-        self._phase(Phase.STARTING, f"{settings.demo_nodes} demo node{'s' if settings.demo_nodes > 1 else ''}")
-        self._demo = DemoCluster(
-            settings.demo_nodes,
-            settings.demo_ports or "auto",
-            settings.demo_election_timeout_ms,
-            settings.demo_data,
-        )
-        await asyncio.to_thread(self._demo.start)
-        # Polls begin when its nodes answer: that they refuse while they start is no news of the cluster.
-        await asyncio.to_thread(self._demo.wait_ready, DEMO_READY_S)
-        return tuple(self._demo.urls)
-
-    async def _resolve_nodes(self) -> tuple[str, ...]:
-        settings = self.settings
-        nodes = parse_nodes(settings.nodes) if settings.nodes is not None else default_nodes(parse_node(settings.host))
-        for node in nodes:
-            await asyncio.to_thread(check_resolves, node)
-        return nodes
-
-    def _entry_of(self, nodes: tuple[str, ...]) -> str:
-        host = parse_node(self.settings.host)
-        return host if host in nodes else nodes[0]
-
-    async def _connect(self, nodes: tuple[str, ...]) -> None:
-        """Poll the nodes until one leads, and try the key on it."""
-        settings = self.settings
-        self._phase(Phase.FINDING, ", ".join(nodes))
+    async def _connect(self, *, demo: bool) -> Connection:
+        await self._leave_cluster()
+        settings, processes = self.settings, None
+        if demo:
+            self._phase(Phase.STARTING, f"{settings.demo_nodes} demo node{'s' if settings.demo_nodes > 1 else ''}")
+            processes = await connection.start_demo(settings)
+            nodes = tuple(processes.urls)
+        else:
+            nodes = await connection.resolve_nodes(settings)
         if self._engine is None:
             self._engine = Engine()
             self._engine.start()
-        self._client = ConfmanClient(settings.api_key, nodes=nodes)
-        monitor = self._monitor = Monitor(
-            nodes,
-            settings.api_key,
-            self._emit,
-            poll_s=settings.poll_s,
-            probe_s=settings.probe_s,
-            on_view=self._on_view,
-            on_fact=self._on_fact,
-            on_drained=self._on_drained,
-            clock=self._clock,
+        self._phase(Phase.FINDING, ", ".join(nodes))
+        cluster = self._connection = Connection(
+            settings, nodes, processes, self._engine, self._emit, self._stop, self._clock, lambda: self._run
         )
-        desk = self._fault_desk(monitor)
-        self._judge = Judge(settings, self._monitor, self._client, desk, self._emit, self._clock, lambda: self._run)
-        self._dataset = Dataset(settings, self._client, self._monitor, self._emit, self._stop, self._clock)
-        self._monitor.start()
-        await self._monitor.wait_all_polled(2.0)
-        self._monitor.refuse_foreign()
-        leader = await self._wait_for_leader()
-        if leader is not None:
-            await self._client.list_namespaces(leader)
+        await cluster.begin(self._stopping)
+        return cluster
 
-    def _fault_desk(self, monitor: Monitor) -> FaultDesk:
-        """Whoever can do things to the nodes: the demo cluster, or signals to processes that listen on their ports."""
-        settings = self.settings
-        if self._demo is not None:
-            return FaultDesk(monitor.nodes, self._demo, monitor.answering, demo=True, clock=self._clock)
-        self._foreign = ForeignControl(settings.restart_cmd, paths.made(paths.state_dir()))
-        return FaultDesk(
-            monitor.nodes,
-            self._foreign,
-            monitor.answering,
-            demo=False,
-            allow_faults=settings.allow_faults,
-            undoable_kill=self._foreign.can_restart,
-            clock=self._clock,
-        )
-
-    async def _wait_for_leader(self) -> str | None:
-        """The serving leader; waits up to ``--wait`` and shows it. None when stopped meanwhile."""
-        monitor, wait_s = self._the(self._monitor), self.settings.wait_s
-        began = self._clock()
-        while monitor.view.leader is None and not self._stopping:
-            waited = self._clock() - began
-            if waited >= wait_s:
-                raise errors.ClusterError(f"no leader within {wait_s:g} s: {monitor.describe()}")
-            if waited > 0.5:
-                self._emit(ProgressMade(Phase.FINDING, round(waited), round(wait_s), 0.0, wait_s - waited))
-            await monitor.wait_for(lambda view: view.leader is not None or self._stopping, min(0.5, wait_s - waited))
-        return monitor.view.leader
-
-    async def _seed(self) -> None:
-        self._phase(Phase.SEEDING, f"tier {self._the(self._dataset).tier.name}")
-        await self._the(self._dataset).seed()
+    async def _seed(self, cluster: Connection) -> None:
+        self._phase(Phase.SEEDING, f"tier {cluster.dataset.tier.name}")
+        await cluster.dataset.seed()
 
     def _tell_configuration(self) -> None:
-        settings, dataset, monitor = self.settings, self._the(self._dataset), self._the(self._monitor)
+        settings, cluster = self.settings, self._cluster()
+        tier = cluster.dataset.tier
         self._emit(
             ConfigurationChanged(
-                tier=dataset.tier.name,
-                namespaces=dataset.tier.namespaces,
-                keys_per_namespace=dataset.tier.keys_per_namespace,
+                tier=tier.name,
+                namespaces=tier.namespaces,
+                keys_per_namespace=tier.keys_per_namespace,
                 payload_bytes=settings.payload_bytes,
                 users=settings.users,
                 duration_s=settings.duration_s,
-                entry=self._entry,
-                nodes=monitor.nodes,
-                demo=self._demo is not None,
-                faults_allowed=self._demo is not None or settings.allow_faults,
+                entry=cluster.entry,
+                nodes=cluster.nodes,
+                demo=cluster.demo is not None,
+                faults_allowed=cluster.demo is not None or settings.allow_faults,
             )
         )
 
     # -- small helpers
 
-    @staticmethod
-    def _the(part: _Part | None) -> _Part:
-        if part is None:
-            raise errors.ClusterError("no cluster is open yet")
-        return part
+    def _cluster(self) -> Connection:
+        if self._connection is None:
+            raise ClusterError("no cluster is open yet")
+        return self._connection
 
-    @property
     def _stopping(self) -> bool:
         return self._stop.is_set() or self._interrupted
 
@@ -248,24 +158,6 @@ class Benchmark:
         if not self._interrupted:
             self._phase(Phase.IDLE)
 
-    # -- what the monitor hears
-
-    def _on_view(self, view: ClusterView) -> None:
-        if self._engine is not None:
-            self._engine.set_targets(view.leader, view.ready)
-        if self._judge is not None:
-            self._judge.hear_view()
-
-    def _on_fact(self, fact: Fact) -> None:
-        if self._judge is not None:
-            self._judge.hear_fact(fact)
-
-    def _on_drained(self, drained: Drained) -> None:
-        if self._judge is not None:
-            self._judge.hear_writes(drained)
-        if self._run is not None:
-            self._run.note_writes(drained.open_window is not None)
-
     # -- running
 
     async def run_series(self, names: Sequence[str]) -> tuple[ScenarioResult, ...]:
@@ -275,12 +167,10 @@ class Benchmark:
             ClusterError: no leader within ``--wait``, or the data could not be seeded.
         """
         self._stop.clear()
-        dataset = self._the(self._dataset)
-        if not dataset.seeded and not self._interrupted:
-            await self._seed()
+        await self._seed_if_needed()
         done: list[ScenarioResult] = []
         for name in names:
-            if self._stopping:
+            if self._stopping():
                 break
             result = await self._run_one(by_name(name))
             if result is not None:
@@ -288,8 +178,13 @@ class Benchmark:
         self.rest()
         return tuple(done)
 
+    async def _seed_if_needed(self) -> None:
+        cluster = self._cluster()
+        if not cluster.dataset.seeded and not self._interrupted:
+            await self._seed(cluster)
+
     def _plan(self, scenario: Scenario) -> RunPlan:
-        settings, dataset = self.settings, self._the(self._dataset)
+        settings, dataset = self.settings, self._cluster().dataset
         return RunPlan(
             scenario=scenario.name,
             users=settings.users or scenario.users,
@@ -304,25 +199,19 @@ class Benchmark:
         )
 
     async def _scenario_run(self, plan: RunPlan, leader: str) -> ScenarioRun:
-        entries_before = await self._the(self._client).count_entries(leader)
-        return ScenarioRun(
-            plan,
-            self.settings,
-            self._the(self._dataset).tier.name,
-            entries_before,
-            self._the(self._engine),
-            self._the(self._monitor),
-            self._emit,
-            self._clock,
-        )
+        cluster = self._cluster()
+        assert self._engine is not None
+        entries_before = await cluster.client.count_entries(leader)
+        settings = replace(self.settings, tier=cluster.dataset.tier.name)
+        return ScenarioRun(plan, settings, entries_before, self._engine, cluster.monitor, self._emit, self._clock)
 
     async def _run_one(self, scenario: Scenario) -> ScenarioResult | None:
-        dataset, judge = self._the(self._dataset), self._the(self._judge)
-        leader = await self._wait_for_leader()
-        if self.settings.fresh and not self._stopping:
+        cluster = self._cluster()
+        leader = await cluster.wait_for_leader(self._stopping)
+        if self.settings.fresh and not self._stopping():
             self._phase(Phase.CLEANING, "back to the seeded state")
-            await dataset.reset()
-        if leader is None or self._stopping:
+            await cluster.dataset.reset()
+        if leader is None or self._stopping():
             return None
         plan = self._plan(scenario)
         run = await self._scenario_run(plan, leader)
@@ -332,13 +221,14 @@ class Benchmark:
                 plan.scenario, self._clock(), plan.users, plan.duration_s, run.entries_before, plan.payload_bytes
             )
         )
-        result = await self._measure(run, scenario, judge)
+        result = await self._measure(run, scenario)
         self.results = (*(kept for kept in self.results if kept.name != result.name), result)
         self._emit(ScenarioEnded(result))
         return result
 
-    async def _measure(self, run: ScenarioRun, scenario: Scenario, judge: Judge) -> ScenarioResult:
-        monitor = self._the(self._monitor)
+    async def _measure(self, run: ScenarioRun, scenario: Scenario) -> ScenarioResult:
+        cluster = self._cluster()
+        monitor, judge = cluster.monitor, cluster.judge
         monitor.turn_page(booking=True)
         run.on_sample = judge.hear_sample
         self._run = run
@@ -356,48 +246,47 @@ class Benchmark:
                     ledger, self._stop, entries_before=run.entries_before, payload_bytes=run.plan.payload_bytes
                 )
                 self._emit(VerificationEnded(scenario.name, verification))
-            return run.finish(verification, self.cluster_summary(), self._the(self._dataset).registry_files)
+            return run.finish(verification, cluster.summary(), cluster.dataset.registry_files)
         finally:
             self._run = None
 
     # -- what a person changes
 
     def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None) -> None:
-        """Users, seconds and payload of the next runs."""
+        """Users, seconds and payload of the next runs; None gives the scenario's own back (payload: leaves it)."""
         payload = payload_bytes if payload_bytes is not None else self.settings.payload_bytes
         self.settings = replace(self.settings, users=users, duration_s=duration_s, payload_bytes=payload)
-        if self._dataset is not None:
-            self._dataset.settings = self.settings
+        if self._connection is not None:
+            self._connection.dataset.settings = self.settings
             self._tell_configuration()
 
     async def choose_tier(self, tier: str) -> None:
-        """Clean the present tier's data and seed the other's."""
+        """Clean the present tier's data and seed the other's.
+
+        Raises:
+            ClusterError: another program uses that tier, or the cluster takes nothing.
+        """
         self._stop.clear()
-        dataset = self._the(self._dataset)
-        if tier == dataset.tier.name and dataset.seeded:
-            self.rest()
-            return
-        self._phase(Phase.CLEANING, f"tier {dataset.tier.name}")
-        await dataset.change_tier(tier)
-        self.settings = dataset.settings
-        self._tell_configuration()
-        if not self._stopping:
-            await self._seed()
+        cluster = self._cluster()
+        if tier != cluster.dataset.tier.name or not cluster.dataset.seeded:
+            self._phase(Phase.CLEANING, f"tier {cluster.dataset.tier.name}")
+            await cluster.dataset.change_tier(tier)
+            self.settings = cluster.dataset.settings
+            self._tell_configuration()
+            if not self._stopping():
+                await self._seed(cluster)
         self.rest()
 
     async def find_leftovers(self) -> tuple[str, ...]:
-        """Namespaces of this program on the cluster, without opening it for a run."""
-        await self._leave_cluster()
-        nodes = await self._start_demo() if self.settings.demo else await self._resolve_nodes()
-        self._entry = self._entry_of(nodes)
-        await self._connect(nodes)
-        return await self._the(self._dataset).find_leftovers()
+        """Namespaces of this program on the cluster, without opening it for a run. Raises as `open` does."""
+        cluster = await self._connect(demo=False)
+        return await cluster.dataset.find_leftovers()
 
     async def remove_leftovers(self) -> None:
         """Remove the namespaces that `find_leftovers` or the start announced."""
         self._stop.clear()
         self._phase(Phase.CLEANING, "data of earlier runs")
-        await self._the(self._dataset).remove_leftovers()
+        await self._cluster().dataset.remove_leftovers()
         if self._interactive:
             self.rest()
 
@@ -405,17 +294,18 @@ class Benchmark:
 
     def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
         """See `confman_tui.commands.Conductor.preview_fault`; any thread."""
-        if self._judge is None:
+        held = self._connection
+        if held is None:
             raise FaultRefusedError("no cluster is open yet")
-        return self._judge.preview_fault(kind, node)
+        return held.judge.preview_fault(kind, node)
 
     def cause_fault(self, kind: FaultKind, node: str, *, by: str) -> None:
         """Do something to a node; raises FaultRefusedError when it can't be done."""
-        self._the(self._judge).cause_fault(kind, node, by=by)
+        self._cluster().judge.cause_fault(kind, node, by=by)
 
     def revive(self, *, by: str) -> None:
-        """Bring back every node that we paused, isolated or killed."""
-        self._the(self._judge).revive(by=by)
+        """Bring back every node that we paused, isolated or killed; raises FaultRefusedError when one can't be."""
+        self._cluster().judge.revive(by=by)
 
     async def drill(self) -> DrillEnded | None:
         """Run the election drill; None when it was stopped before it began.
@@ -425,27 +315,27 @@ class Benchmark:
             ClusterError: no node leads, or the data could not be seeded.
         """
         self._stop.clear()
-        dataset = self._the(self._dataset)
-        if not dataset.seeded and not self._interrupted:
-            await self._seed()
-        leader = await self._wait_for_leader()
-        if leader is None or self._stopping:
+        await self._seed_if_needed()
+        cluster = self._cluster()
+        leader = await cluster.wait_for_leader(self._stopping)
+        if leader is None or self._stopping():
             return None
+        assert self._engine is not None
         plan = replace(self._plan(by_name(drilling.LOAD)), scenario=drilling.NAME, duration_s=None)
         run = self._run = await self._scenario_run(plan, leader)
         try:
             ended = await drilling.drill(
                 drilling.DrillParts(
-                    settings=replace(self.settings, tier=dataset.tier.name),
+                    settings=replace(self.settings, tier=cluster.dataset.tier.name),
                     run=run,
-                    engine=self._the(self._engine),
-                    monitor=self._the(self._monitor),
-                    judge=self._the(self._judge),
+                    engine=self._engine,
+                    monitor=cluster.monitor,
+                    judge=cluster.judge,
                     emit=self._emit,
                     clock=self._clock,
                     stop=self._stop,
-                    cluster=self.cluster_summary(),
-                    registry_files=dataset.registry_files,
+                    cluster=cluster.summary(),
+                    registry_files=cluster.dataset.registry_files,
                 )
             )
         finally:
@@ -470,25 +360,19 @@ class Benchmark:
 
     def cluster_summary(self) -> dict[str, object]:
         """``nodes``, ``leader`` and ``term`` for the JSON document."""
-        view = self._monitor.view if self._monitor is not None else None
-        return {
-            "nodes": list(self._monitor.nodes) if self._monitor is not None else [],
-            "leader": view.leader if view is not None else None,
-            "term": view.term if view is not None else None,
-        }
+        if self._connection is None:
+            return {"nodes": [], "leader": None, "term": None}
+        return self._connection.summary()
 
     def leave_behind(self) -> str:
         """What would stay on the cluster if the program left now, in a sentence; empty when nothing would."""
-        if self._dataset is None or not self._dataset.dirty or self._data_is_temporary:
+        held = self._connection
+        if held is None or not held.dataset.dirty or held.data_is_temporary:
             return ""
         return (
-            f"{len(self._dataset.namespaces)} namespaces bench-{self._dataset.tier.name}-… stay on the cluster; "
+            f"{len(held.dataset.namespaces)} namespaces bench-{held.dataset.tier.name}-… stay on the cluster; "
             "`confman-tui clean` removes them"
         )
-
-    @property
-    def _data_is_temporary(self) -> bool:
-        return self._demo is not None and self.settings.demo_data is None
 
     async def close(self, *, within_s: float = 60.0) -> None:
         """Clean up what was seeded and written, end the demo cluster, the engine and all connections.
@@ -501,59 +385,41 @@ class Benchmark:
         self._closed = True
         self._interrupted = True
         try:
-            if self._judge is not None:
-                self._judge.resume_all()
-            if self._monitor is not None:
-                await self._monitor.stop_probe()
-            await self._clean_up(within_s)
+            if self._connection is not None:
+                self._connection.judge.resume_all()
+                await self._connection.monitor.stop_probe()
+                await self._clean_up(self._connection, within_s)
         finally:
             await self._leave_cluster()
             if self._engine is not None:
                 await asyncio.to_thread(self._engine.close, STOP_WITHIN_S)
             self.is_open = False
 
-    async def _clean_up(self, within_s: float) -> None:
-        dataset = self._dataset
-        if dataset is None or not dataset.dirty:
+    async def _clean_up(self, cluster: Connection, within_s: float) -> None:
+        dataset = cluster.dataset
+        if not dataset.dirty:
             return
         if self.settings.no_cleanup:
             await dataset.release()
             self._notice(f"the data stays on the cluster, as asked: {len(dataset.namespaces)} namespaces")
             return
-        if self._data_is_temporary:
+        if cluster.data_is_temporary:
             return  # it goes with the demo cluster's folder
         self._phase(Phase.CLEANING, f"tier {dataset.tier.name}")
         try:
             async with asyncio.timeout(within_s):
                 await dataset.clean()
-        except (TimeoutError, errors.ClusterError) as error:
+        except (TimeoutError, ClusterError) as error:
             why = str(error) or f"not done within {within_s:g} s"
             self._notice(f"cleaning failed ({why}): {self.leave_behind()}", Level.ERROR)
 
     async def _leave_cluster(self) -> None:
-        """End what belongs to the present cluster, the demo's processes included."""
-        if self._monitor is not None:
-            await self._monitor.stop()
-        if self._dataset is not None:
-            self._dataset.close()
-        if self._client is not None:
-            await self._client.aclose()
-        if self._foreign is not None:
-            self._foreign.close()
-        if self._demo is not None:
-            await asyncio.to_thread(self._demo.stop)
-        self._judge = self._monitor = self._dataset = self._client = self._foreign = self._demo = None
+        held, self._connection = self._connection, None
+        if held is not None:
+            await held.leave()
 
     def abandon(self) -> None:
         """Leave at once: resume paused nodes, end the demo's processes. Any thread; waits for nothing else."""
-        with contextlib.suppress(Exception):
-            if self._judge is not None:
-                self._judge.resume_all()
-        with contextlib.suppress(Exception):
-            if self._demo is not None:
-                self._demo.stop(0.5)
-
-    def serving(self) -> bool:
-        """Whether a node leads now."""
-        view = self._the(self._monitor).view
-        return view.leader is not None and view.node(view.leader).state is NodeState.LEADER
+        held = self._connection
+        if held is not None:
+            held.abandon()

@@ -88,10 +88,14 @@ class Dataset:
         )
         self.dirty = True
 
-    async def find_leftovers(self) -> tuple[str, ...]:
-        """Namespaces of this program that are on the cluster, of the tier asked for or of all."""
+    async def find_leftovers(self, *, claimed_elsewhere: bool = True) -> tuple[str, ...]:
+        """Namespaces of this program that are on the cluster, of the tier asked for or of all.
+
+        Args:
+            claimed_elsewhere: with those that a program on another machine claims, which may run or not.
+        """
         node = self._leader() or self._monitor.live()[0]
-        found = await seeding.leftovers(self._client, node)
+        found = await seeding.leftovers(self._client, node, claimed_elsewhere=claimed_elsewhere)
         tier = self.settings.clean_tier
         self._leftovers = tuple(name for name in found if tier is None or name.startswith(f"bench-{tier}-"))
         return self._leftovers
@@ -99,7 +103,7 @@ class Dataset:
     async def announce_leftovers(self) -> None:
         """Tell of the data of earlier runs, once, before anything is seeded."""
         mine = self._lease.namespace if self._lease is not None else ""
-        found = await self.find_leftovers()
+        found = await self.find_leftovers(claimed_elsewhere=False)
         self._leftovers = tuple(name for name in found if name != mine and name != seeding.PROBE_NAMESPACE)
         if self._leftovers:
             self._emit(LeftoversFound(self._leftovers))
@@ -146,9 +150,14 @@ class Dataset:
 
     async def reset(self) -> None:
         """Back to the seeded state: what scenarios wrote goes away."""
-        await seeding.reset_to_seeded(
-            self._client, self._leader, self.namespaces, self.keys, Progress(Phase.CLEANING, self._emit), self._stop
-        )
+        try:
+            await seeding.reset_to_seeded(
+                self._client, self._leader, self.namespaces, self.keys, Progress(Phase.CLEANING, self._emit), self._stop
+            )
+        except ClusterError:
+            self.seeded = False  # some seeded entries may be missing: the next run seeds anew
+            if not self._stop.is_set():
+                raise
 
     async def change_tier(self, name: str) -> None:
         """Clean the present tier and claim the other."""

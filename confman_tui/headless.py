@@ -98,12 +98,12 @@ class Printer:
                 )
             case SampleRecorded(sample=sample) if self._running is not None:
                 seconds = sample.end - self._running.at
-                rate = f"{sample.ok / max(sample.end - sample.start, 1e-9):.0f} req/s"
+                speed = f"{sample.ok / max(sample.end - sample.start, 1e-9):.0f} req/s"
                 p99 = f", p99 {sample.p99_us / 1000:.1f} ms" if sample.p99_us is not None else ""
                 failed = f", {sample.failures} failed" if sample.failures else ""
                 if self._running.duration_s is not None:
                     self._progress(
-                        self._running.name, seconds, self._running.duration_s, f"{rate}{p99}{failed}", sample.end
+                        self._running.name, seconds, self._running.duration_s, f"{speed}{p99}{failed}", sample.end
                     )
             case ScenarioEnded(result=result):
                 self._running = None

@@ -28,7 +28,6 @@ class ScenarioRun:
         self,
         plan: RunPlan,
         settings: Settings,
-        tier: str,
         entries_before: int,
         engine: Engine,
         monitor: Monitor,
@@ -37,7 +36,6 @@ class ScenarioRun:
     ) -> None:
         self.plan = plan
         self._settings = settings
-        self._tier = tier
         self.entries_before = entries_before
         self._engine = engine
         self._monitor = monitor
@@ -91,9 +89,9 @@ class ScenarioRun:
     async def run(self) -> RunOutcome:
         """Run to its end (or until the engine is told to stop) and publish the files that belong to the load."""
         directory = self._settings.output_dir
-        timeline_path = path_of(directory, self._tier, self.plan.scenario, "timeline.csv")
+        timeline_path = path_of(directory, self._settings.tier, self.plan.scenario, "timeline.csv")
         with Staging(directory) as staging:
-            plan = replace(self.plan, csv_prefix=staging.prefix(self._tier, self.plan.scenario))
+            plan = replace(self.plan, csv_prefix=staging.prefix(self._settings.tier, self.plan.scenario))
             self._timeline = TimelineWriter(timeline_path, self._monitor.nodes)
             try:
                 future = self._engine.run(
@@ -132,7 +130,7 @@ class ScenarioRun:
         assert outcome is not None
         result = ScenarioResult(
             name=self.plan.scenario,
-            tier=self._tier,
+            tier=self._settings.tier,
             users=self.plan.users,
             duration_s=outcome.ended - outcome.started,
             payload_bytes=self.plan.payload_bytes,
