@@ -21,6 +21,7 @@ from confman_tui.demo.insides import Insides, clock
 from confman_tui.demo.journal import NodeJournal
 from confman_tui.demo.links import Links
 from confman_tui.demo.log_matching import Message
+from confman_tui.demo.prevote import PreVote
 from confman_tui.demo.raft_model import RaftSettings, RaftStatus, WriteResult
 from confman_tui.demo.reads import RPC_TIMEOUT_S, ReadBarrier
 from confman_tui.demo.snapshot import Snapshots, align_journal
@@ -93,6 +94,7 @@ class RaftNode:
             transport=self._links,
         )
         self._in = Insides(self._core)
+        self._pre_vote = PreVote(self._in, self._links, settings.election_timeout_s)
 
     async def open(self) -> None:
         """Load what was stored, listen to the other nodes and start ticking. Raises OSError."""
@@ -123,8 +125,7 @@ class RaftNode:
         if core._isLeader():
             return RaftStatus(term, self._settings.name, self._serving)
         leader: Node | None = core._getLeader()
-        # A node that sees nobody doesn't stand for election, and so wouldn't notice that its leader has been silent.
-        if leader is None or self._in.election_deadline < clock():
+        if leader is None or self._pre_vote.standing or self._in.election_deadline < clock():
             return RaftStatus(term, None, False)
         return RaftStatus(term, leader.id, False)
 
@@ -208,12 +209,19 @@ class RaftNode:
         self.wake()
 
     def _handle(self, node: Node, message: Message) -> None:
+        current = message["type"] == "append_entries" and message["term"] >= self._core.raftCurrentTerm
+        if current:
+            self._pre_vote.on_leader(clock())
         match message["type"]:
             case "read_index":
                 self._reads.on_question(node, message)
             case "read_index_answer":
                 self._reads.on_answer(message)
-            case "append_entries" if "prevLogIdx" in message and message["term"] >= self._core.raftCurrentTerm:
+            case "pre_vote":
+                self._pre_vote.on_question(node, message, clock(), leads=self.leads)
+            case "pre_vote_granted":
+                self._pre_vote.on_granted(node, message)
+            case "append_entries" if current and "prevLogIdx" in message:
                 self._on_entries(node, message)
             case "next_node_idx":
                 self._on_next_index(node, message)
@@ -270,7 +278,7 @@ class RaftNode:
         now = clock()
         stalled = now - self._last_tick > STALL_S
         self._last_tick = now
-        if stalled and not self._core._isLeader():
+        if stalled and not self.leads and not self._pre_vote.standing:
             # Messages wait unread: hear first what the leader said meanwhile.
             self._in.election_deadline = max(self._in.election_deadline, now + self._in.election_timeout())
         if now >= self._next_ping or stalled:
@@ -279,6 +287,8 @@ class RaftNode:
             self._links.ping()
         if self._first_election:
             self._start_first_election(now)
+        if not self.leads:
+            self._pre_vote.before_tick(now)
         # In proportion to what a snapshot costs, so that the cost for each write stays the same as the data grows.
         self._core.conf.logCompactionMinEntries = max(self._settings.compact_after, len(self._store))
         sent_at = self._in.next_heartbeat
@@ -337,8 +347,8 @@ class RaftNode:
             due.append(self._in.next_heartbeat - now)
             if self._notice_at is not None:
                 due.append(self._notice_at - now)
-        elif (deadline := self._in.election_deadline) > now:
-            due.append(deadline - now)
+        else:
+            due.append(self._pre_vote.next_tick() - now)
         seconds: float = max(min(due), 0.001)
         return seconds
 

@@ -126,9 +126,11 @@ def test_an_isolated_leader_is_a_stale_leader_for_a_while_and_acknowledges_nothi
             "another leads",
         )
         assert put(new, "on-the-new").status == 200
-        wait_for(lambda: health(leader).status == 503, "the isolated leader gives up")
+        read = ask(leader, "GET", PATH + "on-the-new")
+        assert read.status == 404, "it is not sure of leading, waits, and then reads what it has"
+        given_up = Health(503, "follower", None, old_term)
+        wait_for(lambda: watch.seen[leader][-1] == given_up, "the isolated leader gives up, in its own term")
     assert Health(200, "leader", leader, old_term) in watch.seen[leader]
-    assert watch.seen[leader][-1] == Health(503, "follower", None, old_term), "alone it starts no elections"
     refused = put(leader, "still-isolated")
     assert (refused.status, refused.json["title"]) == (503, "No leader available")
     assert ask(leader, "GET", PATH + "on-the-new").status == 404, "without a leader it reads what it has"
@@ -186,6 +188,22 @@ def test_a_resumed_follower_does_not_disturb_the_leader(cluster: DemoCluster) ->
     wait_agreed(cluster)
     assert ask(follower, "GET", PATH + "while-paused-19").status == 200
     assert health(leader) == Health(200, "leader", leader, term)
+
+
+def test_with_both_followers_paused_the_leader_gives_up_in_its_own_term(cluster: DemoCluster) -> None:
+    leader = leader_of(cluster)
+    term = health(leader).term
+    for url in others(cluster, leader):
+        cluster.pause(url)
+    wait_for(lambda: health(leader).status == 503, "no leader is known")
+    # Longer than every election timeout: it asks before it stands, and nobody answers.
+    end = time.monotonic() + 2 * ELECTION_MS[1] / 1000
+    wait_for(lambda: time.monotonic() > end, "time for elections has passed")
+    assert health(leader) == Health(503, "follower", None, term)
+    for url in others(cluster, leader):
+        cluster.resume(url)
+    new = wait_agreed(cluster)
+    assert health(new).term > term
 
 
 def test_reads_on_a_follower_hold_what_was_acknowledged_before(cluster: DemoCluster) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from confman_tui.cluster.control import FaultRefusedError
 from confman_tui.demo import datafolder
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.errors import ClusterError, UsageError
@@ -245,3 +248,44 @@ def test_the_supervisor_loads_no_server_and_no_raft() -> None:
     program = "import sys, confman_tui.demo.supervisor, confman_tui.demo.foreground; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not {"starlette", "uvicorn", "uvloop", "pysyncobj"} & set(modules)
+
+
+def test_faults_from_many_threads_and_a_stop_among_them() -> None:
+    cluster = DemoCluster(ports="auto", election_timeout_ms=(200, 400))
+    cluster.start()
+    cluster.wait_ready(10)
+    failures: list[BaseException] = []
+    enough = threading.Event()
+
+    def harm(number: int) -> None:
+        chance = random.Random(number)
+        faults = [cluster.kill, cluster.pause, cluster.resume, cluster.isolate, cluster.heal, cluster.restart]
+        while not enough.is_set():
+            try:
+                chance.choice(faults)(chance.choice(cluster.urls))
+            except FaultRefusedError:
+                continue
+            except BaseException as error:
+                failures.append(error)
+                return
+
+    threads = [threading.Thread(target=harm, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    seen: set[int] = set()
+
+    def many_seen() -> bool:
+        seen.update(cluster.pids.values())
+        return len(seen) > 12
+
+    wait_for(many_seen, "nodes killed and restarted")
+    cluster.stop()
+    enough.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert cluster.pids == {}
+    assert not any(runs(pid) for pid in seen)
+    # It can be started again.
+    with cluster:
+        wait_agreed(cluster)
