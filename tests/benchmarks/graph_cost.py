@@ -1,7 +1,7 @@
 """Measures what the graphs and the timeline cost: the screen's own thread, the renderer's process, the way between.
 
 ``python -m tests.benchmarks.graph_cost``; takes a few seconds. The screen's part of a graph (spec, request,
-answer, strips) is the burst that holds up its loop: the goal is 3 ms. The renderer's process runs at low priority beside it.
+answer, strips) is the burst that holds up its loop: the goal is 3 ms. The renderer works beside it, at low priority.
 """
 
 from __future__ import annotations

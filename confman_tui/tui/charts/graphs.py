@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from confman_tui.load.model import CAUSE_WORDS
 from confman_tui.tui.charts.axis import TimeAxis, clock_words
-from confman_tui.tui.charts.palette import CAUSE_GLYPHS
+from confman_tui.tui.charts.palette import CAUSE_GLYPHS, term_role
 from confman_tui.tui.charts.spec import GraphSpec, Layer, Mark
 from confman_tui.tui.charts.store import CAUSES, Bucket
 from confman_tui.tui.charts.ticks import (
@@ -85,7 +85,7 @@ class _TimeGraph:
             label = "" if change.term is None else f"T{change.term}"
             if (following - x) * columns / axis.span < len(label) + 1:
                 label = ""
-            spec.marks.append(Mark(round(x, 3), label, f"term {change.term}"))
+            spec.marks.append(Mark(round(x, 3), label, term_role(change.term)))
         self._name_scenarios(spec, axis, history, columns)
         return spec
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from confman_tui.cluster.model import NodeState
 from confman_tui.tui.charts.axis import TimeAxis
-from confman_tui.tui.charts.palette import FAULT_GLYPH, LANE_GLYPHS
+from confman_tui.tui.charts.palette import FAULT_GLYPH, LANE_GLYPHS, term_role
 from confman_tui.tui.charts.strips import Row, row_of
 from confman_tui.tui.charts.ticks import LinearScale
 from confman_tui.tui.history import History
@@ -149,7 +149,7 @@ def _state_role(state: NodeState, term: int | None) -> str:
         return "alarm"
     if state in (NodeState.NOT_READY, NodeState.UNKNOWN):
         return "dim"
-    return f"term {term} bold" if state in (NodeState.LEADER, NodeState.ELECTED) else f"term {term}"
+    return f"{term_role(term)} bold" if state in (NodeState.LEADER, NodeState.ELECTED) else term_role(term)
 
 
 def _window_cells(grid: Grid, begin: float, end: float) -> tuple[int, int]:
@@ -193,6 +193,6 @@ def _term_line(grid: Grid, history: History, names: Mapping[str, str]) -> tuple[
             # A blank before the next term, but none is needed at the right edge.
             if at + len(text) < following + (index + 1 == len(spans)):
                 for offset, character in enumerate(text):
-                    cells[at + offset], roles[at + offset] = character, f"term {term} bold"
+                    cells[at + offset], roles[at + offset] = character, f"{term_role(term)} bold"
                 break
     return cells, roles

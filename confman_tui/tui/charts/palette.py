@@ -63,6 +63,11 @@ def term_color(term: int | None, dark: bool = True) -> str:
     return colors[term % len(colors)]
 
 
+def term_role(term: int | None) -> str:
+    """The role of what is drawn in a term's colour. As many as the palette has colours, however many terms come."""
+    return "term -" if term is None else f"term {term % len(_TERMS_DARK)}"
+
+
 def role_colors(dark: bool = True) -> dict[str, str]:
     """The colours of the graphs' parts by role, as ``#rrggbb``, for dark and light backgrounds."""
     if dark:

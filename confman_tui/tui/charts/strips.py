@@ -94,10 +94,12 @@ class Picture:
 
     def update(self, rows: Sequence[Row], styles: Sequence[Style], width: int) -> list[Region] | None:
         """Take new rows; gives the regions that changed, or None when all of it did."""
-        if styles != self._styles or len(rows) != len(self._rows):
+        same = list(styles[: len(self._styles)]) == list(self._styles)
+        if not same or len(rows) != len(self._rows):
             self._rows, self._styles = list(rows), styles
             self._strips = [to_strip(row, styles, width) for row in rows]
             return None
+        self._styles = styles
         regions: list[Region] = []
         for y, row in enumerate(rows):
             old = self._rows[y]

@@ -23,7 +23,8 @@ TitlePart = tuple[str, str]
 class PictureWidget(Widget):
     """Base of the graphs and the timeline: rows of (text, role number), styled by the theme in force.
 
-    A role is a name from `palette.role_colors` or ``term N``, optionally followed by ``bold``, ``reverse`` or ``dim``.
+    A role is a name from `palette.role_colors` or `palette.term_role`, and may be followed by ``bold``, ``reverse`` or
+    ``dim``.
     """
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:

@@ -13,7 +13,7 @@ from textual.message import Message
 from confman_tui.cluster.model import STATE_WORDS
 from confman_tui.tui.charts.axis import TimeAxis, TimeWindow, clock_words
 from confman_tui.tui.charts.lanes import Grid, Lanes, label_width
-from confman_tui.tui.charts.palette import STATE_GLYPHS
+from confman_tui.tui.charts.palette import STATE_GLYPHS, term_role
 from confman_tui.tui.history import History, Moment
 from confman_tui.tui.names import name_of, short_names
 from confman_tui.tui.numbers import milliseconds, short_seconds
@@ -206,7 +206,7 @@ class ClusterTimeline(PictureWidget, can_focus=True):
         if moment.states:
             leads = "no leader" if moment.leader is None else f"★ {name_of(moment.leader, self._names)} leads"
             term = "" if moment.term is None else f", term {moment.term}"
-            parts.append((leads + term, "warn" if moment.leader is None else f"term {moment.term}"))
+            parts.append((leads + term, "warn" if moment.leader is None else term_role(moment.term)))
         if moment.without_writes_s is not None:
             parts.append((f"no write for {short_seconds(moment.without_writes_s)}", "warn"))
         elif moment.acks_per_s >= 0.5:
