@@ -1,9 +1,10 @@
-"""What booking every write costs: memory for ten million writes, and time per write against a no-op observer.
+"""What booking every write costs: memory for ten million writes, CPU time per write, and speed of the load engine.
 
-    python -m tests.benchmarks.booking [--writes 10000000] [--pairs 7]
+    python -m tests.benchmarks.booking [--writes 10000000] [--pairs 7] [--engine-pairs 8] [--seconds 4]
 
-The limits of the design: 600 MB for ten million writes, and a run that is no more than 3 % slower. The second is
-shown as the share of one core that booking takes at a number of writes per second, from the pairs' median.
+The limits of the design: 600 MB for ten million writes, and a run that is no more than 3 % slower. The second is shown
+twice: as CPU time per write against an observer that does nothing, and as the number of writes that ten users without
+a pause get done against a server that answers at once, in pairs of runs with and without the book.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable
 
 import psutil
 
+from confman_tui.clock import now
 from confman_tui.cluster.elections_model import WriteObserver, WriteOutcome
 from confman_tui.cluster.ledger import WriteBook
 
@@ -86,12 +88,63 @@ def cost(pairs: int, writes: int = 200_000) -> None:
         print(f"  at {rate:>5,} writes/s: {share:.2%} of one core {'(limit 3 %)' if share <= 0.03 else '(over 3 %)'}")
 
 
+def engine_runs(pairs: int, seconds: float) -> None:
+    """Writes per second of the load engine with the book and with an observer that does nothing."""
+    from confman_tui.load.engine import Engine
+    from confman_tui.load.model import RunPlan, Target
+    from tests.benchmarks.confman_server import Server
+
+    plan = RunPlan(
+        "booking", 10, seconds, Target.LEADER, 1.0, (0.0, 0.0), 1024, NAMESPACES[:5], (), "confman_dev_abc123"
+    )
+
+    def run(engine: Engine, book: WriteBook | None) -> tuple[float, float]:
+        observer: WriteObserver = NoObserver() if book is None else book
+        cpu = time.process_time()
+        future = engine.run(plan, on_sample=lambda sample: None, observer=observer)
+        while not future.done():
+            time.sleep(0.2)
+            if book is not None:
+                book.drain(now())
+        outcome = future.result()
+        if outcome.failures or not outcome.writes_ok:
+            raise SystemExit(f"the runs can't be compared: {outcome.failures} failures")
+        used = time.process_time() - cpu
+        return outcome.writes_ok / (outcome.ended - outcome.started), used / outcome.writes_ok * 1e6
+
+    engine = Engine()
+    engine.start()
+    speeds, costs, rates = [], [], []
+    try:
+        with Server() as server:
+            engine.set_targets(server.url, (server.url,))
+            run(engine, None)
+            for number in range(pairs):
+                if number % 2:
+                    with_book, without = run(engine, WriteBook()), run(engine, None)
+                else:
+                    without, with_book = run(engine, None), run(engine, WriteBook())
+                speeds.append(with_book[0] / without[0])
+                costs.append(with_book[1] / without[1])
+                rates.append(without)
+    finally:
+        engine.close(10.0)
+    rate, cost_us = (statistics.median(one[which] for one in rates) for which in (0, 1))
+    print(f"engine: {pairs} pairs of {seconds:g} s; without booking {rate:,.0f} writes/s, {cost_us:.0f} µs of CPU each")
+    for what, ratios in (("CPU a write (limit 1.03)", costs), ("writes/s", speeds)):
+        print(f"  {what} with the book: {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
+
+
 def main() -> None:
     """Measures both and prints them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--writes", type=int, default=10_000_000)
     parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--engine-pairs", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of one run of the engine")
     options = parser.parse_args()
+    if options.engine_pairs:
+        engine_runs(options.engine_pairs, options.seconds)
     cost(options.pairs)
     memory(options.writes)
 
