@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -289,3 +290,19 @@ def test_faults_from_many_threads_and_a_stop_among_them() -> None:
     # It can be started again.
     with cluster:
         wait_agreed(cluster)
+
+
+def test_nodes_run_the_copy_of_the_package_that_started_them(tmp_path: Path) -> None:
+    """From a checkout that is not installed, in its own folder."""
+    shutil.copytree(Path(datafolder.__file__).parent.parent, tmp_path / "confman_tui")
+    node = tmp_path / "confman_tui" / "demo" / "node.py"
+    node.write_text(
+        node.read_text().replace("def main() -> None:\n", "def main() -> None:\n    raise SystemExit('copy')\n")
+    )
+    program = (
+        "from confman_tui.demo.supervisor import DemoCluster\n"
+        "with DemoCluster(nodes=1, ports='auto') as cluster:\n"
+        "    cluster.wait_ready(10)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "ended at once: copy (exit code 1)" in done.stderr
