@@ -88,6 +88,10 @@ class Desk:
         """What the notes over the screen say."""
         return [note.message for note in self.app._notifications]
 
+    def at_home(self) -> bool:
+        """Whether no dialog is open."""
+        return self.app.screen is self.app.dashboard
+
     def asked(self, command: str) -> list[tuple[object, ...]]:
         """The calls of one command to the conductor."""
         return [call for call in self.conductor.calls if call[0] == command]

@@ -52,6 +52,10 @@ def check_boxes(board: Desk, width: int, height: int, nodes: int) -> None:
     wanted |= {"throughput", "latency"} if made.graph_count == 2 else {"throughput"} if made.graph_count else set()
     assert wanted <= set(boxes)
     assert len([name for name in boxes if name.startswith("card")]) == nodes
+    lines = board.lines()
+    for name, box in boxes.items():
+        if box.height == 1:
+            assert not set(lines[box.y]) & set("╭╰"), f"{name} shows its frame instead of its line at {width}×{height}"
 
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z-]{2,}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from confman_tui.cluster.elections_model import Fault, FaultKind, WriteWindow
 from confman_tui.cluster.model import Fact, FactKind
 from confman_tui.events import (
     ClusterChanged,
@@ -41,11 +42,11 @@ def second(base: float, number: int) -> Iterator[Event]:
         yield WritesAcknowledged(tuple((moment + slot * 0.05, 10) for slot in range(4)), moment + 0.2)
     yield SampleRecorded("write-10u", story.sample(at, 200, failed=number % 3), story.NODES[leader], term)
     if number % ELECTION_EVERY_S == 0:
-        fault = story.Fault(story.FaultKind.KILL, story.NODES[(leader + 2) % 3], at, "drill")
+        fault = Fault(FaultKind.KILL, story.NODES[(leader + 2) % 3], at, "drill")
         yield FaultCaused(fault)
         for kind in (FactKind.LEADER_LOST, FactKind.TERM_ADVANCED, FactKind.ELECTED, FactKind.LEADER_SERVING):
             yield FactTold(Fact(kind, at + 0.5, story.NODES[leader], term))
-        yield WindowClosed(story.WriteWindow(at, at + 1.5, 0.1))
+        yield WindowClosed(WriteWindow(at, at + 1.5, 0.1))
         yield ElectionMeasured(replace(story.election(fault, at - 50.3), origin=at))
 
 

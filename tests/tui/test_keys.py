@@ -6,9 +6,18 @@ from pathlib import Path
 
 from textual.widgets import Input
 
-from confman_tui.cluster.elections_model import FaultKind
+from confman_tui.cluster.elections_model import Fault, FaultKind
 from confman_tui.cluster.model import NodeState
-from confman_tui.events import ClusterChanged, LeftoversFound, Phase, PhaseChanged, ScenarioStarted
+from confman_tui.events import (
+    ClusterChanged,
+    FaultCaused,
+    LeftoversFound,
+    Level,
+    NoticeGiven,
+    Phase,
+    PhaseChanged,
+    ScenarioStarted,
+)
 from confman_tui.load.scenarios import CATALOGUE, suite
 from confman_tui.tui.actions import ACTIONS, BY_ID, binding_ids
 from confman_tui.tui.dialogs.confirm import ConfirmDialog
@@ -160,7 +169,7 @@ async def test_p_pauses_the_leader_and_resumes_it(tmp_path: Path) -> None:
         await board.press("p")
         await until(lambda: len(board.asked("cause_fault")) == 1, "the pause")
         await board.tell(
-            story.FaultCaused(story.Fault(FaultKind.PAUSE, LEADER, board.clock.now)),
+            FaultCaused(Fault(FaultKind.PAUSE, LEADER, board.clock.now)),
             ClusterChanged(story.view(board.clock.now, leader=None, states={0: NodeState.SILENT}), 0.0),
         )
         assert "paused by you" in board.text()
@@ -178,7 +187,7 @@ async def test_i_isolates_the_leader_and_r_revives(tmp_path: Path) -> None:
         await board.press("i")
         await until(lambda: bool(board.asked("cause_fault")), "the fault")
         assert board.asked("cause_fault") == [("cause_fault", FaultKind.ISOLATE, LEADER)]
-        await board.tell(story.FaultCaused(story.Fault(FaultKind.ISOLATE, LEADER, board.clock.now)))
+        await board.tell(FaultCaused(Fault(FaultKind.ISOLATE, LEADER, board.clock.now)))
         await board.press("r")
         assert board.asked("revive") == [("revive",)]
 
@@ -258,7 +267,7 @@ async def test_enter_opens_the_details_of_a_row(tmp_path: Path) -> None:
 async def test_the_log_is_filtered_scrolled_and_copied(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
         copied: list[str] = []
-        board.app.copy_to_clipboard = copied.append  # type: ignore[method-assign]
+        board.app.copy_to_clipboard = copied.append  # type: ignore[method-assign, assignment]
         await board.play(story.election_run(story.START))
         await board.press("tab", "tab", "tab", "down", "down", "c")
         pane = board.app.dashboard.log_pane
@@ -266,7 +275,7 @@ async def test_the_log_is_filtered_scrolled_and_copied(tmp_path: Path) -> None:
         assert chosen is not None
         assert copied == [chosen.plain]
         before = chosen.text
-        await board.tell(story.NoticeGiven(story.Level.INFO, "something new", board.clock.now))
+        await board.tell(NoticeGiven(Level.INFO, "something new", board.clock.now))
         assert pane.chosen is not None
         assert pane.chosen.text == before, "new lines do not move the cursor off its line"
         await board.press("l", "l")
@@ -282,7 +291,7 @@ async def test_copy_sends_osc_52(tmp_path: Path) -> None:
         sent: list[str] = []
         driver = board.app._driver
         assert driver is not None
-        driver.write = sent.append  # type: ignore[method-assign]
+        driver.write = sent.append  # type: ignore[method-assign, assignment]
         await board.press("c")
         assert any(text.startswith("\x1b]52;c;") for text in sent)
 
@@ -323,7 +332,7 @@ async def test_help_names_every_key(tmp_path: Path) -> None:
         for action in ACTIONS:
             assert action.help in " ".join(shown.split())
         await board.press("q")
-        assert board.app.screen is board.app.dashboard
+        assert board.at_home()
 
 
 async def test_the_palette_runs_every_action_by_name(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ async def test_q_asks_when_something_runs_and_a_second_q_is_a_yes(tmp_path: Path
         assert isinstance(board.app.screen, ConfirmDialog)
         assert board.asked("quit") == []
         await board.press("n")
-        assert board.app.screen is board.app.dashboard
+        assert board.at_home()
         await board.press("q")
         await board.pilot.press("q")
         assert await left(board) == EXIT_OK
@@ -96,7 +96,7 @@ async def test_ctrl_c_is_q_in_dialogs_too(tmp_path: Path) -> None:
         await board.press("question_mark")
         assert isinstance(board.app.screen, HelpDialog)
         await board.press("ctrl+c")
-        assert board.app.screen is board.app.dashboard
+        assert board.at_home()
         await board.pilot.press("ctrl+c")
         assert await left(board) == EXIT_OK
 

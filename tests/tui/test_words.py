@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from confman_tui.cluster.model import Fact, FactKind, NodeState
+from confman_tui.cluster.elections_model import Verification, WriteWindow
+from confman_tui.cluster.model import STATE_WORDS, Fact, FactKind, NodeState
 from confman_tui.events import (
     ClusterChanged,
     FactTold,
@@ -22,6 +23,7 @@ from confman_tui.events import (
     VerificationEnded,
     WritesAcknowledged,
 )
+from confman_tui.tui.charts.palette import STATE_GLYPHS
 from tests.tui import story
 from tests.tui.helpers import desk
 
@@ -94,7 +96,7 @@ async def test_writes_are_judged_by_acknowledgements_not_by_readiness(tmp_path: 
         await board.tell(story.acknowledgements(now, 200))
         assert "● writes go through · 200/s" in board.text()
         board.clock.now = now + 1.62
-        window = story.WriteWindow(now, None, 0.05)
+        window = WriteWindow(now, None, 0.05)
         await board.tell(WritesAcknowledged((), now + 1.62, window))
         assert "✕ NO WRITES for 1.62 s" in board.text()
         assert "★ :6100 leads" in board.text(), "a leader stands there all the while"
@@ -121,25 +123,17 @@ async def test_never_leader_for_a_node_that_does_not_serve(tmp_path: Path) -> No
         assert "☆ :6200  elected, not serving" in board.text()
 
 
-@pytest.mark.parametrize("state", list(NodeState))
-async def test_every_state_has_its_glyph_and_word_on_card_and_line(tmp_path: Path, state: NodeState) -> None:
-    from confman_tui.cluster.model import STATE_WORDS
-    from confman_tui.tui.charts.palette import STATE_GLYPHS
-    from confman_tui.tui.widgets.cards import NodeCard
-
+async def test_every_state_has_its_glyph_and_word_on_card_and_line(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
-        leader = 0 if state is NodeState.LEADER else None
-        view = story.view(board.clock.now, leader=leader, states={0: state}, detail="why [bold]so")
-        await board.tell(ClusterChanged(view, 0.0))
-        word = "LEADER" if state is NodeState.LEADER else STATE_WORDS[state]
-        assert f"{STATE_GLYPHS[state]} :6100  {word}" in board.text()
-        card = board.app.dashboard.cards.query(NodeCard).first()
-        assert card.border_title is not None
-        await board.pilot.resize_terminal(80, 24)
-        await board.pilot.pause()
-        board.app.draw()
-        await board.pilot.pause()
-        assert f"{STATE_GLYPHS[state]} :6100  {word}" in board.text()
+        for size in ((120, 40), (80, 24)):
+            await board.pilot.resize_terminal(*size)
+            await board.drawn()
+            for state in NodeState:
+                leader = 0 if state is NodeState.LEADER else None
+                view = story.view(board.clock.now, leader=leader, states={0: state}, detail="why [bold]so")
+                await board.tell(ClusterChanged(view, 0.0))
+                word = "LEADER" if state is NodeState.LEADER else STATE_WORDS[state]
+                assert f"{STATE_GLYPHS[state]} :6100  {word}" in board.text()
 
 
 async def test_the_generator_turns_amber_with_its_reason(tmp_path: Path) -> None:
@@ -166,7 +160,7 @@ async def test_hostile_strings_are_text_everywhere(tmp_path: Path, size: tuple[i
                 FactTold(Fact(FactKind.NODE_WRONG, now, story.NODES[0], detail=string)),
                 FactTold(Fact(FactKind.LEADER_LOST, now, string, 6, string)),
                 NoticeGiven(Level.ERROR, string, now),
-                VerificationEnded(string, story.Verification(note=string)),
+                VerificationEnded(string, Verification(note=string)),
                 ScenarioEnded(replace(story.result("write-1u", 1, now, now + 1), note=string)),
                 PhaseChanged(Phase.SEEDING, now, string),
             )

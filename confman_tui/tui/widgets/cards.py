@@ -61,6 +61,9 @@ class NodeCard(Lines):
             self.set_class(style is CardStyle.FULL, "full")
         if style is CardStyle.FULL:
             self._dress(frame)
+        elif self._border_color:
+            self._border_color = ""
+            self.styles.border = None
         self.redraw()
 
     def _dress(self, frame: Frame) -> None:
