@@ -6,6 +6,8 @@ journal and its snapshots itself.
 
 from __future__ import annotations
 
+import _socket
+import socket
 from typing import Any
 
 import pysyncobj.syncobj
@@ -16,6 +18,9 @@ from pysyncobj.version import VERSION
 
 from confman_tui.demo.journal import NodeJournal
 from confman_tui.demo.snapshot import Snapshots
+
+# PySyncObj puts a function that works on Windows only in the place of this one.
+socket.inet_ntop = _socket.inet_ntop
 
 CHECKED_VERSION = "0.3.17"
 """The version these names and the rules in `log_matching` were read from."""
