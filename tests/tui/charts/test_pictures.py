@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
@@ -20,7 +20,7 @@ from confman_tui.tui.charts.drawing import draw, to_rows
 from confman_tui.tui.charts.graphs import LatencyPlot, ThroughputPlot, bucket_seconds, time_ticks
 from confman_tui.tui.charts.histogram import drill_spec, histogram_spec
 from confman_tui.tui.charts.lanes import Grid, Lanes, fit_label
-from confman_tui.tui.charts.palette import LANE_GLYPHS, STATE_GLYPHS, term_color
+from confman_tui.tui.charts.palette import LANE_GLYPHS, STATE_GLYPHS, role_colors, term_color
 from confman_tui.tui.charts.spark import sparkline
 from confman_tui.tui.charts.spec import GraphSpec
 from confman_tui.tui.charts.strips import Picture, Row, changed_spans, row_of
@@ -39,6 +39,7 @@ from confman_tui.tui.charts.ticks import (
 from confman_tui.tui.history import History
 from tests.tui.charts.feed import NODES, Feed
 from tests.tui.charts.test_history import SAMPLE, T0, view
+from tests.tui.test_look import EYES, GROUNDS, contrast, distance
 
 NAMES = {NODES[0]: ":6100", NODES[1]: ":6200", NODES[2]: ":6300"}
 
@@ -404,3 +405,15 @@ def test_sparklines_show_hiccups_and_silence() -> None:
     assert line[7] in "▇█"
     assert line[8] == "·"
     assert sparkline([], 4) == "    "
+
+
+@pytest.mark.parametrize("dark", [True, False])
+@pytest.mark.parametrize("series", [("p50", "p95", "p99", "max"), ("ok", *(cause.value for cause in Cause))])
+def test_series_are_told_apart_by_colour_blind_people(dark: bool, series: tuple[str, ...]) -> None:
+    colors = role_colors(dark)
+    for eye in EYES:
+        for one, other in combinations(series, 2):
+            apart = distance(colors[one], colors[other], eye)
+            assert apart >= 13, f"{one} and {other}: {apart:.1f} to {eye}"
+    for role, color in colors.items():
+        assert contrast(color, GROUNDS[dark]) >= (2.0 if role == "axis" else 2.9), role

@@ -272,3 +272,16 @@ async def test_up_to_nine_nodes_have_a_lane_each() -> None:
         timeline = app.query_one(ClusterTimeline)
         assert timeline.size.height == 11
         assert [line.split()[0] for line in lines(timeline)[:9]] == [f"host{i}:6100" for i in range(9)]
+
+
+async def test_styles_do_not_grow_with_the_terms_that_pass() -> None:
+    app = Board()
+    app.feed = Feed(T0, election_every=10.0)
+    async with app.run_test(size=(100, 30)):
+        for _ in range(40):
+            app.advance(40)
+        graph, timeline = app.query_one(ThroughputGraph), app.query_one(ClusterTimeline)
+        await until(lambda: drawn(graph) and app.renderer.idle)
+        assert len(app.history.changes(T0, app.time)) > 100
+        assert len(timeline._numbers) < 40
+        assert len(graph._numbers) < 40
