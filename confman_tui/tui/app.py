@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import App, SystemCommand
@@ -72,8 +73,8 @@ class ConfmanApp(App[int], inherit_bindings=False):
         self.crash: BaseException | None = None
         self.stays_behind = ""
         """What was left undone when the program went at once; empty when nothing was."""
-        self.held_at: int | None = None
-        """Events of the history when the view was held."""
+        self.held: Frame | None = None
+        """What the panes go on showing while the view is held."""
         self.closing_since: float | None = None
         self.forced_exit: int | None = None
         """The exit code that a signal asked for."""
@@ -174,7 +175,7 @@ class ConfmanApp(App[int], inherit_bindings=False):
         board = self.dashboard
         return Circumstances(
             self.state,
-            held=self.held_at is not None,
+            held=self.held is not None,
             one_graph=board.one_graph,
             graphs_shown=board.graphs_shown,
             log_shown=board.plan is None or board.plan.log > 0,
@@ -184,9 +185,20 @@ class ConfmanApp(App[int], inherit_bindings=False):
 
     def frame(self) -> Frame:
         """The inputs of a drawing now."""
-        held = None if self.held_at is None else self.state.events - self.held_at
+        behind = None if self.held is None else self.state.events - self.held.state.events
         now = self.options.clock()
-        return Frame(self.state, self.history, now, held, self._lag.worst(), self.closing_since)
+        return Frame(self.state, self.history, now, behind, self._lag.worst(), self.closing_since)
+
+    def hold(self) -> None:
+        """Hold the view as it is, or let it go on; collecting goes on all the while."""
+        if self.held is None:
+            now = self.frame()
+            self.held = replace(now, state=now.state.copy())
+            self.window.hold(now.now)
+        else:
+            self.held = None
+            self.window.release()
+        self.draw(charts=True)
 
     def _tick(self) -> None:
         self._ticks += 1
@@ -195,7 +207,7 @@ class ConfmanApp(App[int], inherit_bindings=False):
             self._take(draw_gauges=True)
         if self.closing_since is not None:
             self.deeds.watch_leaving()
-        if self.held_at is None and self.state.phase is not Phase.CLOSED:
+        if self.held is None and self.state.phase is not Phase.CLOSED:
             if self._ticks % GRAPH_TICKS == 0:
                 self.draw_charts()
             elif self._ticks % TIMELINE_TICKS == 0:
@@ -210,33 +222,35 @@ class ConfmanApp(App[int], inherit_bindings=False):
             self._draw_waits = True
             self.set_timer(LEAST_GAP_S - gap, lambda: self.draw(charts=True))
 
+    @property
+    def _seen(self) -> bool:
+        """Whether the dashboard is on top: below a dialog any change would repaint the whole screen."""
+        return self.is_running and self.dashboard.is_attached and self.screen is self.dashboard
+
     def draw(self, *, charts: bool = False) -> None:
         """Draw the panes of text, and the charts when asked to."""
         self._draw_waits = False
-        if not self.is_running or not self.dashboard.is_attached:
+        if not self._seen:
             return
         self._drawn = self._loop_time()
         frame = self.frame()
         now = self.circumstances()
         with self.batch_update():
-            if self.held_at is None:
-                self.dashboard.show(frame, self.history.nodes)
-            else:
-                self.dashboard.show_header(frame)
+            self.dashboard.show(self.held or frame, frame, self.history.nodes)
             offered = hints(now, self.options.keymap)
             self.dashboard.keys.show(offered)
             if self.dashboard.offline.display:
                 wanted = ("demo", "retry", "stop", "quit")
                 keys = tuple((hint.key, hint.label) for hint in offered if hint.action in wanted)
                 self.dashboard.offline.show(frame, keys)
-        if charts and self.held_at is None:
+        if charts:
             self.draw_charts()
 
     def draw_charts(self, *, graphs: bool = True) -> None:
         """Draw timeline and graphs over the one time axis."""
-        if not self.dashboard.is_attached:
+        if not self._seen:
             return
-        frame = self.frame()
+        frame = self.held or self.frame()
         axis = self.window.axis(frame.now)
         with self.batch_update():
             self.dashboard.show_timeline(frame, axis)
@@ -249,14 +263,9 @@ class ConfmanApp(App[int], inherit_bindings=False):
 
     def on_dashboard_layout_changed(self) -> None:
         self.draw(charts=True)
-        if self.held_at is not None:
-            self.dashboard.show(self.frame(), self.history.nodes)
-            self.draw_charts()
 
     def on_cluster_timeline_view_changed(self, message: ClusterTimeline.ViewChanged) -> None:
         self.draw(charts=True)
-        if self.held_at is not None:
-            self.draw_charts()
 
     # -- keys -------------------------------------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ class Dashboard(Screen[None]):
     """
 
     class LayoutChanged(Message):
-        """The plan changed: panes need the current frame."""
+        """The plan changed, or a dialog closed: panes need the current frame."""
 
     def __init__(self, window: TimeWindow, renderer: ChartRenderer, scenarios: int, start_keys: str) -> None:
         super().__init__()
@@ -85,6 +85,11 @@ class Dashboard(Screen[None]):
 
     def on_resize(self, event: Resize) -> None:
         self.place(event.size.width, event.size.height)
+
+    def on_screen_resume(self) -> None:
+        """A dialog closed: show what came meanwhile."""
+        if self.plan is not None:
+            self.post_message(self.LayoutChanged())
 
     @property
     def one_graph(self) -> bool:
@@ -152,14 +157,14 @@ class Dashboard(Screen[None]):
         self.running_row.display = wanted.running > 0 and not away
         self.offline.display = away
 
-    def show(self, frame: Frame, nodes: tuple[str, ...]) -> None:
-        """Hand the frame to every pane of text that is seen."""
+    def show(self, frame: Frame, live: Frame, nodes: tuple[str, ...]) -> None:
+        """Hand ``frame`` to every pane of text that is seen; the header alone shows ``live`` while the view is held."""
         away = offline.stands(frame.state)
         if nodes != self._members or away != self._away:
             self._members, self._away = nodes, away
             self.place(force=True)
         assert self.plan is not None
-        self.header.show(frame)
+        self.header.show(live)
         if self.cards.display:
             self.cards.show(frame, nodes, self.plan.card_style)
         if self._bottom.display:
@@ -171,10 +176,6 @@ class Dashboard(Screen[None]):
             self.running_row.show(frame)
         if self.last_event.display:
             self.last_event.show(frame)
-
-    def show_header(self, frame: Frame) -> None:
-        """Only the header: while the view is held."""
-        self.header.show(frame)
 
     def show_timeline(self, frame: Frame, axis: TimeAxis) -> None:
         """The lanes."""

@@ -164,14 +164,7 @@ class Deeds:
     # -- view -------------------------------------------------------------------------------------------------------
 
     def _do_hold(self) -> None:
-        app = self._app
-        if app.held_at is None:
-            app.held_at = app.state.events
-            app.window.hold(app.options.clock())
-        else:
-            app.held_at = None
-            app.window.release()
-        app.draw(charts=True)
+        self._app.hold()
 
     def _do_graphs(self) -> None:
         self._app.dashboard.switch_graph()
@@ -202,7 +195,7 @@ class Deeds:
     def _do_filter(self) -> None:
         app = self._app
         app.dashboard.log_pane.next_topic()
-        app.dashboard.log_pane.show(app.frame())
+        app.dashboard.log_pane.show(app.held or app.frame())
 
     def _do_copy(self) -> None:
         chosen = self._app.dashboard.log_pane.chosen

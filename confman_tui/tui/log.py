@@ -73,6 +73,13 @@ class EventLog:
         self.lines.append(line)
         self.total += 1
 
+    def copy(self) -> EventLog:
+        """A log that stays as it is while this one goes on."""
+        kept = EventLog()
+        kept.lines.extend(self.lines)
+        kept.total = self.total
+        return kept
+
     def newest_first(self, topic: Topic | None) -> tuple[LogLine, ...]:
         """All lines, or those of one topic (problems: also any line that is more than news), newest first."""
         if topic is None:

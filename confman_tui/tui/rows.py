@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from confman_tui.events import ScenarioStarted
@@ -64,6 +64,10 @@ class Row:
         self.status = RowStatus.STOPPED if result.outcome.stopped_early else RowStatus.DONE
         self.result = result
         self.sample = None
+
+    def copy(self) -> Row:
+        """A row that stays as it is while this one goes on."""
+        return replace(self, failed=Counter(self.failed), per_node=Counter(self.per_node))
 
     @property
     def failures(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification, WriteWindow
 from confman_tui.cluster.model import ClusterView
@@ -103,6 +103,18 @@ class UiState:
     def touched(self, kinds: frozenset[FaultKind]) -> tuple[str, ...]:
         """Nodes to which one of ``kinds`` was the last thing done."""
         return tuple(node for node, fault in self.done_to.items() if fault.kind in kinds)
+
+    def copy(self) -> UiState:
+        """A state that stays as it is while this one goes on: what a held view shows."""
+        return replace(
+            self,
+            rows={name: row.copy() for name, row in self.rows.items()},
+            names=dict(self.names),
+            queue=list(self.queue),
+            done_to=dict(self.done_to),
+            drill=Drill(list(self.drill.rounds), self.drill.ended),
+            log=self.log.copy(),
+        )
 
 
 DOWN_BY_US = frozenset({FaultKind.KILL, FaultKind.PAUSE, FaultKind.ISOLATE})

@@ -85,6 +85,12 @@ async def test_space_holds_the_view_while_collecting_goes_on(tmp_path: Path) -> 
         assert "kill :6100 (you)" not in board.text()
         assert ":6100  LEADER" in board.text()
         assert len(board.app.state.log.lines) > 8
+        await board.press("tab", "tab", "down", "question_mark", "escape", "shift+tab", "shift+tab")
+        await board.pilot.resize_terminal(100, 40)
+        await board.pilot.resize_terminal(120, 40)
+        await board.drawn()
+        assert "kill :6100 (you)" not in board.text(), "neither keys nor a resize let newer things through"
+        assert ":6100  LEADER" in board.text()
         await board.press("space")
         assert "view held" not in board.text()
         assert ":6200  LEADER" in board.text()

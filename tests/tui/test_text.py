@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from textual.content import Content
 
 from confman_tui.tui.text import MAX_CHARACTERS, Part, clean, first_fit, fit, line, wrap
+from confman_tui.tui.widgets.lines import changed_cells
 
 
 @pytest.mark.parametrize(
@@ -89,3 +91,23 @@ def test_a_line_fills_exactly_its_width_when_it_has_a_right_side(width: int) -> 
     assert cell_len(made.plain) <= max(width, 0)
     if width >= 5:
         assert cell_len(made.plain) == width
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "span"),
+    [
+        ("lag 0.4 ms", "lag 0.4 ms", None),
+        ("lag 0.4 ms", "lag 0.7 ms", (6, 7)),
+        ("00:09", "00:10", (3, 5)),
+        ("short", "longer text", (0, 11)),
+        ("漢字 a", "漢字 b", (5, 6)),
+        ("a漢b", "a字b", (1, 3)),
+    ],
+)
+def test_only_the_cells_that_differ_are_repainted(old: str, new: str, span: tuple[int, int] | None) -> None:
+    assert changed_cells(Content(old), Content(new)) == span
+
+
+def test_a_change_of_style_is_a_change() -> None:
+    old, new = Content.assemble("a", ("bc", "bold"), "d"), Content.assemble("a", ("bc", "dim"), "d")
+    assert changed_cells(old, new) == (1, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
@@ -11,11 +12,38 @@ from textual.widget import Widget
 from confman_tui.tui.look import Look
 
 
+def changed_cells(old: Content, new: Content) -> tuple[int, int] | None:
+    """First cell that differs in character or style, and the one after the last; None when none does."""
+    before, after = _characters(old), _characters(new)
+    shorter = min(len(before), len(after))
+    start = 0
+    while start < shorter and before[start] == after[start]:
+        start += 1
+    if start == len(before) == len(after):
+        return None
+    first = cell_len(new.plain[:start])
+    if old.cell_length != new.cell_length:
+        return first, max(old.cell_length, new.cell_length)
+    same = 0
+    while same < shorter - start and before[-1 - same] == after[-1 - same]:
+        same += 1
+    return first, new.cell_length - cell_len(new.plain[len(new.plain) - same :])
+
+
+def _characters(content: Content) -> list[tuple[str, object]]:
+    """Each character with its styles."""
+    styles: list[object] = [""] * len(content.plain)
+    for start, end, style in content.spans:
+        for at in range(max(0, start), min(end, len(styles))):
+            styles[at] = (styles[at], style) if styles[at] else style
+    return list(zip(content.plain, styles, strict=True))
+
+
 class Lines(Widget):
     """Shows lines of `Content`; subclasses build them in `build` from what they were last given.
 
     Textual repaints a refreshed widget as a whole. Over a slow line that would send the same cells again and again,
-    so only the rows whose text or style differ are marked for repainting.
+    so only the stretches of a row whose text or style differ are marked for repainting.
     """
 
     DEFAULT_CSS = """
@@ -49,10 +77,13 @@ class Lines(Widget):
             self._shown, self._shown_width = lines, width
             self.refresh()
             return
-        changed = [index for index, (new, before) in enumerate(zip(lines, old, strict=True)) if not new.is_same(before)]
+        changed = []
+        for index, (new, before) in enumerate(zip(lines, old, strict=True)):
+            if not new.is_same(before) and (span := changed_cells(before, new)) is not None:
+                changed.append(Region(span[0], index, min(width, span[1]) - span[0], 1))
         if changed:
             self._shown = lines
-            self.refresh(*(Region(0, index, width, 1) for index in changed))
+            self.refresh(*changed)
 
     def on_mount(self) -> None:
         self.app.theme_changed_signal.subscribe(self, lambda _: self._restyle())
