@@ -234,7 +234,7 @@ class ElectionMeter:
         on, since = self._agreed
         if on != opened.new_leader or since < opened.lost.at:
             return
-        if opened.agree is None or since < opened.agree.at:
+        if opened.agree is None:
             opened.agree = _Seen(since, opened.serving.uncertainty)
 
     def _written(self, opened: _Open) -> bool:

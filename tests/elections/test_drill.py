@@ -138,6 +138,21 @@ async def test_a_stop_ends_it_soon_and_brings_the_node_back(after: float) -> Non
     assert "stopped" in ended.verdict
 
 
+@pytest.mark.parametrize("after", [3.5, 5.0])
+async def test_whatever_breaks_the_node_is_brought_back(after: float) -> None:
+    host = await warmed(SimulatedHost(outage_s=3.0))
+
+    def breaks() -> None:
+        raise RuntimeError("broken")
+
+    host.due.append((host.clock + after, breaks))
+    with pytest.raises(RuntimeError, match="broken"):
+        await run_drill(host, PLAN)
+    assert host.faults
+    await host.sleep(2.0)
+    assert host.down == {}
+
+
 # The verdict
 
 

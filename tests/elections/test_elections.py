@@ -205,6 +205,37 @@ def test_an_isolated_leader_goes_on_claiming_until_a_higher_term() -> None:
     assert election.agree_s == pytest.approx(1.8, abs=0.12)
 
 
+def quiet_writes(replay: Replay, end: float, *outages: tuple[float, float]) -> None:
+    """Steady writes that fail within the outages."""
+    at = 0.0
+    for start, until in outages:
+        replay.writes(EPOCH + at, EPOCH + start, 0.05)
+        replay.writes(EPOCH + start, EPOCH + until, 0.05, served=False)
+        at = until
+    replay.writes(EPOCH + at, EPOCH + end, 0.05)
+
+
+def test_a_fault_that_was_undone_long_ago_explains_nothing() -> None:
+    replay = Replay()
+    replay.faults = [Fault(FaultKind.PAUSE, A, EPOCH + 2.0), Fault(FaultKind.RESUME, A, EPOCH + 2.05)]
+    cluster(replay, [(0.0, led_by(A, 1)), (8.0, {A: "ConnectError"}), (9.0, led_by(B, 2, B, C))], 14.0)
+    quiet_writes(replay, 14.0, (8.0, 9.0))
+    assert only(replay).fault is None
+
+
+def test_a_fault_explains_one_election_only() -> None:
+    """Somebody else starts the killed node again; it leads, and is lost once more without our doing."""
+    replay = Replay()
+    replay.faults = [Fault(FaultKind.KILL, A, EPOCH + 5.0)]
+    spans = [(0.0, led_by(A, 1)), (5.0, {A: "ConnectError"}), (6.0, led_by(B, 2, B, C)), (8.0, led_by(B, 2))]
+    spans += [(10.0, led_by(A, 3)), (15.0, {A: "ConnectError"}), (16.0, led_by(B, 4, B, C))]
+    cluster(replay, spans, 22.0)
+    quiet_writes(replay, 22.0, (5.0, 6.0), (15.0, 16.0))
+    told = {one.origin: one for one in replay.run()}
+    assert [one.fault for one in told.values()] == [replay.faults[0], None, None]
+    assert [one.new_leader for one in told.values()] == [B, A, B]
+
+
 def test_reads_meanwhile_count_for_their_share_of_the_time() -> None:
     replay = Replay()
     replay.faults = [Fault(FaultKind.KILL, A, EPOCH + 5.0)]

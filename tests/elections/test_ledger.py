@@ -66,6 +66,16 @@ def fill(ledger: WriteLedger, number: int) -> None:
         ledger.book("shared", f"key-{number:04x}{n:08x}", n, 1.0, 2.0, NODES[number], WriteOutcome.ACKNOWLEDGED)
 
 
+def test_a_write_can_be_booked_while_another_is_read() -> None:
+    ledger = WriteLedger()
+    fill(ledger, 0)
+    reading = ledger.writes("shared")
+    next(reading)
+    ledger.book("shared", "key-0000ffffffff", 1, 1.0, 2.0, NODES[0], WriteOutcome.UNKNOWN)
+    assert sum(1 for _ in reading) >= 9_999
+    assert len(ledger) == 10_001
+
+
 def test_the_book_tells_stream_and_ledger_and_turns_its_page() -> None:
     book = WriteBook()
     observer: WriteObserver = book
