@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from confman_tui.cluster.elections_model import FaultKind
 from confman_tui.cluster.model import NodeState
 from confman_tui.tui.charts.axis import TimeAxis
-from confman_tui.tui.charts.palette import FAULT_GLYPH, LANE_GLYPHS, term_role
+from confman_tui.tui.charts.palette import FAULT_GLYPH, LANE_GLYPHS, MENDED_GLYPH, term_role
 from confman_tui.tui.charts.strips import Row, row_of
 from confman_tui.tui.charts.ticks import LinearScale
 from confman_tui.tui.history import History
@@ -17,6 +18,7 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 _ALARMING = frozenset(
     {NodeState.REFUSED, NodeState.SILENT, NodeState.STALE_LEADER, NodeState.WRONG, NodeState.NOT_CONFMAN}
 )
+_MENDING = frozenset({FaultKind.RESUME, FaultKind.HEAL, FaultKind.RESTART})
 _SPILL = 2
 """Cells by which a window's length may stand out of a window that is too short for it."""
 
@@ -95,8 +97,9 @@ class Lanes:
         taken = -1
         for begin, end in windows:
             text, at = _window_text(grid, begin, end, taken)
-            for offset, character in enumerate(text):
-                cells[at + offset], roles[at + offset] = character, "warn bold"
+            # Reversed, so that the window stays a block; with blanks that are part of it and no gaps.
+            for offset, character in enumerate(text.replace(" ", "\u00a0")):
+                cells[at + offset], roles[at + offset] = character, "warn bold reverse"
             taken = max(taken, at + len(text)) if text else taken
         return cells, roles
 
@@ -140,7 +143,8 @@ def _node_lane(grid: Grid, history: History, node: str) -> tuple[list[str], list
                 cells[cell], roles[cell] = LANE_GLYPHS[state], _state_role(state, term)
     for fault in history.faults(grid.start, grid.end):
         if fault.node == node and 0 <= (cell := grid.cell(fault.at)) < grid.cells:
-            cells[cell], roles[cell] = FAULT_GLYPH, "alarm bold"
+            mended = fault.kind in _MENDING
+            cells[cell], roles[cell] = (MENDED_GLYPH, "good bold") if mended else (FAULT_GLYPH, "alarm bold")
     return cells, roles
 
 

@@ -53,6 +53,9 @@ CAUSE_GLYPHS: dict[Cause, str] = {
 """What failed requests are drawn with."""
 
 FAULT_GLYPH = "⚑"
+"""Something was done to a node."""
+MENDED_GLYPH = "⚐"
+"""And undone: resumed, healed, restarted."""
 
 
 def term_color(term: int | None, dark: bool = True) -> str:

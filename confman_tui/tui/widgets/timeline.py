@@ -13,7 +13,7 @@ from textual.message import Message
 from confman_tui.cluster.model import STATE_WORDS
 from confman_tui.tui.charts.axis import TimeAxis, TimeWindow, clock_words
 from confman_tui.tui.charts.lanes import Grid, Lanes, label_width
-from confman_tui.tui.charts.palette import STATE_GLYPHS, term_role
+from confman_tui.tui.charts.palette import FAULT_GLYPH, STATE_GLYPHS, term_role
 from confman_tui.tui.history import History, Moment
 from confman_tui.tui.names import name_of, short_names
 from confman_tui.tui.numbers import milliseconds, short_seconds
@@ -202,7 +202,9 @@ class ClusterTimeline(PictureWidget, can_focus=True):
     def _moment(self, moment: Moment) -> list[TitlePart]:
         """What was at a moment, the most telling first."""
         parts: list[TitlePart] = [(clock_words(moment.at, tenths=True), "text bold")]
-        parts += [(f"⚑ {fault.kind.value} {name_of(fault.node, self._names)}", "alarm") for fault in moment.faults]
+        parts += [
+            (f"{FAULT_GLYPH} {fault.kind.value} {name_of(fault.node, self._names)}", "alarm") for fault in moment.faults
+        ]
         if moment.states:
             leads = "no leader" if moment.leader is None else f"★ {name_of(moment.leader, self._names)} leads"
             term = "" if moment.term is None else f", term {moment.term}"

@@ -59,7 +59,7 @@ def text_of(spec: GraphSpec | None) -> list[str]:
 def lane_texts(history: History, axis: TimeAxis, width: int = 120, cursor: int | None = None) -> list[str]:
     numbers: dict[str, int] = {}
     rows = Lanes().rows(axis, history, NAMES, width, lambda role: numbers.setdefault(role, len(numbers)), cursor)
-    return ["".join(str(part) for part in row[::2]) for row in rows]
+    return ["".join(str(part) for part in row[::2]).replace("\u00a0", " ") for row in rows]
 
 
 # The axis
