@@ -395,8 +395,12 @@ print(json.dumps([warm, hot, grown, process.num_threads()]))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     warm, hot, grown, threads = json.loads(done.stdout)
-    assert all(after <= before for before, after in zip(warm, hot, strict=True)), (warm, hot)
-    assert hot[3] == 0
+    descriptors, most_threads, greenlets, users_left = hot
+    assert descriptors <= warm[0]
+    # the main thread, the engine's, and gevent's resolver, which keeps up to ten
+    assert most_threads <= 12
+    assert greenlets <= warm[2]
+    assert users_left == 0
     assert grown < 3_000_000
     assert threads == 1
 
