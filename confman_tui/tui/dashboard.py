@@ -38,7 +38,7 @@ class Dashboard(Screen[None]):
     Dashboard #bottom { layout: vertical; }
     Dashboard #bottom.beside { layout: horizontal; }
     Dashboard #table, Dashboard #log { width: 1fr; height: 1fr; }
-    Dashboard .framed { border: round $panel-lighten-2; }
+    Dashboard .framed { border: round $foreground 35%; }
     Dashboard .framed, Dashboard #table, Dashboard #log {
         border-title-color: $text-muted; border-subtitle-color: $text-muted;
     }

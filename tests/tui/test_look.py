@@ -6,6 +6,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from rich.color import ColorSystem
 
 from confman_tui.cluster.model import NodeState
 from confman_tui.tui.charts.palette import STATE_GLYPHS, term_color
@@ -24,6 +25,8 @@ TOLD_APART = 14.0
 READABLE = 3.0
 """Least contrast of text (WCAG 2.1, large or bold text)."""
 GROUNDS = {True: "#121212", False: "#f5f5f5"}
+
+FRAME = set("╭╮╰╯─│▁▔▎▊")
 
 Triple = tuple[float, float, float]
 
@@ -130,3 +133,28 @@ async def test_every_kind_of_theme_shows_the_same_words(tmp_path: Path, theme: s
         await board.drawn()
         assert board.app.theme == theme
         assert "★ :6200  LEADER" in board.text()
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
+@pytest.mark.parametrize("keys", [(), ("question_mark",), ("f",), ("u",)], ids=["screen", "help", "fault", "overrides"])
+async def test_sixteen_colours_leave_no_text_on_its_own_colour(
+    tmp_path: Path, theme: str, keys: tuple[str, ...]
+) -> None:
+    async with desk(tmp_path, theme=theme) as board:
+        await board.play(story.election_run(story.START))
+        await board.drawn()
+        for key in keys:
+            await board.press(key)
+        pane = board.app.screen.query_one(".box") if keys else board.app.screen
+        box = pane.region
+        hidden = []
+        for strip in board.app.screen._compositor.render_strips()[box.y : box.bottom]:
+            for text, style, _ in strip.crop(box.x, box.right):
+                letters = [character for character in text if character not in FRAME and not character.isspace()]
+                if style is not None and "@mouse.down" in style.meta:
+                    continue  # a scrollbar
+                if letters and style is not None and style.color is not None and style.bgcolor is not None:
+                    ink, ground = (c.downgrade(ColorSystem.STANDARD).number for c in (style.color, style.bgcolor))
+                    if ink == ground:
+                        hidden.append((text, style))
+        assert not hidden

@@ -39,7 +39,7 @@ class DetailsDialog(Dialog[None]):
     DetailsDialog #columns.beside > #right { width: 1fr; }
     DetailsDialog #right { height: auto; }
     DetailsDialog Static { height: auto; }
-    DetailsDialog HistogramGraph { height: 13; width: 1fr; margin: 1 0; border: round $panel-lighten-2; }
+    DetailsDialog HistogramGraph { height: 13; width: 1fr; margin: 1 0; border: round $foreground 35%; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,enter", "dismiss_dialog", "Close", show=False)]

@@ -42,7 +42,7 @@ class NodeCard(Lines):
 
     DEFAULT_CSS = """
     NodeCard { height: 1fr; padding: 0 1; }
-    NodeCard.full { border: round $panel-lighten-2; }
+    NodeCard.full { border: round $foreground 35%; }
     """
 
     def __init__(self, node: str, *, id: str | None = None) -> None:
@@ -122,7 +122,7 @@ class NodeCard(Lines):
         parts = [Part(head, f"bold {look.state(view.state)}", 0)]
         parts += [Part(part.text, part.style, part.rank + 1, part.short) for part in _facts(frame, view, look)]
         if done:
-            parts.append(Part(f"⚑ {done}", f"bold {look.warn}", 5, f"⚑ {done.split()[0]}"))
+            parts.append(Part(f"⚑ {done}", f"bold {look.warn}", 3, f"⚑ {done.split()[0]}"))
         right = []
         if view.state not in _AWAY:
             right = [Part(_latency(view).removeprefix("health "), look.text, 4)]

@@ -33,7 +33,7 @@ class EventLogPane(Lines, can_focus=True):
     """All events, each once. A cursor picks the line that ``c`` copies; new lines do not move it off its line."""
 
     DEFAULT_CSS = """
-    EventLogPane { border: round $panel-lighten-2; padding: 0 1; }
+    EventLogPane { border: round $foreground 35%; padding: 0 1; }
     EventLogPane:focus { border: round $primary; }
     """
 

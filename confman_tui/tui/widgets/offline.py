@@ -27,7 +27,7 @@ class OfflinePanel(Lines):
     """The panel."""
 
     DEFAULT_CSS = """
-    OfflinePanel { border: round $panel-lighten-2; padding: 1 3; height: 1fr; }
+    OfflinePanel { border: round $foreground 35%; padding: 1 3; height: 1fr; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:

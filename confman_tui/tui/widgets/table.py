@@ -60,7 +60,7 @@ class ScenarioTable(Lines, can_focus=True):
     """A row per scenario: live figures of the last second for the running one, the run's figures afterwards."""
 
     DEFAULT_CSS = """
-    ScenarioTable { border: round $panel-lighten-2; padding: 0 1; }
+    ScenarioTable { border: round $foreground 35%; padding: 0 1; }
     ScenarioTable:focus { border: round $primary; }
     """
 
