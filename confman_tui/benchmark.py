@@ -66,6 +66,8 @@ class Benchmark:
         self._clock = clock
         self._interactive = interactive
         self._stop = asyncio.Event()
+        self._give_up = asyncio.Event()
+        """Verification shall end: a run that was stopped is verified all the same, until it is stopped again."""
         self._interrupted = False
         self._closed = False
         self._engine: Engine | None = None
@@ -232,6 +234,8 @@ class Benchmark:
         monitor.turn_page(booking=True)
         run.on_sample = judge.hear_sample
         self._run = run
+        if not self._interrupted:
+            self._give_up.clear()
         judge.load_changed()
         try:
             await run.run()
@@ -243,7 +247,7 @@ class Benchmark:
             verification: Verification | None = None
             if scenario.write_share > 0 and not self._interrupted:
                 verification = await judge.verify(
-                    ledger, self._stop, entries_before=run.entries_before, payload_bytes=run.plan.payload_bytes
+                    ledger, self._give_up, entries_before=run.entries_before, payload_bytes=run.plan.payload_bytes
                 )
                 self._emit(VerificationEnded(scenario.name, verification))
             return run.finish(verification, cluster.summary(), cluster.dataset.registry_files)
@@ -323,6 +327,8 @@ class Benchmark:
         assert self._engine is not None
         plan = replace(self._plan(by_name(drilling.LOAD)), scenario=drilling.NAME, duration_s=None)
         run = self._run = await self._scenario_run(plan, leader)
+        if not self._interrupted:
+            self._give_up.clear()
         try:
             ended = await drilling.drill(
                 drilling.DrillParts(
@@ -334,6 +340,7 @@ class Benchmark:
                     emit=self._emit,
                     clock=self._clock,
                     stop=self._stop,
+                    give_up=self._give_up,
                     cluster=cluster.summary(),
                     registry_files=cluster.dataset.registry_files,
                 )
@@ -352,10 +359,13 @@ class Benchmark:
             flying = self._engine.health().in_flight
             self._phase(Phase.STOPPING, f"{flying} request{'s' if flying != 1 else ''} in flight")
             self._engine.stop_run()
+        else:
+            self._give_up.set()
 
     def interrupt(self) -> None:
         """Stop for good: the program ends."""
         self._interrupted = True
+        self._give_up.set()
         self.stop()
 
     def cluster_summary(self) -> dict[str, object]:

@@ -131,7 +131,7 @@ class Connection:
 
     def _on_view(self, view: ClusterView) -> None:
         self._engine.set_targets(view.leader, view.ready)
-        self.judge.hear_view()
+        self.judge.hear_view(view)
 
     def _on_fact(self, fact: Fact) -> None:
         self.judge.hear_fact(fact)

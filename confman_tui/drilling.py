@@ -54,6 +54,9 @@ class DrillParts:
     emit: Sink
     clock: Clock
     stop: asyncio.Event
+    """The rounds shall end."""
+    give_up: asyncio.Event
+    """The verification shall end."""
     cluster: dict[str, object]
     registry_files: tuple[str, ...]
 
@@ -149,12 +152,36 @@ class DrillRig:
         parts.monitor.drain()
         ledger = parts.monitor.turn_page(booking=False)
         verification = await parts.judge.verify(
-            ledger, parts.stop, entries_before=parts.run.entries_before, payload_bytes=parts.run.plan.payload_bytes
+            ledger, parts.give_up, entries_before=parts.run.entries_before, payload_bytes=parts.run.plan.payload_bytes
         )
         parts.emit(VerificationEnded(NAME, verification))
         self.result = parts.run.finish(verification, parts.cluster, parts.registry_files)
         parts.emit(ScenarioEnded(self.result))
         return verification if parts.settings.verify.mode != "off" else None
+
+
+async def _look_ahead(parts: DrillParts, kind: FaultKind) -> None:
+    """Refuse before any load what could not be done or would never recover; tell which process it will hit.
+
+    Raises:
+        UsageError: the leader must not be touched, or the cluster is too small to elect another.
+    """
+    leader, nodes = parts.monitor.view.leader, parts.monitor.nodes
+    if leader is None:
+        return
+    try:
+        preview = await asyncio.to_thread(parts.judge.preview_fault, kind, leader)
+    except FaultRefusedError as error:
+        raise UsageError(str(error)) from None
+    if len(nodes) - 1 < len(nodes) // 2 + 1:
+        raise UsageError(
+            f"a drill needs at least three nodes, and these are {len(nodes)}: without its leader, the cluster would "
+            "have no majority to elect another"
+        )
+    if preview.needs_confirmation:
+        level = Level.WARNING if preview.warning else Level.INFO
+        text = f"the first {kind} hits {leader}, {preview.target}. {preview.warning}"
+        parts.emit(NoticeGiven(level, text.strip(), parts.clock()))
 
 
 async def drill(parts: DrillParts) -> DrillEnded:
@@ -172,6 +199,7 @@ async def drill(parts: DrillParts) -> DrillEnded:
         max_unavailable_s=settings.max_unavailable_s,
         return_limit_s=settings.wait_s,
     )
+    await _look_ahead(parts, plan.kind)
     parts.emit(PhaseChanged(Phase.DRILLING, parts.clock(), f"{plan.rounds} rounds of {plan.kind}"))
     rig.start_load()
     try:

@@ -237,9 +237,9 @@ def run_drill(settings: Settings) -> int:
         if ended is None:
             return errors.EXIT_INTERRUPTED
         if settings.json:
-            _print_result(json.dumps(drill_document(ended), indent=2))
+            write_result(json.dumps(drill_document(ended, bench.cluster_summary(), settings.tier), indent=2))
         else:
-            _print_result(drill_table(ended))
+            write_result(drill_table(ended))
         return ended.exit_code
 
     return asyncio.run(_with_benchmark(settings, work, printer))

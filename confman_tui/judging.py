@@ -94,9 +94,10 @@ class Judge:
 
     # -- hearing
 
-    def hear_view(self) -> None:
+    def hear_view(self, view: ClusterView) -> None:
         """The view may have changed."""
         self._meter.agreed(self._monitor.machine.agreed_on, self._monitor.machine.agreed_since)
+        self._meter.viewed(view)
 
     def hear_fact(self, fact: Fact) -> None:
         """The cluster changed."""
