@@ -14,6 +14,7 @@ _ACKNOWLEDGED = WriteOutcome.ACKNOWLEDGED
 _HEX_DIGITS = 12
 _RECORD = Struct("<6sQddHBB")
 """Key's 12 hex digits, digest, intended start, end, node, outcome, prefix of the key: 34 bytes."""
+_OUTCOME_AT = Struct("<6sQddH").size
 _CHUNK_BYTES = 4 << 20
 _ODD = 255
 """Prefix number of a key that does not end in 12 hex digits; its six bytes number it among the odd ones."""
@@ -124,16 +125,24 @@ class WriteLedger:
 
     def outcomes(self, namespace: str | None = None) -> tuple[int, int, int]:
         """Acknowledged, refused and unknown writes, of one namespace or of all."""
-        counts = [0, 0, 0]
+        acknowledged = refused = unknown = 0
         for name in self.namespaces if namespace is None else (namespace,):
-            for record in self._records(name):
-                counts[record[5]] += 1
-        return counts[0], counts[1], counts[2]
+            for column in self._outcome_columns(name):
+                acknowledged += column.count(WriteOutcome.ACKNOWLEDGED)
+                refused += column.count(WriteOutcome.REFUSED)
+                unknown += column.count(WriteOutcome.UNKNOWN)
+        return acknowledged, refused, unknown
 
     def each_outcome(self, namespace: str) -> Iterator[int]:
         """The outcomes of one namespace's writes, in the order of `writes`; far cheaper than those."""
-        for record in self._records(namespace):
-            yield record[5]
+        for column in self._outcome_columns(namespace):
+            yield from column
+
+    def _outcome_columns(self, namespace: str) -> Iterator[bytearray]:
+        """The outcomes of each chunk: every 34th byte, cut out without unpacking ten million records."""
+        page = self._pages.get(namespace)
+        for chunk in () if page is None else tuple(page.chunks):
+            yield chunk[_OUTCOME_AT :: _RECORD.size]
 
     def _records(self, namespace: str) -> Iterator[tuple[bytes, int, float, float, int, int, int]]:
         page = self._pages.get(namespace)

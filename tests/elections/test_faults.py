@@ -138,6 +138,21 @@ def test_a_foreign_cluster_needs_leave_and_a_person() -> None:
     assert not desk.preview(RESUME, A).needs_confirmation
 
 
+@pytest.mark.parametrize(("is_demo", "at"), [(True, 100.0), (False, 100.2)])
+def test_the_fault_is_stamped_when_the_signal_is_sent(is_demo: bool, at: float) -> None:
+    """The demo sends it first and waits; for a foreign one the process is looked for first."""
+    desk, control = demo() if is_demo else foreign()
+    kill = control.kill
+
+    def slow(node: str) -> None:
+        desk._clock.now += 0.2  # type: ignore[attr-defined]
+        kill(node)
+
+    control.kill = slow  # type: ignore[method-assign]
+    desk = FaultDesk(NODES, control, control.live, demo=is_demo, allow_faults=True, clock=desk._clock)
+    assert desk.cause(KILL, A).at == at
+
+
 def test_a_foreign_kill_without_a_way_back_says_so() -> None:
     desk, _ = foreign(restart=False)
     assert "can't be undone" in desk.preview(KILL, A).warning
