@@ -40,6 +40,8 @@ NAME = "drill"
 """The drill's name among the scenarios, in events and file names."""
 LOAD = "write-10u"
 """The scenario whose users write meanwhile, without an end."""
+LOAD_SETTLES_S = 0.5
+"""How long all users take to begin, and the stream of writes to tell of it."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,8 @@ async def drill(parts: DrillParts) -> DrillEnded:
     parts.emit(PhaseChanged(Phase.DRILLING, parts.clock(), f"{plan.rounds} rounds of {plan.kind}"))
     rig.start_load()
     try:
+        # A state is steady only under the load: the probe's even rate before it must not count as such.
+        await rig.sleep(plan.steady_s + LOAD_SETTLES_S)
         ended = await run_drill(rig, plan)
     except FaultRefusedError as error:
         raise UsageError(str(error)) from None
