@@ -23,7 +23,7 @@ _SECRET_NAME = r"[\w.:-]*(?:key|token|secret|passw|pwd|credential|auth)[\w.:-]*"
 _SECRET_PAIR = re.compile(rf"(?i)^((?:--?|/)?{_SECRET_NAME}\s*[=:]\s*)(.+)$", re.DOTALL)
 _SECRET_OPTION = re.compile(rf"(?i)^(?:--?|/){_SECRET_NAME}$")
 _USER_IN_URL = re.compile(r"(?i)([a-z][a-z0-9+.-]*://)[^/@\s]+@")
-_OWN_KEY = re.compile(r"confman_\w+")
+_OWN_KEY = re.compile(r"confman_[A-Za-z0-9]+_\w+")
 _HIDDEN = "…"
 
 

@@ -342,6 +342,7 @@ def test_the_command_line_is_shown_without_secrets(control: ForeignControl) -> N
         (["dotnet", "Confman.dll", "--urls", "http://x:1"], "dotnet Confman.dll --urls http://x:1"),
         (["n", "--ApiKey", "v", "--port", "1"], "n --ApiKey … --port 1"),
         (["n", "--api-key=v"], "n --api-key=…"),
+        (["n", "-m", "confman_tui.demo.node", "x=confman_dev_reader"], "n -m confman_tui.demo.node x=…"),
         (["n", "DB_PASSWORD=v"], "n DB_PASSWORD=…"),
         (["n", "/Secret:v"], "n /Secret:…"),
         (["n", "--password", "--verbose"], "n --password --verbose"),
