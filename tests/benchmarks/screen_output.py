@@ -103,6 +103,9 @@ class Terminal:
             self.process.kill()
             self.process.wait()
         os.close(self.master)
+        deadline = time.monotonic() + 2
+        while any(map(_runs, family)) and time.monotonic() < deadline:
+            time.sleep(0.02)
         left = [pid for pid in family if _runs(pid)]
         for pid in left:
             with contextlib.suppress(ProcessLookupError):

@@ -177,6 +177,7 @@ class ChartRenderer:
                 env=environment,
             )
         except OSError as error:
+            self._deaths += 1
             self._tell(f"the graph renderer can't be started: {error.strerror or error}")
             return
         assert process.stdin is not None
