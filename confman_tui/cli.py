@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from confman_tui import errors
 from confman_tui.arguments import parse
+from confman_tui.output import complete_streams, tell, write_result
 from confman_tui.paths import config_file
 from confman_tui.settings import Resolved, remembered, resolve
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program. Returns its exit code; wrong input is told in one sentence on stderr."""
+    complete_streams()
     try:
         parsed = parse(sys.argv[1:] if argv is None else argv)
         resolved = resolve(parsed.command, parsed.flags, os.environ, config_file(), remembered.theme())
         if resolved.settings.print_config:
-            print(resolved.explain())
+            write_result(resolved.explain())
             return errors.EXIT_OK
         return _run(resolved)
     except errors.ConfmanTuiError as error:
@@ -26,10 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return errors.EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output left; what is still buffered must not raise again when Python flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return errors.EXIT_OK
+    except Exception:
+        traceback.print_exc()
+        print("confman-tui: a defect of this program; what stands above helps to mend it", file=sys.stderr)
+        return errors.EXIT_CRASH
 
 
 def _run(resolved: Resolved) -> int:
@@ -38,7 +41,7 @@ def _run(resolved: Resolved) -> int:
     if settings.results_only:
         from confman_tui.record.store import results_only
 
-        print(results_only(settings.output_dir, as_json=settings.json))
+        write_result(results_only(settings.output_dir, as_json=settings.json))
         return errors.EXIT_OK
     if settings.command == "demo":
         from confman_tui.demo.foreground import run_foreground
@@ -51,7 +54,7 @@ def _run(resolved: Resolved) -> int:
                 settings.demo_election_timeout_ms,
                 settings.demo_data,
             ),
-            print,
+            tell,
         )
     if settings.command == "clean":
         from confman_tui.headless import run_clean

@@ -35,6 +35,7 @@ from confman_tui.events import (
     ScenarioStarted,
     VerificationEnded,
 )
+from confman_tui.output import write_result
 from confman_tui.record.drill import drill_document, drill_table
 from confman_tui.record.model import ScenarioResult
 from confman_tui.record.summary import json_document
@@ -191,11 +192,6 @@ async def _with_benchmark(
     return code
 
 
-def _print_result(text: str) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        print(text, flush=True)
-
-
 def verdict(results: tuple[ScenarioResult, ...]) -> int:
     """The exit code that these results deserve: lost writes before scenarios without any success."""
     if any(
@@ -219,9 +215,9 @@ def run_headless(settings: Settings) -> int:
         finally:
             results = bench.results
             if settings.json:
-                _print_result(json.dumps(json_document(bench.cluster_summary(), settings.tier, results), indent=2))
+                write_result(json.dumps(json_document(bench.cluster_summary(), settings.tier, results), indent=2))
             elif results:
-                _print_result(results_table(results))
+                write_result(results_table(results))
         return verdict(results)
 
     return asyncio.run(_with_benchmark(settings, work, printer))
@@ -252,14 +248,15 @@ def run_clean(settings: Settings) -> int:
     async def work(bench: Benchmark, asked: asyncio.Event) -> int:
         namespaces = await bench.find_leftovers()
         if not namespaces:
-            _print_result("nothing to remove: the cluster holds no namespace of confman-tui")
+            write_result("nothing to remove: the cluster holds no namespace of confman-tui")
             return errors.EXIT_OK
-        _print_result("\n".join(namespaces))
+        write_result("\n".join(namespaces))
         if not settings.yes:
-            _print_result(f"{len(namespaces)} namespaces would be removed; --yes removes them")
+            write_result(f"{len(namespaces)} namespaces would be removed; --yes removes them")
             return errors.EXIT_OK
         await bench.remove_leftovers()
-        _print_result(f"{len(namespaces)} namespaces removed")
+        if not asked.is_set():
+            write_result(f"{len(namespaces)} namespaces removed")
         return errors.EXIT_OK
 
     return asyncio.run(_with_benchmark(settings, work, printer))

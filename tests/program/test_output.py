@@ -1,0 +1,73 @@
+"""Standard streams that are closed, full or left by their reader: the run and its clean-up stay whole."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from confman_tui.demo.supervisor import DemoCluster
+from tests.program.run import PROGRAM, environment, run
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[str]:
+    with DemoCluster(1, "auto", (150, 300)) as cluster:
+        assert cluster.wait_ready(10.0)
+        yield cluster.urls[0]
+
+
+def shell(redirection: str, node: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """A short run with its streams as the shell's redirection makes them; its exit code is the whole's."""
+    line = f'set -o pipefail; "$@" --headless --nodes {node} --scenario write-1u --duration 1 {redirection}'
+    return subprocess.run(
+        ["bash", "-c", line, "bash", *PROGRAM],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        env=environment(home),
+        cwd=home,
+        check=False,
+    )
+
+
+def assert_cleaned(node: str, home: Path) -> None:
+    assert "nothing to remove" in run(["clean", "--nodes", node], home).stdout
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", ">&-", "<&- >&- 2>&-", "| head -1"])
+def test_a_stream_that_is_closed_or_left_ends_nothing(redirection: str, node: str, tmp_path: Path) -> None:
+    ended = shell(redirection, node, tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ("tier small" in ended.stdout) == (">&-" not in redirection or redirection == "2>&-")
+    assert_cleaned(node, tmp_path)
+
+
+def test_a_result_that_can_not_be_written_is_said(node: str, tmp_path: Path) -> None:
+    ended = shell(">/dev/full", node, tmp_path)
+    assert ended.returncode == 2
+    assert "confman-tui: standard output can't be written: No space left on device" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert_cleaned(node, tmp_path)
+
+
+def test_warnings_and_lost_tasks_are_none(node: str, tmp_path: Path) -> None:
+    """In Python's development mode: unclosed sockets, coroutines never awaited, deprecated calls would be told."""
+    line = [PROGRAM[0], "-X", "dev", *PROGRAM[1:], "--headless", "--nodes", node, "--duration", "1"]
+    ended = subprocess.run(
+        [*line, "--scenario", "mixed-10u"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        env=environment(tmp_path, PYTHONWARNINGS="always"),
+        cwd=tmp_path,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    for word in ("Warning", "never retrieved", "unclosed", "Traceback"):
+        assert word not in ended.stderr, ended.stderr
