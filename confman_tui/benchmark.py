@@ -89,10 +89,14 @@ class Benchmark:
         check_writable(self.settings.output_dir)
         cluster = await self._connect(demo=demo or self.settings.demo)
         self._tell_configuration()
-        if not self._stopping():
-            await cluster.dataset.claim()
-            cluster.monitor.start_probe()
-            await cluster.dataset.announce_leftovers()
+        if self._interrupted:
+            return
+        if self._stopping():
+            # Neither is the key tried nor the tier ours: nothing may be run on it.
+            raise ClusterError("stopped while looking for the cluster")
+        await cluster.dataset.claim()
+        cluster.monitor.start_probe()
+        await cluster.dataset.announce_leftovers()
         if not self._stopping():
             await self._seed(cluster)
         self.is_open = True
@@ -353,7 +357,8 @@ class Benchmark:
     # -- the end
 
     def stop(self) -> None:
-        """Stop the activity that runs: no new requests, those in flight are waited for."""
+        """Stop the activity that runs: no new requests, those in flight are waited for. What was written is verified
+        then; stopped in the verification, that ends too."""
         self._stop.set()
         if self._engine is not None and self._run is not None and self._run.outcome is None:
             flying = self._engine.health().in_flight

@@ -83,10 +83,13 @@ class Dataset:
 
     async def claim(self) -> None:
         """Take this cluster and tier for this program; raises ClusterError naming who has it."""
-        self._lease = await Lease.acquire(
-            self._client, self._leader, self._monitor.nodes, self.tier.name, paths.made(paths.runtime_dir())
-        )
+        self._lease = await self._acquire(self.tier.name)
         self.dirty = True
+
+    async def _acquire(self, tier: str) -> Lease:
+        return await Lease.acquire(
+            self._client, self._leader, self._monitor.nodes, tier, paths.made(paths.runtime_dir())
+        )
 
     async def find_leftovers(self, *, claimed_elsewhere: bool = True) -> tuple[str, ...]:
         """Namespaces of this program that are on the cluster, of the tier asked for or of all.
@@ -113,6 +116,10 @@ class Dataset:
         own = set(self.namespaces) if self.seeded else set()
         doomed = tuple(name for name in self._leftovers if name not in own)
         await seeding.remove(self._client, self._leader, doomed, Progress(Phase.CLEANING, self._emit), self._stop)
+        if self._stop.is_set():
+            text = "stopped: data of earlier runs is still there"
+            self._emit(NoticeGiven(Level.WARNING, text, self._clock()))
+            return
         kept = len(self._leftovers) - len(doomed)
         self._leftovers = ()
         self._emit(
@@ -154,26 +161,49 @@ class Dataset:
             await seeding.reset_to_seeded(
                 self._client, self._leader, self.namespaces, self.keys, Progress(Phase.CLEANING, self._emit), self._stop
             )
+            await self._remove_spent_probe_keys()
         except ClusterError:
             self.seeded = False  # some seeded entries may be missing: the next run seeds anew
             if not self._stop.is_set():
                 raise
 
-    async def change_tier(self, name: str) -> None:
-        """Clean the present tier and claim the other."""
-        await self.clean(self._stop)
-        self.settings = replace(self.settings, tier=name)
-        self.tier = seeding.TIERS[name]
-        self.keys, self.seeded, self.registry_files = (), False, ()
-        await self.claim()
-
-    async def clean(self, stop: asyncio.Event | None = None) -> None:
-        """Remove everything of ours: the tier's namespaces, the probe's, the lease."""
-        doomed = (*self.namespaces, seeding.PROBE_NAMESPACE)
-        await seeding.remove(
-            self._client, self._leader, doomed, Progress(Phase.CLEANING, self._emit), stop or asyncio.Event()
+    async def _remove_spent_probe_keys(self) -> None:
+        # Only these: the namespace is shared with programs on other tiers, and the probe goes on writing there.
+        await seeding.remove_keys(
+            self._client, self._leader, seeding.PROBE_NAMESPACE, self._monitor.is_spent_probe_key, self._stop
         )
+
+    async def change_tier(self, name: str) -> None:
+        """Claim the other tier and clean the present one; stopping leaves the present one ours, and unseeded.
+
+        Raises:
+            ClusterError: the other tier is in use, or the cluster takes nothing; the present tier stays as it is.
+        """
+        if name != self.tier.name:
+            # Before anything is removed: a refused claim must change nothing.
+            other = await self._acquire(name)
+            try:
+                await self._remove(self.namespaces, self._stop)
+                await self._remove_spent_probe_keys()
+                if self._stop.is_set():
+                    await other.release(self._client, self._leader)
+                    return
+                await self.release()
+            except BaseException:
+                await asyncio.shield(other.release(self._client, self._leader))
+                raise
+            self._lease = other
+            self.settings = replace(self.settings, tier=name)
+            self.tier = seeding.TIERS[name]
+            self.keys, self.registry_files = (), ()
+
+    async def _remove(self, doomed: tuple[str, ...], stop: asyncio.Event) -> None:
         self.seeded = False
+        await seeding.remove(self._client, self._leader, doomed, Progress(Phase.CLEANING, self._emit), stop)
+
+    async def clean(self) -> None:
+        """Remove everything of ours: the tier's namespaces, the probe's, the lease."""
+        await self._remove((*self.namespaces, seeding.PROBE_NAMESPACE), asyncio.Event())
         await self.release()
         self.dirty = False
 

@@ -104,6 +104,10 @@ class Monitor:
         """Begin to fill the gaps of the stream of writes."""
         self._probe.start()
 
+    def is_spent_probe_key(self, key: str) -> bool:
+        """Whether this program's probe wrote that key once and will not write it again."""
+        return key.startswith(self._probe.key_prefix) and key != self._probe.idle_key
+
     async def stop_probe(self) -> None:
         """No further probe writes; those in flight are waited for."""
         await self._probe.stop()

@@ -96,6 +96,16 @@ class WriteProbe:
         return len(self._in_flight)
 
     @property
+    def key_prefix(self) -> str:
+        """What all its keys begin with, and no other probe's."""
+        return f"key-{self._run_id}"
+
+    @property
+    def idle_key(self) -> str:
+        """The key that is overwritten while nothing is booked."""
+        return f"{self.key_prefix}{0:06x}"
+
+    @property
     def sent(self) -> int:
         """Writes sent so far."""
         return self._sent
@@ -157,7 +167,7 @@ class WriteProbe:
         # Settled when it is sent: a write on its way when a run begins must not be booked there, for its key is
         # overwritten when the run is over, and it would seem lost.
         booking = self.booking
-        key = f"key-{self._run_id}{(1 + number) % (1 << 24) if booking else 0:06x}"
+        key = f"{self.key_prefix}{(1 + number) % (1 << 24):06x}" if booking else self.idle_key
         value = f"probe {self._run_id} {number}"
         outcome = WriteOutcome.UNKNOWN
         try:

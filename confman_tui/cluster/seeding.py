@@ -12,7 +12,7 @@ import os
 import secrets
 import tempfile
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from confman_tui.cluster.client import ConfmanClient, Entry
@@ -33,6 +33,7 @@ __all__ = [
     "payload",
     "read_registry",
     "remove",
+    "remove_keys",
     "reset_to_seeded",
     "seed",
     "write_registry",
@@ -195,6 +196,27 @@ async def _empty(client: ConfmanClient, pace: Pace, name: str) -> None:
 
 async def _delete_entry(client: ConfmanClient, pace: Pace, entry: Entry) -> None:
     await pace.do(lambda leader: client.delete_entry(leader, entry.namespace, entry.key))
+
+
+async def remove_keys(
+    client: ConfmanClient, leader_of: LeaderOf, namespace: str, doomed: Callable[[str], bool], stop: asyncio.Event
+) -> None:
+    """Delete the entries of a namespace that others use too, as far as their keys are among the doomed; stoppable.
+
+    Raises:
+        ValueError: the namespace is not this program's.
+        ClusterError: the cluster takes nothing any more.
+    """
+    if not is_ours(namespace):
+        raise ValueError(f"not this program's namespace: {namespace}")
+    pace = Pace(leader_of, stop)
+
+    async def delete(entry: Entry) -> None:
+        await _delete_entry(client, pace, entry)
+
+    with contextlib.suppress(StoppedError):
+        entries = await pace.do(lambda leader: client.list_entries(leader, namespace))
+        await pace.each([entry for entry in entries if doomed(entry.key)], delete, client.concurrency)
 
 
 async def reset_to_seeded(
