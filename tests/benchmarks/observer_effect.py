@@ -253,6 +253,7 @@ def main() -> int:
         print(
             f"\nServer that takes {delay:g} ms, {arguments.repeat} repetitions of {arguments.seconds:g} s", flush=True
         )
+        print(f"  load of this machine in the last minute: {os.getloadavg()[0]:.1f} (other work spoils the figures)")
         good &= report(delay, measure(delay, sides, arguments.repeat, arguments.seconds))
     return 0 if good else 1
 
