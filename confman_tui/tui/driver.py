@@ -53,7 +53,7 @@ class EnduringDriver(LinuxDriver):
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
         self._leave = getattr(app, "request_quit", app.exit)
-        self._file = cast(TextIO, _EnduringFile(sys.__stderr__ or sys.stderr, lambda: self._leave()))
+        self._file = cast(Any, _EnduringFile(sys.__stderr__ or sys.stderr, lambda: self._leave()))
 
     def run_input_thread(self) -> None:
         """Read keys until the end; a terminal that is gone is an end, not a defect."""
