@@ -25,6 +25,10 @@ TABLE_SHARE = (0.5, 76, 104)
 """Of the width that the table takes beside the log: the share, its least and its most cells."""
 
 
+ROOMY = 32
+"""From this height on the lanes stand beside the panel of a missing cluster."""
+
+
 class Dashboard(Screen[None]):
     """Header, cards, timeline, graphs, table, log and keys."""
 
@@ -75,9 +79,9 @@ class Dashboard(Screen[None]):
         yield self.timeline
         yield self._graphs
         yield self._bottom
+        yield self.offline
         yield self.running_row
         yield self.last_event
-        yield self.offline
         yield self.keys
 
     def on_mount(self) -> None:
@@ -136,6 +140,8 @@ class Dashboard(Screen[None]):
         self.cards.styles.grid_size_columns = wanted.card_columns
         self.cards.styles.grid_rows = f"{wanted.card_lines}" if wanted.card_lines else None
         self.timeline.set_class(wanted.framed, "framed")
+        # What was tried and what came back needs the rows more than lanes in which nothing happens.
+        self.timeline.display = wanted.timeline > 0 and not (away and self.app.size.height < ROOMY)
         self._graphs.display = wanted.graph_count > 0 and not away
         self._graphs.styles.height = wanted.graphs
         self._graphs.set_class(wanted.graphs_beside, "beside")

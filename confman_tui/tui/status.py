@@ -41,11 +41,11 @@ def writes(frame: Frame, look: Look) -> Part:
     if state.open_window is not None:
         seconds = now - state.open_window.start
         lasted = numbers.short_seconds(seconds) if seconds < 60 else numbers.minutes(seconds)
-        return Part(f" ✕ NO WRITES for {lasted} ", look.pill(look.alarm), 0, f" ✕ NO WRITES {lasted} ")
+        return Part(f" ✕ NO WRITES for {lasted} ", look.pill(look.alarm), 0, f" ✕ NO WRITES {lasted} ", 4)
     if state.last_ack is None or now - state.last_ack > FRESH_S + 0.5:
         return Part(" ○ no write tried ", look.pill(look.dim), 0, " ○ no write ")
     per_second = f"{numbers.count(state.ack_rate)}/s"
-    return Part(f" ● writes go through · {per_second} ", look.pill(look.good), 0, f" ● writes {per_second} ")
+    return Part(f" ● writes go through · {per_second} ", look.pill(look.good), 0, f" ● writes {per_second} ", 4)
 
 
 def leadership(state: UiState, look: Look) -> Part:
@@ -56,9 +56,9 @@ def leadership(state: UiState, look: Look) -> Part:
     if view.leader is not None:
         term = f", term {view.term}" if view.term is not None else ""
         name = name_of(view.leader, state.names)
-        return Part(f"★ {name} leads{term}", look.strong, 2, f"★ {name}")
+        return Part(f"★ {name} leads{term}", look.strong, 1, f"★ {name}", 4)
     reason = no_leader_reason(view, state)
-    return Part(f"no leader ({reason})", f"bold {look.alarm}", 2, "no leader")
+    return Part(f"no leader ({reason})", f"bold {look.alarm}", 1, "no leader", 4)
 
 
 def no_leader_reason(view: ClusterView, state: UiState) -> str:
@@ -95,7 +95,7 @@ def activity(frame: Frame, look: Look, width: int) -> list[Part]:
     if state.phase in (Phase.IDLE, Phase.CLOSED):
         return [Part(word, look.dim, 3)]
     if state.phase is Phase.OFFLINE:
-        return [Part("offline", f"bold {look.alarm}", 3)]
+        return [Part("offline", f"bold {look.alarm}", 1)]
     parts = [Part(f"▸ {word}", f"bold {look.accent}", 1)]
     progress = state.progress
     if progress is not None and progress.total > 0:

@@ -116,6 +116,12 @@ class Part:
     """Pieces of the highest rank go first when the line is too narrow."""
     short: str | None = None
     """What stands in before the piece goes altogether."""
+    short_rank: int | None = None
+    """The rank at which ``short`` stands in; ``rank`` itself by default."""
+
+    def next_rank(self, shortened: bool) -> int:
+        """When this piece must give way next."""
+        return self.rank if shortened or not self.short or self.short_rank is None else self.short_rank
 
 
 def line(width: int, left: Sequence[Part], right: Sequence[Part] = (), gap: str = "  ") -> Content:
@@ -127,7 +133,7 @@ def line(width: int, left: Sequence[Part], right: Sequence[Part] = (), gap: str 
     while pieces:
         if _needed(pieces, gap) <= width:
             break
-        index = max(range(len(pieces)), key=lambda at: (pieces[at][0].rank, at))
+        index = max(range(len(pieces)), key=lambda at: (pieces[at][0].next_rank(pieces[at][2]), at))
         part, side, shortened = pieces[index]
         if part.short and not shortened:
             pieces[index] = (part, side, True)

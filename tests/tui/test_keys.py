@@ -403,3 +403,14 @@ def test_no_two_actions_share_a_key_and_none_needs_ctrl() -> None:
     assert BY_ID["retry"].key == BY_ID["revive"].key
     assert not any("ctrl" in key for key in keys)
     assert binding_ids() == {action.id for action in ACTIONS}
+
+
+async def test_what_came_while_a_dialog_was_open_is_shown_when_it_closes(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        await board.press("question_mark")
+        await board.play(story.election_run(story.START))
+        await board.press("escape")
+        await board.pilot.pause()
+        assert ":6200  LEADER" in board.text()
+        assert "kill :6100 (you)" in " ".join(line.text for line in board.app.state.log.lines)
+        assert ":6100  refused" in board.text()

@@ -111,3 +111,9 @@ def test_only_the_cells_that_differ_are_repainted(old: str, new: str, span: tupl
 def test_a_change_of_style_is_a_change() -> None:
     old, new = Content.assemble("a", ("bc", "bold"), "d"), Content.assemble("a", ("bc", "dim"), "d")
     assert changed_cells(old, new) == (1, 3)
+
+
+def test_a_piece_may_be_shortened_long_before_it_goes() -> None:
+    left = [Part("the leader is :6200", rank=0, short=":6200", short_rank=9), Part("progress", rank=5)]
+    assert line(16, left).plain == ":6200  progress"
+    assert line(10, left).plain == ":6200"

@@ -57,11 +57,11 @@ class OfflinePanel(Lines):
             Content.assemble((f"{key:>6}", f"bold {look.accent}"), (f"  {fit(words, width - 8)}", look.text))
             for key, words in self._keys
         ]
-        room = height - 1 - len(keys) - 1
-        middle: list[Content] = []
-        if state.phase_detail:
-            middle += [Content.assemble((text, look.text)) for text in wrap(clean(state.phase_detail), width, 5)]
-        if state.view is not None and len(state.view.nodes) + 1 + len(middle) <= room:
+        room = max(0, height - 1 - len(keys) - 1)
+        airy = room >= 4
+        texts = wrap(clean(state.phase_detail), width, max(1, min(5, room - airy))) if state.phase_detail else []
+        middle = [Content.assemble((text, look.text)) for text in texts]
+        if state.view is not None and len(state.view.nodes) + 1 + len(middle) + airy <= room:
             if middle:
                 middle.append(Content(""))
             for node in state.view.nodes:
@@ -69,6 +69,6 @@ class OfflinePanel(Lines):
                 detail = clean(node.detail, 200)
                 said = f" · {detail}" if detail else ""
                 middle.append(Content.assemble((fit(head + said, width), look.state(node.state))))
-        if len(middle) + 1 < room:
+        if airy:
             middle.insert(0, Content(""))
         return [*lines, *middle[: max(0, room)], Content(""), *keys]
