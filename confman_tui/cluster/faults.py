@@ -119,6 +119,9 @@ class FaultDesk:
             }
             at = self._clock()
             do[kind](node)
+            if not self._demo and kind in (FaultKind.KILL, FaultKind.PAUSE):
+                # Finding the process and starting its guardian took a while; the signal was sent last.
+                at = self._clock()
             fault = Fault(kind, node, at, by)
             standing = self._standing.setdefault(node, {})
             if kind is FaultKind.KILL:

@@ -228,7 +228,7 @@ async def test_progress_is_told_and_a_stop_ends_it_with_what_is_known(monkeypatc
             if done >= 200:
                 stop.set()
 
-        result = await verify(http, book.ledger, trio.urls, progress=progress, stop=stop)
+        result = await verify(http, book.ledger, trio.urls, progress=progress, stop=stop, reread_s=0.1)
         assert {total for _, total in told} == {300}
         assert [done for done, _ in told] == sorted(done for done, _ in told)
         assert 150 <= result.checked < 300
