@@ -171,9 +171,9 @@ def test_a_scale_grows_at_once_and_shrinks_late() -> None:
     scale = LinearScale(patience_s=8)
     assert scale.fit(200, 5, 0) == 200
     assert scale.fit(460, 5, 1) == 500
-    assert [scale.fit(190, 5, now) for now in range(2, 10)] == [500] * 8
+    assert [scale.fit(190, 5, at) for at in range(2, 10)] == [500] * 8
     assert scale.fit(480, 5, 10) == 500
-    assert [scale.fit(190, 5, now) for now in range(11, 19)] == [500] * 8
+    assert [scale.fit(190, 5, at) for at in range(11, 19)] == [500] * 8
     assert scale.fit(190, 5, 19) == 200
 
 
