@@ -26,6 +26,7 @@ from confman_tui.tui.dashboard import Dashboard
 from confman_tui.tui.deeds import Deeds
 from confman_tui.tui.frame import Frame
 from confman_tui.tui.history import History
+from confman_tui.tui.keymap import check_keymap
 from confman_tui.tui.lag import LagMeter
 from confman_tui.tui.messages import EventsArrived, Mailbox, QuitRequested
 from confman_tui.tui.options import UiOptions
@@ -38,7 +39,8 @@ TICK_S = 0.25
 """Gauges and counters move this often at most."""
 LEAST_GAP_S = 0.05
 """News is drawn at once, but no two drawings come closer than this."""
-TIMELINE_TICKS, GRAPH_TICKS = 2, 4
+TIMELINE_TICKS, SECOND_TICKS = 2, 4
+"""While something moves the lanes are drawn twice a second; all else, and all when nothing moves, once."""
 
 
 class ConfmanApp(App[int], inherit_bindings=False):
@@ -61,6 +63,8 @@ class ConfmanApp(App[int], inherit_bindings=False):
     ]
 
     def __init__(self, conductor: Conductor, options: UiOptions, *, lag: LagMeter | None = None) -> None:
+        """Raises `UsageError` when a key of ``options.keymap`` can't work."""
+        check_keymap(options.keymap)
         super().__init__()
         self.conductor = conductor
         self.options = options
@@ -203,14 +207,15 @@ class ConfmanApp(App[int], inherit_bindings=False):
     def _tick(self) -> None:
         self._ticks += 1
         moving = self.state.busy or self.state.open_window is not None or self.closing_since is not None
-        if moving or self._ticks % 2 == 0:
+        whole = self._ticks % SECOND_TICKS == 0
+        if moving or whole:
             self._take(draw_gauges=True)
         if self.closing_since is not None:
             self.deeds.watch_leaving()
         if self.held is None and self.state.phase is not Phase.CLOSED:
-            if self._ticks % GRAPH_TICKS == 0:
+            if whole:
                 self.draw_charts()
-            elif self._ticks % TIMELINE_TICKS == 0:
+            elif moving and self._ticks % TIMELINE_TICKS == 0:
                 self.draw_charts(graphs=False)
 
     def draw_soon(self, *, charts: bool = False) -> None:

@@ -7,12 +7,12 @@ from collections import deque
 
 
 class LagMeter:
-    """Asks the loop for a wake-up every 100 ms and keeps how late each came, for one second."""
+    """Asks the loop for a wake-up every 200 ms and keeps how late each came, for one second."""
 
-    INTERVAL_S = 0.1
+    INTERVAL_S = 0.2
 
     def __init__(self) -> None:
-        self._late: deque[float] = deque(maxlen=10)
+        self._late: deque[float] = deque(maxlen=5)
         self._handle: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
