@@ -334,7 +334,7 @@ async def test_help_names_every_key(tmp_path: Path) -> None:
     async with desk(tmp_path, (120, 60)) as board:
         await board.press("question_mark")
         assert isinstance(board.app.screen, HelpDialog)
-        shown = str(board.app.screen.query_one("#help-lines").render())
+        shown = str(board.app.screen.query_one("#help-keys").render())
         for action in ACTIONS:
             assert action.help in " ".join(shown.split())
         await board.press("q")

@@ -19,7 +19,7 @@ class Dialog(ModalScreen[Result]):
     Dialog { align: center middle; background: $background 60%; }
     Dialog > .box {
         width: 90%; max-width: 76; height: auto; max-height: 100%;
-        border: round $accent; background: $surface; padding: 0 2;
+        border: round $primary; background: $surface; padding: 0 2;
     }
     Dialog > .box.wide { max-width: 120; width: 96%; }
     Dialog .text { width: 1fr; height: auto; }

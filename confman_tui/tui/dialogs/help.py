@@ -10,12 +10,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
+from textual.events import Resize
 from textual.widgets import Static
 
 from confman_tui.cluster.model import STATE_WORDS, NodeState
 from confman_tui.tui.actions import ACTIONS
 from confman_tui.tui.charts.palette import STATE_GLYPHS
 from confman_tui.tui.dialogs.base import Dialog
+from confman_tui.tui.look import Look
 from confman_tui.tui.text import wrap
 
 _STATES = {
@@ -50,14 +52,20 @@ _PANE_KEYS = (
 )
 
 
-INDENT, NARROW_INDENT = 26, 16
+BESIDE_WIDTH = 110
+"""From this width of the screen on, keys stand to the left and meanings to the right."""
+KEY_INDENT, MEANING_INDENT = 11, 26
 
 
 class HelpDialog(Dialog[None]):
     """The help."""
 
     DEFAULT_CSS = """
-    HelpDialog > .box { height: 90%; }
+    HelpDialog > .box { max-height: 96%; }
+    HelpDialog #help-columns { height: auto; layout: vertical; }
+    HelpDialog #help-columns.beside { layout: horizontal; }
+    HelpDialog Static { height: auto; width: 1fr; }
+    HelpDialog .beside > #help-keys { width: 56; margin-right: 2; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -72,51 +80,66 @@ class HelpDialog(Dialog[None]):
         box = Container(classes="box wide")
         box.border_title = Content("help")
         box.border_subtitle = Content("↑ ↓ scroll · esc close")
-        with box, VerticalScroll(id="help-text"):
-            yield Static(id="help-lines", markup=False)
+        with box, VerticalScroll(id="help-text", classes="text"), Container(id="help-columns"):
+            yield Static(id="help-keys", markup=False)
+            yield Static(id="help-meanings", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#help-text").focus()
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: Resize) -> None:
+        self.query_one("#help-columns").set_class(event.size.width >= BESIDE_WIDTH, "beside")
         self.call_after_refresh(self._show)
 
     def _show(self) -> None:
-        pane = self.query_one("#help-lines", Static)
-        pane.update(self._text(pane.content_size.width or 60))
+        for name, build in (("keys", self._keys), ("meanings", self._meanings)):
+            pane = self.query_one(f"#help-{name}", Static)
+            pane.update(Content("\n").join(build(pane.content_size.width or 60)))
 
-    def _text(self, width: int) -> Content:
-        look = self.look
-        indent = INDENT if width >= 80 else NARROW_INDENT
-        lines: list[Content] = []
-
-        def heading(text: str) -> None:
-            if lines:
-                lines.append(Content(""))
-            lines.append(Content.assemble((text, f"bold {look.accent}")))
-
-        def entry(left: str, right: str, style: str) -> None:
-            if cell_len(left) + 3 > indent:
-                lines.append(Content.assemble("  ", (left, style)))
-                left = ""
-            texts = wrap(right, width - indent, 4)
-            pad = " " * (indent - 2 - cell_len(left))
-            lines.append(Content.assemble("  ", (left, style), pad, (texts[0] if texts else "", look.text)))
-            lines.extend(Content.assemble(" " * indent, (text, look.text)) for text in texts[1:])
-
+    def _keys(self, width: int) -> list[Content]:
+        page = _Page(self.look, width, KEY_INDENT)
         section = ""
         for action in ACTIONS:
             if action.section != section:
                 section = action.section
-                heading(section)
-            entry(self._shown_key(action.id), action.help, look.strong)
-        heading("In the panes")
+                page.heading(section)
+            page.entry(self._shown_key(action.id), action.help, self.look.strong)
+        return page.lines
+
+    def _meanings(self, width: int) -> list[Content]:
+        page = _Page(self.look, width, MEANING_INDENT if width >= 56 else 16)
+        page.heading("In the panes")
         for keys, words in _PANE_KEYS:
-            entry(keys, words, look.strong)
-        heading("Nodes")
+            page.entry(keys, words, self.look.strong)
+        page.heading("Nodes")
         for state, words in _STATES.items():
-            entry(f"{STATE_GLYPHS[state]} {STATE_WORDS[state]}", words, look.state(state))
-        heading("Figures")
+            page.entry(f"{STATE_GLYPHS[state]} {STATE_WORDS[state]}", words, self.look.state(state))
+        page.heading("Figures")
         for name, words in _FIGURES:
-            entry(name, words, look.strong)
-        return Content("\n").join(lines)
+            page.entry(name, words, self.look.strong)
+        return page.lines
+
+
+class _Page:
+    """Headings, and entries whose right part is wrapped under itself."""
+
+    def __init__(self, look: Look, width: int, indent: int) -> None:
+        self._look = look
+        self._width = width
+        self._indent = indent
+        self.lines: list[Content] = []
+
+    def heading(self, text: str) -> None:
+        if self.lines:
+            self.lines.append(Content(""))
+        self.lines.append(Content.assemble((text, f"bold {self._look.accent}")))
+
+    def entry(self, left: str, right: str, style: str) -> None:
+        indent = self._indent
+        if cell_len(left) + 3 > indent:
+            self.lines.append(Content.assemble("  ", (left, style)))
+            left = ""
+        texts = wrap(right, self._width - indent, 4)
+        pad = " " * (indent - 2 - cell_len(left))
+        self.lines.append(Content.assemble("  ", (left, style), pad, (texts[0] if texts else "", self._look.text)))
+        self.lines.extend(Content.assemble(" " * indent, (text, self._look.text)) for text in texts[1:])
