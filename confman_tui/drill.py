@@ -312,6 +312,8 @@ def judge(
         code = EXIT_LOST
     elif verification is not None and verification.judged:
         parts.append("no acknowledged write lost" if not verification.stale else f"{verification.stale} stale writes")
+        if verification.checked < verification.acknowledged:
+            parts[-1] += f" among the {verification.checked} that were read back"
     else:
         parts.append("writes not verified")
     return "; ".join(parts), code

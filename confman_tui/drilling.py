@@ -182,7 +182,7 @@ async def _look_ahead(parts: DrillParts, kind: FaultKind) -> None:
         )
     if preview.needs_confirmation:
         level = Level.WARNING if preview.warning else Level.INFO
-        text = f"the first {kind} hits {leader}, {preview.target}. {preview.warning}"
+        text = f"the first {kind} hits {leader} ({preview.target}). {preview.warning}"
         parts.emit(NoticeGiven(level, text.strip(), parts.clock()))
 
 

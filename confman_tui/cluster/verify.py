@@ -18,7 +18,9 @@ from confman_tui.cluster.verify_rules import Demand, Seen, Tally, demand, suspic
 from confman_tui.errors import ClusterError
 
 REREAD_S = 5.0
-"""What is absent or different is read again for so long: a follower may lag behind."""
+"""What is absent or different is read again until so long after the verification began: a follower may lag behind."""
+LEAST_REREAD_S = 0.25
+"""Found amiss later than that, it is read again once, after so long."""
 CONCURRENCY = 8
 """Requests for single keys at one time, over all nodes."""
 LISTING_BYTES = 8_000_000
@@ -84,8 +86,8 @@ async def verify(
     the keys is removed.
 
     A write is lost when it is absent or different on more than half of the nodes read, stale on fewer, both still
-    after reading again for 5 s. A write whose fate was unknown is recovered when any node has it; one that was refused
-    for certain is a phantom when any node has it.
+    5 s after the verification began. A write whose fate was unknown is recovered when any node has it; one that was
+    refused for certain is a phantom when any node has it.
 
     Args:
         client: reads; a namespace is listed, or read key by key where few keys of many are wanted, where the listing
@@ -98,7 +100,7 @@ async def verify(
         entries_before: entries of the cluster beside the booked ones, for the choice above.
         progress: is told how far it is.
         stop: when set, it ends soon, with what was checked.
-        reread_s: how long to read again, in seconds.
+        reread_s: how long to read again, in seconds from now.
         clock: for the time that it took.
     """
     begun = clock()
@@ -202,7 +204,7 @@ class _Run:
         self._nodes = list(nodes)
         self._payload = payload_bytes
         self._stop = stop
-        self._reread_s = reread_s
+        self._until = asyncio.get_running_loop().time() + reread_s
         self._progress = progress
         self._turns = asyncio.Semaphore(CONCURRENCY)
         self._given_up: dict[str, str] = {}
@@ -248,7 +250,8 @@ class _Run:
     async def _look_again(self, work: _Work, seen: dict[str, dict[str, Seen]]) -> None:
         """What is amiss is read again, less and less often, until it is right or the time is over."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + self._reread_s
+        # One deadline for all namespaces: a node that lags in each of hundreds must not cost 5 s for each.
+        until = max(self._until, loop.time() + LEAST_REREAD_S)
         pauses = iter(_PAUSES_S)
         while not self.over:
             amiss = {

@@ -187,6 +187,7 @@ NOTHING = Verification(unknown=5, note="nothing to judge: no write was acknowled
         ([measured(0.9)], NOTHING, ONE, {}, 1, "not verified"),
         ([measured(0.9)], None, ONE, {}, 0, "not verified"),
         ([measured(0.9)], replace(KEPT, stale=3), ONE, {}, 0, "3 stale"),
+        ([measured(0.9)], replace(KEPT, checked=7), ONE, {}, 0, "lost among the 7 that were read back"),
         ([], KEPT, ONE, {"stopped": True}, 1, "stopped"),
     ],
 )

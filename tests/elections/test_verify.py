@@ -28,7 +28,7 @@ async def load(trio: Trio, http: ConfmanClient, writes: int = 30, timeout_s: flo
     """So many writes through the client, in turn to each node and namespace, booked as a run books them."""
     book = WriteBook()
     for number in range(writes):
-        namespace, key, value = NAMESPACES[number % 2], f"key-{number:012x}", secrets.token_hex(32)
+        namespace, key, value = NAMESPACES[number % len(NAMESPACES)], f"key-{number:012x}", secrets.token_hex(32)
         begun = now()
         book.started(begun)
         attempt = await http.attempt_put(trio.urls[number % 3], namespace, key, value, timeout_s)
@@ -37,7 +37,7 @@ async def load(trio: Trio, http: ConfmanClient, writes: int = 30, timeout_s: flo
 
 
 def lost_at(number: int) -> tuple[str, str]:
-    return NAMESPACES[number % 2], f"key-{number:012x}"
+    return NAMESPACES[number % len(NAMESPACES)], f"key-{number:012x}"
 
 
 async def judged(
@@ -93,6 +93,17 @@ class TestOneWriteOfThirty:
     async def test_delayed_by_more_is_not(self) -> None:
         assert (await judged(lambda trio: trio.delay(*lost_at(7), 3.0, 2))).stale == 1
         assert (await judged(lambda trio: trio.delay(*lost_at(7), 3.0, 1, 2))).lost == 1
+
+
+async def test_a_node_that_lags_in_many_namespaces_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.elections.test_verify.NAMESPACES", tuple(f"bench-small-{at:03}" for at in range(6)))
+
+    def harm(trio: Trio) -> None:
+        trio.nodes[2].entries.clear()
+
+    result = await judged(harm, reread_s=1.2)
+    assert (result.stale, result.lost, result.checked) == (30, 0, 30)
+    assert 1.2 <= result.seconds < 1.2 + 5 * 0.6
 
 
 def nth(number: int, verdict: str, keep: bool) -> PutRule:
