@@ -20,13 +20,14 @@ from confman_tui.cluster.model import ClusterView, Fact
 from confman_tui.cluster.writes import Drained
 from confman_tui.dataset import Dataset
 from confman_tui.demo.supervisor import DemoCluster
-from confman_tui.errors import ClusterError
+from confman_tui.errors import ClusterError, UsageError
 from confman_tui.events import Phase, ProgressMade, Sink
 from confman_tui.judging import Judge
 from confman_tui.load.engine import Engine
 from confman_tui.monitor import Monitor
 from confman_tui.scenario_run import ScenarioRun
 from confman_tui.settings import Settings
+from confman_tui.settings.table import BY_NAME
 
 DEMO_READY_S = 6.0
 """How long the demo cluster may take before its polls begin anyway and show what it lacks."""
@@ -53,7 +54,12 @@ async def start_demo(settings: Settings) -> DemoCluster:
 
 async def resolve_nodes(settings: Settings) -> tuple[str, ...]:
     """The nodes that ``--nodes`` or ``--host`` name; raises UsageError when one is malformed or does not resolve."""
-    nodes = parse_nodes(settings.nodes) if settings.nodes is not None else default_nodes(parse_node(settings.host))
+    host = parse_node(settings.host)
+    nodes = parse_nodes(settings.nodes) if settings.nodes is not None else default_nodes(host)
+    if host not in nodes and settings.host != BY_NAME["host"].default:
+        raise UsageError(
+            f"--host {host} is not among --nodes {','.join(nodes)}: name it there too, or leave --host out"
+        )
     for node in nodes:
         await asyncio.to_thread(check_resolves, node)
     return nodes

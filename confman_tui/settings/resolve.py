@@ -237,6 +237,7 @@ def _settle_cluster(command: str, parsed: dict[str, Any], origins: dict[str, Ori
         parsed["demo"] = True
         return
     if not parsed["demo"]:
+        _settle_entry(parsed, origins)
         return
     for name in ("nodes", "host"):
         rival = origins[name]
@@ -255,6 +256,14 @@ def _settle_cluster(command: str, parsed: dict[str, Any], origins: dict[str, Ori
     for name in ("nodes", "host"):
         parsed[name] = BY_NAME[name].default
         origins[name] = Origin(origins["demo"].rank, "the demo cluster's own", None)
+
+
+def _settle_entry(parsed: dict[str, Any], origins: dict[str, Origin]) -> None:
+    """Nodes that a source of higher rank names are another cluster than the one that the entry was said for."""
+    host, nodes = origins["host"], origins["nodes"]
+    if parsed["nodes"] is not None and Rank.DEFAULT is not host.rank < nodes.rank:
+        parsed["host"] = BY_NAME["host"].default
+        origins["host"] = Origin(nodes.rank, f"{_source(BY_NAME['nodes'], nodes)} names the nodes", None)
 
 
 def _settle_demo(parsed: dict[str, Any], origins: dict[str, Origin]) -> None:

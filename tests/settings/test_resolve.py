@@ -193,6 +193,13 @@ def test_contradictions(command: str, flags: Flags, said: str) -> None:
     assert said in str(caught.value)
 
 
+def test_nodes_of_a_stronger_source_leave_a_weaker_entry_aside(tmp_path: Path) -> None:
+    file = _file(tmp_path, 'host = "http://10.0.0.1:6100"')
+    assert _bench({"nodes": "http://10.0.0.9:6100"}, file=file).settings.host == "http://127.0.0.1:6100"
+    assert _bench({"host": "http://10.0.0.9:6100"}, file=file).settings.host == "http://10.0.0.9:6100"
+    assert _bench({}, {"CONFMAN_BENCH_NODES": "http://10.0.0.9:6100"}, file).settings.host == "http://127.0.0.1:6100"
+
+
 def test_the_stronger_source_chooses_between_demo_and_a_named_cluster(tmp_path: Path) -> None:
     file = _file(tmp_path, 'host = "http://10.0.0.1:6100"')
     settings = _bench({"demo": True}, file=file).settings
