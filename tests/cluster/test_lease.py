@@ -157,6 +157,7 @@ async def test_of_two_that_begin_at_once_at_most_one_stays(
 ) -> None:
     """As from two machines: each with a lock folder of its own, and none of the claims of a process here."""
     monkeypatch.setattr(Owner, "gone", property(lambda owner: False))
+    monkeypatch.setattr(Owner, "is_this", property(lambda owner: False))
     async with watched_client(demo.urls) as (client, watch):
         kept = 0
         for attempt in range(6):
