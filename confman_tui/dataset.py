@@ -122,6 +122,7 @@ class Dataset:
             return
         kept = len(self._leftovers) - len(doomed)
         self._leftovers = ()
+        self._emit(LeftoversFound(()))
         self._emit(
             NoticeGiven(
                 Level.INFO,

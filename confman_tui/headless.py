@@ -64,6 +64,12 @@ class Printer:
         self._write(("\r\x1b[K" if self._bar_shown else "") + text + "\n")
         self._bar_shown = False
 
+    def end(self) -> None:
+        """Leave the line of a bar, so that the shell's prompt gets one of its own."""
+        if self._bar_shown:
+            self._write("\n")
+            self._bar_shown = False
+
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):
             self._stream.write(text)
@@ -136,7 +142,7 @@ class Printer:
                     f"round {drill_round.number}/{drill_round.total}: "
                     + ("measured" if drill_round.judged else f"not judged: {drill_round.reason}")
                 )
-            case LeftoversFound(namespaces=namespaces):
+            case LeftoversFound(namespaces=namespaces) if namespaces:
                 self.say(
                     f"left by an earlier run: {len(namespaces)} namespaces ({', '.join(namespaces[:3])}"
                     f"{', …' if len(namespaces) > 3 else ''}); `confman-tui clean` removes them"
@@ -187,6 +193,7 @@ async def _with_benchmark(
                 code = error.exit_code
         finally:
             await bench.close()
+            printer.end()
         if asked.is_set():
             code = errors.EXIT_INTERRUPTED
     return code

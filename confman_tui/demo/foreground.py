@@ -32,8 +32,10 @@ def run_foreground(cluster: DemoCluster, say: Callable[[str], None]) -> int:
 
     for number in _ENDING:
         signal.signal(number, end)
+    started = False
     try:
         cluster.start()
+        started = True
         _introduce(cluster, say)
         while True:
             signal.pause()
@@ -43,7 +45,8 @@ def run_foreground(cluster: DemoCluster, say: Callable[[str], None]) -> int:
         # A second ^C must not leave nodes behind.
         for number in _ENDING:
             signal.signal(number, signal.SIG_IGN)
-        say("Ending the demo cluster.")
+        if started:
+            say("Ending the demo cluster.")
         cluster.stop()
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -16,7 +16,7 @@ from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.lease import Lease, LeaseHeldError
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.errors import ClusterError
-from confman_tui.events import Event, NoticeGiven, Phase, PhaseChanged, ProgressMade
+from confman_tui.events import Event, LeftoversFound, NoticeGiven, Phase, PhaseChanged, ProgressMade
 from confman_tui.settings import Settings, resolve
 from confman_tui.settings.resolve import Flags
 
@@ -151,6 +151,7 @@ async def test_removing_leftovers_that_is_stopped_claims_nothing(cluster: DemoCl
         assert "still there" in heard.texts()
         await bench.remove_leftovers()
         assert "20 namespaces of earlier runs removed" in heard.texts()
+        assert LeftoversFound(()) in heard.events, "so that its key goes away"
     assert await namespaces(cluster) == set()
 
 
@@ -161,6 +162,24 @@ async def test_a_search_that_is_stopped_opens_nothing(cluster: DemoCluster, tmp_
         with pytest.raises(ClusterError, match="stopped"):
             await bench.open()
         assert not bench.is_open
+        await bench.open()
+        assert bench.is_open
+    assert await namespaces(cluster) == set()
+
+
+async def test_a_cluster_that_was_lost_while_seeding_can_be_tried_again(
+    cluster: DemoCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own claim of the first try stands on the cluster; that must not refuse the second."""
+
+    async def lost(*arguments: object) -> None:
+        raise ClusterError("the cluster took nothing for 30 s")
+
+    async with benchmark(cluster, tmp_path) as (bench, _):
+        monkeypatch.setattr("confman_tui.cluster.seeding.seed", lost)
+        with pytest.raises(ClusterError, match="took nothing"):
+            await bench.open()
+        monkeypatch.undo()
         await bench.open()
         assert bench.is_open
     assert await namespaces(cluster) == set()
