@@ -58,8 +58,8 @@ def read(path: Path) -> FileSettings:
 
 def _unknown(name: str) -> str:
     close = get_close_matches(name.lower().replace("_", "-"), _IN_FILE, 1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"the key {values.shown(name)} is not known; {hint}{'K' if hint else 'k'}nown keys: {', '.join((*_IN_FILE, f'[{KEYS_TABLE}]'))}"
+    hint = f"did you mean {close[0]}? K" if close else "k"
+    return f"the key {values.shown(name)} is not known; {hint}nown keys: {', '.join((*_IN_FILE, f'[{KEYS_TABLE}]'))}"
 
 
 def _text(path: Path, setting: Setting, value: object) -> str:
