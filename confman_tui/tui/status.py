@@ -32,7 +32,7 @@ _PHASE_WORDS = {
     Phase.CLEANING: "cleaning up",
     Phase.CLOSED: "closed",
 }
-_WORK_UNITS = {Phase.SEEDING: "keys", Phase.VERIFYING: "keys", Phase.CLEANING: "namespaces", Phase.FINDING: "s"}
+_WORK_UNITS = {Phase.SEEDING: "keys", Phase.VERIFYING: "keys", Phase.FINDING: "s"}
 
 
 def writes(frame: Frame, look: Look) -> Part:

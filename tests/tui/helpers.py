@@ -107,7 +107,10 @@ async def until(condition: Callable[[], bool], what: str, limit_s: float = 10.0)
 
 def make_app(folder: Path, conductor: FakeConductor, clock: TestClock, **options: object) -> ConfmanApp:
     """An app over the fake conductor."""
-    return ConfmanApp(conductor, UiOptions(folder, clock=clock, **options), lag=NoLag())  # type: ignore[arg-type]
+    app = ConfmanApp(conductor, UiOptions(folder, clock=clock, **options), lag=NoLag())  # type: ignore[arg-type]
+    # The graphs' child process starts at the first graph; most tests draw none, and starting early costs them time.
+    app.renderer.start = lambda: None  # type: ignore[method-assign]
+    return app
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ from confman_tui.events import (
     VerificationEnded,
     WritesAcknowledged,
 )
+from confman_tui.load.scenarios import CATALOGUE
 from confman_tui.tui.charts.palette import STATE_GLYPHS
 from tests.tui import story
 from tests.tui.helpers import desk
@@ -173,3 +174,10 @@ async def test_hostile_strings_are_text_everywhere(tmp_path: Path, size: tuple[i
         await board.tell(PhaseChanged(Phase.OFFLINE, now, HOSTILE[1] + HOSTILE[2]))
         assert "\x1b" not in board.text()
         assert "␛[2J" in board.text()
+
+
+async def test_a_small_screen_names_the_scenarios_before_the_first_run(tmp_path: Path) -> None:
+    for size in ((80, 24), (60, 20)):
+        async with desk(tmp_path, size) as board:
+            for scenario in CATALOGUE:
+                assert f"{scenario.key} {scenario.name}" in board.text()

@@ -237,7 +237,102 @@ class RunningRow(Lines):
         frame = self._frame
         if frame is None:
             return ()
-        rows = frame.state.rows.values()
+        rows = tuple(frame.state.rows.values())
+        row = next((row for row in rows if row.status is RowStatus.RUNNING), None)
+        if row is None:
+            done = [row for row in rows if row.result is not None]
+            row = max(done, key=lambda row: row.result.outcome.ended if row.result else 0.0, default=None)
+        if row is None:
+            return self._offer(rows, width, height, look)
+        fields = row_fields(frame, row)
+        running = row.status is RowStatus.RUNNING
+        name = f"{'▸ ' if running else '  '}{row.scenario.name}"
+        fields["scenario"] = name
+        values = (f" {row.scenario.key}", *(fields.get(column.title, "") for column in columns))
+        base = f"bold {look.accent}" if running else (look.text if row.status is not RowStatus.NEVER else look.dim)
+        styles = {"failed": f"bold {look.alarm}"} if row.failures else {}
+        content = _cells(values, columns, f"bold {look.accent}", base, self._gap, styles)
+        if at_cursor:
+            content = content.pad_right(max(0, width - content.cell_length)).stylize("reverse")
+        return content
+
+
+def row_fields(frame: Frame, row: Row) -> dict[str, str]:
+    """A row's figures as text, by column title."""
+    scenario, started, sample = row.scenario, row.started, row.sample
+    fields = {"users": str(scenario.users), "time": numbers.NOTHING, "failed": ""}
+    if row.status is RowStatus.QUEUED:
+        fields["time"] = "queued"
+    elif row.status is RowStatus.RUNNING and started is not None:
+        elapsed = max(0.0, frame.now - started.at)
+        if started.duration_s is not None:
+            ended = min(elapsed, started.duration_s) if frame.state.phase is Phase.RUNNING else elapsed
+            fields["time"] = f"{numbers.minutes(ended)}/{numbers.minutes(started.duration_s)}"
+        else:
+            fields["time"] = numbers.minutes(elapsed)
+        fields["users"] = str(started.users)
+        fields["entries"] = numbers.count(started.entries_before)
+        fields["failed"] = numbers.count(row.failures)
+        if sample is not None:
+            seconds = max(sample.end - sample.start, 1e-3)
+            fields["req/s"] = numbers.rate(sample.ok / seconds)
+            fields["p50"] = numbers.milliseconds(sample.p50_us)
+            fields["p95"] = numbers.milliseconds(sample.p95_us)
+            fields["p99"] = numbers.milliseconds(sample.p99_us)
+            fields["max"] = numbers.milliseconds(row.max_us)
+    elif row.result is not None:
+        result, outcome = row.result, row.result.outcome
+        mark = "■" if row.status is RowStatus.STOPPED else "✓"
+        fields["time"] = f"{mark} {result.duration_s:.1f} s"
+        fields["users"] = str(result.users)
+        fields["entries"] = numbers.count(result.entries_before)
+        fields["failed"] = numbers.count(outcome.failures)
+        fields["req/s"] = numbers.rate(outcome.rps)
+        fields["p50"] = numbers.milliseconds(outcome.p50_us)
+        fields["p95"] = numbers.milliseconds(outcome.p95_us)
+        fields["p99"] = numbers.milliseconds(outcome.p99_us)
+        fields["max"] = numbers.milliseconds(outcome.max_us)
+    return fields
+
+
+def _cells(
+    values: Sequence[str],
+    columns: Sequence[Column],
+    key_style: str,
+    style: str,
+    gap: str,
+    special: dict[str, str] | None = None,
+) -> Content:
+    spans: list[tuple[str, str]] = [(values[0].ljust(_KEY_WIDTH), key_style)]
+    for column, value in zip(columns, values[1:], strict=True):
+        pad = " " * max(0, column.width - cell_len(value))
+        text = value + pad if column.left else pad + value
+        spans.append((gap + text, (special or {}).get(column.title, style)))
+    return Content.assemble(*spans)
+
+
+class RunningRow(Lines):
+    """Two lines: what runs, and its figures; without a run, how to start one."""
+
+    DEFAULT_CSS = """
+    RunningRow { padding: 0 1; }
+    """
+
+    def __init__(self, start_keys: str, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._start_keys = start_keys
+        self._frame: Frame | None = None
+
+    def show(self, frame: Frame) -> None:
+        """Show this frame."""
+        self._frame = frame
+        self.redraw()
+
+    def build(self, width: int, height: int, look: Look) -> Sequence[Content]:
+        frame = self._frame
+        if frame is None:
+            return ()
+        rows = tuple(frame.state.rows.values())
         row = next((row for row in rows if row.status is RowStatus.RUNNING), None)
         if row is None:
             done = [row for row in rows if row.result is not None]
@@ -264,3 +359,24 @@ class RunningRow(Lines):
             return (line(width, head, right),)
         unit = [Part("ms", look.dim, 5)]
         return (line(width, head, right), line(width, [Part(" ", ""), *figures, *unit], gap="  "))[:height]
+
+    def _offer(self, rows: Sequence[Row], width: int, height: int, look: Look) -> Sequence[Content]:
+        """Each scenario's key and name, as far as they fit; failing that, the keys alone."""
+        lines: list[list[Row]] = [[]]
+        used = 0
+        for row in rows:
+            needed = len(row.scenario.key) + 1 + cell_len(row.scenario.name) + (2 if lines[-1] else 0)
+            if lines[-1] and used + needed > width:
+                lines.append([])
+                used, needed = 0, needed - 2
+            lines[-1].append(row)
+            used += needed
+        if len(lines) > height or used > width:
+            return (line(width, [Part(f"{self._start_keys} start a scenario", look.text)]),)
+        return [
+            Content("  ").join(
+                Content.assemble((row.scenario.key, f"bold {look.accent}"), (f" {row.scenario.name}", look.text))
+                for row in group
+            )
+            for group in lines
+        ]
