@@ -255,6 +255,10 @@ class Benchmark:
                 )
                 self._emit(VerificationEnded(scenario.name, verification))
             return run.finish(verification, cluster.summary(), cluster.dataset.registry_files)
+        except BaseException:
+            # The probe must not go on with a key of its own for each write: nobody would ever read them back.
+            monitor.turn_page(booking=False)
+            raise
         finally:
             self._run = None
 

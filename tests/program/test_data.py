@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ from confman_tui.clock import now
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.lease import Lease, LeaseHeldError
 from confman_tui.demo.supervisor import DemoCluster
-from confman_tui.errors import ClusterError
+from confman_tui.errors import ClusterError, UsageError
 from confman_tui.events import Event, LeftoversFound, NoticeGiven, Phase, PhaseChanged, ProgressMade
 from confman_tui.settings import Settings, resolve
 from confman_tui.settings.resolve import Flags
@@ -164,6 +165,18 @@ async def test_a_search_that_is_stopped_opens_nothing(cluster: DemoCluster, tmp_
         assert not bench.is_open
         await bench.open()
         assert bench.is_open
+    assert await namespaces(cluster) == set()
+
+
+async def test_a_run_that_can_not_begin_leaves_the_probe_as_it_was(cluster: DemoCluster, tmp_path: Path) -> None:
+    """Otherwise each of its writes would go on making a new entry, ten a second, for hours."""
+    async with benchmark(cluster, tmp_path) as (bench, _):
+        await bench.open()
+        shutil.rmtree(tmp_path / "results")
+        (tmp_path / "results").touch()
+        with pytest.raises(UsageError, match="results"):
+            await bench.run_series(["read-1u"])
+        assert not bench._cluster().monitor._probe.booking
     assert await namespaces(cluster) == set()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from confman_tui.demo.supervisor import DemoCluster
 from tests.program.run import PROGRAM, environment, run
+from tests.program.test_endings import Started
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,25 @@ def test_a_result_that_can_not_be_written_is_said(node: str, tmp_path: Path) -> 
     assert ended.returncode == 2
     assert "confman-tui: standard output can't be written: No space left on device" in ended.stderr
     assert "Traceback" not in ended.stderr
+    assert_cleaned(node, tmp_path)
+
+
+def test_a_scenario_without_any_success_is_exit_1(node: str, tmp_path: Path) -> None:
+    """Somebody removes the seeded keys during the first scenario: the second finds none of them."""
+    arguments = ["--headless", "--nodes", node, "--scenario", "read-1u", "--scenario", "read-10u", "--duration", "1"]
+    started = Started(arguments, tmp_path)
+    try:
+        started.wait_said("read-1u:")
+        for number in range(5):
+            address = f"{node}/api/v1/namespaces/bench-small-{number:03d}"
+            headers = {"X-Api-Key": "confman_dev_abc123"}
+            urllib.request.urlopen(urllib.request.Request(address, method="DELETE", headers=headers)).close()
+        assert started.wait_end(30.0) == 1, started.said()
+    finally:
+        started.process.kill()
+    table = started.output.read_text()
+    assert "(100 %)" in table
+    assert "answered 404" in (tmp_path / "results" / "small-read-10u_failures.csv").read_text()
     assert_cleaned(node, tmp_path)
 
 
