@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import ClassVar
 
@@ -84,6 +85,8 @@ class ConfmanApp(App[int], inherit_bindings=False):
         """The exit code that a signal asked for."""
         self.deeds = Deeds(self)
         self._lag = lag or LagMeter()
+        self._loop_of_app: asyncio.AbstractEventLoop | None = None
+        self._early_quit: QuitRequested | None = None
         self._ticks = 0
         self._drawn = 0.0
         self._draw_waits = False
@@ -102,6 +105,9 @@ class ConfmanApp(App[int], inherit_bindings=False):
         self._lag.start()
         self.set_interval(TICK_S, self._tick)
         self.conductor.start(self.mailbox.put)
+        self._loop_of_app = asyncio.get_running_loop()
+        if self._early_quit is not None:
+            self.post_message(self._early_quit)
         self.draw()
 
     def on_unmount(self) -> None:
@@ -127,12 +133,20 @@ class ConfmanApp(App[int], inherit_bindings=False):
 
     def _wake(self) -> None:
         """On the conductor's thread. After the app's end nobody listens any more, which is no error."""
-        if self.is_running:
+        with suppress(RuntimeError):
             self.post_message(EventsArrived())
 
     def request_quit(self, exit_code: int | None = None) -> None:
-        """End as ``q`` does, but without a question; for signals and other threads. ``exit_code`` is then the app's."""
-        self.post_message(QuitRequested(exit_code))
+        """End as ``q`` does, but without a question; for signal handlers and other threads.
+
+        ``exit_code`` is then the app's. Before the app runs, the wish is kept until it does.
+        """
+        if self._loop_of_app is None:
+            self._early_quit = QuitRequested(exit_code)
+            return
+        # Not a plain post: in a signal handler that would not wake the sleeping loop.
+        with suppress(RuntimeError):
+            self._loop_of_app.call_soon_threadsafe(self.post_message, QuitRequested(exit_code))
 
     def on_events_arrived(self) -> None:
         self._take(draw_gauges=False)

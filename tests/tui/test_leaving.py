@@ -148,7 +148,7 @@ def test_what_stays_behind_is_told_after_the_end(
     run = app.run
 
     def headless() -> int | None:
-        app.call_later(lambda: app.request_quit(EXIT_INTERRUPTED))
+        app.request_quit(EXIT_INTERRUPTED)  # a signal that comes before the screen stands
         return run(headless=True, size=(80, 24))
 
     monkeypatch.setattr(app, "run", headless)
