@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ from confman_tui.cluster.api import (
 )
 from confman_tui.cluster.elections_model import WriteOutcome
 from confman_tui.cluster.failures import classify, plain
+from confman_tui.cluster.listing import ListParser
 from confman_tui.cluster.model import PollKind
 from confman_tui.errors import ClusterError
 
@@ -181,6 +182,34 @@ class ConfmanClient:
             return [Entry(namespace, _text(item, "key"), _text(item, "value")) for item in _items(answer)]
         except (KeyError, TypeError, ValueError):
             raise self._not_confman(answer) from None
+
+    async def each_entry(self, node: str, namespace: str) -> AsyncGenerator[Entry, None]:
+        """All entries of a namespace as they come, none of them kept: for namespaces of any size.
+
+        It holds one of the turns of ``concurrency`` until it is exhausted or closed.
+        """
+        parser = ListParser()
+        request = self._http.build_request("GET", f"{node}{namespace_path(namespace)}/config")
+        async with self._turns:
+            try:
+                response = await self._http.send(request, stream=True)
+                try:
+                    if response.status_code != 200:
+                        body = await response.aread()
+                        answer = _Answer(node, response.status_code, response.headers, body, False)
+                        self._raise_for(answer)
+                        raise self._not_confman(answer)
+                    async for chunk in response.aiter_raw():
+                        for item in parser.feed(chunk):
+                            yield Entry(namespace, _text(item, "key"), _text(item, "value"))
+                    parser.close()
+                finally:
+                    await response.aclose()
+            except httpx.HTTPError as error:
+                raise self._unreachable(node, error) from None
+            except (KeyError, TypeError, ValueError) as error:
+                text = plain(str(error), 60)
+                raise NotConfmanError(f"{node} answers 200 with something that is not Confman's: {text}") from None
 
     async def get_entry(self, node: str, namespace: str, key: str) -> Entry | None:
         """One entry, or None when there is none."""

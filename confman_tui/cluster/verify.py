@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol, TypeVar
@@ -23,8 +23,8 @@ LEAST_REREAD_S = 0.25
 """Found amiss later than that, it is read again once, after so long."""
 CONCURRENCY = 8
 """Requests for single keys at one time, over all nodes."""
-LISTING_BYTES = 8_000_000
-"""Larger namespaces are read key by key: parsing more than this at once would hold up the polling on the same loop."""
+LISTING_BYTES = 256_000_000
+"""Larger namespaces are read key by key: a node builds a listing in memory."""
 BLOB_BYTES = 65536
 """Values of this size are kept as blobs by Confman, and never read in bulk."""
 LISTED_PER_READ = 20
@@ -33,14 +33,15 @@ LISTED_PER_READ = 20
 _ATTEMPTS = 6
 _PAUSES_S = (0.25, 0.5, 1.0)
 _CHUNK = 2000
+_TELL_EVERY = 50
 _T = TypeVar("_T")
 
 
 class Reader(Protocol):
     """What verification needs of `ConfmanClient`."""
 
-    def list_entries(self, node: str, namespace: str) -> Awaitable[Sequence[_Entry]]:
-        """All entries of a namespace."""
+    def each_entry(self, node: str, namespace: str) -> AsyncGenerator[_Entry, None]:
+        """All entries of a namespace, one after another."""
 
     def get_entry(self, node: str, namespace: str, key: str) -> Awaitable[_Entry | None]:
         """One entry, or None."""
@@ -91,7 +92,7 @@ async def verify(
 
     Args:
         client: reads; a namespace is listed, or read key by key where few keys of many are wanted, where the listing
-            would be larger than 8 MB or its values are blobs.
+            would be larger than 256 MB or its values are blobs.
         ledger: the run's writes.
         nodes: base URLs of all live nodes.
         mode: ``all`` writes; a ``sample``; or ``off``.
@@ -270,14 +271,10 @@ class _Run:
         bulk = entries * self._payload <= LISTING_BYTES and self._payload < BLOB_BYTES
         try:
             if bulk and len(keys) * LISTED_PER_READ >= entries:
-                listed = await self._try(node, lambda: self._client.list_entries(node, work.namespace))
-                digests = {}
-                for number, entry in enumerate(listed):
+                digests = await self._try(node, lambda: self._list(work, node))
+                for number, key in enumerate(keys):
                     if number % _CHUNK == 0:
                         await asyncio.sleep(0)
-                    if entry.key in work.demands:
-                        digests[entry.key] = value_digest(entry.value)
-                for key in keys:
                     seen[key] = work.demands[key].see(digests.get(key))
                 return
             left = iter(keys)
@@ -285,13 +282,29 @@ class _Run:
         except _GivenUpError:
             return
 
+    async def _list(self, work: _Work, node: str) -> dict[str, int]:
+        """The digest of each wanted key's value on one node, from a listing; ends early when the person stops."""
+        digests: dict[str, int] = {}
+        told = self.tally.checked
+        async with aclosing(self._client.each_entry(node, work.namespace)) as entries:
+            async for entry in entries:
+                if entry.key not in work.demands:
+                    continue
+                digests[entry.key] = value_digest(entry.value)
+                if len(digests) % _TELL_EVERY == 0:
+                    if self._stop.is_set():
+                        raise _GivenUpError
+                    if node == self._nodes[0]:
+                        self._tell(told + len(digests))
+        return digests
+
     async def _walk(self, work: _Work, node: str, left: Iterator[str], seen: dict[str, Seen]) -> None:
         """One of several that read the keys one by one."""
         for key in left:
             async with self._turns:
                 entry = await self._try(node, partial(self._client.get_entry, node, work.namespace, key))
             seen[key] = work.demands[key].see(None if entry is None else value_digest(entry.value))
-            if node == self._nodes[0] and len(seen) % 50 == 0:
+            if node == self._nodes[0] and len(seen) % _TELL_EVERY == 0:
                 self._tell(self.tally.checked + len(seen))
 
     async def _try(self, node: str, read: Callable[[], Awaitable[_T]]) -> _T:

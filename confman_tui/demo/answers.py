@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -12,6 +15,8 @@ from confman_tui.demo import dotnet
 _JSON = (b"content-type", b"application/json; charset=utf-8")
 _PROBLEM = (b"content-type", b"application/problem+json; charset=utf-8")
 _NO_BODY = (b"content-length", b"0")
+_PIECE = 200
+"""Entries of a listing that are sent at once."""
 
 _SECTIONS = {400: "15.5.1", 404: "15.5.5", 415: "15.5.16", 503: "15.6.4"}
 """Where RFC 9110 tells of each status: the `type` of a problem."""
@@ -39,6 +44,28 @@ class Answer:
 
 def ok(data: Any, status: int = 200) -> Answer:
     return Answer(status, [_JSON], _encode(data).encode("utf-8", "replace"))
+
+
+class Listing:
+    """A JSON list that is encoded and sent in pieces, with a turn for everything else between them: a node that encodes
+    50 MB at once is silent for so long that the others would elect another leader."""
+
+    status = 200
+
+    def __init__(self, items: Iterable[Any]) -> None:
+        self._items = iter(items)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [_JSON]})
+        opening = "["
+        while piece := list(islice(self._items, _PIECE)):
+            text = opening + _encode(piece)[1:-1]
+            opening = ","
+            await send({"type": "http.response.body", "body": text.encode("utf-8", "replace"), "more_body": True})
+            # Sending to a reader that keeps up never waits.
+            await asyncio.sleep(0)
+        ending = b"[]" if opening == "[" else b"]"
+        await send({"type": "http.response.body", "body": ending})
 
 
 def no_content() -> Answer:

@@ -11,7 +11,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from confman_tui.demo import answers, body, dotnet
-from confman_tui.demo.answers import Answer
+from confman_tui.demo.answers import Answer, Listing
 from confman_tui.demo.raft import RaftNode
 from confman_tui.demo.raft_model import WriteResult
 from confman_tui.demo.store import Entry, Namespace, Store
@@ -78,7 +78,7 @@ class Call:
         return bytes(data)
 
 
-Handler = Callable[[Call], Awaitable[Answer]]
+Handler = Callable[[Call], Awaitable[Answer | Listing]]
 
 
 class Resource:
@@ -93,7 +93,7 @@ class Resource:
         answer = await self._answer(scope, receive)
         await answer(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer | Listing:
         method = scope["method"]
         handler = self._handlers.get(method)
         if handler is None:
@@ -197,12 +197,12 @@ class Api:
         namespace = self._store.namespace(path)
         return _no_namespace(path) if namespace is None else answers.ok(_namespace(path, namespace))
 
-    async def _list_entries(self, call: Call) -> Answer:
+    async def _list_entries(self, call: Call) -> Listing:
         await self._raft.read_barrier()
         ns = call.params["ns"]
         # A list shows a blob's entry, but not its value.
         rows = self._store.entries_of(ns)
-        return answers.ok([_entry(ns, key, entry, "" if entry.is_blob else entry.value) for key, entry in rows])
+        return Listing(_entry(ns, key, entry, "" if entry.is_blob else entry.value) for key, entry in rows)
 
     async def _get_entry(self, call: Call) -> Answer:
         await self._raft.read_barrier()
@@ -210,9 +210,9 @@ class Api:
         entry = self._store.entry(ns, key)
         return _no_entry(ns, key) if entry is None else answers.ok(_entry(ns, key, entry, entry.value))
 
-    async def _all_entries(self, call: Call) -> Answer:
+    async def _all_entries(self, call: Call) -> Listing:
         await self._raft.read_barrier()
-        return answers.ok([_row(ns, key, entry) for ns, key, entry in self._store.entries()])
+        return Listing(_row(ns, key, entry) for ns, key, entry in self._store.entries())
 
     async def _audit(self, call: Call) -> Answer:
         limit = parse_qs(call.query, keep_blank_values=True).get("limit", ["50"])[0]
