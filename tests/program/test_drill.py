@@ -58,7 +58,9 @@ def assert_same(document: dict[str, Any], report: dict[str, Any], rounds: int) -
     assert len(seen) == rounds, (measured, seen)
     for ours, theirs, row in zip(measured, seen, document["rounds"], strict=True):
         assert ours == pytest.approx(theirs, abs=TOLERANCE_S), (measured, seen)
-        assert row["detect_s"] < 0.7
+        assert row["detect_s"] < (0.7 if row["fault"] != "isolate" else row["elect_s"] + 0.2)
+        assert row["agree_s"] >= row["claim_s"]
+        assert row["recover90_s"] >= row["first_write_s"]
         assert row["term_after"] > row["term_before"]
     judged = document["verification"]
     assert judged["acknowledged"] > 0
@@ -73,6 +75,36 @@ def test_a_drill_measures_what_an_observer_sees(tmp_path: Path) -> None:
     assert code == 0
     assert_same(document, report, 2)
     assert (tmp_path / "results" / "small-drill_rounds.csv").exists()
+
+
+def test_an_isolated_leader_is_measured_up_to_the_agreement_of_the_others(tmp_path: Path) -> None:
+    started = Started(
+        [*DRILL, "--rounds", "1", "--fault", "isolate", "--demo-election-timeout", "500-900"],
+        tmp_path,
+    )
+    try:
+        assert started.wait_end(60.0) == 0, started.said()
+    finally:
+        started.process.kill()
+    document = json.loads(started.output.read_text())
+    (row,) = document["rounds"]
+    assert row["judged"]
+    steps = [row[name] for name in ("claim_s", "elect_s", "agree_s", "first_write_s", "without_writes_s")]
+    assert all(0 < step < 10 for step in steps)
+    assert row["new_leader"] != row["node"]
+    assert "stale leader" in started.said()
+    assert document["tier"] == "small"
+    assert row["node"] in document["cluster"]["nodes"]
+    assert document["cluster"]["leader"] == row["new_leader"]
+    started.assert_nothing_left()
+
+
+def test_a_drill_needs_three_nodes(tmp_path: Path) -> None:
+    refused = Started([*DRILL, "--demo-nodes", "2", "--demo-election-timeout", "150-300"], tmp_path)
+    assert refused.wait_end() == 2
+    assert "at least three nodes" in refused.said()
+    assert "fault:" not in refused.said()
+    refused.assert_nothing_left()
 
 
 @pytest.mark.slow

@@ -138,6 +138,27 @@ def test_the_leader_dies_while_users_write(home: Path) -> None:
     screen.assert_nothing_left()
 
 
+def test_a_run_that_was_stopped_is_verified_all_the_same(home: Path) -> None:
+    screen = OnScreen(DEMO, home)
+    try:
+        screen.wait_idle()
+        screen.press("2")
+        timeline = home / "results" / "small-write-10u_timeline.csv.part"
+        wait_for(lambda: timeline.exists() and len(timeline.read_text().splitlines()) >= 2, "a second of load")
+        screen.press("s")
+        document = screen.summary("write-10u", 10.0)
+        assert document["stopped_early"]
+        verification = document["verification"]
+        assert verification["judged"]
+        assert verification["checked"] >= verification["acknowledged"] > 50
+        assert verification["note"] == ""
+        screen.press("q")
+        assert screen.wait_end(10.0) == 0
+    finally:
+        screen.end()
+    screen.assert_nothing_left()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
 def test_a_signal_ends_it_in_a_run(number: signal.Signals, home: Path) -> None:
     screen = OnScreen(DEMO, home)
