@@ -14,7 +14,7 @@ from confman_tui.cluster.addresses import short_names
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.elections_model import WriteWindow
 from confman_tui.cluster.ledger import WriteBook, WriteLedger
-from confman_tui.cluster.model import STATE_WORDS, ClusterView, Fact, NodeState, Poll
+from confman_tui.cluster.model import STATE_WORDS, ClusterView, Fact, FactKind, NodeState, Poll
 from confman_tui.cluster.polling import Poller
 from confman_tui.cluster.probe import WriteProbe
 from confman_tui.cluster.view import ViewMachine
@@ -187,6 +187,8 @@ class Monitor:
         # The engine's targets first: writers must move before anyone is told why.
         self._on_view(view)
         for fact in facts:
+            if fact.kind is FactKind.LEADER_SERVING and fact.node is not None:
+                self._probe.nudge(fact.node)
             self._emit(FactTold(fact))
             self._on_fact(fact)
         state = (view.leader, view.term, tuple((node.state, node.term) for node in view.nodes))

@@ -143,13 +143,21 @@ class WriteProbe:
                 self.skipped += bool(nodes)
                 skipped_at = at
                 continue
-            # Counted where it is sent, or the loop would find itself due again before the task's first step.
-            self._observer.started(at)
-            node = self._next(nodes)
-            task = asyncio.get_running_loop().create_task(self._attempt(node, self._sent, at))
-            self._sent += 1
-            self._in_flight[task] = node
-            task.add_done_callback(self._ended)
+            self._send(self._next(nodes), at)
+
+    def nudge(self, node: str) -> None:
+        """Write to this node at once: it was just seen to lead. All users may still wait for the old leader's answers,
+        and the node's own turn may be two intervals away."""
+        if self._loop is not None and len(self._in_flight) < self._max_in_flight:
+            self._send(node, self._clock())
+
+    def _send(self, node: str, at: float) -> None:
+        # Counted where it is sent, or the loop would find itself due again before the task's first step.
+        self._observer.started(at)
+        task = asyncio.get_running_loop().create_task(self._attempt(node, self._sent, at))
+        self._sent += 1
+        self._in_flight[task] = node
+        task.add_done_callback(self._ended)
 
     def _next(self, nodes: Sequence[str]) -> str:
         """The node whose turn it is. One that still owes an answer loses its turn to those that do not: each of its

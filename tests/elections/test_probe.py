@@ -171,3 +171,17 @@ async def test_refusals_and_lies_are_booked_as_what_they_say(nobody_leads: bool)
         await until(lambda: probe.sent > 5)
         await probe.stop()
         assert book.ledger.outcomes() == ((0, probe.sent, 0) if nobody_leads else (0, 0, probe.sent))
+
+
+async def test_a_node_that_was_just_seen_to_lead_is_written_to_at_once() -> None:
+    async with Trio() as trio, client(trio) as http:
+        book = WriteBook()
+        probe = WriteProbe(http, book, lambda: book.stream.last_started, lambda: trio.urls, probe_s=30.0)
+        probe.nudge(trio.urls[0])
+        assert probe.sent == 0, "it was not started"
+        book.started(now())
+        probe.start()
+        probe.nudge(trio.urls[0])
+        await until(lambda: book.ledger.outcomes() == (1, 0, 0), 2.0)
+        assert [node.puts for node in trio.nodes] == [1, 0, 0]
+        await probe.stop()
