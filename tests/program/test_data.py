@@ -85,11 +85,11 @@ def cleaning(event: Event) -> bool:
 
 async def test_fresh_gives_each_scenario_the_same_entries(cluster: DemoCluster, tmp_path: Path) -> None:
     async with benchmark(cluster, tmp_path) as (bench, _):
-        bench.settings = replace(bench.settings, fresh=True, duration_s=1.0)
+        bench.settings = replace(bench.settings, fresh=True, duration_s=0.4)
         await bench.open()
         results = await bench.run_series(["write-10u", "read-1u", "write-1u"])
         assert {result.entries_before for result in results} <= {100, 101}, "seeded, and the probe's own key"
-        assert results[0].outcome.requests > 10
+        assert results[0].outcome.requests > 0
     assert await namespaces(cluster) == set()
 
 
@@ -109,7 +109,7 @@ async def test_a_tier_in_use_leaves_the_present_one_as_it_is(
         monkeypatch.undo()
         assert bench.settings.tier == "small"
         assert await namespaces(cluster) == seeded
-        bench.settings = replace(bench.settings, duration_s=1.0)
+        bench.settings = replace(bench.settings, duration_s=0.4)
         (result,) = await bench.run_series(["read-1u"])
         assert result.tier == "small"
         assert result.outcome.failures == 0
@@ -133,7 +133,7 @@ async def test_a_change_of_tier_that_is_stopped_keeps_what_is_there_ours(cluster
         await bench.choose_tier("large")
         assert bench.settings.tier == "small"
         assert "bench-large-owner" not in await namespaces(cluster)
-        bench.settings = replace(bench.settings, duration_s=1.0)
+        bench.settings = replace(bench.settings, duration_s=0.4)
         (result,) = await bench.run_series(["read-1u"])
         assert result.outcome.failures == 0, "seeded anew"
     assert await namespaces(cluster) == set()
@@ -205,7 +205,7 @@ async def test_seeding_that_is_stopped_goes_on_with_the_next_run(cluster: DemoCl
         await bench.open()
         assert now() - began < 10.0
         assert bench.is_open
-        bench.settings = replace(bench.settings, duration_s=1.0)
+        bench.settings = replace(bench.settings, duration_s=0.4)
         (result,) = await bench.run_series(["read-1u"])
         assert result.entries_before >= 100
         assert result.outcome.failures == 0
