@@ -32,7 +32,8 @@ LISTED_PER_READ = 20
 
 _ATTEMPTS = 6
 _PAUSES_S = (0.25, 0.5, 1.0)
-_CHUNK = 2000
+_CHUNK = 500
+"""Keys after which the loop gets a turn: it polls the nodes meanwhile, to the tenth of a second."""
 _TELL_EVERY = 50
 _T = TypeVar("_T")
 
@@ -255,10 +256,13 @@ class _Run:
         until = max(self._until, loop.time() + LEAST_REREAD_S)
         pauses = iter(_PAUSES_S)
         while not self.over:
-            amiss = {
-                node: tuple(key for key, state in seen[node].items() if suspicious(work.demands[key], state))
-                for node in self._nodes
-            }
+            amiss: dict[str, list[str]] = {node: [] for node in self._nodes}
+            for node, keys in amiss.items():
+                for number, (key, state) in enumerate(seen[node].items()):
+                    if number % _CHUNK == 0:
+                        await asyncio.sleep(0)
+                    if suspicious(work.demands[key], state):
+                        keys.append(key)
             left = until - loop.time()
             if not any(amiss.values()) or left <= 0:
                 return
