@@ -25,6 +25,8 @@ from confman_tui.settings import Settings
 
 TELL_S = 0.1
 """Least seconds between two events about the same progress."""
+SURE_S = 0.5
+"""Before so many seconds a rate says nothing about the time left: the first write takes longer than the others."""
 
 
 class Progress:
@@ -46,7 +48,7 @@ class Progress:
         self._told = at
         elapsed = at - self._began
         rate = (done - self._first) / elapsed if elapsed > 0 else 0.0
-        left = (total - done) / rate if rate > 0 else None
+        left = (total - done) / rate if rate > 0 and elapsed >= SURE_S else None
         self._emit(ProgressMade(self._activity, done, total, rate, left))
 
 

@@ -48,6 +48,9 @@ PLAIN_EVERY_S = 5.0
 QUIET_FACTS = {FactKind.ALL_AGREE}
 """Facts that say nothing to a reader of a log that the ones around them don't."""
 
+UNITS = {Phase.SEEDING: " keys", Phase.VERIFYING: " writes", Phase.FINDING: " s"}
+"""What an activity counts; cleaning counts its steps."""
+
 
 class Printer:
     """Turns events into lines on a stream that may be closed at any time."""
@@ -93,7 +96,7 @@ class Printer:
                     self._said_at.pop(str(phase), None)
                     self.say(f"{phase}{': ' + detail if detail else ''}")
             case ProgressMade(activity=activity, done=done, total=total, rate=rate, left_s=left):
-                tail = f"{done}/{total}" + (f", {rate:.0f}/s" if rate else "")
+                tail = f"{done}/{total}{UNITS.get(activity, '')}" + (f", {rate:.0f}/s" if rate else "")
                 tail += f", {left:.0f} s left" if left is not None else ""
                 self._progress(str(activity), done, total, tail, asyncio.get_running_loop().time())
             case ScenarioStarted():
