@@ -22,6 +22,10 @@ STEADY_SHARE = 0.4
 """The rate of writes is steady when no second of the time before differs from their mean by more than this share."""
 MOST_UNCERTAIN_S = 1.0
 """Nobody tried to write for longer than this around an edge of the outage: too few writes to judge."""
+UNCERTAIN_SHARE = 0.4
+"""Nor is an outage judged of which more than this share is uncertain …"""
+LEAST_UNCERTAIN_S = 0.3
+"""… unless it is less than this: retrying clients make pauses of that length."""
 
 _LAG_S = 0.3
 """Acknowledgements younger than this may not have been drained yet."""
@@ -207,7 +211,7 @@ class _Drill:
                 reason = f"no write was acknowledged within {plan.recovery_limit_s:g} s of the fault"
         elif election is None:
             reason = "no election was seen"
-        elif election.write_uncertainty_s > MOST_UNCERTAIN_S:
+        elif _too_uncertain(election):
             reason = f"too few writes to judge: none was tried for {election.write_uncertainty_s:.1f} s at an edge"
         until = 0.0
         if election is not None:
@@ -228,6 +232,11 @@ class _Drill:
                 return False
             await self._host.sleep(_STEP_S)
         return True
+
+
+def _too_uncertain(election: Election) -> bool:
+    allowed = max(LEAST_UNCERTAIN_S, UNCERTAIN_SHARE * (election.without_writes_s or 0.0))
+    return election.write_uncertainty_s > min(MOST_UNCERTAIN_S, allowed)
 
 
 def _all_follow(view: ClusterView) -> bool:

@@ -153,6 +153,26 @@ async def test_whatever_breaks_the_node_is_brought_back(after: float) -> None:
     assert host.down == {}
 
 
+@pytest.mark.parametrize(("outage", "every", "judged"), [(1.0, 0.2, True), (1.0, 0.9, False), (4.0, 1.4, False)])
+async def test_with_too_few_writes_in_the_outage_it_is_not_judged(outage: float, every: float, judged: bool) -> None:
+    """The users write often enough before, and hang in the outage."""
+
+    class Hanging(SimulatedHost):
+        async def cause(self, kind: FaultKind, node: str) -> Fault:
+            self.write_s = every
+            self.due.append((self.clock + outage + 1.0, self._hang_no_more))
+            return await super().cause(kind, node)
+
+        def _hang_no_more(self) -> None:
+            self.write_s = 0.02
+
+    host = await warmed(Hanging(outage_s=outage))
+    ended = await run_drill(host, replace(PLAN, rounds=1, max_unavailable_s=60.0))
+    assert ended.rounds[0].judged is judged
+    assert ended.exit_code == (0 if judged else 4)
+    assert judged or "too few writes to judge" in ended.rounds[0].reason
+
+
 # The verdict
 
 
