@@ -22,8 +22,6 @@ NORMAL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 EYES = {"normal": NORMAL, "protanopia": PROTANOPIA, "deuteranopia": DEUTERANOPIA}
 TOLD_APART = 14.0
 """Least distance in CIELAB (CIE76); 2.3 is just noticeable side by side."""
-TERMS_APART = 6.0
-"""Least distance between one term and the next; less will do, because a term's number stands beside its colour."""
 READABLE = 3.0
 """Least contrast of text (WCAG 2.1, large or bold text)."""
 GROUNDS = {True: "#121212", False: "#f5f5f5"}
@@ -93,7 +91,7 @@ def test_what_matters_is_told_apart(eye: str, dark: bool) -> None:
 def test_a_term_is_told_apart_from_the_next(eye: str, dark: bool) -> None:
     for term in range(12):
         apart = distance(term_color(term, dark), term_color(term + 1, dark), eye)
-        assert apart >= TERMS_APART, f"terms {term} and {term + 1}: {apart:.1f} to {eye}, dark {dark}"
+        assert apart >= TOLD_APART, f"terms {term} and {term + 1}: {apart:.1f} to {eye}, dark {dark}"
 
 
 @pytest.mark.parametrize("dark", [True, False])

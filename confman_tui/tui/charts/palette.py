@@ -9,8 +9,8 @@ from __future__ import annotations
 from confman_tui.cluster.model import NodeState
 from confman_tui.load.model import Cause
 
-_TERMS_DARK = ("#56b4e9", "#e69f00", "#2fbf9b", "#e08fc0", "#f0e442", "#ff7f50")
-_TERMS_LIGHT = ("#0067a5", "#a85f00", "#00795a", "#9a3d7f", "#6f6300", "#b83a00")
+_TERMS_DARK = ("#56b4e9", "#e69f00", "#2fbf9b", "#f0e442", "#e08fc0", "#ff7f50")
+_TERMS_LIGHT = ("#0067a5", "#a85f00", "#00795a", "#6f6300", "#9a3d7f", "#b83a00")
 
 STATE_GLYPHS: dict[NodeState, str] = {
     NodeState.UNKNOWN: "?",
