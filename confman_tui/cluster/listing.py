@@ -10,6 +10,8 @@ from typing import Any
 LARGEST_ITEM = 4 << 20
 """Characters after which something that is still no whole item is taken for no JSON."""
 _BLANK = " \t\r\n"
+_OF_NUMBERS = "0123456789.eE+-"
+"""``0.`` is read as a whole 0 and the rest; with the next bytes it may be 0.5."""
 
 
 class ListParser:
@@ -61,7 +63,7 @@ class ListParser:
                         raise
                     break
                 # A number may go on in the next bytes; what ends with a bracket or a quote may not.
-                if after == len(text) and not isinstance(item, (dict, list, str)):
+                if not isinstance(item, (dict, list, str)) and not text[after:].strip(_OF_NUMBERS):
                     break
                 place, self._separated, self._any = after, False, True
                 yield item
