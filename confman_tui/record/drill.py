@@ -22,7 +22,7 @@ _MEASURES = {
     "elect_s": "election",
     "agree_s": "agreement",
     "without_writes_s": "no writes",
-    "recover90_s": "back to 90 %",
+    "recover90_s": "to 90 %",
 }
 """What is measured of each round, in seconds from the fault (``without_writes_s``: between acknowledgements), and
 its column in the table."""
@@ -130,7 +130,8 @@ def drill_table(ended: DrillEnded) -> str:
     lines = []
     uncertain = [row["uncertainty_s"] for row in rounds if row["judged"] and row["uncertainty_s"] is not None]
     if uncertain:
-        lines.append(f"seconds from the fault; without writes within ± {max(uncertain):.2f} s")
+        within = f"± {max(uncertain):.2f} s"
+        lines.append(f"seconds from the fault, to 90 % of the writes per second before; no writes: {within}")
     lines += [f"round {row['round']} unjudged: {row['reason']}" for row in rounds if not row["judged"]]
     if ended.verification is not None:
         lines.append(verdict_line(ended.verification))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confman_tui.cluster.elections_model import Verification
+from confman_tui.cluster.elections_model import Fault, FaultKind, Verification
 from confman_tui.events import DrillEnded, DrillRound
 from confman_tui.load.model import Cause
 from confman_tui.record.drill import drill_document, drill_table, save_drill, spread
@@ -142,19 +142,27 @@ def test_an_unjudged_round_never_counts() -> None:
 
 def test_the_drills_table() -> None:
     assert drill_table(_drill()).splitlines() == [
-        "round       fault            node  detection  election  agreement  no writes  back to 90 %   terms",
-        "1            kill  127.0.0.1:6100       0.12      1.43       1.50       1.62          2.50  6 to 7",
-        "2            kill  127.0.0.1:6100       0.12      1.43       1.50       2.62             -  6 to 7",
-        "3 unjudged   kill  127.0.0.1:6100          -         -          -          -             -       -",
-        "min                                     0.12      1.43       1.50       1.62          2.50",
-        "median                                  0.12      1.43       1.50       2.12          2.50",
-        "p95                                     0.12      1.43       1.50       2.62          2.50",
-        "max                                     0.12      1.43       1.50       2.62          2.50",
-        "seconds from the fault; without writes within ± 0.02 s",
+        "round       fault            node  detection  election  agreement  no writes  to 90 %   terms",
+        "1            kill  127.0.0.1:6100       0.12      1.43       1.50       1.62     2.50  6 to 7",
+        "2            kill  127.0.0.1:6100       0.12      1.43       1.50       2.62        -  6 to 7",
+        "3 unjudged   kill  127.0.0.1:6100          -         -          -          -        -       -",
+        "min                                     0.12      1.43       1.50       1.62     2.50",
+        "median                                  0.12      1.43       1.50       2.12     2.50",
+        "p95                                     0.12      1.43       1.50       2.62     2.50",
+        "max                                     0.12      1.43       1.50       2.62     2.50",
+        "seconds from the fault, to 90 % of the writes per second before; no writes: ± 0.02 s",
         "round 3 unjudged: too few writes to judge",
         "writes: ok: 10 acknowledged, 10 read back, 0 lost, 0 stale, 0 phantom, 0 of 0 unknown present",
         "2 of 3 rounds judged, no write lost.",
     ]
+
+
+def test_a_wide_row_of_the_drill_is_shown_whole() -> None:
+    fault = Fault(FaultKind.ISOLATE, "http://127.0.0.1:21234", 1.0, "drill")
+    election = samples.election(fault=fault, term_before=98, term_after=99)
+    table = drill_table(DrillEnded((DrillRound(50, 50, fault, False, "too few", election),), None, "Nothing.", 4))
+    assert "50 unjudged  isolate  127.0.0.1:21234" in table
+    assert all(len(line) <= 100 for line in table.splitlines())
 
 
 def test_the_drills_files(tmp_path: Path) -> None:
