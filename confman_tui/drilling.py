@@ -157,7 +157,9 @@ class DrillRig:
             ledger, parts.give_up, entries_before=parts.run.entries_before, payload_bytes=parts.run.plan.payload_bytes
         )
         parts.emit(VerificationEnded(NAME, verification))
-        self.result = parts.run.finish(verification, parts.cluster, parts.registry_files)
+        self.result = parts.run.finish(
+            verification, parts.cluster, parts.registry_files, ended_as_meant=not parts.stop.is_set()
+        )
         parts.emit(ScenarioEnded(self.result))
         return verification if parts.settings.verify.mode != "off" else None
 
@@ -202,7 +204,11 @@ async def drill(parts: DrillParts) -> DrillEnded:
         return_limit_s=settings.wait_s,
     )
     await _look_ahead(parts, plan.kind)
-    parts.emit(PhaseChanged(Phase.DRILLING, parts.clock(), f"{plan.rounds} rounds of {plan.kind}"))
+    parts.emit(
+        PhaseChanged(
+            Phase.DRILLING, parts.clock(), f"{plan.rounds} round{'s' if plan.rounds != 1 else ''} of {plan.kind}"
+        )
+    )
     rig.start_load()
     try:
         # A state is steady only under the load: the probe's even rate before it must not count as such.

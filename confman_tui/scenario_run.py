@@ -122,12 +122,24 @@ class ScenarioRun:
             self._loop.call_soon_threadsafe(self._sample, sample)
 
     def finish(
-        self, verification: Verification | None, cluster: dict[str, object], registry: tuple[str, ...]
+        self,
+        verification: Verification | None,
+        cluster: dict[str, object],
+        registry: tuple[str, ...],
+        *,
+        ended_as_meant: bool = False,
     ) -> ScenarioResult:
         """Make the result and write the files that tell of the whole run. Files that can't be written are told in a
-        notice; the result is whole without them."""
-        outcome = self.outcome
-        assert outcome is not None
+        notice; the result is whole without them.
+
+        Args:
+            verification: what became of its writes; None where nothing was verified.
+            cluster: ``nodes``, ``leader`` and ``term``.
+            registry: the tier's file of keys.
+            ended_as_meant: a run without an end was told to stop because all was done.
+        """
+        assert self.outcome is not None
+        outcome = replace(self.outcome, stopped_early=False) if ended_as_meant else self.outcome
         result = ScenarioResult(
             name=self.plan.scenario,
             tier=self._settings.tier,

@@ -96,6 +96,8 @@ def test_an_isolated_leader_is_measured_up_to_the_agreement_of_the_others(tmp_pa
     assert document["tier"] == "small"
     assert row["node"] in document["cluster"]["nodes"]
     assert document["cluster"]["leader"] == row["new_leader"]
+    summary = json.loads((tmp_path / "results" / "small-drill_summary.json").read_text())
+    assert (summary["stopped_early"], summary["note"]) == (False, "")
     started.assert_nothing_left()
 
 
