@@ -70,6 +70,15 @@ class Row:
         return replace(self, failed=Counter(self.failed), per_node=Counter(self.per_node))
 
     @property
+    def broken(self) -> bool:
+        """Whether the run ended with a lost or phantom write, or without any success."""
+        if self.result is None:
+            return False
+        verified, outcome = self.result.verification, self.result.outcome
+        unkept = verified is not None and (verified.lost > 0 or verified.phantom > 0)
+        return unkept or outcome.requests == outcome.failures
+
+    @property
     def failures(self) -> int:
         """Failed requests, of the run that goes on or of the last one."""
         return self.result.outcome.failures if self.result else sum(self.failed.values())

@@ -181,3 +181,16 @@ async def test_a_small_screen_names_the_scenarios_before_the_first_run(tmp_path:
         async with desk(tmp_path, size) as board:
             for scenario in CATALOGUE:
                 assert f"{scenario.key} {scenario.name}" in board.text()
+
+
+@pytest.mark.parametrize("size", [(160, 45), (80, 24)])
+async def test_a_run_that_lost_a_write_gets_no_tick(size: tuple[int, int], tmp_path: Path) -> None:
+    async with desk(tmp_path, size) as board:
+        now = board.clock.now
+        kept = story.result("write-10u", 10, now, now + 30)
+        for lost, phantom, mark in ((0, 0, "✓"), (1, 0, "✗"), (0, 1, "✗")):
+            verified = Verification(acknowledged=3088, checked=3088, lost=lost, phantom=phantom)
+            await board.tell(ScenarioEnded(replace(kept, verification=verified)))
+            assert f"{mark} 30.0 s" in board.text()
+        await board.tell(ScenarioEnded(story.result("write-10u", 10, now, now + 30, failures=3100)))
+        assert "✗ 30.0 s" in board.text()

@@ -156,6 +156,8 @@ class ScenarioTable(Lines, can_focus=True):
         values = (f" {row.scenario.key}", *(fields.get(column.title, "") for column in columns))
         base = f"bold {look.accent}" if running else (look.text if row.status is not RowStatus.NEVER else look.dim)
         styles = {"failed": f"bold {look.alarm}"} if row.failures else {}
+        if row.broken:
+            styles["time"] = f"bold {look.alarm}"
         content = _cells(values, columns, f"bold {look.accent}", base, self._gap, styles)
         if at_cursor:
             content = content.pad_right(max(0, width - content.cell_length)).stylize("reverse")
@@ -187,7 +189,7 @@ def row_fields(frame: Frame, row: Row) -> dict[str, str]:
             fields["max"] = numbers.milliseconds(row.max_us)
     elif row.result is not None:
         result, outcome = row.result, row.result.outcome
-        mark = "■" if row.status is RowStatus.STOPPED else "✓"
+        mark = "✗" if row.broken else "■" if row.status is RowStatus.STOPPED else "✓"
         fields["time"] = f"{mark} {result.duration_s:.1f} s"
         fields["users"] = str(result.users)
         fields["entries"] = numbers.count(result.entries_before)
@@ -249,7 +251,8 @@ class RunningRow(Lines):
         style = f"bold {look.accent}" if running else look.text
         marked = f"{'▸' if running else ' '} {row.scenario.name}"
         users = "1 user" if fields["users"] == "1" else f"{fields['users']} users"
-        head = [Part(marked, style), Part(fields["time"], look.text, 1), Part(users, look.dim, 3)]
+        time_style = f"bold {look.alarm}" if row.broken else look.text
+        head = [Part(marked, style), Part(fields["time"], time_style, 1), Part(users, look.dim, 3)]
         failed = f"{fields['failed']} failed"
         right = [Part(failed, f"bold {look.alarm}" if row.failures else look.dim, 2)] if fields["failed"] else []
         if entries := fields.get("entries"):
