@@ -7,8 +7,8 @@ acknowledged last; when nothing was acknowledged for 0.1 s, each further write g
 several answers. Redirects are not followed. It stops after ``--seconds``, or with ``--until-eof`` at the end of its
 standard input (a pipe), and prints JSON:
 
-    {"started", "ended", "writes", "acknowledged", "longest_s", "gaps": [{"start", "end", "seconds"}, …],
-     "between": [{"since", "until", "start", "end", "seconds"}, …]}
+    {"started", "ended", "writes", "acknowledged", "longest_s", "gaps": [{"start", "end", "seconds", "uncertainty"}, …],
+     "between": [{"since", "until", "start", "end", "seconds", "uncertainty"}, …]}
 
 Times are seconds since the epoch of this machine's wall clock. ``gaps`` are the stretches between two acknowledgements
 that were longer than ``--least``; ``between`` is the longest one that touches each asked-for interval (intervals can
@@ -25,6 +25,7 @@ import json
 import secrets
 import sys
 import time
+from bisect import bisect_left, bisect_right
 
 import httpx
 
@@ -38,6 +39,8 @@ class Observer:
         self.nodes = nodes
         self.every = every
         self.acknowledged: list[float] = []
+        self._attempts: list[list[float]] = [[] for _ in nodes]
+        self._acked_by: dict[float, tuple[float, int]] = {}
         self.writes = 0
         self.started = self.ended = 0.0
         self._anchor = time.time() - time.monotonic()
@@ -61,6 +64,8 @@ class Observer:
     async def _write(self, number: int, at: int) -> None:
         url = f"{self.nodes[at]}/api/v1/namespaces/{NAMESPACE}/config/o-{self._run}-{number % 64}"
         self._owed[at] += 1
+        sent = self.now()
+        self._attempts[at].append(sent)
         try:
             answer = await self._http.put(url, json={"value": str(number)})
             good = answer.status_code == 200
@@ -70,6 +75,7 @@ class Observer:
         if good:
             self._good, self._good_at = at, self.now()
             self.acknowledged.append(self._good_at)
+            self._acked_by[self._good_at] = (sent, at)
         elif self._good == at:
             self._good = None
 
@@ -106,11 +112,22 @@ class Observer:
         edges = sorted(self.acknowledged)
         return [(a, b) for a, b in itertools.pairwise(edges) if b - a >= least]
 
+    def uncertainty(self, gap: tuple[float, float]) -> float:
+        """How much shorter the outage may have been than its gap: from its start to the next attempt at any node, or
+        from the last attempt in vain at the node that ended it until its acknowledgement, whichever is longer."""
+        start, end = gap
+        later = [attempts[bisect_right(attempts, start) :][:1] for attempts in self._attempts]
+        first = min((attempt[0] for attempt in later if attempt), default=end)
+        sent, node = self._acked_by[end]
+        before = self._attempts[node][: bisect_left(self._attempts[node], sent)][-1:]
+        return max(first - start, end - max([start, *before]))
+
     def report(self, least: float, asked: list[tuple[float, float]]) -> dict[str, object]:
         """What is printed."""
 
         def shown(gap: tuple[float, float]) -> dict[str, float]:
-            return {"start": gap[0], "end": gap[1], "seconds": gap[1] - gap[0]}
+            uncertain = self.uncertainty(gap)
+            return {"start": gap[0], "end": gap[1], "seconds": gap[1] - gap[0], "uncertainty": uncertain}
 
         every = self.gaps(0.0)
         between = []

@@ -158,6 +158,10 @@ def generator(frame: Frame, look: Look) -> list[Part]:
     return parts
 
 
+def _nodes(count: int) -> str:
+    return "1 node" if count == 1 else f"{count} nodes"
+
+
 def cluster(state: UiState, look: Look) -> list[Part]:
     """Which cluster, and what the next runs work on."""
     config = state.config
@@ -165,7 +169,7 @@ def cluster(state: UiState, look: Look) -> list[Part]:
         return []
     entry = clean(config.entry, 60)
     parts = [Part(entry, look.text, 3, entry.removeprefix("http://"))]
-    parts.append(Part("demo cluster" if config.demo else f"{len(config.nodes)} nodes", look.dim, 7))
+    parts.append(Part("demo cluster" if config.demo else _nodes(len(config.nodes)), look.dim, 7))
     keys = f"{config.namespaces} ns × {config.keys_per_namespace} keys"
     parts.append(Part(f"{config.tier} · {keys} · {numbers.size(config.payload_bytes)}", look.text, 6, config.tier))
     changed = []

@@ -17,6 +17,7 @@ from confman_tui.cluster.elections_model import FaultKind
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.drill import DrillPlan, run_drill
 from confman_tui.events import DrillEnded
+from tests.agreement import tolerance
 
 from .real import real_host
 
@@ -58,7 +59,7 @@ async def drilled(kind: FaultKind, rounds: int, timeouts: tuple[int, int]) -> tu
 
 
 def compare(ended: DrillEnded, report: dict[str, Any]) -> list[tuple[float, float, float]]:
-    """(ours, the observer's, our uncertainty) of each round, in seconds."""
+    """(ours, the observer's, what the difference may be) of each round, in seconds."""
     rows = []
     for round_ in ended.rounds:
         assert round_.judged, round_.reason
@@ -67,16 +68,18 @@ def compare(ended: DrillEnded, report: dict[str, Any]) -> list[tuple[float, floa
         assert election.without_writes_s is not None
         middle = election.origin + (election.first_write_s or 0.0) / 2
         [gap] = [gap for gap in report["gaps"] if gap["start"] < middle < gap["end"]]
-        rows.append((election.without_writes_s, gap["seconds"], election.write_uncertainty_s))
+        uncertain = election.write_uncertainty_s
+        assert uncertain <= 2.5 * PROBE_S
+        # The probe's interval and the observer's. On a machine that is busy with other things both may start a write
+        # late, and both say so themselves.
+        rows.append((election.without_writes_s, gap["seconds"], tolerance(PROBE_S, uncertain, gap["uncertainty"])))
     return rows
 
 
 def check(ended: DrillEnded, report: dict[str, Any]) -> None:
     rows = compare(ended, report)
-    for ours, theirs, uncertain in rows:
-        # On a machine that is busy with other things a probe may start late; the figure then says so itself.
-        assert abs(ours - theirs) <= max(PROBE_S, uncertain) + 0.02, rows
-        assert uncertain <= 2.5 * PROBE_S
+    for ours, theirs, most in rows:
+        assert abs(ours - theirs) <= most, rows
     assert ended.exit_code == 0, ended.verdict
     assert ended.verification is not None
     assert ended.verification.passed
