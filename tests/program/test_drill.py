@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from confman_tui.demo.supervisor import DemoCluster
+from tests.program.run import wait_for
 from tests.program.test_endings import Started
 
 OBSERVER = Path(__file__).parent.parent / "observer.py"
@@ -158,6 +161,32 @@ def test_faults_on_a_foreign_cluster_need_to_be_allowed(tmp_path: Path) -> None:
         assert last.wait_end(90.0) == 2, last.said()
         assert "last live node" in last.said()
         assert cluster.alive(cluster.urls[0])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
+def test_a_paused_node_of_somebody_elses_cluster_is_resumed_whatever_ends_the_drill(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    def answers(url: str) -> bool:
+        try:
+            return httpx.get(f"{url}/health", timeout=0.3, trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    with DemoCluster(3, "auto", (800, 1200)) as cluster:
+        assert cluster.wait_ready(10.0)
+        nodes = ["--nodes", ",".join(cluster.urls), "--allow-faults"]
+        started = Started(["drill", *nodes, "--fault", "pause"], tmp_path)
+        try:
+            started.wait_said("fault: pause")
+            assert "(pid " in started.said(), "the process is shown before"
+            wait_for(lambda: not all(answers(url) for url in cluster.urls), "a paused node")
+            started.process.send_signal(number)
+            assert started.wait_end(15.0) == (130 if number is signal.SIGINT else -number)
+        finally:
+            started.process.kill()
+        wait_for(lambda: all(answers(url) for url in cluster.urls), "every node answers again", 5.0)
+        wait_for(lambda: not started.family(), f"processes left: {started.family()}", 5.0)
 
 
 def test_a_drill_on_a_cluster_without_a_leader(tmp_path: Path) -> None:
