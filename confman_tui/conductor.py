@@ -11,6 +11,7 @@ import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 
+from confman_tui import loop
 from confman_tui.benchmark import Benchmark
 from confman_tui.clock import now
 from confman_tui.cluster.control import FaultRefusedError
@@ -47,7 +48,7 @@ class ConductorThread:
         self._sink = sink
         taking_commands = threading.Event()
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._main(taking_commands)), name="conductor", daemon=True
+            target=lambda: loop.run(self._main(taking_commands)), name="conductor", daemon=True
         )
         self._thread.start()
         taking_commands.wait()

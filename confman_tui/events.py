@@ -63,7 +63,7 @@ class ClusterChanged:
 
     view: ClusterView
     loop_lag_s: float
-    """The conductor's own loop: how late its last 50 ms timer fired."""
+    """The conductor's own loop: how late its last timer fired, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)

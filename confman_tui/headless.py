@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TextIO
 
-from confman_tui import errors
+from confman_tui import errors, loop
 from confman_tui.benchmark import Benchmark
 from confman_tui.cluster.model import FactKind
 from confman_tui.events import (
@@ -230,7 +230,7 @@ def run_headless(settings: Settings) -> int:
                 write_result(results_table(results))
         return verdict(results)
 
-    return asyncio.run(_with_benchmark(settings, work, printer))
+    return loop.run(_with_benchmark(settings, work, printer))
 
 
 def run_drill(settings: Settings) -> int:
@@ -248,7 +248,7 @@ def run_drill(settings: Settings) -> int:
             write_result(drill_table(ended))
         return ended.exit_code
 
-    return asyncio.run(_with_benchmark(settings, work, printer))
+    return loop.run(_with_benchmark(settings, work, printer))
 
 
 def run_clean(settings: Settings) -> int:
@@ -269,4 +269,4 @@ def run_clean(settings: Settings) -> int:
             write_result(f"{len(namespaces)} namespaces removed")
         return errors.EXIT_OK
 
-    return asyncio.run(_with_benchmark(settings, work, printer))
+    return loop.run(_with_benchmark(settings, work, printer))

@@ -26,7 +26,7 @@ DRAIN_S = 0.2
 """How often the stream of writes is told, in seconds."""
 GAUGE_S = 0.5
 """How often an unchanged view is told, in seconds: its latencies move all the time."""
-LAG_S = 0.05
+LAG_S = 0.25
 """Interval of the timer that measures how late this loop runs."""
 
 SILENT_STATES = (NodeState.REFUSED, NodeState.SILENT, NodeState.UNKNOWN, NodeState.NOT_CONFMAN)

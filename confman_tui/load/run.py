@@ -31,7 +31,7 @@ LONGEST_REQUEST_S = users.CONNECTION_TIMEOUT_S + users.NETWORK_TIMEOUT_S
 _SHORTEST_SAMPLE_S = 0.001
 _SPAWN_RATE = 5000
 """Users made per second at most: each takes some 30 µs of the hub's time."""
-_SWITCH_S = 0.001
+_SWITCH_S = 0.0002
 _TAIL_S = 0.25
 """A run's last second may be longer by this, if requests end in that time."""
 
@@ -243,9 +243,10 @@ def _little_disturbed() -> Any:
     """While a run lasts, keep the rest of the process from holding it up.
 
     The interpreter lets a thread that computes keep the lock for 5 ms, and each system call of the engine gives it
-    away: while the screen is drawn, a request of four calls could wait 20 ms. On a quiet machine, ten readers of an
-    instant server, headless, had a p99 of 2.8 ms with 5 ms, 2.6 ms with 0.2 ms and 2.4 ms with 1 ms (two runs each, in
-    turn; p99.9 4.1, 4.4 and 3.6 ms): shorter gives the other threads more turns, longer makes each turn cost more.
+    away: while the screen is drawn, a request of four calls could wait 20 ms. Measured on a quiet machine
+    (`tests/benchmarks/observer_effect.py`): with the screen and a server of 6 ms, 0.2 ms gave a p99.9 of 1.23 of the
+    stock command's and 1 ms one of 1.37; headless and with an instant server the two did not differ by more than runs
+    do.
 
     A full garbage collection walks every object of the process, the screen's too, and holds up every request. So what
     exists before a run is kept out of its sight; where somebody else keeps objects out of it already, they stay so.

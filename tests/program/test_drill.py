@@ -82,7 +82,7 @@ def test_a_drill_measures_what_an_observer_sees(tmp_path: Path) -> None:
 
 def test_an_isolated_leader_is_measured_up_to_the_agreement_of_the_others(tmp_path: Path) -> None:
     started = Started(
-        [*DRILL, "--rounds", "1", "--fault", "isolate", "--demo-election-timeout", "500-900"],
+        [*DRILL, "--rounds", "1", "--fault", "isolate", "--demo-election-timeout", "400-1500"],
         tmp_path,
     )
     try:
@@ -95,7 +95,9 @@ def test_an_isolated_leader_is_measured_up_to_the_agreement_of_the_others(tmp_pa
     steps = [row[name] for name in ("claim_s", "elect_s", "agree_s", "first_write_s", "without_writes_s")]
     assert all(0 < step < 10 for step in steps)
     assert row["new_leader"] != row["node"]
-    assert "stale leader" in started.said()
+    # It steps down 1.5 s after its links were cut; a leader that was elected hardly before leaves no stale one to see.
+    if row["elect_s"] < 1.2:
+        assert "stale leader" in started.said()
     assert document["tier"] == "small"
     assert row["node"] in document["cluster"]["nodes"]
     assert document["cluster"]["leader"] == row["new_leader"]
