@@ -82,6 +82,13 @@ class RunPlan:
     api_key: str = field(repr=False)
     csv_prefix: Path | None = None
     """Prefix of Locust's four CSV files, or None to write none."""
+    rate: float | None = None
+    """Requests per second that all users together begin, whatever the answers do (open loop). None: closed loop, each
+    user waits for its answer and then for ``wait_s``."""
+    warmup_s: float = 0.0
+    """Seconds before ``duration_s`` begins whose requests count for the samples, but not for the outcome."""
+    workers: int = 0
+    """Processes of their own that make the load; 0: the engine's thread makes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,18 @@ class SecondSample:
     """Reads among `failed`."""
     writes_failed: int = 0
     """Writes among `failed`."""
+    warmup: bool = False
+    """Whether it belongs to the warm-up, which the outcome leaves out."""
+    uncorrected_p50_us: int | None = None
+    uncorrected_p99_us: int | None = None
+    uncorrected_max_us: int | None = None
+    """Open loop only, as the others from the actual start; None in a closed loop."""
+    not_started: int = 0
+    """Open loop: requests that were due in this second or before and have not begun at its end."""
+    schedule_lag_s: float = 0.0
+    """Open loop: the longest time that a request which ended in this second had begun after it was due."""
+    worker_cpu: Mapping[str, float] = field(default_factory=dict)
+    """CPU of each worker process, as a share of one core."""
 
     @property
     def ok(self) -> int:
@@ -126,8 +145,52 @@ class SecondSample:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """A run's first seconds (connection set-up, the server's warm-up), shown apart from the rest.
+
+    With a warm-up they are the warm-up and the outcome leaves them out; without one the outcome holds them too.
+    """
+
+    seconds: float
+    ok: int
+    """Requests that succeeded in it."""
+    failures: int
+    p50_us: int | None
+    p99_us: int | None
+    max_us: int | None
+    left_out: bool
+    """Whether the outcome leaves it out."""
+    rest_rps: float
+    """Successful requests per second after it."""
+    rest_p50_us: int | None
+    rest_p99_us: int | None
+    """Of the requests that ended after it."""
+
+    @property
+    def rps(self) -> float:
+        """Successful requests per second in it."""
+        return self.ok / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Uncorrected:
+    """An open loop's latencies from the actual start of each request, beside those from the intended start."""
+
+    p50_us: int | None
+    p90_us: int | None
+    p95_us: int | None
+    p99_us: int | None
+    p999_us: int | None
+    p9999_us: int | None
+    max_us: int | None
+    histogram: str
+    """As `RunOutcome.histogram`."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """Totals of one run, from our own recorder."""
+    """Totals of one run, from our own recorder. Latencies run from the intended start of each request; in a closed
+    loop that is its actual start."""
 
     started: float
     ended: float
@@ -166,6 +229,16 @@ class RunOutcome:
     """The longest such time."""
     file_error: str = ""
     """Why Locust's files could not be written, one sentence; empty when they were, or none were wanted."""
+    opening: Opening | None = None
+    """The first seconds apart; None where the run was too short to tell them from the rest."""
+    uncorrected: Uncorrected | None = None
+    """Open loop only."""
+    not_started: int = 0
+    """Open loop: requests that were due before the run's end and never began."""
+    schedule_lag_s: float = 0.0
+    """Open loop: the longest time that a request began after it was due."""
+    invalid: str = ""
+    """Why the figures are not those that were asked for (a worker died), one sentence; empty when they are."""
 
     @property
     def rps(self) -> float:

@@ -22,6 +22,7 @@ from confman_tui.load.csv_files import CsvFiles
 from confman_tui.load.model import EngineHealth, RunOutcome, RunPlan, SecondSample
 from confman_tui.load.recorder import Recorder
 from confman_tui.load.targets import TargetBoard
+from confman_tui.load.totals import RunTotals
 
 TICK_S = 0.05
 """Period of the timer whose delay is the hub's lag."""
@@ -57,6 +58,7 @@ class Run:
         self._stopped_early = False
         self._defect: BaseException | None = None
         self._recorder: Recorder | None = None
+        self._totals: RunTotals | None = None
         self._runner: Any = None
         self._lag_s = 0.0
         self._users = plan.users
@@ -114,12 +116,13 @@ class Run:
         plan = self._plan
         started = now()
         recorder = self._recorder = Recorder(started)
+        totals = self._totals = RunTotals(started, plan.warmup_s)
         environment.events.request.add_listener(recorder.on_request)
         self._cpu_then = time.thread_time()
         ticking = self._spawn(self._tick)
         sampling = self._spawn(self._sample_each_second, started)
         helpers += [ticking, sampling, self._spawn(self._keep_number_of_users)]
-        left = None if plan.duration_s is None else started + plan.duration_s - now()
+        left = None if plan.duration_s is None else started + plan.warmup_s + plan.duration_s - now()
         self._end.wait(left)
         self._context.stopping = True
         drained = self._wait_for_requests()
@@ -135,9 +138,11 @@ class Run:
         if recorder.pending or ended - recorder.second_start >= _SHORTEST_SAMPLE_S:
             self._take(ended, cpu)
         counted = environment.stats.total.num_requests
-        outcome = recorder.outcome(ended, stopped_early=self._stopped_early)
-        if counted != outcome.requests:
-            raise EngineDefect(f"Locust counted {counted} requests and the recorder {outcome.requests}.")
+        outcome = totals.outcome(ended, stopped_early=self._stopped_early)
+        # Locust's statistics were reset when the warm-up ended; before, they count what the outcome leaves out
+        expected = outcome.requests if totals.warm else totals.requests
+        if counted != expected:
+            raise EngineDefect(f"Locust counted {counted} requests and the recorder {expected}.")
         if files is None:
             return outcome
         gevent.killall(helpers)
@@ -171,19 +176,26 @@ class Run:
             # on a grid from the run's start; a second that was missed altogether belongs to the next sample
             number = max(number + 1, int(now() - started) + 1)
             gevent.sleep(max(0.0, started + number - now()))
-            if number == self._plan.duration_s:
+            if self._plan.duration_s is not None and number == self._plan.warmup_s + self._plan.duration_s:
                 # the last requests end within milliseconds as a rule: part of this second, not a sample of their own
                 gevent.sleep(_TAIL_S)
             self._take(now(), time.thread_time())
 
     def _take(self, at: float, cpu: float) -> None:
-        recorder = self._recorder
+        recorder, totals = self._recorder, self._totals
         assert recorder is not None
+        assert totals is not None
         seconds = at - recorder.second_start
         share = (cpu - self._cpu_then) / seconds if seconds > 0 else 0.0
         self._cpu_then = cpu
         lag, self._lag_s = self._lag_s, 0.0
-        self._on_sample(recorder.take(at, self._context, users=self._users, engine_cpu=share, hub_lag_s=lag))
+        was_warm = totals.warm
+        bucket = recorder.cut(at, self._context, users=self._users, engine_cpu=share, hub_lag_s=lag)
+        sample = totals.add(bucket)
+        if totals.warm and not was_warm:
+            # nothing ends between the cut and this: both happen without giving the hub away
+            self._runner.stats.reset_all()
+        self._on_sample(sample)
 
     def _tick(self) -> None:
         due = now() + TICK_S

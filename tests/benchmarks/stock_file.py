@@ -12,17 +12,19 @@ from locust import events
 from confman_tui.clock import now
 from confman_tui.load import context
 from confman_tui.load.recorder import Recorder
+from confman_tui.load.totals import RunTotals
 from confman_tui.load.users import MixedUser, ReadUser, WriteUser
 
 __all__ = ["MixedUser", "ReadUser", "WriteUser"]
 
-_recorders: list[Recorder] = []
+_kept: list[tuple[Recorder, RunTotals]] = []
 
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
 def _begin(environment: Any, **_: Any) -> None:
-    recorder = Recorder(now())
-    _recorders.append(recorder)
+    began = now()
+    recorder = Recorder(began)
+    _kept.append((recorder, RunTotals(began)))
     environment.events.request.add_listener(recorder.on_request)
 
 
@@ -30,9 +32,9 @@ def _begin(environment: Any, **_: Any) -> None:
 def _end(environment: Any, **_: Any) -> None:
     shared = context.context_of(environment)
     assert shared is not None
-    recorder, ended = _recorders[-1], now()
-    recorder.take(ended, shared, users=0)
-    outcome = recorder.outcome(ended, stopped_early=False)
+    (recorder, totals), ended = _kept[-1], now()
+    totals.add(recorder.cut(ended, shared, users=0))
+    outcome = totals.outcome(ended, stopped_early=False)
     Path(os.environ["OBSERVER_OUT"]).write_text(
         json.dumps(
             {

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from confman_tui.load.bucket import Bucket
 from confman_tui.load.causes import RequestFailure
 from confman_tui.load.context import RunContext
 from confman_tui.load.histogram import LatencyCounts, decode, encode, nearest_rank, percentiles_us
 from confman_tui.load.model import Cause, SecondSample, Target
 from confman_tui.load.recorder import Recorder
 from confman_tui.load.targets import TargetBoard
+from confman_tui.load.totals import OPENING_S, RunTotals
 
 
 def a_context() -> RunContext:
@@ -79,10 +81,10 @@ def test_longer_than_a_minute_is_a_minute_in_the_histogram_and_itself_as_the_gre
 
 
 def test_nothing_recorded_has_no_percentiles() -> None:
-    recorder = Recorder(0.0)
-    sample = recorder.take(1.0, a_context(), users=1)
+    recorder, totals = Recorder(0.0), RunTotals(0.0)
+    sample = totals.add(recorder.cut(1.0, a_context(), users=1))
     assert (sample.ok, sample.failures, sample.p50_us, sample.max_us) == (0, 0, None, None)
-    outcome = recorder.outcome(1.0, stopped_early=False)
+    outcome = totals.outcome(1.0, stopped_early=False)
     assert outcome.p99_us is None
     assert decode(outcome.histogram).get_total_count() == 0
 
@@ -96,19 +98,19 @@ requests = st.tuples(
 
 @given(st.lists(st.lists(requests, max_size=40), min_size=1, max_size=6))
 def test_the_seconds_add_up_to_the_run(seconds: list[list[tuple[str, float, Cause | None]]]) -> None:
-    recorder, context = Recorder(100.0), a_context()
+    recorder, totals, context = Recorder(100.0), RunTotals(100.0), a_context()
     samples: list[SecondSample] = []
     for number, second in enumerate(seconds):
         for method, milliseconds, cause in second:
             failure: Any = RequestFailure(cause) if cause is not None else None
             recorder.on_request(request_type=method, response_time=milliseconds, exception=failure, response=None)
             context.per_node["n"] = context.per_node.get("n", 0) + 1
-        samples.append(recorder.take(101.0 + number, context, users=3))
+        samples.append(totals.add(recorder.cut(101.0 + number, context, users=3)))
         good = sorted(int(ms * 1000) for _method, ms, cause in second if cause is None)
         assert samples[-1].max_us == (good[-1] if good else None)
         assert samples[-1].p50_us == (nearest_rank(good, 50) if good else None)
         assert samples[-1].p99_us == (nearest_rank(good, 99) if good else None)
-    outcome = recorder.outcome(101.0 + len(seconds), stopped_early=False)
+    outcome = totals.outcome(101.0 + len(seconds), stopped_early=False)
     everything = [each for second in seconds for each in second]
     assert outcome.requests == len(everything) == sum(sample.ok + sample.failures for sample in samples)
     assert outcome.reads_ok == sum(sample.reads_ok for sample in samples)
@@ -123,8 +125,61 @@ def test_the_seconds_add_up_to_the_run(seconds: list[list[tuple[str, float, Caus
 
 
 def test_what_is_in_flight_and_how_old_the_oldest_is() -> None:
-    recorder, context = Recorder(0.0), a_context()
+    recorder, totals, context = Recorder(0.0), RunTotals(0.0), a_context()
     context.in_flight.update({3: 0.25, 1: 0.5})
-    sample = recorder.take(1.0, context, users=2)
+    sample = totals.add(recorder.cut(1.0, context, users=2))
     assert sample.in_flight == 2
     assert sample.oldest_in_flight_s == pytest.approx(0.75)
+
+
+def a_bucket(start: float, latencies: list[int], end: float | None = None) -> Bucket:
+    return Bucket(start, start + 1 if end is None else end, reads=list(latencies), per_node={"n": len(latencies)})
+
+
+def test_a_warmup_is_in_the_samples_and_not_in_the_outcome() -> None:
+    totals = RunTotals(100.0, warmup_s=2.0)
+    samples = []
+    for second, latency in enumerate([9000, 8000, 10, 20, 30]):
+        assert totals.warm == (second >= 2)
+        samples.append(totals.add(a_bucket(100.0 + second, [latency])))
+    outcome = totals.outcome(105.0, stopped_early=False)
+    assert [sample.warmup for sample in samples] == [True, True, False, False, False]
+    assert (outcome.requests, outcome.max_us, outcome.started) == (3, 30, 102.0)
+    assert outcome.rps == pytest.approx(1.0)
+    assert outcome.opening is not None
+    assert outcome.opening.left_out
+    assert (outcome.opening.ok, outcome.opening.max_us, outcome.opening.rest_p99_us) == (2, 9000, 30)
+    assert totals.requests == 5
+    assert outcome.per_node == {"n": 3}
+
+
+def test_the_first_seconds_are_told_apart_and_counted() -> None:
+    totals = RunTotals(0.0)
+    assert OPENING_S == 2.0
+    for second, latencies in enumerate([[9000], [8000], [10, 10], [10, 10], [10, 10], [10, 10]]):
+        totals.add(a_bucket(float(second), latencies))
+    outcome = totals.outcome(6.0, stopped_early=False)
+    assert (outcome.requests, outcome.max_us) == (10, 9000)
+    opening = outcome.opening
+    assert opening is not None
+    assert not opening.left_out
+    assert (opening.ok, opening.rps, opening.rest_rps) == (2, 1.0, 2.0)
+    assert (opening.p99_us, opening.rest_p99_us) == (9000, 10)
+
+
+def test_a_run_too_short_to_tell_its_first_seconds_apart() -> None:
+    totals = RunTotals(0.0)
+    totals.add(a_bucket(0.0, [5]))
+    totals.add(a_bucket(1.0, [5]))
+    totals.add(a_bucket(2.0, [5]))
+    assert totals.outcome(3.0, stopped_early=False).opening is None
+
+
+@given(st.lists(st.lists(st.integers(1, 10**7), max_size=30), min_size=1, max_size=5))
+def test_merged_buckets_are_the_bucket_of_all(parts: list[list[int]]) -> None:
+    merged = Bucket.merged([a_bucket(7.0, part, 8.0 + number) for number, part in enumerate(parts)])
+    pooled = a_bucket(7.0, [value for part in parts for value in part], 7.0 + len(parts))
+    one, other = RunTotals(7.0), RunTotals(7.0)
+    assert one.add(merged) == other.add(pooled)
+    ended = 7.0 + len(parts)
+    assert one.outcome(ended, stopped_early=False) == other.outcome(ended, stopped_early=False)

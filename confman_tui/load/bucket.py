@@ -1,0 +1,65 @@
+"""What the users of one process met in one second, raw: buckets of several processes add up without any loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from confman_tui.load.model import Cause
+
+
+@dataclass(slots=True)
+class Bucket:
+    """The requests that ended in [start, end). Not shared: whoever holds it may change it."""
+
+    start: float
+    end: float
+    users: int = 0
+    reads: list[int] = field(default_factory=list)
+    """Latencies of the reads that succeeded, in µs, from the intended start of each (see `RunOutcome`)."""
+    writes: list[int] = field(default_factory=list)
+    """Likewise of the writes."""
+    uncorrected: list[int] = field(default_factory=list)
+    """Open loop: latencies of both from the actual start, in µs; empty in a closed loop."""
+    failures: list[tuple[bool, Cause, str]] = field(default_factory=list)
+    """Whether it was a write, why it failed, and the normalised text."""
+    redirects: list[int] = field(default_factory=list)
+    """What the redirects of a request that succeeded in the end took, in µs."""
+    redirected: int = 0
+    """Requests that were redirected, whatever became of them."""
+    per_node: dict[str, int] = field(default_factory=dict)
+    """Requests sent per node (base URL)."""
+    in_flight: int = 0
+    oldest_in_flight_s: float = 0.0
+    engine_cpu: float = 0.0
+    hub_lag_s: float = 0.0
+    not_started: int = 0
+    """Open loop: requests due by the bucket's end that have not begun."""
+    schedule_lag_s: float = 0.0
+    worker_cpu: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def merged(cls, parts: Sequence[Bucket]) -> Bucket:
+        """All buckets of one second as one: lists and counts add up, ages and lags are the greatest.
+
+        ``engine_cpu`` and ``hub_lag_s`` are the greatest too; whoever merges sets those of its own thread.
+        """
+        whole = cls(min(part.start for part in parts), max(part.end for part in parts))
+        for part in parts:
+            whole.users += part.users
+            whole.reads += part.reads
+            whole.writes += part.writes
+            whole.uncorrected += part.uncorrected
+            whole.failures += part.failures
+            whole.redirects += part.redirects
+            whole.redirected += part.redirected
+            for node, count in part.per_node.items():
+                whole.per_node[node] = whole.per_node.get(node, 0) + count
+            whole.in_flight += part.in_flight
+            whole.oldest_in_flight_s = max(whole.oldest_in_flight_s, part.oldest_in_flight_s)
+            whole.engine_cpu = max(whole.engine_cpu, part.engine_cpu)
+            whole.hub_lag_s = max(whole.hub_lag_s, part.hub_lag_s)
+            whole.not_started += part.not_started
+            whole.schedule_lag_s = max(whole.schedule_lag_s, part.schedule_lag_s)
+            whole.worker_cpu.update(part.worker_cpu)
+        return whole

@@ -1,0 +1,236 @@
+"""A run's totals, from one bucket a second: exact seconds, and percentiles of the whole from one HdrHistogram."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
+
+from confman_tui.load.bucket import Bucket
+from confman_tui.load.histogram import LatencyCounts, encode, nearest_rank, percentiles_us
+from confman_tui.load.model import Cause, Opening, RunOutcome, SecondSample, Uncorrected
+
+OPENING_S = 2.0
+"""Without a warm-up, so many first seconds are shown apart …"""
+OPENING_SHARE = 0.4
+"""… unless they are more than this share of the run."""
+_Key = TypeVar("_Key", bound=Hashable)
+_RUN_PERCENTS = (50.0, 90.0, 95.0, 99.0, 99.9, 99.99)
+
+
+class _Sums:
+    """What adds up over buckets."""
+
+    def __init__(self) -> None:
+        self.reads = LatencyCounts()
+        self.writes = LatencyCounts()
+        self.uncorrected = LatencyCounts()
+        self.redirects = LatencyCounts()
+        self.redirected = 0
+        self.reads_failed = 0
+        self.writes_failed = 0
+        self.causes: dict[Cause, int] = {}
+        self.texts: dict[str, int] = {}
+        self.per_node: dict[str, int] = {}
+        self.schedule_lag_s = 0.0
+
+    def add(self, bucket: Bucket) -> None:
+        """Count a bucket whose lists are in ascending order."""
+        self.reads.add(bucket.reads)
+        self.writes.add(bucket.writes)
+        self.uncorrected.add(bucket.uncorrected)
+        self.redirects.add(bucket.redirects)
+        self.redirected += bucket.redirected
+        for is_write, cause, text in bucket.failures:
+            self.causes[cause] = self.causes.get(cause, 0) + 1
+            self.texts[text] = self.texts.get(text, 0) + 1
+            self.writes_failed += is_write
+            self.reads_failed += not is_write
+        _add_up(self.per_node, bucket.per_node)
+        self.schedule_lag_s = max(self.schedule_lag_s, bucket.schedule_lag_s)
+
+    @classmethod
+    def merged(cls, *parts: _Sums) -> _Sums:
+        """All of several sums."""
+        whole = cls()
+        whole.reads = LatencyCounts.merged(*(part.reads for part in parts))
+        whole.writes = LatencyCounts.merged(*(part.writes for part in parts))
+        whole.uncorrected = LatencyCounts.merged(*(part.uncorrected for part in parts))
+        whole.redirects = LatencyCounts.merged(*(part.redirects for part in parts))
+        for part in parts:
+            whole.redirected += part.redirected
+            whole.reads_failed += part.reads_failed
+            whole.writes_failed += part.writes_failed
+            _add_up(whole.causes, part.causes)
+            _add_up(whole.texts, part.texts)
+            _add_up(whole.per_node, part.per_node)
+            whole.schedule_lag_s = max(whole.schedule_lag_s, part.schedule_lag_s)
+        return whole
+
+    @property
+    def ok(self) -> int:
+        return self.reads.total + self.writes.total
+
+    @property
+    def failed(self) -> int:
+        return self.reads_failed + self.writes_failed
+
+
+def _add_up(into: dict[_Key, int], counts: Mapping[_Key, int]) -> None:
+    for key, count in counts.items():
+        into[key] = into.get(key, 0) + count
+
+
+class RunTotals:
+    """Takes a run's buckets in order. So the sum over all samples, those of the warm-up left out, is the outcome."""
+
+    def __init__(self, started: float, warmup_s: float = 0.0) -> None:
+        self._started = started
+        self._warmup_s = warmup_s
+        self._opening = _Sums()
+        """The warm-up, or else the first seconds."""
+        self._rest = _Sums()
+        self._opening_ends = started + (warmup_s or OPENING_S)
+        self._opened_until = started
+        self._open_loop = False
+        self._not_started = 0
+
+    @property
+    def requests(self) -> int:
+        """Requests of all buckets so far, those of the warm-up included."""
+        return sum(sums.ok + sums.failed for sums in (self._opening, self._rest))
+
+    @property
+    def warm(self) -> bool:
+        """Whether the next bucket counts."""
+        return not self._warmup_s or not self._opens(self._opened_until)
+
+    def _opens(self, at: float) -> bool:
+        # a grid's seconds end a moment late; half a millisecond is no second of its own
+        return at < self._opening_ends - 0.0005
+
+    def add(self, bucket: Bucket) -> SecondSample:
+        """Count the next bucket and give its figures. A bucket belongs to the warm-up when it begins in it."""
+        bucket.reads.sort()
+        bucket.writes.sort()
+        bucket.uncorrected.sort()
+        bucket.redirects.sort()
+        # one sort of two ascending runs is a merge
+        latencies = (
+            sorted(bucket.reads + bucket.writes) if bucket.reads and bucket.writes else bucket.reads or bucket.writes
+        )
+        opening = self._opens(bucket.start)
+        (self._opening if opening else self._rest).add(bucket)
+        if opening:
+            self._opened_until = bucket.end
+        self._open_loop = self._open_loop or bool(bucket.uncorrected) or bucket.not_started > 0
+        self._not_started = bucket.not_started
+        return _sample(bucket, latencies, warmup=opening and self._warmup_s > 0)
+
+    def outcome(self, ended: float, *, stopped_early: bool) -> RunOutcome:
+        """The totals of all buckets so far; the files are the caller's to add."""
+        left_out = self._warmup_s > 0
+        sums = self._rest if left_out else _Sums.merged(self._opening, self._rest)
+        started = self._opened_until if left_out else self._started
+        whole = LatencyCounts.merged(sums.reads, sums.writes)
+        percents = percentiles_us(whole, _RUN_PERCENTS)
+        return RunOutcome(
+            started=started,
+            ended=max(ended, started),
+            requests=sums.ok + sums.failed,
+            failures=sums.failed,
+            failures_by_cause=dict(sums.causes),
+            error_texts=dict(sums.texts),
+            reads_ok=sums.reads.total,
+            writes_ok=sums.writes.total,
+            p50_us=percents[50.0],
+            p90_us=percents[90.0],
+            p95_us=percents[95.0],
+            p99_us=percents[99.0],
+            p999_us=percents[99.9],
+            p9999_us=percents[99.99],
+            max_us=whole.greatest,
+            histogram=encode(whole.histogram()),
+            read_histogram=encode(sums.reads.histogram()),
+            write_histogram=encode(sums.writes.histogram()),
+            per_node=dict(sums.per_node),
+            redirected=sums.redirected,
+            files=(),
+            stopped_early=stopped_early,
+            reads_failed=sums.reads_failed,
+            writes_failed=sums.writes_failed,
+            redirect_p50_us=percentiles_us(sums.redirects, (50.0,))[50.0],
+            redirect_max_us=sums.redirects.greatest,
+            opening=self._told_opening(ended, left_out=left_out),
+            uncorrected=_told_uncorrected(sums.uncorrected) if self._open_loop else None,
+            not_started=self._not_started,
+            schedule_lag_s=sums.schedule_lag_s,
+        )
+
+    def _told_opening(self, ended: float, *, left_out: bool) -> Opening | None:
+        seconds, rest_s = self._opened_until - self._started, ended - self._opened_until
+        if seconds <= 0 or rest_s <= 0 or (not left_out and seconds > OPENING_SHARE * (seconds + rest_s)):
+            return None
+        first = LatencyCounts.merged(self._opening.reads, self._opening.writes)
+        rest = LatencyCounts.merged(self._rest.reads, self._rest.writes)
+        first_told, rest_told = (percentiles_us(counts, (50.0, 99.0)) for counts in (first, rest))
+        return Opening(
+            seconds=seconds,
+            ok=first.total,
+            failures=self._opening.failed,
+            p50_us=first_told[50.0],
+            p99_us=first_told[99.0],
+            max_us=first.greatest,
+            left_out=left_out,
+            rest_rps=rest.total / rest_s,
+            rest_p50_us=rest_told[50.0],
+            rest_p99_us=rest_told[99.0],
+        )
+
+
+def _told_uncorrected(counts: LatencyCounts) -> Uncorrected:
+    percents = percentiles_us(counts, _RUN_PERCENTS)
+    return Uncorrected(
+        p50_us=percents[50.0],
+        p90_us=percents[90.0],
+        p95_us=percents[95.0],
+        p99_us=percents[99.0],
+        p999_us=percents[99.9],
+        p9999_us=percents[99.99],
+        max_us=counts.greatest,
+        histogram=encode(counts.histogram()),
+    )
+
+
+def _sample(bucket: Bucket, latencies: list[int], *, warmup: bool) -> SecondSample:
+    failed: dict[Cause, int] = {}
+    writes_failed = 0
+    for is_write, cause, _text in bucket.failures:
+        failed[cause] = failed.get(cause, 0) + 1
+        writes_failed += is_write
+    actual = bucket.uncorrected
+    return SecondSample(
+        start=bucket.start,
+        end=bucket.end,
+        users=bucket.users,
+        reads_ok=len(bucket.reads),
+        writes_ok=len(bucket.writes),
+        failed=failed,
+        p50_us=nearest_rank(latencies, 50) if latencies else None,
+        p95_us=nearest_rank(latencies, 95) if latencies else None,
+        p99_us=nearest_rank(latencies, 99) if latencies else None,
+        max_us=latencies[-1] if latencies else None,
+        in_flight=bucket.in_flight,
+        oldest_in_flight_s=bucket.oldest_in_flight_s,
+        per_node=bucket.per_node,
+        engine_cpu=bucket.engine_cpu,
+        hub_lag_s=bucket.hub_lag_s,
+        reads_failed=len(bucket.failures) - writes_failed,
+        writes_failed=writes_failed,
+        warmup=warmup,
+        uncorrected_p50_us=nearest_rank(actual, 50) if actual else None,
+        uncorrected_p99_us=nearest_rank(actual, 99) if actual else None,
+        uncorrected_max_us=actual[-1] if actual else None,
+        not_started=bucket.not_started,
+        schedule_lag_s=bucket.schedule_lag_s,
+        worker_cpu=bucket.worker_cpu,
+    )
