@@ -89,6 +89,7 @@ class Monitor:
         self._told_at = 0.0
         self.loop_lag_s = 0.0
         """How late this loop's timer fired last, in seconds."""
+        self._worst_lag_s = 0.0
 
     # -- life
 
@@ -220,3 +221,9 @@ class Monitor:
             due = loop.time() + LAG_S
             await asyncio.sleep(LAG_S)
             self.loop_lag_s = max(0.0, loop.time() - due)
+            self._worst_lag_s = max(self._worst_lag_s, self.loop_lag_s)
+
+    def take_loop_lag(self) -> float:
+        """The latest that this loop's timer fired since this was last asked, in seconds."""
+        worst, self._worst_lag_s = self._worst_lag_s, 0.0
+        return worst

@@ -49,6 +49,8 @@ class Settings:
     fresh: bool
     no_cleanup: bool
     verify: Verify
+    strict: bool
+    """A run in which the generator was the limit is a failure."""
     output_dir: Path
     results_only: bool
     json: bool

@@ -231,6 +231,16 @@ SETTINGS: tuple[Setting, ...] = (
         "which acknowledged writes are read back afterwards",
         _RUNS,
     ),
+    Setting(
+        "strict",
+        "strict",
+        values.boolean,
+        "false",
+        "",
+        "runs",
+        "with --headless and drill: exit with 6 when the generator, not the cluster, was the limit of a run",
+        _RUNS,
+    ),
     Setting("output-dir", "output_dir", values.folder, "results", "DIR", "results", "folder of the results", _RUNS),
     Setting(
         "results-only",
