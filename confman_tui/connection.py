@@ -120,6 +120,7 @@ class Connection:
                 nodes,
                 own_pids=(lambda: demo.pids) if demo is not None else None,
                 answering=self.monitor.answering,
+                load_thread=lambda: engine.thread_id,
             ),
             self.monitor.take_loop_lag,
             emit,

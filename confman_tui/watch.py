@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import psutil
@@ -56,6 +57,8 @@ class CpuReading:
     """This process and its children but for the nodes, in cores."""
     nodes: Mapping[str, float]
     """Per node on this machine, in cores."""
+    load_wait: float | None = None
+    """Share of the time that the load's thread was ready to run but had no core."""
 
 
 class CpuMeter:
@@ -67,6 +70,7 @@ class CpuMeter:
         *,
         own_pids: Callable[[], Mapping[str, int]] | None,
         answering: Callable[[], Collection[str]],
+        load_thread: Callable[[], int | None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """
@@ -75,11 +79,13 @@ class CpuMeter:
             own_pids: the nodes' pids where they are this program's own (the demo cluster); None: they are looked for
                 behind the nodes' ports.
             answering: nodes that answer now; only for these a process is looked for.
+            load_thread: the system's number of the thread that makes the load.
             monotonic: seconds, for a test's time.
         """
         self._nodes = tuple(nodes)
         self._own_pids = own_pids
         self._answering = answering
+        self._load_thread = load_thread
         self._monotonic = monotonic
         self._local: tuple[str, ...] | None = None
         self._self = psutil.Process()
@@ -90,6 +96,8 @@ class CpuMeter:
         self._search_s = LEAST_SEARCH_S
         self._at: float | None = None
         self._machine: tuple[float, float] | None = None
+        self._wait: tuple[int, float] | None = None
+        """The load's thread, and how long it had waited for a core at the last reading."""
         self._before: dict[int, float] = {}
         """CPU seconds of each process at the last reading, by pid."""
 
@@ -102,7 +110,7 @@ class CpuMeter:
             self._find_children()
         seconds = at - self._at if self._at is not None else 0.0
         self._at = at
-        machine = self._read_machine()
+        machine, wait = self._read_machine(), self._read_wait(seconds)
         spent: dict[int, float] = {self._self.pid: time.process_time()}
         _read_all(self._children, spent)
         _read_all(self._of_node, spent)
@@ -112,7 +120,23 @@ class CpuMeter:
             return CpuReading(0.0, None, None, {})
         of_nodes = {node: used[p.pid] / seconds for node, p in self._of_node.items() if p.pid in used}
         ours = sum(used[pid] for pid in (self._self.pid, *self._children) if pid in used)
-        return CpuReading(seconds, machine, ours / seconds, of_nodes)
+        return CpuReading(seconds, machine, ours / seconds, of_nodes, wait)
+
+    def _read_wait(self, seconds: float) -> float | None:
+        """From the scheduler's own count: running, then waiting to run, both in ns (Linux, Documentation/scheduler)."""
+        thread = self._load_thread()
+        before, self._wait = self._wait, None
+        if thread is None:
+            return None
+        try:
+            told = Path(f"/proc/self/task/{thread}/schedstat").read_text(encoding="ascii").split()
+            wait = int(told[1]) / 1e9
+        except (OSError, ValueError, IndexError):
+            return None
+        self._wait = (thread, wait)
+        if before is None or before[0] != thread or seconds <= 0:
+            return None
+        return min(1.0, max(0.0, (wait - before[1]) / seconds))
 
     def _read_machine(self) -> float | None:
         try:
@@ -247,6 +271,7 @@ class GeneratorWatch:
                 program_cpu=reading.program,
                 conductor_lag_s=loop_lag,
                 screen_lag_s=self._screen_lag(at),
+                engine_wait=reading.load_wait,
                 node_cpu=reading.nodes,
             )
             self._emit(GeneratorWatched(self.latest))

@@ -130,6 +130,11 @@ class Engine:
         self._send(begin, future)
         return future
 
+    @property
+    def thread_id(self) -> int | None:
+        """The system's number of the engine's thread; None before `start`. Any thread."""
+        return self._thread.native_id if self._thread is not None else None
+
     def stop_run(self) -> None:
         """End the present run: no new requests, those in flight are waited for (no longer than their timeouts take).
 

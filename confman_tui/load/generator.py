@@ -1,9 +1,10 @@
 """Whether the generator, rather than the cluster, was the limit of a run: plain values and pure rules, no clock.
 
 A second is over the limit when the thread that makes the load, or with workers any of them or their master, used more
-than 90 % of a core, or when the load's loop was more than 20 ms late. Such seconds that follow one another for 3 s
-make a run "generator-bound": its figures then tell of this program and not of the cluster. A closed loop without a
-pause against a server that answers at once is generator-bound by design, and is marked all the same.
+than 90 % of a core, or when the load's loop was more than 20 ms late. (On a busy machine a thread that always has work
+does not get 90 %: time in which it was ready to run but had no core counts as if it had run.) Such seconds that follow
+one another for 3 s make a run "generator-bound": its figures then tell of this program and not of the cluster. A
+closed loop without a pause against a server that answers at once is generator-bound by design, and marked all the same.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ LASTS_S = 3.0
 """So long without a break it must be over a limit."""
 FULL_MACHINE = 0.95
 """Share of all cores from which another process of this program finds no core to run on."""
+MUCH_WAITING = 0.10
+"""Share of the time waited for a core from which more processes would only wait too."""
 _SLACK_S = 0.05
 """Three samples on a grid of seconds may cover a moment less than 3 s."""
 _LEAST_S = 0.2
@@ -43,6 +46,9 @@ class GeneratorSample:
     """The longest delay of a timer on the conductor's loop, which polls and probes."""
     screen_lag_s: float | None
     """The longest delay of a timer on the screen's loop; None without a screen."""
+    engine_wait: float | None = None
+    """Share of the time in which the load's thread was ready to run but had no core; None where the system does not
+    tell (Linux does)."""
     node_cpu: Mapping[str, float] = field(default_factory=dict)
     """CPU of each node's process (by base URL), in cores, where it runs on this machine and can be told."""
 
@@ -77,6 +83,8 @@ class _Stretch:
     """Seconds per kind of limit; a second counts for the first kind that it was over."""
     cpu: float = 0.0
     """Of the thread: the sum of share × seconds."""
+    wait: float = 0.0
+    """Likewise of its waiting for a core."""
     worst_worker: float = 0.0
     busy_workers: set[str] = field(default_factory=set)
     workers: int = 0
@@ -87,12 +95,13 @@ class _Stretch:
 
     def add(self, sample: SecondSample, watched: GeneratorSample | None) -> None:
         seconds = sample.end - sample.start
-        what = over_limit(sample)
+        what = over_limit(sample, watched)
         assert what is not None
         self.seconds += seconds
         self.by[what] = self.by.get(what, 0.0) + seconds
         if what in (Limit.THREAD, Limit.MASTER):
             self.cpu += sample.engine_cpu * seconds
+            self.wait += waited(watched) * seconds
         self.worst_lag_s = max(self.worst_lag_s, sample.hub_lag_s)
         self.workers = max(self.workers, len(sample.worker_cpu))
         if what is Limit.WORKER:
@@ -107,6 +116,7 @@ class _Stretch:
         for what, seconds in other.by.items():
             self.by[what] = self.by.get(what, 0.0) + seconds
         self.cpu += other.cpu
+        self.wait += other.wait
         self.worst_worker = max(self.worst_worker, other.worst_worker)
         self.busy_workers |= other.busy_workers
         self.workers = max(self.workers, other.workers)
@@ -121,13 +131,12 @@ class _Stretch:
     def told(self, plan: RunPlan, cores: int) -> GeneratorBound:
         what = max(Limit, key=lambda one: self.by.get(one, 0.0))
         machine = self.machine / self.machine_s if self.machine_s else 0.0
-        full = machine >= FULL_MACHINE
         reason = self._reason(what)
-        if full:
+        if machine >= FULL_MACHINE:
             reason += f" while all cores of this machine were {_per_cent(machine)} busy"
-        return GeneratorBound(
-            round(self.seconds), reason, _advice(what, plan, max(self.workers, plan.workers), cores, full)
-        )
+        full = machine >= FULL_MACHINE or self.wait > MUCH_WAITING * self.seconds
+        advice = _advice(what, plan, max(self.workers, plan.workers), cores, full)
+        return GeneratorBound(round(self.seconds), reason, advice)
 
     def _reason(self, what: Limit) -> str:
         if what is Limit.LAG:
@@ -137,14 +146,21 @@ class _Stretch:
             who = busy[0] if len(busy) == 1 else f"{len(busy)} of {self.workers} workers"
             return f"{who} used up to {_per_cent(self.worst_worker)} of a core"
         who = "the load's thread" if what is Limit.THREAD else "the master's thread"
-        return f"{who} used {_per_cent(self.cpu / self.by[what])} of a core"
+        used, wait = self.cpu / self.by[what], self.wait / self.by[what]
+        told = f"{who} used {_per_cent(used)} of a core"
+        return told if used > CPU_LIMIT else f"{told} and waited {_per_cent(wait)} of the time for one"
 
 
-def over_limit(sample: SecondSample) -> Limit | None:
-    """Which limit a second is over: the first of a worker's CPU, the thread's CPU and the lag; None for none of them."""
+def waited(watched: GeneratorSample | None) -> float:
+    """Share of the time in which the load's thread waited for a core; 0 where nobody can tell."""
+    return watched.engine_wait or 0.0 if watched is not None else 0.0
+
+
+def over_limit(sample: SecondSample, watched: GeneratorSample | None = None) -> Limit | None:
+    """Which limit a second is over, None for none: the first of a worker's CPU, the thread's CPU and the lag."""
     if any(cpu > CPU_LIMIT for cpu in sample.worker_cpu.values()):
         return Limit.WORKER
-    if sample.engine_cpu > CPU_LIMIT:
+    if sample.engine_cpu + waited(watched) > CPU_LIMIT:
         return Limit.MASTER if sample.worker_cpu else Limit.THREAD
     return Limit.LAG if sample.hub_lag_s > LAG_LIMIT_S else None
 
@@ -187,7 +203,7 @@ class BoundRule:
         """Take the next second. True when with it a stretch becomes long enough: once per stretch."""
         if sample.warmup:
             return False
-        if over_limit(sample) is None:
+        if over_limit(sample, watched) is None:
             self._close()
             return False
         counted = self._now.counts
@@ -248,6 +264,7 @@ class GeneratorUse:
 
 GAUGES = (
     "engine_cpu",
+    "engine_wait",
     "worker_cpu_max",
     "program_cpu",
     "machine_cpu",
@@ -257,7 +274,8 @@ GAUGES = (
     "in_flight",
     "oldest_in_flight_s",
 )
-"""Names of the gauges, as they stand in files. ``machine_cpu`` is a share of all cores, the others are in cores."""
+"""Names of the gauges, as they stand in files. ``machine_cpu`` is a share of all cores, ``engine_wait`` one of time;
+the other CPU figures are in cores."""
 
 
 def gauges_of(sample: SecondSample, watched: GeneratorSample | None) -> dict[str, float | None]:
@@ -265,6 +283,7 @@ def gauges_of(sample: SecondSample, watched: GeneratorSample | None) -> dict[str
     screen = watched.screen_lag_s if watched is not None else None
     return {
         "engine_cpu": sample.engine_cpu,
+        "engine_wait": watched.engine_wait if watched is not None else None,
         "worker_cpu_max": max(sample.worker_cpu.values(), default=None),
         "program_cpu": watched.program_cpu if watched is not None else None,
         "machine_cpu": watched.machine_cpu if watched is not None else None,

@@ -148,7 +148,7 @@ def generator(frame: Frame, look: Look) -> list[Part]:
         if limit.advice:
             parts.append(Part(f"try {clean(limit.advice, 80)}", f"bold {look.warn}", 8))
         return parts
-    if sample is not None and over_limit(sample) is not None:
+    if sample is not None and over_limit(sample, frame.state.generator) is not None:
         return [Part("generator ● busy", look.warn, 4), Part(_short_reason(sample), look.warn, 7)]
     if frame.screen_lag_s >= SCREEN_LAG_LIMIT_S:
         return [Part(f"generator ● ok, the screen is {frame.screen_lag_s * 1000:.0f} ms late", look.warn, 4)]

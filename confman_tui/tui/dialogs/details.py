@@ -197,6 +197,7 @@ class DetailsDialog(Dialog[None]):
 _CPU = "%"
 _GAUGE_WORDS = (
     ("engine_cpu", "cpu load's thread", _CPU),
+    ("engine_wait", "no core for it", _CPU),
     ("program_cpu", "cpu whole program", _CPU),
     ("machine_cpu", "cpu all cores", _CPU),
     ("hub_lag_ms", "lag load's loop", "ms"),
