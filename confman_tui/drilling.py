@@ -188,7 +188,7 @@ async def _look_ahead(parts: DrillParts, kind: FaultKind) -> None:
         parts.emit(NoticeGiven(level, text.strip(), parts.clock()))
 
 
-def _generator_judged(ended: DrillEnded, result: ScenarioResult | None, *, strict: bool) -> DrillEnded:
+def generator_judged(ended: DrillEnded, result: ScenarioResult | None, *, strict: bool) -> DrillEnded:
     """Says in the verdict that the generator was the limit of the load; with ``strict`` the drill fails then, unless
     it has failed for what is worse."""
     bound = result.generator_bound if result is not None else None
@@ -234,7 +234,7 @@ async def drill(parts: DrillParts) -> DrillEnded:
         with contextlib.suppress(ClusterError):
             await rig.end_load()
         parts.monitor.turn_page(booking=False)
-    ended = _generator_judged(ended, rig.result, strict=settings.strict)
+    ended = generator_judged(ended, rig.result, strict=settings.strict)
     try:
         save_drill(ended, settings.output_dir, settings.tier, parts.cluster)
     except ResultsError as error:
