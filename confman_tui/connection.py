@@ -156,7 +156,7 @@ class Connection:
         Raises:
             ClusterError: a node is no Confman, no leader came within ``--wait``, or the key was refused.
         """
-        self.monitor.start()
+        await self.monitor.start()
         await self.monitor.wait_all_polled(FIRST_POLLS_S)
         self.monitor.refuse_foreign()
         leader = await self.wait_for_leader(stopping)

@@ -155,8 +155,9 @@ class WriteBook:
     """What the program tells of each write: the stream that finds stretches without writes, and the ledger that is
     judged afterwards. Implements `WriteObserver`; thread-safe as both of its parts are."""
 
-    def __init__(self) -> None:
-        self.stream = WriteStream()
+    def __init__(self, on_start: Callable[[float], None] | None = None) -> None:
+        """``on_start``: see `WriteStream`."""
+        self.stream = WriteStream(on_start)
         self.ledger = WriteLedger()
         self.started = self.stream.started
         """A write is sent now."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from math import floor
@@ -26,8 +26,9 @@ USUAL_GAPS = 3.0
 """… and longer than this many usual gaps."""
 IDLE_S = 5.0
 """Nobody tried for this long (or for a whole threshold, when that is longer): nobody was kept from writing."""
-SETTLE_S = 0.05
-"""A stamp is taken a moment before it is told; what is younger than this waits for stragglers of the other thread."""
+SETTLE_S = 0.15
+"""A stamp is taken a moment before it is told (the probe's process and the workers gather what they tell for up to
+50 ms): what is younger than this waits for stragglers."""
 
 _USUAL_SPAN_S = 10.0
 _USUAL_LEAST = 9
@@ -97,9 +98,11 @@ class WriteStream:
     Memory is bounded: 180 s of history in bins of 100 ms, 256 windows, and what was told since the last `drain`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_start: Callable[[float], None] | None = None) -> None:
+        """``on_start`` is called with each start, on the thread that tells it."""
         self.last_started: float | None = None
         """When the last write was started."""
+        self._mark_start = on_start
         self.last_ack: float | None = None
         """When the last write was acknowledged, as told; may be a moment ahead of what `drain` has judged."""
         self._started_in: deque[float] = deque()
@@ -123,6 +126,8 @@ class WriteStream:
         """A write was started. Any thread."""
         self.last_started = at
         self._tell_start(at)
+        if self._mark_start is not None:
+            self._mark_start(at)
 
     def acknowledged(self, at: float, started: float) -> None:
         """A write that was started at ``started`` was acknowledged. Any thread."""
@@ -130,7 +135,7 @@ class WriteStream:
         self._tell_ack((at, started))
 
     def drain(self, now: float) -> Drained:
-        """Takes in what was told and judges all that is older than 50 ms. One thread only, some times a second."""
+        """Takes in what was told and judges all that is older than 150 ms. One thread only, some times a second."""
         slots: dict[int, int] = {}
         for _ in range(len(self._acks_in)):
             ack = self._acks_in.popleft()
