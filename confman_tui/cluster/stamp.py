@@ -6,6 +6,7 @@ import mmap
 import os
 import sys
 import tempfile
+import weakref
 from struct import Struct
 
 _NUMBER = Struct("d")
@@ -21,8 +22,10 @@ class SharedStamp:
 
     def __init__(self, descriptor: int | None = None) -> None:
         """``descriptor`` is another process's `descriptor`, inherited; without one a new number is made."""
-        self._file = os.fdopen(_anonymous_file() if descriptor is None else descriptor, "r+b", buffering=0)
-        self._map = mmap.mmap(self._file.fileno(), mmap.PAGESIZE)
+        self.descriptor = _anonymous_file() if descriptor is None else descriptor
+        """To be inherited by a child process."""
+        weakref.finalize(self, os.close, self.descriptor)
+        self._map = mmap.mmap(self.descriptor, mmap.PAGESIZE)
         self._write = _NUMBER.pack_into
         self._read = _NUMBER.unpack_from
 
@@ -34,11 +37,6 @@ class SharedStamp:
         """The number as it is now."""
         number: float = self._read(self._map, 0)[0]
         return number
-
-    @property
-    def descriptor(self) -> int:
-        """To be inherited by a child process."""
-        return self._file.fileno()
 
 
 def _anonymous_file() -> int:
