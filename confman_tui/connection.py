@@ -168,7 +168,7 @@ class Connection:
         Raises:
             ClusterError: a node is no Confman, no leader came within ``--wait``, or the key was refused.
         """
-        self.monitor.start()
+        await self.monitor.start()
         self.watch.start()
         await self.monitor.wait_all_polled(FIRST_POLLS_S)
         self.monitor.refuse_foreign()

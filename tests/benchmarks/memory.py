@@ -260,7 +260,7 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
         json.dumps(json_document(cluster.summary(), "small", [result]))
         results_table([result])
         await cluster.client.aclose()
-        await monitor._probe_client.aclose()
+        await monitor.stop()
         cluster.dataset.close()
     told["peak"] = peak_mb()
     return told
