@@ -133,7 +133,7 @@ class _Stretch:
         machine = self.machine / self.machine_s if self.machine_s else 0.0
         reason = self._reason(what)
         if machine >= FULL_MACHINE:
-            reason += f" while all cores of this machine were {_per_cent(machine)} busy"
+            reason += f", all cores {_per_cent(machine)} busy"
         full = machine >= FULL_MACHINE or self.wait > MUCH_WAITING * self.seconds
         advice = _advice(what, plan, max(self.workers, plan.workers), cores, full)
         return GeneratorBound(round(self.seconds), reason, advice)
@@ -148,7 +148,7 @@ class _Stretch:
         who = "the load's thread" if what is Limit.THREAD else "the master's thread"
         used, wait = self.cpu / self.by[what], self.wait / self.by[what]
         told = f"{who} used {_per_cent(used)} of a core"
-        return told if used > CPU_LIMIT else f"{told} and waited {_per_cent(wait)} of the time for one"
+        return told if used > CPU_LIMIT else f"{told} and waited for one {_per_cent(wait)} of the time"
 
 
 def waited(watched: GeneratorSample | None) -> float:

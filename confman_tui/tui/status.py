@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from confman_tui.cluster.model import STATE_WORDS, ClusterView, NodeState
 from confman_tui.events import Phase
-from confman_tui.load.generator import CPU_LIMIT, over_limit
+from confman_tui.load.generator import CPU_LIMIT, Limit, over_limit
 from confman_tui.load.model import SecondSample
 from confman_tui.tui import numbers
 from confman_tui.tui.frame import Frame
@@ -144,12 +144,12 @@ def generator(frame: Frame, look: Look) -> list[Part]:
     limit = frame.state.limit
     if limit is not None:
         parts = [Part(f"generator ▲ limit for {limit.seconds} s", f"bold {look.warn}", 2, "generator ▲ limit", 4)]
-        parts.append(Part(clean(limit.reason, 120), look.warn, 7, _short_reason(sample)))
+        parts.append(Part(clean(limit.reason, 120), look.warn, 7, _short_reason(frame)))
         if limit.advice:
             parts.append(Part(f"try {clean(limit.advice, 80)}", f"bold {look.warn}", 8))
         return parts
     if sample is not None and over_limit(sample, frame.state.generator) is not None:
-        return [Part("generator ● busy", look.warn, 4), Part(_short_reason(sample), look.warn, 7)]
+        return [Part("generator ● busy", look.warn, 4), Part(_short_reason(frame), look.warn, 7)]
     if frame.screen_lag_s >= SCREEN_LAG_LIMIT_S:
         return [Part(f"generator ● ok, the screen is {frame.screen_lag_s * 1000:.0f} ms late", look.warn, 4)]
     parts = [Part("generator ● ok", look.good, 4)]
@@ -166,12 +166,15 @@ def _busiest(sample: SecondSample) -> float:
     return max(sample.engine_cpu, *sample.worker_cpu.values(), 0.0)
 
 
-def _short_reason(sample: SecondSample | None) -> str:
+def _short_reason(frame: Frame) -> str:
     """What is at its limit now, in few words."""
+    sample = frame.state.sample
     if sample is None:
         return ""
+    if over_limit(sample, frame.state.generator) is Limit.LAG:
+        return f"lag {sample.hub_lag_s * 1000:.0f} ms"
     cpu = _busiest(sample)
-    return f"cpu {numbers.per_cent(cpu)}" if cpu > CPU_LIMIT else f"lag {sample.hub_lag_s * 1000:.0f} ms"
+    return f"cpu {numbers.per_cent(cpu)}" if cpu > CPU_LIMIT else "no free core"
 
 
 def _nodes(count: int) -> str:

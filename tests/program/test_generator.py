@@ -37,8 +37,9 @@ def summary_of(home: Path, scenario: str) -> dict[str, Any]:
 
 
 def test_a_saturated_generator_is_exit_6_where_that_is_wanted(node: str, tmp_path: Path) -> None:
-    """Ten users without a pause: the thread that makes the load has work all the time, on a busy machine too."""
-    arguments = ["--headless", "--nodes", node, "--scenario", "read-10u", "--duration", "4", "--strict"]
+    """Many users without a pause: the thread that makes the load has work all the time, on a busy machine too."""
+    arguments = ["--headless", "--nodes", node, "--scenario", "read-10u", "--users", "100"]
+    arguments += ["--duration", "4", "--strict"]
     ended = run(arguments, tmp_path)
     rows = rows_of(tmp_path, "read-10u")
     if not rows[0]["engine_wait"] and min(float(row["engine_cpu"]) for row in rows) < 0.9:

@@ -99,7 +99,9 @@ async def test_a_second_over_a_limit_makes_it_busy(tmp_path: Path) -> None:
         assert "generator ● busy  lag 200 ms" in board.lines()[0]
         await board.tell(second(now, engine_cpu=0.2, worker_cpu={"w1": 0.99, "w2": 0.1}))
         assert "generator ● busy  cpu 99 %" in board.lines()[0]
-        await board.tell(second(now))
+        await board.tell(GeneratorWatched(watched(now, engine_wait=0.5)), second(now, engine_cpu=0.45))
+        assert "generator ● busy  no free core" in board.lines()[0]
+        await board.tell(GeneratorWatched(watched(now)), second(now))
         assert "generator ● ok" in board.lines()[0]
 
 
