@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from confman_tui.clock import Clock
 from confman_tui.cluster.control import FaultRefusedError
@@ -12,7 +12,7 @@ from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Veri
 from confman_tui.cluster.model import ClusterView
 from confman_tui.cluster.writes import WriteStream
 from confman_tui.drill import DrillPlan, run_drill
-from confman_tui.errors import ClusterError, UsageError
+from confman_tui.errors import EXIT_WORKERS, ClusterError, UsageError
 from confman_tui.events import (
     DrillEnded,
     DrillRound,
@@ -220,6 +220,13 @@ async def drill(parts: DrillParts) -> DrillEnded:
         with contextlib.suppress(ClusterError):
             await rig.end_load()
         parts.monitor.turn_page(booking=False)
+    invalid = rig.result.outcome.invalid if rig.result is not None else ""
+    if invalid:
+        ended = replace(
+            ended,
+            verdict=f"{ended.verdict}; the figures are invalid: {invalid}",
+            exit_code=ended.exit_code or EXIT_WORKERS,
+        )
     try:
         save_drill(ended, settings.output_dir, settings.tier, parts.cluster)
     except ResultsError as error:

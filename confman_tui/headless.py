@@ -48,7 +48,7 @@ PLAIN_EVERY_S = 5.0
 QUIET_FACTS = {FactKind.ALL_AGREE}
 """Facts that say nothing to a reader of a log that the ones around them don't."""
 
-UNITS = {Phase.SEEDING: " keys", Phase.VERIFYING: " writes", Phase.FINDING: " s"}
+UNITS = {Phase.STARTING: " workers", Phase.SEEDING: " keys", Phase.VERIFYING: " writes", Phase.FINDING: " s"}
 """What an activity counts; cleaning counts its steps."""
 
 
@@ -203,12 +203,14 @@ async def _with_benchmark(
 
 
 def verdict(results: tuple[ScenarioResult, ...]) -> int:
-    """The exit code that these results deserve: lost writes before scenarios without any success."""
+    """The exit code that these results deserve: lost writes, then lost workers, then scenarios without any success."""
     if any(
         result.verification is not None and (result.verification.lost or result.verification.phantom)
         for result in results
     ):
         return errors.EXIT_LOST
+    if any(result.outcome.invalid for result in results):
+        return errors.EXIT_WORKERS
     if not results or any(result.outcome.requests == result.outcome.failures for result in results):
         return errors.EXIT_NO_SUCCESS
     return errors.EXIT_OK

@@ -239,6 +239,10 @@ class Crew:
         self._run = None
         for member in self.members.values():
             member.in_run = False
+        belong = {member.child.pid for member in self.members.values() if member.child is not None}
+        for child in list(self._children.alive.values()):
+            if child.pid not in belong:
+                self._children.kill(child)  # given up, and not ended by itself
 
     def tell(self, member: Member, kind: str, data: Any) -> None:
         """Send a message to a worker."""

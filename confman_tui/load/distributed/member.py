@@ -76,8 +76,12 @@ class _Worker(WorkerRunner):
         self.refusal = ""
         self.reason = ""
         """Why it ends, one sentence."""
-        self._told_to_wait = False
-        self._answered = False
+        self.last_heard = now()
+        """When the master last answered a heartbeat."""
+        self.over = Event()
+        """Set when it shall end."""
+        self._told_to_wait = 0.0
+        """When the master last said that a run lasts; 0: never."""
         super().__init__(environment, membership.host, membership.port)
 
     # -- joining
@@ -109,23 +113,22 @@ class _Worker(WorkerRunner):
             if now() >= until and not self._told_to_wait:
                 where = f"{self.membership.host}:{self.membership.port}"
                 raise NoMasterError(f"no master answered at {where} within {self.membership.wait_s:g} s")
-            if self._told_to_wait and not self._answered:
+            if self._told_to_wait and now() - self._told_to_wait > MASTER_SILENT_S:
                 raise NoMasterError("the master has ended")
-            self._answered = False
             self.send_message(Kind.HELLO, hello)
             self.send_message("client_ready", _locust_version)  # type: ignore[arg-type]
             knocked = now()
             while now() < knocked + _KNOCK_S and not self.connection_event.is_set() and not self.refusal:
                 gevent.sleep(0.01)
         self.connected = True
+        self.last_heard = now()
 
     def _on_refused(self, msg: Any, **_: Any) -> None:
         self.refusal = str(msg.data)
 
     def _on_wait(self, msg: Any, **_: Any) -> None:
-        self._answered = True
-        if not self._told_to_wait:
-            self._told_to_wait = True
+        first, self._told_to_wait = not self._told_to_wait, now()
+        if first:
             self.membership.say("the master is in the middle of a run; this worker joins after it")
 
     # -- clocks
@@ -155,8 +158,13 @@ class _Worker(WorkerRunner):
             log.exception("the plan can't be carried out")
             self.send_message(Kind.DEFECT, {"run": msg.data["run"], "text": f"{type(error).__name__}: {error}"})
             return
-        self.send_message(Kind.PREPARED, {"run": orders.run})
+        self.greenlet.spawn(self._tell_prepared, orders)
         self.membership.say(f"{plan.scenario}: share {orders.share.index + 1} of {orders.share.count}")
+
+    def _tell_prepared(self, orders: RunOrders) -> None:
+        while self.offset.uncertainty_s == float("inf"):
+            gevent.sleep(0.01)
+        self.send_message(Kind.PREPARED, {"run": orders.run})
 
     def _on_go(self, msg: Any, **_: Any) -> None:
         if self.run is not None:
@@ -187,27 +195,15 @@ class _Worker(WorkerRunner):
     def heartbeat_timeout_checker(self) -> None:  # type: ignore[override]
         """In place of Locust's, which lets an orphan live for a minute and wait for its requests then. A local worker
         has its lifeline instead, and is not mistaken for an orphan after a pause."""
-        began = now()
         while self.membership.anchor is None:
             gevent.sleep(0.25)
-            at = self.last_heard if self.last_heard is not None else began
-            if now() - at > MASTER_SILENT_S:
+            if now() - self.last_heard > MASTER_SILENT_S:
                 self.leave(f"the master has not answered for {MASTER_SILENT_S:g} s")
-
-    last_heard: float | None = None
 
     def leave(self, reason: str) -> None:
         """End; whoever waits in `work` goes on."""
         self.reason = self.reason or reason
         self.over.set()
-
-    @property
-    def over(self) -> Event:
-        """Set when it shall end."""
-        held = self.__dict__.get("_over")
-        if held is None:
-            held = self.__dict__["_over"] = Event()
-        return held
 
 
 def work(membership: Membership) -> str:
@@ -244,15 +240,23 @@ def work(membership: Membership) -> str:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signals.append(gevent.signal_handler(number, on_signal, number))
+
+    def join() -> _Worker | NoMasterError:
+        try:
+            return _Worker(environment, membership)
+        except NoMasterError as error:
+            return error  # raised here, gevent would print it
+
     try:
-        with gevent.Timeout(None):
-            joining = gevent.spawn(_Worker, environment, membership)
-            gevent.wait([joining, interrupted], count=1)
+        joining = gevent.spawn(join)
+        gevent.wait([joining, interrupted], count=1)
         if not joining.ready():
             joining.kill()
             return "a signal came"
-        runner = joining.get()
-        environment.runner = runner
+        joined = joining.get()
+        if isinstance(joined, NoMasterError):
+            raise joined
+        environment.runner = runner = joined
         return _serve(environment, runner, membership)
     finally:
         for watcher in signals:

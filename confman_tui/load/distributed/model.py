@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from confman_tui.errors import EXIT_WORKERS, ConfmanTuiError
+from confman_tui.errors import EXIT_NO_CLUSTER, EXIT_WORKERS, ConfmanTuiError
 
 
 class WorkerError(ConfmanTuiError):
@@ -15,6 +15,8 @@ class WorkerError(ConfmanTuiError):
 
 class NoMasterError(WorkerError):
     """A worker found no master, or one that does not take it; one sentence."""
+
+    exit_code = EXIT_NO_CLUSTER
 
 
 @dataclass(frozen=True, slots=True)
