@@ -270,22 +270,25 @@ class Engine:
     def _begin_muster(self, plan: CrewPlan, on_wait: Callable[[Waiting], None], future: Future[str]) -> None:
         import gevent
 
+        try:
+            crew = self._crew_of(plan)
+        except Exception as error:
+            future.set_exception(error)
+            return
+        crew.allow()
         self._mustering = True
 
         def execute() -> None:
             failure: BaseException | None = None
-            address = ""
             try:
-                crew = self._crew_of(plan)
                 crew.muster(on_wait)
-                address = crew.address
             except BaseException as error:
                 failure = error
             self._mustering = False
             if failure is not None:
                 future.set_exception(failure)
             else:
-                future.set_result(address)
+                future.set_result(crew.address)
             self._wake.send()
 
         gevent.spawn(execute)

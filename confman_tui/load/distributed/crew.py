@@ -130,8 +130,9 @@ class Crew:
         except OSError as error:
             reason = error.strerror or str(error)
         except (RPCError, SystemExit) as error:
-            # Locust ends the program when the port is taken
-            reason = "the port is taken" if isinstance(error, SystemExit) else str(error).removeprefix("Socket ")
+            # depending on how the words are, Locust ends the program when the port is taken
+            taken = isinstance(error, SystemExit) or "in use" in str(error)
+            reason = "the port is taken" if taken else str(error).removeprefix("Socket bind failure: ")
         raise WorkerError(f"workers can't be listened for on {host}:{port}: {reason}")
 
     # -- gathering
@@ -142,7 +143,6 @@ class Crew:
         Raises:
             WorkerError: one could not be started, too few came, or `cancel` was called.
         """
-        self._cancelled = False
         plan = self.plan
         wanted_local = plan.local - sum(member.child is not None for member in self.members.values())
         started = [self._children.start() for _ in range(wanted_local)]
@@ -194,8 +194,12 @@ class Crew:
         return local >= self.plan.local and len(ready) - local >= self.plan.remote
 
     def cancel(self) -> None:
-        """End `muster`."""
+        """End `muster`, or the next one, until `allow`."""
         self._cancelled = True
+
+    def allow(self) -> None:
+        """Somebody asked to muster, or to run."""
+        self._cancelled = False
 
     def _discard(self, started: list[Child]) -> None:
         joined = {member.child.pid for member in self.members.values() if member.child is not None}

@@ -43,6 +43,7 @@ _PING_S = 2.0
 _FIRST_PINGS_S = 0.05
 _FIRST_PINGS = 8
 _LINGER_MS = 300
+_LEAVE_S = LONGEST_REQUEST_S + GRACE_S + 1.0
 
 USER_CLASSES = (users.WriteUser, users.MixedUser, users.ReadUser)
 """What a run's plan can ask for."""
@@ -198,7 +199,10 @@ class _Worker(WorkerRunner):
         while self.membership.anchor is None:
             gevent.sleep(0.25)
             if now() - self.last_heard > MASTER_SILENT_S:
+                if self.run is not None:
+                    self.run.abort()
                 self.leave(f"the master has not answered for {MASTER_SILENT_S:g} s")
+                return
 
     def leave(self, reason: str) -> None:
         """End; whoever waits in `work` goes on."""
@@ -273,6 +277,13 @@ def _serve(environment: Any, runner: _Worker, membership: Membership) -> str:
     runner.greenlet.spawn(runner.ask_for_time)
     told_to_quit = gevent.spawn(runner.greenlet.join)
     gevent.wait([told_to_quit, runner.over], count=1)
+    run = runner.run
+    if run is not None and runner.over.is_set() and run.under_way:
+        # what it has done so far still counts, unless the master is gone or the person insists
+        membership.say("waiting for the requests in flight; again: leave at once")
+        runner.over.clear()
+        run.stop()
+        gevent.wait([run.finished, runner.over, told_to_quit], timeout=_LEAVE_S, count=1)
     environment.stop_timeout = 0.0
     if runner.run is not None:
         runner.run.abort()

@@ -91,6 +91,10 @@ class MemberRun(Run):
         environment.user_classes = [chosen]
         environment.events.user_error.add_listener(self._on_user_error)
         context.inject(environment, self._context)
+        self.under_way = False
+        """It has begun and not ended."""
+        self.finished = Event()
+        """Its last request has ended, and the master was told."""
         self._undisturbed = contextlib.ExitStack()
         self._undisturbed.enter_context(_little_disturbed())
 
@@ -135,9 +139,12 @@ class MemberRun(Run):
                 event._handlers.remove(listener)
         if self._worker.run is self:
             self._worker.run = None
+        self.under_way = False
+        self.finished.set()
         self._undisturbed.close()
 
     def _live(self, started: float) -> None:
+        self.under_way = True
         try:
             self._work(started)
         except RPCError:

@@ -59,6 +59,7 @@ class DistributedRun:
         self._on_sample = on_sample
         self._observer = observer
         self._crew = crew
+        crew.allow()
         self._members: list[Member] = []
         self._end = Event()
         self._stopped_early = False
