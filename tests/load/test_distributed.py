@@ -255,6 +255,7 @@ def test_a_worker_that_dies_is_told_at_once_and_the_others_go_on(crew: Crewed, s
     assert run(crew.engine, replace(plan(seconds=0.2), workers=2)).invalid == ""
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_late_is_told_and_what_it_did_still_counts(crew: Crewed, server: Server) -> None:
     crew.engine.set_targets(server.url, (server.url,))
     samples: list[SecondSample] = []
@@ -377,7 +378,7 @@ engine.run(endless, on_sample=lambda sample: print("sample", flush=True)).result
 """
 
 
-@pytest.mark.parametrize("paused", [False, True])
+@pytest.mark.parametrize("paused", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_no_worker_survives_a_killed_master(server: Server, paused: bool) -> None:
     master = subprocess.Popen([sys.executable, "-c", MASTER, server.url], stdout=subprocess.PIPE, text=True)
     try:

@@ -307,7 +307,8 @@ class Crew:
         if not isinstance(said, dict) or any(said.get(name) != value for name, value in wire.identity().items()):
             said = said if isinstance(said, dict) else {}
             who = f"{said.get('name', 'a worker')}"[:60]
-            theirs, ours = wire.told_version(said), wire.told_version(wire.identity())
+            mine = wire.identity()
+            theirs, ours = wire.told_version(said, mine), wire.told_version(mine, said)
             self.tell(answer, Kind.REFUSED, f"the master runs confman-tui {ours}, and this is {theirs}")
             if client_id not in self._refused:
                 self._refused.add(client_id)

@@ -64,10 +64,10 @@ def identity() -> dict[str, Any]:
     return {"version": __version__, "protocol": PROTOCOL}
 
 
-def told_version(said: Mapping[str, Any]) -> str:
-    """A version in words; of the same number, what else differs."""
-    version = str(said.get("version"))[:30]
-    return version if version != __version__ else f"{version} (messages of form {said.get('protocol')})"
+def told_version(said: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """A version in words, and what else differs from the other's of the same number."""
+    version = "".join(letter for letter in str(said.get("version"))[:30] if letter.isprintable())
+    return version if version != other.get("version") else f"{version} (messages of form {said.get('protocol')})"
 
 
 # -- packed numbers
