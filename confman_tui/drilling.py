@@ -12,7 +12,14 @@ from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Veri
 from confman_tui.cluster.model import ClusterView
 from confman_tui.cluster.writes import WriteStream
 from confman_tui.drill import DrillPlan, run_drill
-from confman_tui.errors import EXIT_GENERATOR_BOUND, EXIT_NO_SUCCESS, EXIT_OK, ClusterError, UsageError
+from confman_tui.errors import (
+    EXIT_GENERATOR_BOUND,
+    EXIT_NO_SUCCESS,
+    EXIT_OK,
+    EXIT_WORKERS,
+    ClusterError,
+    UsageError,
+)
 from confman_tui.events import (
     DrillEnded,
     DrillRound,
@@ -235,6 +242,13 @@ async def drill(parts: DrillParts) -> DrillEnded:
             await rig.end_load()
         parts.monitor.turn_page(booking=False)
     ended = generator_judged(ended, rig.result, strict=settings.strict)
+    invalid = rig.result.outcome.invalid if rig.result is not None else ""
+    if invalid:
+        ended = replace(
+            ended,
+            verdict=f"{ended.verdict}; the figures are invalid: {invalid}",
+            exit_code=ended.exit_code or EXIT_WORKERS,
+        )
     try:
         save_drill(ended, settings.output_dir, settings.tier, parts.cluster)
     except ResultsError as error:

@@ -49,7 +49,7 @@ PLAIN_EVERY_S = 5.0
 QUIET_FACTS = {FactKind.ALL_AGREE}
 """Facts that say nothing to a reader of a log that the ones around them don't."""
 
-UNITS = {Phase.SEEDING: " keys", Phase.VERIFYING: " writes", Phase.FINDING: " s"}
+UNITS = {Phase.STARTING: " workers", Phase.SEEDING: " keys", Phase.VERIFYING: " writes", Phase.FINDING: " s"}
 """What an activity counts; cleaning counts its steps."""
 
 
@@ -208,13 +208,15 @@ async def _with_benchmark(
 
 
 def verdict(results: tuple[ScenarioResult, ...], *, strict: bool = False) -> int:
-    """The exit code that these results deserve: lost writes first, then a generator that was the limit (only with
-    ``strict``), then scenarios without any success."""
+    """The exit code that these results deserve: lost writes first, then lost workers, then a generator that was the
+    limit (only with ``strict``), then scenarios without any success."""
     if any(
         result.verification is not None and (result.verification.lost or result.verification.phantom)
         for result in results
     ):
         return errors.EXIT_LOST
+    if any(result.outcome.invalid for result in results):
+        return errors.EXIT_WORKERS
     if strict and any(result.generator_bound is not None for result in results):
         return errors.EXIT_GENERATOR_BOUND
     if not results or any(result.outcome.requests == result.outcome.failures for result in results):

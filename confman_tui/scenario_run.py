@@ -173,14 +173,24 @@ class ScenarioRun:
             elections=tuple(self.elections),
             verification=verification,
             files=(*(str(file) for file in outcome.files), *registry),
-            note="stopped early" if outcome.stopped_early else "",
             generator=self._use.told(),
             generator_bound=self._bound.verdict,
+            note=_note(outcome),
         )
         try:
             result = save_result(result, self._settings, cluster)
         except ResultsError as error:
             self._troubles.append(str(error))
+        if outcome.invalid:
+            text = f"{self.plan.scenario}: the figures are invalid: {outcome.invalid}"
+            self._emit(NoticeGiven(Level.ERROR, text, self._clock()))
         for trouble in dict.fromkeys(self._troubles):
             self._emit(NoticeGiven(Level.ERROR, trouble, self._clock()))
         return result
+
+
+def _note(outcome: RunOutcome) -> str:
+    notes = ["stopped early"] if outcome.stopped_early else []
+    if outcome.invalid:
+        notes.append(f"INVALID: {outcome.invalid}")
+    return "; ".join(notes)

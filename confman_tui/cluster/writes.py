@@ -109,6 +109,8 @@ class WriteStream:
         self._mark_start = on_start
         self.last_ack: float | None = None
         """When the last write was acknowledged, as told; may be a moment ahead of what `drain` has judged."""
+        self.settle_s = SETTLE_S
+        """How long stragglers are waited for; longer where the writes of other processes come in."""
         self._started_in: deque[float] = deque()
         self._acks_in: deque[tuple[float, float]] = deque()
         self._tell_start = self._started_in.append
@@ -154,7 +156,7 @@ class WriteStream:
         self._pending_starts += [take_start() for _ in range(len(self._started_in))]
         self._pending_acks.sort()
         self._pending_starts.sort()
-        closed = list(self._judge(now - SETTLE_S))
+        closed = list(self._judge(now - self.settle_s))
         self._forget(now)
         return Drained(
             at=now,

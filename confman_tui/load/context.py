@@ -29,7 +29,7 @@ _MOST_TEXTS = 40
 _next_token = random.SystemRandom().randrange(16**_TOKEN_DIGITS)
 
 
-def _take_token(keys: Iterable[tuple[str, str]]) -> str:
+def take_token(keys: Iterable[tuple[str, str]]) -> str:
     """Five hex digits that no other run of this process has and no seeded key begins with."""
     global _next_token
     seeded = {key[4 : 4 + _TOKEN_DIGITS] for _namespace, key in keys}
@@ -71,7 +71,7 @@ class WriteMaker:
         self, namespaces: tuple[str, ...], payload_bytes: int, keys: Iterable[tuple[str, str]], *, digests: bool
     ) -> None:
         self._namespaces = tuple((name, f"{_path(name, '')}key-") for name in namespaces)
-        self._token = _take_token(keys)
+        self._token = take_token(keys)
         self._sequence = 0
         self._block_length = max(0, payload_bytes - _UNIQUE_DIGITS)
         self._unique_length = payload_bytes - self._block_length
@@ -81,6 +81,10 @@ class WriteMaker:
         self._head = b'{"value":"' + block
         self._tail = b'","type":"string"}'
         self._digest = bytes_digest(block) if digests else None
+
+    def take_token(self, token: str) -> None:
+        """Begin the keys with these five hex digits, which somebody else keeps unique."""
+        self._token = token
 
     def next(self) -> Write:
         """The next write; namespaces take turns."""
@@ -130,12 +134,20 @@ class RunContext:
         self.per_node: dict[str, int] = {}
         """Requests that ended, per node they were sent to, since the recorder last took them."""
         self._users = 0
+        self._step = 1
         self._texts: set[str] = set()
+
+    def take_share(self, index: int, count: int, token: str) -> None:
+        """Be number ``index`` of ``count`` contexts of one run: with every ``count``-th user's number, so that the
+        users of all are spread over the nodes as those of one would be, and with a token of keys of its own."""
+        self._users = index
+        self._step = count
+        self.writes.take_token(token)
 
     def enrol(self) -> int:
         """A number of its own for each user, from 0."""
         number = self._users
-        self._users = number + 1
+        self._users = number + self._step
         return number
 
     def bounded(self, text: str) -> bool:

@@ -68,6 +68,7 @@ def scenario_document(result: ScenarioResult) -> dict[str, Any]:
         "start": iso(outcome.started, "microseconds"),
         "end": iso(outcome.ended, "microseconds"),
         "stopped_early": outcome.stopped_early,
+        "invalid": outcome.invalid or None,
         "note": result.note,
         "generator_bound": bound_document(result.generator_bound),
         "generator": use_document(result.generator),
@@ -205,6 +206,7 @@ def _result(document: dict[str, Any]) -> ScenarioResult:
         redirected=count(document.get("redirected", 0)),
         files=(),
         stopped_early=bool(document.get("stopped_early", False)),
+        invalid=_text(document.get("invalid") or ""),
     )
     return ScenarioResult(
         name=_text(document["name"]),

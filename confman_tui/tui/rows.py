@@ -76,12 +76,12 @@ class Row:
 
     @property
     def broken(self) -> bool:
-        """Whether the run ended with a lost or phantom write, or without any success."""
+        """Whether the run ended with a lost or phantom write, without any success, or with figures that are invalid."""
         if self.result is None:
             return False
         verified, outcome = self.result.verification, self.result.outcome
         unkept = verified is not None and (verified.lost > 0 or verified.phantom > 0)
-        return unkept or outcome.requests == outcome.failures
+        return unkept or outcome.requests == outcome.failures or bool(outcome.invalid)
 
     @property
     def failures(self) -> int:
