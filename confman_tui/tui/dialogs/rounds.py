@@ -25,14 +25,14 @@ from confman_tui.tui.text import clean, fit
 from confman_tui.tui.widgets.graph import DrillStrip
 
 STEPS = (
-    ("detected", "lost_s"),
+    ("detected", "detected_s"),
     ("elected", "serving_s"),
     ("agree", "agree_s"),
     ("no writes", "without_writes_s"),
     ("90 % after", "recover90_s"),
 )
 _SHORT = {"no writes": "unserved", "90 % after": "90 %"}
-_SPARE = ("agree_s", "lost_s")
+_SPARE = ("agree_s", "detected_s")
 MOST_STRIPS = 10
 """Small graphs of the latest rounds; more would be too small to read."""
 
