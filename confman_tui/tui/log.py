@@ -55,13 +55,22 @@ class LogLine:
     level: Level = Level.INFO
 
     @property
+    def shown_at(self) -> int:
+        """The time as it is shown, in hundredths of a second: what comes at one moment keeps its order."""
+        return round(self.at * 1000) // 10
+
+    @property
     def plain(self) -> str:
         """The whole line as it is copied."""
         return f"{numbers.time_of_day(self.at)} {self.glyph} {self.text}"
 
 
 class EventLog:
-    """The lines, oldest first, bounded."""
+    """The lines by their time, oldest first, bounded.
+
+    Some are told late (a loss is known when a poll's deadline is over, a run's figures when its writes are verified):
+    each stands where its time puts it, among those of the same time in the order in which they were told.
+    """
 
     def __init__(self) -> None:
         self.lines: deque[LogLine] = deque(maxlen=MOST_LINES)
@@ -69,9 +78,20 @@ class EventLog:
         """Lines ever told."""
 
     def add(self, line: LogLine) -> None:
-        """A new line, the newest."""
-        self.lines.append(line)
+        """A new line."""
         self.total += 1
+        place = len(self.lines)
+        while place and self.lines[place - 1].shown_at > line.shown_at:
+            place -= 1
+        if place == len(self.lines):
+            self.lines.append(line)
+            return
+        if len(self.lines) == self.lines.maxlen:
+            if place == 0:
+                return
+            self.lines.popleft()
+            place -= 1
+        self.lines.insert(place, line)
 
     def copy(self) -> EventLog:
         """A log that stays as it is while this one goes on."""

@@ -284,6 +284,8 @@ async def test_the_log_is_filtered_scrolled_and_copied(tmp_path: Path) -> None:
         await board.tell(NoticeGiven(Level.INFO, "something new", board.clock.now))
         assert pane.chosen is not None
         assert pane.chosen.text == before, "new lines do not move the cursor off its line"
+        await board.tell(NoticeGiven(Level.INFO, "told late", chosen.at - 0.001))
+        assert pane.chosen is chosen, "nor do those that stand below it"
         await board.press("l", "l")
         assert pane.topic is Topic.FAULTS
         assert "events · faults only" in board.text()
