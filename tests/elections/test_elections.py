@@ -64,6 +64,7 @@ def test_leader_killed() -> None:
     assert (election.old_leader, election.new_leader, election.rounds) == (B, A, 1)
     assert election.fault == Fault(FaultKind.KILL, B, EPOCH + 2.102)
     assert election.lost_s == pytest.approx(0.042, abs=0.04)
+    assert election.lost_s is not None
     assert election.detected_s is not None
     assert election.lost_s <= election.detected_s <= election.lost_s + 0.02
     assert election.term_s == pytest.approx(4.971 - 2.102, abs=0.03)
