@@ -188,7 +188,7 @@ def _fact(fact: Fact, names: Mapping[str, str]) -> LogLine:
         FactKind.ELECTED: ("☆", f"{node} elected{term}, not serving yet{detail}", news),
         FactKind.LEADER_SERVING: ("★", f"{node} leads{term}{detail}", news),
         FactKind.ALL_AGREE: ("●", f"all agree on {node}{term}{detail}", news),
-        FactKind.FOLLOWS_DEAD_LEADER: ("◌", f"{node} follows a dead leader{term}{detail}", bad),
+        FactKind.FOLLOWS_DEAD_LEADER: ("◌", f"{node} follows a dead leader{detail}", bad),
         FactKind.STALE_LEADER: ("⚠", f"{node} is a stale leader{term}{detail}", bad),
         FactKind.SPLIT_CLAIM: ("⚠", f"two nodes claim to lead{term}{detail}", bad),
         FactKind.NODE_DOWN: ("✕", f"{node} down{detail}", bad),
@@ -196,7 +196,9 @@ def _fact(fact: Fact, names: Mapping[str, str]) -> LogLine:
         FactKind.NODE_WRONG: ("⚠", f"{node} answers, but not as Confman{detail}", bad),
         FactKind.NODE_BACK: ("○", f"{node} back{term}{detail}", news),
     }[fact.kind]
-    return LogLine(fact.at, glyph, text, Topic.CLUSTER, level)
+    # A resumed node answers at once what was asked while it slept: it is back when it answers.
+    at = max(fact.at, fact.seen) if fact.kind is FactKind.NODE_BACK else fact.at
+    return LogLine(at, glyph, text, Topic.CLUSTER, level)
 
 
 def _election(election: Election, names: Mapping[str, str], told: bool) -> LogLine | None:
@@ -209,11 +211,14 @@ def _election(election: Election, names: Mapping[str, str], told: bool) -> LogLi
     at = election.origin + max((after for after in steps if after is not None), default=0.0)
     if election.new_leader is None:
         return LogLine(at, "◔", "election without a winner", Topic.CLUSTER, Level.WARNING)
-    text = f"election of {name_of(election.new_leader, names)}"
-    if election.serving_s is not None:
-        text += f": serving after {numbers.short_seconds(election.serving_s)}"
-    if election.first_write_s is not None:
-        text += f", writing after {numbers.short_seconds(election.first_write_s)}"
+    serving, first = election.serving_s, election.first_write_s
+    steps_told = []
+    # A write can be acknowledged before the next poll shows who took it.
+    if serving is not None and (first is None or serving < first):
+        steps_told.append(f"serving after {numbers.short_seconds(serving)}")
+    if first is not None:
+        steps_told.append(f"writing after {numbers.short_seconds(first)}")
+    text = f"election of {name_of(election.new_leader, names)}: {', '.join(steps_told)}".removesuffix(": ")
     return LogLine(at, "◔", text, Topic.CLUSTER)
 
 
