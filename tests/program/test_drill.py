@@ -204,6 +204,18 @@ def test_a_drill_on_a_cluster_without_a_leader(tmp_path: Path) -> None:
         assert "no leader" in started.said()
 
 
+def test_a_drill_on_a_cluster_that_lacks_a_node(tmp_path: Path) -> None:
+    """It is refused with the node's name before any load."""
+    with DemoCluster(3, "auto", (150, 300)) as cluster:
+        assert cluster.wait_ready(10.0)
+        lacking = cluster.urls[0]
+        cluster.kill(lacking)
+        started = Started(["drill", "--nodes", ",".join(cluster.urls), "--allow-faults"], tmp_path)
+        assert started.wait_end() == 3, started.said()
+        assert f"a drill needs every node, and it lacks {lacking} (refused)" in started.said()
+        started.assert_nothing_left()
+
+
 def test_a_node_that_never_comes_back_ends_the_drill(tmp_path: Path) -> None:
     """A foreign cluster whose restart command starts nothing: the drill ends with what it has and names the node."""
     with DemoCluster(3, "auto", (300, 600)) as cluster:

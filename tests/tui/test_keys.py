@@ -223,6 +223,32 @@ async def test_e_starts_the_drill_and_v_shows_it(tmp_path: Path) -> None:
         assert isinstance(board.app.screen, RoundsDialog)
 
 
+async def test_a_drill_that_must_be_confirmed_says_what_it_is(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        board.conductor.needs_confirmation = True
+        await board.press("e")
+        await until(lambda: isinstance(board.app.screen, ConfirmDialog), "the question")
+        await board.pilot.pause()
+        text = board.text()
+        assert "Start the drill?" in text
+        assert "5 rounds under write load: kill the leader" in text
+        assert "pid 4711" in text
+        await board.press("y")
+        assert board.asked("drill") == [("drill",)]
+
+
+async def test_a_drill_that_lacks_a_node_says_which(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        down = story.view(board.clock.now, states={1: NodeState.REFUSED})
+        await board.tell(ClusterChanged(down, 0.0))
+        await board.press("e")
+        assert board.toasts() == ["A drill needs every node: :6200 is refused."]
+        await board.tell(FaultCaused(Fault(FaultKind.KILL, story.NODES[1], board.clock.now)))
+        await board.press("e")
+        assert board.toasts()[-1] == "A drill needs every node: :6200 is refused; r brings it back."
+        assert board.asked("drill") == []
+
+
 async def test_zoom_and_time_move_the_one_axis(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
         await board.press("plus")
