@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.console import RenderableType
+from textual._compositor import ChopsUpdate
+from textual.screen import Screen
 from textual.widgets import Input
 
 from confman_tui.cluster.elections_model import Fault, FaultKind
@@ -442,3 +445,29 @@ async def test_what_came_while_a_dialog_was_open_is_shown_when_it_closes(tmp_pat
         assert ":6200  LEADER" in board.text()
         assert "kill :6100 (you)" in " ".join(line.text for line in board.app.state.log.lines)
         assert ":6100  refused" in board.text()
+
+
+async def test_below_a_dialog_the_screen_stays_true_and_only_what_changed_is_written(tmp_path: Path) -> None:
+    async with desk(tmp_path, (120, 60)) as board:
+        await board.press("u")
+        assert isinstance(board.app.screen, OverridesDialog)
+        await board.drawn()
+        written: list[int] = []
+        display = board.app._display
+
+        def count(screen: Screen[object], update: RenderableType | None) -> None:
+            if isinstance(update, ChopsUpdate):
+                written.append(sum(end - start for _, start, end in update.spans))
+            elif update is not None:
+                written.append(120 * 60)
+            display(screen, update)
+
+        board.app._display = count  # type: ignore[method-assign, assignment]
+        for leader, term in ((None, 6), (1, 7)):
+            now = board.clock.now
+            await board.tell(ClusterChanged(story.view(now, leader=leader, term=term, since=now), 0.0))
+            await until(lambda: bool(written), "something written")
+            await board.drawn()
+            assert ("no leader" if leader is None else ":6200 leads, term 7") in board.text()
+        assert sum(written) < 120 * 60
+        assert isinstance(board.app.screen, OverridesDialog)
