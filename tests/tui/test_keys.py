@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import RenderableType
@@ -19,6 +20,8 @@ from confman_tui.events import (
     NoticeGiven,
     Phase,
     PhaseChanged,
+    SampleRecorded,
+    ScenarioEnded,
     ScenarioStarted,
 )
 from confman_tui.load.scenarios import CATALOGUE, suite
@@ -471,3 +474,21 @@ async def test_below_a_dialog_the_screen_stays_true_and_only_what_changed_is_wri
             assert ("no leader" if leader is None else ":6200 leads, term 7") in board.text()
         assert sum(written) < 120 * 60
         assert isinstance(board.app.screen, OverridesDialog)
+
+
+async def test_the_drills_load_has_a_row_while_it_runs(tmp_path: Path) -> None:
+    for size in ((120, 40), (60, 20)):
+        async with desk(tmp_path, size) as board:
+            now = board.clock.now
+            started = ScenarioStarted("drill", now, 10, None, 101, 1024)
+            sample = SampleRecorded("drill", story.sample(now, 200), story.NODES[0], 6)
+            await board.tell(PhaseChanged(Phase.DRILLING, now), started, sample)
+            rate = f"{story.sample(now, 200).ok:.1f}"
+            assert any("▸ drill  " in line for line in board.lines())
+            assert rate in board.text()
+            if size == (120, 40):
+                assert "all five" not in board.text()
+            ended = replace(story.result("drill", 10, now, now + 1), name="drill")
+            await board.tell(ScenarioEnded(ended), PhaseChanged(Phase.IDLE, now + 1))
+            assert not any("▸ drill  " in line for line in board.lines())
+            assert "all five" in board.text() or size != (120, 40)
