@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from rich.console import RenderableType
 from textual._compositor import ChopsUpdate
 from textual.screen import Screen
@@ -14,6 +15,7 @@ from confman_tui.cluster.elections_model import Fault, FaultKind
 from confman_tui.cluster.model import NodeState
 from confman_tui.events import (
     ClusterChanged,
+    DrillRoundEnded,
     FaultCaused,
     LeftoversFound,
     Level,
@@ -492,3 +494,16 @@ async def test_the_drills_load_has_a_row_while_it_runs(tmp_path: Path) -> None:
             await board.tell(ScenarioEnded(ended), PhaseChanged(Phase.IDLE, now + 1))
             assert not any("▸ drill  " in line for line in board.lines())
             assert "all five" in board.text() or size != (120, 40)
+
+
+@pytest.mark.parametrize("width", [60, 72, 80, 120])
+async def test_each_rounds_fault_is_named_whole(width: int, tmp_path: Path) -> None:
+    async with desk(tmp_path, (width, 40)) as board:
+        node = "http://127.0.0.1:61234"
+        await board.tell(story.configuration((node, *story.NODES[1:])))
+        fault = Fault(FaultKind.ISOLATE, node, board.clock.now, "drill")
+        for told in story.drill(board.clock.now, rounds=2):
+            if isinstance(told, DrillRoundEnded):
+                await board.tell(DrillRoundEnded(replace(told.round, fault=fault)))
+        await board.press("v")
+        assert board.text().count("isolate :61234 ") >= 2
