@@ -192,6 +192,7 @@ def _change(state: UiState, event: Event) -> None:
             state.limit = event.limit
             if name in state.rows:
                 state.rows[name].add(sample)
+                state.rows[name].generator = event.generator
         case GeneratorLimitReached(name):
             if name in state.rows:
                 state.rows[name].limit = event.bound
