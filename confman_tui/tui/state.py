@@ -204,6 +204,7 @@ def _change(state: UiState, event: Event) -> None:
             state.limit = event.limit
             if (row := state.row(name)) is not None:
                 row.add(sample)
+                row.generator = event.generator
         case GeneratorLimitReached(name):
             if (row := state.row(name)) is not None:
                 row.limit = event.bound
