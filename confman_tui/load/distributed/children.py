@@ -40,13 +40,17 @@ class Child:
         return self.process.pid
 
     def ended(self) -> str:
-        """How it ended, in words; empty while it lives."""
+        """How it ended, in words; empty while it lives. One that ended by itself has said why in its log's last line,
+        one that a signal ended has not."""
         code = self.process.poll()
         if code is None:
             return ""
-        return f"ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        if code < 0:
+            return f"ended by signal {-code}"
+        words = self._last_words()
+        return f"ended with code {code}{': ' + words if words else ''}"
 
-    def last_words(self) -> str:
+    def _last_words(self) -> str:
         """The last line of its log, the way a traceback ends; empty when there is none."""
         try:
             text = self.log.read_text(encoding="utf-8", errors="replace")
