@@ -244,7 +244,9 @@ class Benchmark:
         await self._muster()
         entries_before = await cluster.client.count_entries(leader)
         settings = replace(self.settings, tier=cluster.dataset.tier.name)
-        return ScenarioRun(plan, settings, entries_before, self._engine, cluster.monitor, self._emit, self._clock)
+        return ScenarioRun(
+            plan, settings, entries_before, self._engine, cluster.monitor, self._emit, self._clock, cluster.watch
+        )
 
     async def _run_one(self, scenario: Scenario) -> ScenarioResult | None:
         cluster = self._cluster()
@@ -308,6 +310,12 @@ class Benchmark:
         if self._connection is not None:
             self._connection.dataset.settings = self.settings
             self._tell_configuration()
+
+    def note_screen_lag(self, seconds: float) -> None:
+        """The screen's loop was that late lately: goes into the figures of the generator. Any thread."""
+        held = self._connection
+        if held is not None:
+            held.watch.note_screen_lag(seconds)
 
     async def choose_tier(self, tier: str) -> None:
         """Clean the present tier's data and seed the other's.

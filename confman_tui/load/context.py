@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Mapping
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
-from confman_tui.cluster.elections_model import WriteObserver
+from confman_tui.cluster.elections_model import WriteObserver, bytes_digest
 from confman_tui.errors import UsageError
 from confman_tui.load.model import RunPlan, Target
 from confman_tui.load.targets import TargetBoard, Targets
@@ -81,7 +80,7 @@ class WriteMaker:
             block = (block * (self._block_length // len(block) + 1))[: self._block_length]
         self._head = b'{"value":"' + block
         self._tail = b'","type":"string"}'
-        self._hash = blake2b(block, digest_size=8) if digests else None
+        self._digest = bytes_digest(block) if digests else None
 
     def take_token(self, token: str) -> None:
         """Begin the keys with these five hex digits, which somebody else keeps unique."""
@@ -95,11 +94,9 @@ class WriteMaker:
         namespace, stem = self._namespaces[number % len(self._namespaces)]
         ending = unique.encode()[_UNIQUE_DIGITS - self._unique_length :] if self._unique_length else b""
         digest = 0
-        if self._hash is not None:
-            # the block was hashed once; only the ending is new
-            state = self._hash.copy()
-            state.update(ending)
-            digest = int.from_bytes(state.digest(), "little")
+        if self._digest is not None:
+            # the block was summed up once; only the ending is new
+            digest = bytes_digest(ending, self._digest)
         return Write(namespace, f"key-{unique}", stem + unique, self._head + ending + self._tail, digest)
 
 

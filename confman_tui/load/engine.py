@@ -139,6 +139,11 @@ class Engine:
         self._send(begin, future)
         return future
 
+    @property
+    def thread_id(self) -> int | None:
+        """The system's number of the engine's thread; None before `start`. Any thread."""
+        return self._thread.native_id if self._thread is not None else None
+
     def muster(self, plan: CrewPlan, *, on_wait: Callable[[Waiting], None]) -> Future[str]:
         """Get workers ready, those that are missing: start the local ones, wait for the others.
 

@@ -49,6 +49,8 @@ class Settings:
     fresh: bool
     no_cleanup: bool
     verify: Verify
+    strict: bool
+    """A run in which the generator was the limit is a failure."""
     workers: int
     """Worker processes that this program starts; 0: its engine's thread makes the load."""
     expect_workers: int

@@ -235,6 +235,16 @@ SETTINGS: tuple[Setting, ...] = (
         _RUNS,
     ),
     Setting(
+        "strict",
+        "strict",
+        values.boolean,
+        "false",
+        "",
+        "runs",
+        "with --headless and drill: exit with 6 when the generator, not the cluster, was the limit of a run",
+        _RUNS,
+    ),
+    Setting(
         "workers",
         "workers",
         values.integer(0, MAX_WORKERS),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from confman_tui.events import ScenarioStarted
+from confman_tui.load.generator import GeneratorBound
 from confman_tui.load.model import Cause, Scenario, SecondSample
 from confman_tui.record.model import ScenarioResult
 
@@ -38,6 +39,8 @@ class Row:
     max_us: int | None = None
     result: ScenarioResult | None = None
     """Of the last run that ended."""
+    limit: GeneratorBound | None = None
+    """How the generator became the limit of the run that goes on, or was that of the last one."""
 
     def start(self, event: ScenarioStarted) -> None:
         """A run of this scenario begins; the figures of an earlier one make room."""
@@ -49,6 +52,7 @@ class Row:
         self.failed = Counter()
         self.per_node = Counter()
         self.max_us = None
+        self.limit = None
 
     def add(self, sample: SecondSample) -> None:
         """A second of the run."""
@@ -64,6 +68,7 @@ class Row:
         self.status = RowStatus.STOPPED if result.outcome.stopped_early else RowStatus.DONE
         self.result = result
         self.sample = None
+        self.limit = result.generator_bound
 
     def copy(self) -> Row:
         """A row that stays as it is while this one goes on."""

@@ -89,6 +89,7 @@ def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path
         "rounds": "9",
         "fault": "pause",
         "max-unavailable": "5s",
+        "strict": "true",
         "workers": "2",
         "expect-workers": "1",
         "master-bind": "0.0.0.0:5557",
