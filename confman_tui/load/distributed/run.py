@@ -270,13 +270,15 @@ class DistributedRun:
     def _keep_number_of_users(self) -> None:
         """One change after another, since Locust loses count of its users when a change is interrupted."""
         runner = self._crew.runner
+        users = self._plan.users
         while True:
             self._resize.wait()
             self._resize.clear()
             count = self._wanted_users
             runner.start(count, spawn_rate=min(max(count, 1), _SPAWN_RATE))
-            if self._rate is not None:
-                self.set_rate(self._rate)
+            if self._rate is not None and count != users:
+                self.set_rate(self._rate)  # each worker's part follows its users
+            users = count
 
     # -- seconds
 
