@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from confman_tui.load.distributed.member import _Worker
 
 FLUSH_S = 0.02
-"""How long a write waits for others before it is told to the master."""
+"""Writes are told to the master no more often than this …"""
+LEAST_FLUSH_S = 0.003
+"""… and a lone one so soon: the probe writes when it hears of no write, and its own turn is not to be taken early."""
 PULSE_S = 0.25
 _WARM_TOLERANCE_S = 0.0005
 
@@ -220,9 +222,11 @@ class MemberRun(Run):
         )
 
     def _tell_writes(self) -> None:
+        then = 0.0
         while True:
             self._told.wait()
-            gevent.sleep(FLUSH_S)
+            gevent.sleep(max(LEAST_FLUSH_S, then + FLUSH_S - now()))
+            then = now()
             self._flush_writes()
 
     def _flush_writes(self) -> None:
