@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from confman_tui.clock import Clock
 from confman_tui.cluster.control import FaultRefusedError
+from confman_tui.cluster.elections import FAILED_STATES
 from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification
-from confman_tui.cluster.model import ClusterView
+from confman_tui.cluster.model import STATE_WORDS, ClusterView, NodeView
 from confman_tui.cluster.writes import WriteStream
 from confman_tui.drill import DrillPlan, run_drill
 from confman_tui.errors import (
@@ -47,6 +48,8 @@ NAME = "drill"
 """The drill's name among the scenarios, in events and file names."""
 LOAD = "write-10u"
 """The scenario whose users write meanwhile, without an end."""
+ALL_UP_S = 5.0
+"""How long a node may still be on its way up when the drill is asked for."""
 LOAD_SETTLES_S = 0.5
 """How long all users take to begin, and the stream of writes to tell of it."""
 
@@ -171,12 +174,21 @@ class DrillRig:
         return verification if parts.settings.verify.mode != "off" else None
 
 
+def _down(view: ClusterView) -> list[NodeView]:
+    return [node for node in view.nodes if node.state in FAILED_STATES]
+
+
 async def _look_ahead(parts: DrillParts, kind: FaultKind) -> None:
     """Refuse before any load what could not be done or would never recover; tell which process it will hit.
 
     Raises:
         UsageError: the leader must not be touched, or the cluster is too small to elect another.
+        ClusterError: a node does not answer, so that no state would count as steady.
     """
+    await parts.monitor.wait_for(lambda view: not _down(view) or parts.stop.is_set(), ALL_UP_S)
+    if down := _down(parts.monitor.view):
+        which = " and ".join(f"{node.node} ({STATE_WORDS[node.state]})" for node in down)
+        raise ClusterError(f"a drill needs every node, and it lacks {which}: bring it back first, or leave it out")
     leader, nodes = parts.monitor.view.leader, parts.monitor.nodes
     if leader is None:
         return

@@ -75,7 +75,7 @@ class Election:
     rounds: int
     """Terms used up: term_after minus term_before."""
     lost_s: float | None
-    """Until the old leader was seen lost."""
+    """Until the old leader was lost: the asking time of the first poll that showed it."""
     term_s: float | None
     """Until the first higher term was seen."""
     claim_s: float | None
@@ -92,6 +92,9 @@ class Election:
     """Of the steps seen by polling, in seconds."""
     write_uncertainty_s: float
     """Of the steps seen by writes, in seconds."""
+    detected_s: float | None = None
+    """Until the loss could be known: that poll's answer had come, or its deadline had passed. What an observer needs to
+    notice, where `lost_s` says when it happened."""
     intended_writes: int = 0
     longest_wait_s: float = 0.0
     reads_ok: int = 0

@@ -265,7 +265,7 @@ class DemoCluster:
             if found.pid is None:
                 return f"{node} has no running process"
             state = (", paused" if found.paused else "") + (", isolated" if found.isolated else "")
-            return f"process {found.pid}{state}: {shlex.join(found.command)}"
+            return f"pid {found.pid}{state}: {shlex.join(found.command)}"
 
     def _find(self, node: str) -> _Node:
         found = self._nodes.get(node.rstrip("/"))

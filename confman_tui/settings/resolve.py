@@ -301,6 +301,12 @@ def _check_together(command: str, parsed: dict[str, Any], origins: Mapping[str, 
             raise UsageError("--json needs --headless, --results-only or the drill command")
         if typed("scenario") and not parsed["headless"]:
             raise UsageError("--scenario needs --headless; on the screen a key starts a scenario")
+        if parsed["headless"] or parsed["results_only"]:
+            for name in ("rounds", "fault", "max-unavailable"):
+                if typed(name):
+                    raise UsageError(
+                        f"--{name} is for drills: the drill command, or the screen, where a key starts one"
+                    )
         if parsed["results_only"]:
             for name in ("demo", "scenario", "fresh", "users", "duration", "payload", "nodes", "host"):
                 if typed(name):

@@ -397,9 +397,7 @@ SETTINGS: tuple[Setting, ...] = (
         "starts a killed node of your own cluster again; {port} stands for its port",
         _RUNS,
     ),
-    Setting(
-        "rounds", "rounds", values.integer(1, 1000), "5", "N", "drill", "how many rounds, 1 to 1000", frozenset({DRILL})
-    ),
+    Setting("rounds", "rounds", values.integer(1, 1000), "5", "N", "drill", "how many rounds, 1 to 1000", _RUNS),
     Setting(
         "fault",
         "fault",
@@ -408,7 +406,7 @@ SETTINGS: tuple[Setting, ...] = (
         "KIND",
         "drill",
         "what is done to the leader: kill, pause or isolate (demo cluster only)",
-        frozenset({DRILL}),
+        _RUNS,
     ),
     Setting(
         "max-unavailable",
@@ -418,7 +416,7 @@ SETTINGS: tuple[Setting, ...] = (
         "TIME",
         "drill",
         "exit with 4 when writes were impossible for longer in any round",
-        frozenset({DRILL}),
+        _RUNS,
     ),
     Setting(
         "yes",

@@ -257,8 +257,8 @@ class ConfmanApp(App[int], inherit_bindings=False):
 
     @property
     def _seen(self) -> bool:
-        """Whether the dashboard is on top: below a dialog any change would repaint the whole screen."""
-        return self.is_running and self.dashboard.is_attached and self.screen is self.dashboard
+        """Whether the dashboard is there; below a dialog too, what it says of the cluster must not grow old."""
+        return self.is_running and self.dashboard.is_attached
 
     def draw(self, *, charts: bool = False) -> None:
         """Draw the panes of text, and the charts when asked to."""

@@ -8,8 +8,11 @@ from enum import StrEnum
 
 from confman_tui.events import ScenarioStarted
 from confman_tui.load.generator import GeneratorBound
-from confman_tui.load.model import Cause, Scenario, SecondSample
+from confman_tui.load.model import Cause, Scenario, SecondSample, Target
 from confman_tui.record.model import ScenarioResult
+
+DRILL = Scenario("e", "drill", 10, 0.0, Target.LEADER, 1.0, (0.05, 0.1), in_suite=False)
+"""The load under an election drill, as the table shows it while the drill goes on."""
 
 
 class RowStatus(StrEnum):

@@ -33,7 +33,7 @@ from confman_tui.load.generator import GeneratorBound, GeneratorSample
 from confman_tui.load.model import Scenario, SecondSample
 from confman_tui.tui.log import EventLog, describe
 from confman_tui.tui.names import short_names
-from confman_tui.tui.rows import Row, RowStatus
+from confman_tui.tui.rows import DRILL, Row, RowStatus
 
 BUSY = frozenset(
     {Phase.GATHERING, Phase.SEEDING, Phase.RUNNING, Phase.STOPPING, Phase.DRILLING, Phase.VERIFYING, Phase.CLEANING}
@@ -57,6 +57,8 @@ class UiState:
 
     rows: dict[str, Row]
     """By scenario name, in the catalogue's order."""
+    drill_row: Row = field(default_factory=lambda: Row(DRILL))
+    """The load of a drill; it has no place among the scenarios."""
     phase: Phase = Phase.STARTING
     phase_detail: str = ""
     phase_since: float = 0.0
@@ -105,6 +107,15 @@ class UiState:
         return self.phase in BUSY
 
     @property
+    def running_row(self) -> Row | None:
+        """The row of what runs."""
+        return self.row(self.running) if self.running is not None else None
+
+    def row(self, name: str) -> Row | None:
+        """The row of that name, the drill's too."""
+        return self.drill_row if name == DRILL.name else self.rows.get(name)
+
+    @property
     def ack_rate(self) -> int:
         """Acknowledged writes in the last second that was told of."""
         return sum(acknowledged for start, acknowledged in self.ack_slots if start >= self.ack_at - 1.0)
@@ -118,6 +129,7 @@ class UiState:
         return replace(
             self,
             rows={name: row.copy() for name, row in self.rows.items()},
+            drill_row=self.drill_row.copy(),
             names=dict(self.names),
             queue=list(self.queue),
             done_to=dict(self.done_to),
@@ -187,22 +199,22 @@ def _change(state: UiState, event: Event) -> None:
             state.running = name
             if name in state.queue:
                 state.queue.remove(name)
-            if name in state.rows:
-                state.rows[name].start(event)
+            if (row := state.row(name)) is not None:
+                row.start(event)
         case SampleRecorded(name, sample):
             state.sample = sample
             state.limit = event.limit
-            if name in state.rows:
-                state.rows[name].add(sample)
+            if (row := state.row(name)) is not None:
+                row.add(sample)
         case GeneratorLimitReached(name):
-            if name in state.rows:
-                state.rows[name].limit = event.bound
+            if (row := state.row(name)) is not None:
+                row.limit = event.bound
         case ScenarioEnded(result):
             state.running = None
             state.sample = None
             state.limit = None
-            if result.name in state.rows:
-                state.rows[result.name].end(result)
+            if (row := state.row(result.name)) is not None:
+                row.end(result)
         case FaultCaused(fault):
             state.done_to[fault.node] = fault
         case ElectionMeasured(election):

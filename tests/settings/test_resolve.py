@@ -186,6 +186,7 @@ def test_wrong_values_name_the_flag_or_the_variable() -> None:
         ("bench", {"results-only": True, "demo": True}, "leave --demo out"),
         ("bench", {"headless": True, "demo-nodes": "5"}, "--demo-nodes needs --demo"),
         ("bench", {"demo": True, "demo-nodes": "3", "demo-ports": "7001,7002"}, "2 ports, but there are 3"),
+        ("bench", {"headless": True, "rounds": "3"}, "--rounds is for drills: the drill command, or the screen"),
         ("bench", {"restart-cmd": "x {port}"}, "--restart-cmd needs --allow-faults"),
         ("drill", {}, "--allow-faults"),
         ("drill", {"allow-faults": True, "fault": "isolate"}, "demo cluster only"),
@@ -257,7 +258,7 @@ def test_print_config_tells_value_and_source(tmp_path: Path) -> None:
     assert lines["tier"].split() == ["large", str(file)]
     assert lines["keys.stop"].split() == ["x", str(file)]
     assert lines["users"].startswith("(not set)")
-    assert "rounds" not in lines
+    assert "yes" not in lines
 
 
 def test_unknown_actions_in_the_keys_table(tmp_path: Path) -> None:

@@ -221,5 +221,5 @@ def election(fault: Fault, base: float) -> Election:
     """The election after the kill."""
     return Election(
         base + 50.3, fault, NODES[0], NODES[1], 6, 7, 1, 0.1, 1.2, 1.3, 1.5, 1.6, 1.62, 1.62, 0.1, 0.05,
-        intended_writes=10, longest_wait_s=1.62, recover90_s=2.4, writes_missed=310.0,
+        intended_writes=10, longest_wait_s=1.62, recover90_s=2.4, writes_missed=310.0, detected_s=0.1,
     )  # fmt: skip

@@ -141,7 +141,9 @@ class ScenarioTable(Lines, can_focus=True):
         for index, row in enumerate(frame.state.rows.values()):
             lines.append(self._row(frame, row, columns, look, width, at_cursor=self.has_focus and index == self.cursor))
         suite = [row for row in frame.state.rows.values() if row.scenario.in_suite]
-        if suite:
+        if frame.state.running_row is frame.state.drill_row:
+            lines.append(self._row(frame, frame.state.drill_row, columns, look, width, at_cursor=False))
+        elif suite:
             word = _WORDS[len(suite)] if len(suite) < len(_WORDS) else str(len(suite))
             queued = len(frame.state.queue)
             fields = {"scenario": f"  all {word}", "time": f"{queued} to go" if queued else ""}
@@ -244,7 +246,7 @@ class RunningRow(Lines):
         if frame is None:
             return ()
         rows = tuple(frame.state.rows.values())
-        row = next((row for row in rows if row.status is RowStatus.RUNNING), None)
+        row = frame.state.running_row
         if row is None:
             done = [row for row in rows if row.result is not None]
             row = max(done, key=lambda row: row.result.outcome.ended if row.result else 0.0, default=None)
