@@ -141,6 +141,9 @@ class MemberRun(Run):
                 event._handlers.remove(listener)
         if self._worker.run is self:
             self._worker.run = None
+        schedule = getattr(self._context, "schedule", None)
+        if schedule is not None:
+            schedule.close()
         self.under_way = False
         self.finished.set()
         self._undisturbed.close()
@@ -161,6 +164,9 @@ class MemberRun(Run):
         recorder = self._recorder = Recorder(started)
         environment: Any = self._worker.environment
         environment.events.request.add_listener(recorder.on_request)
+        begin = getattr(self._context, "begin", None)
+        if begin is not None:
+            begin(started, None if plan.duration_s is None else plan.warmup_s + plan.duration_s)
         self._cpu_then, self._process_cpu_then = time.thread_time(), time.process_time()
         sampling = [self._spawn(self._tick), self._spawn(self._sample_each_second, started)]
         telling = [self._spawn(self._tell_writes), self._spawn(self._tell_pulse)]
