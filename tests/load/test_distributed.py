@@ -289,7 +289,7 @@ def test_a_run_without_its_last_worker_ends(crew: Crewed, server: Server) -> Non
         worker.kill()
     outcome = future.result(10)
     assert "ended by signal 9" in outcome.invalid
-    assert outcome.invalid.endswith("and 1 more of the kind")
+    assert outcome.invalid.endswith("(and 1 more)")
 
 
 def test_the_key_is_on_no_command_line_and_in_no_environment(crew: Crewed, state: Path) -> None:

@@ -115,9 +115,10 @@ class Crew:
         host, port = plan.bind
         self.runner: Any = self._listen(host, port)
         self.environment.runner = self.runner
-        self.address = f"{host}:{self.runner.server.port}"
+        everywhere = host in ("*", "0.0.0.0")
+        self.address = f"{socket.gethostname() if everywhere else host}:{self.runner.server.port}"
         """``HOST:PORT`` where workers join."""
-        local_host = "127.0.0.1" if host in ("*", "0.0.0.0") else host
+        local_host = "127.0.0.1" if everywhere else host
         self._refused: set[str] = set()
         self._children = Children((local_host, self.runner.server.port), plan.api_key)
         self._watcher = gevent.spawn(self._watch)

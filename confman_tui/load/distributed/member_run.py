@@ -52,7 +52,7 @@ class RunOrders:
         return {
             "run": self.run,
             "plan": wire.pack_plan(self.plan),
-            "share": [share.index, share.count, share.token, share.name],
+            "share": [share.index, share.count, share.first_user, share.token, share.name],
             "targets": wire.pack_targets(self.targets),
             "observed": self.observed,
         }
@@ -72,7 +72,7 @@ class MemberRun(Run):
         self._batch = WriteBatch()
         self._told = Event()
         super().__init__(orders.plan, self.board, lambda sample: None, self if orders.observed else None)
-        self._context.take_share(orders.share.index, orders.share.count, orders.share.token)
+        self._context.take_share(orders.share.first_user, orders.share.token)
         self._orders = orders
         self._worker = worker
         self._runner = worker
