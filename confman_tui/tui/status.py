@@ -21,6 +21,7 @@ FRESH_S = 1.0
 _PHASE_WORDS = {
     Phase.STARTING: "starting the demo cluster",
     Phase.FINDING: "looking for the cluster",
+    Phase.GATHERING: "waiting for workers",
     Phase.OFFLINE: "no cluster",
     Phase.SEEDING: "seeding",
     Phase.IDLE: "idle",
@@ -31,7 +32,7 @@ _PHASE_WORDS = {
     Phase.CLEANING: "cleaning up",
     Phase.CLOSED: "closed",
 }
-_WORK_UNITS = {Phase.SEEDING: "keys", Phase.VERIFYING: "keys", Phase.FINDING: "s"}
+_WORK_UNITS = {Phase.SEEDING: "keys", Phase.VERIFYING: "keys", Phase.FINDING: "s", Phase.GATHERING: "workers"}
 
 
 def writes(frame: Frame, look: Look) -> Part:
