@@ -13,7 +13,7 @@ from confman_tui.cluster.writes import Drained, WriteStream
 _ACKNOWLEDGED = WriteOutcome.ACKNOWLEDGED
 _HEX_DIGITS = 12
 _RECORD = Struct("<6sQddHBB")
-"""Key's 12 hex digits, digest, intended start, end, node, outcome, prefix of the key: 34 bytes."""
+"""Key's 12 hex digits, digest, start, end, node, outcome, prefix of the key: 34 bytes."""
 _OUTCOME_AT = Struct("<6sQddH").size
 _CHUNK_BYTES = 4 << 20
 _ODD = 255
@@ -163,11 +163,19 @@ class WriteBook:
         self._acknowledged = self.stream.acknowledged
 
     def ended(
-        self, namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
+        self,
+        namespace: str,
+        key: str,
+        digest: int,
+        started: float,
+        ended: float,
+        node: str,
+        outcome: WriteOutcome,
+        intended: float | None = None,
     ) -> None:
         """A write ended; see `WriteObserver`."""
         if outcome is _ACKNOWLEDGED:
-            self._acknowledged(ended, started)
+            self._acknowledged(ended, started, intended)
         self.ledger.book(namespace, key, digest, started, ended, node, outcome)
 
     def passed(self, started: float, ended: float, outcome: WriteOutcome) -> None:

@@ -103,11 +103,11 @@ class WriteStream:
         self.last_ack: float | None = None
         """When the last write was acknowledged, as told; may be a moment ahead of what `drain` has judged."""
         self._started_in: deque[float] = deque()
-        self._acks_in: deque[tuple[float, float]] = deque()
+        self._acks_in: deque[tuple[float, float, float]] = deque()
         self._tell_start = self._started_in.append
         self._tell_ack = self._acks_in.append
         self._pending_starts: list[float] = []
-        self._pending_acks: list[tuple[float, float]] = []
+        self._pending_acks: list[tuple[float, float, float]] = []
         self._recent: deque[float] = deque(maxlen=_RECENT_STARTS)
         self._gaps: deque[tuple[float, float]] = deque(maxlen=_USUAL_MOST)
         self._usual: float | None = None
@@ -124,10 +124,14 @@ class WriteStream:
         self.last_started = at
         self._tell_start(at)
 
-    def acknowledged(self, at: float, started: float) -> None:
-        """A write that was started at ``started`` was acknowledged. Any thread."""
+    def acknowledged(self, at: float, started: float, intended: float | None = None) -> None:
+        """A write that was sent at ``started`` was acknowledged. Any thread.
+
+        The stretches without writes are judged by what was sent. The client's wait begins when the write was due:
+        at ``intended`` where that was earlier (an open loop's backlog).
+        """
         self.last_ack = at
-        self._tell_ack((at, started))
+        self._tell_ack((at, started, started if intended is None else intended))
 
     def drain(self, now: float) -> Drained:
         """Takes in what was told and judges all that is older than 50 ms. One thread only, some times a second."""
@@ -203,11 +207,11 @@ class WriteStream:
         start_count = bisect_right(starts, horizon)
         ack_count = bisect_right(acks, (horizon, float("inf")))
         position = 0
-        for at, begun in acks[:ack_count]:
+        for at, begun, intended in acks[:ack_count]:
             while position < start_count and starts[position] <= at:
                 self._on_start(starts[position])
                 position += 1
-            gap = self._on_ack(at, begun)
+            gap = self._on_ack(at, begun, intended)
             if gap is not None:
                 yield gap
         for start in starts[position:start_count]:
@@ -239,11 +243,11 @@ class WriteStream:
         if self._from is not None and self._counts(last_try - self._from):
             self._windows.append(_Gap(self._from, None, self._edge, self._intended, counts=True))
 
-    def _on_ack(self, at: float, begun: float) -> _Gap | None:
+    def _on_ack(self, at: float, begun: float, intended: float) -> _Gap | None:
         self._bin(at).acks += 1
         before = self._ack
         if before is not None and at <= before:
-            self._wait(at, begun)
+            self._wait(at, intended)
             return None
         self._ack = at
         begin = self._from
@@ -255,7 +259,7 @@ class WriteStream:
         closed = self._close(begin, at, begun, before) if at - begin >= _KEPT_GAP_S else None
         if before is not None:
             self._note_gap(at, at - before)
-        self._wait(at, begun)
+        self._wait(at, intended)
         self._from = at
         self._first_after = None
         self._edge = 0.0
@@ -284,14 +288,14 @@ class WriteStream:
         around.append(at)
         return max((later - earlier for earlier, later in pairwise(around)), default=0.0)
 
-    def _wait(self, at: float, begun: float) -> None:
-        """A write that succeeded had waited through every window that ended after it was started."""
+    def _wait(self, at: float, intended: float) -> None:
+        """A write that succeeded had waited through every window that ended after it was due."""
         for gap in reversed(self._windows):
             if gap.end is None:
                 continue
-            if begun >= gap.end:
+            if intended >= gap.end:
                 return
-            gap.longest_wait = max(gap.longest_wait, at - begun)
+            gap.longest_wait = max(gap.longest_wait, at - intended)
 
     def _note_gap(self, at: float, gap: float) -> None:
         self._gaps.append((at, gap))

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from confman_tui.cluster.elections_model import WriteObserver
 from confman_tui.errors import UsageError
 from confman_tui.load.model import RunPlan, Target
+from confman_tui.load.schedule import Schedule
 from confman_tui.load.targets import TargetBoard, Targets
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -114,6 +115,7 @@ class RunContext:
         write_share: float | None = None,
         wait_s: tuple[float, float] | None = None,
         observer: WriteObserver | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         self.board = board
         self.to_leader = target is Target.LEADER
@@ -122,6 +124,8 @@ class RunContext:
         self.wait_s = wait_s
         """None: the user class's own."""
         self.observer = observer
+        self.schedule = schedule
+        """When requests are due (open loop); None: a user sends when it was answered (closed loop)."""
         self.writes = WriteMaker(namespaces, payload_bytes, keys, digests=observer is not None)
         self.read_paths = tuple(_path(namespace, key) for namespace, key in keys)
         self.read_headers: dict[str, str] = {"X-Api-Key": api_key, "Accept": "application/json"}
@@ -134,6 +138,12 @@ class RunContext:
         """Requests that ended, per node they were sent to, since the recorder last took them."""
         self._users = 0
         self._texts: set[str] = set()
+
+    def stop(self, at: float) -> None:
+        """Begin no more requests; in an open loop, those that are due after ``at`` are nobody's."""
+        self.stopping = True
+        if self.schedule is not None:
+            self.schedule.stop(at)
 
     def enrol(self) -> int:
         """A number of its own for each user, from 0."""
@@ -163,6 +173,7 @@ def from_plan(plan: RunPlan, board: TargetBoard, observer: WriteObserver | None)
         write_share=plan.write_share,
         wait_s=plan.wait_s,
         observer=observer,
+        schedule=Schedule(plan.rate) if plan.rate is not None else None,
     )
 
 

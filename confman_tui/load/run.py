@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -42,7 +43,8 @@ class EngineDefect(RuntimeError):
 
 
 class Run:
-    """One run. `execute` is called once, in a greenlet; `stop` and `set_users` from other greenlets of that thread."""
+    """One run. `execute` is called once, in a greenlet; `stop`, `set_users` and `set_rate` from other greenlets of that
+    thread."""
 
     def __init__(
         self,
@@ -72,13 +74,18 @@ class Run:
     def stop(self) -> None:
         """Begin no more requests; those in flight are waited for."""
         self._stopped_early = True
-        self._context.stopping = True
+        self._context.stop(now())
         self._end.set()
 
     def set_users(self, count: int) -> None:
         """Change the number of users while it runs; in force within about a second."""
         self._wanted_users = count
         self._resize.set()
+
+    def set_rate(self, rate: float) -> None:
+        """Change an open loop's pace from now on; nothing happens in a closed loop."""
+        if self._context.schedule is not None and not self._context.stopping:
+            self._context.schedule.set_rate(rate, now())
 
     def execute(self) -> RunOutcome:
         """Run it to its end.
@@ -107,6 +114,8 @@ class Run:
             finally:
                 gevent.killall(helpers)
                 runner.quit()
+                if self._context.schedule is not None:
+                    self._context.schedule.close()
                 if files is not None:
                     files.discard()
                 self._runner = None
@@ -118,6 +127,9 @@ class Run:
         recorder = self._recorder = Recorder(started)
         totals = self._totals = RunTotals(started, plan.warmup_s)
         environment.events.request.add_listener(recorder.on_request)
+        if self._context.schedule is not None:
+            lasts = math.inf if plan.duration_s is None else plan.warmup_s + plan.duration_s
+            self._context.schedule.begin(started, started + lasts)
         self._cpu_then = time.thread_time()
         ticking = self._spawn(self._tick)
         sampling = self._spawn(self._sample_each_second, started)
