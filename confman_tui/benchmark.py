@@ -24,6 +24,7 @@ from confman_tui.events import (
     NoticeGiven,
     Phase,
     PhaseChanged,
+    RateChanged,
     ScenarioEnded,
     ScenarioStarted,
     Sink,
@@ -32,10 +33,12 @@ from confman_tui.events import (
 from confman_tui.load.engine import Engine
 from confman_tui.load.model import RunPlan, Scenario
 from confman_tui.load.scenarios import by_name
+from confman_tui.load.schedule import senders_for
 from confman_tui.record.files import check_writable
 from confman_tui.record.model import ScenarioResult
 from confman_tui.scenario_run import ScenarioRun
 from confman_tui.settings import Settings
+from confman_tui.settings.values import MAX_RATE, MIN_RATE
 
 STOP_WITHIN_S = 3.5
 """How long requests in flight are waited for at a stop: their connection and network timeouts, and a little."""
@@ -136,6 +139,7 @@ class Benchmark:
                 payload_bytes=settings.payload_bytes,
                 users=settings.users,
                 duration_s=settings.duration_s,
+                rate=settings.rate,
                 entry=cluster.entry,
                 nodes=cluster.nodes,
                 demo=cluster.demo is not None,
@@ -191,9 +195,11 @@ class Benchmark:
 
     def _plan(self, scenario: Scenario) -> RunPlan:
         settings, dataset = self.settings, self._cluster().dataset
+        rate = settings.rate
+        own_users = scenario.users if rate is None else senders_for(rate, scenario.users)
         return RunPlan(
             scenario=scenario.name,
-            users=settings.users or scenario.users,
+            users=settings.users or own_users,
             duration_s=settings.duration_s or scenario.duration_s,
             target=scenario.target,
             write_share=scenario.write_share,
@@ -202,6 +208,7 @@ class Benchmark:
             namespaces=dataset.namespaces,
             keys=dataset.keys,
             api_key=settings.api_key,
+            rate=rate,
         )
 
     async def _scenario_run(self, plan: RunPlan, leader: str) -> ScenarioRun:
@@ -224,7 +231,13 @@ class Benchmark:
         self._phase(Phase.RUNNING, plan.scenario)
         self._emit(
             ScenarioStarted(
-                plan.scenario, self._clock(), plan.users, plan.duration_s, run.entries_before, plan.payload_bytes
+                plan.scenario,
+                self._clock(),
+                plan.users,
+                plan.duration_s,
+                run.entries_before,
+                plan.payload_bytes,
+                plan.rate,
             )
         )
         result = await self._measure(run, scenario)
@@ -264,13 +277,33 @@ class Benchmark:
 
     # -- what a person changes
 
-    def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None) -> None:
-        """Users, seconds and payload of the next runs; None gives the scenario's own back (payload: leaves it)."""
+    def override(
+        self, users: int | None, duration_s: float | None, payload_bytes: int | None, rate: float | None = None
+    ) -> None:
+        """Users, seconds, payload and rate of the next runs; None gives the scenario's own back (payload: leaves it;
+        rate: closed loop)."""
         payload = payload_bytes if payload_bytes is not None else self.settings.payload_bytes
-        self.settings = replace(self.settings, users=users, duration_s=duration_s, payload_bytes=payload)
+        self.settings = replace(self.settings, users=users, duration_s=duration_s, payload_bytes=payload, rate=rate)
         if self._connection is not None:
             self._connection.dataset.settings = self.settings
             self._tell_configuration()
+
+    def change_rate(self, factor: float) -> None:
+        """Multiply the rate of the open loop that runs, within the limits of ``--rate``; says why when none does."""
+        run = self._run
+        if run is None or run.rate is None or run.outcome is not None or self._engine is None:
+            self._notice("no run with a rate goes on, so there is none to change", Level.WARNING)
+            return
+        before = run.rate
+        # rounded, so that a step up and one down give the rate before
+        rate = round(min(MAX_RATE, max(MIN_RATE, before * factor)), 6)
+        if rate == before:
+            self._notice(f"{rate:g} requests/s is as far as the rate goes", Level.WARNING)
+            return
+        at = self._clock()
+        self._engine.set_rate(rate)
+        run.note_rate(rate, at)
+        self._emit(RateChanged(run.plan.scenario, at, rate, before))
 
     async def choose_tier(self, tier: str) -> None:
         """Clean the present tier's data and seed the other's.

@@ -15,9 +15,9 @@ from confman_tui.load.engine import Engine
 from confman_tui.load.model import RunOutcome, RunPlan, SecondSample
 from confman_tui.monitor import Monitor
 from confman_tui.record.files import ResultsError, Staging, path_of
-from confman_tui.record.model import ScenarioResult
+from confman_tui.record.model import RateChange, ScenarioResult
 from confman_tui.record.summary import save_result
-from confman_tui.record.timeline import TimelineWriter, election_mark, fault_mark, window_mark
+from confman_tui.record.timeline import TimelineWriter, election_mark, fault_mark, rate_mark, window_mark
 from confman_tui.settings import Settings
 
 
@@ -48,6 +48,9 @@ class ScenarioRun:
         self.samples: list[SecondSample] = []
         self.elections: list[Election] = []
         self.outcome: RunOutcome | None = None
+        self.rate = plan.rate
+        """Requests per second now; None in a closed loop."""
+        self._rates: list[tuple[float, float]] = []
         self._timeline: TimelineWriter | None = None
         self.on_sample: Callable[[SecondSample], None] = lambda sample: None
 
@@ -63,6 +66,12 @@ class ScenarioRun:
         if len(known) == len(self.elections):
             self._marks.append(election_mark(election))
         self.elections = sorted([*known, election], key=lambda held: held.origin)
+
+    def note_rate(self, rate: float, at: float) -> None:
+        """The rate was changed while it runs."""
+        self.rate = rate
+        self._rates.append((at, rate))
+        self._marks.append(rate_mark(rate))
 
     def note_writes(self, without: bool) -> None:
         """Whether a stretch without acknowledged writes lasts."""
@@ -152,6 +161,8 @@ class ScenarioRun:
             verification=verification,
             files=(*(str(file) for file in outcome.files), *registry),
             note="stopped early" if outcome.stopped_early else "",
+            rate=self.plan.rate,
+            rate_changes=tuple(RateChange(at - outcome.started, rate) for at, rate in self._rates),
         )
         try:
             result = save_result(result, self._settings, cluster)

@@ -28,8 +28,10 @@ TIMEOUT_S = 2.0
 """The longest that a request keeps its user as a rule (`confman_tui.load.users.NETWORK_TIMEOUT_S`)."""
 MOST_SENDERS = 256
 """Users that a rate gets at most when their number was not said."""
-_HAIR = 1e-6
-"""A request that is due within so small a part of a period before a limit is due at the limit: rounding."""
+UNDER_WAY_S = 0.01
+"""What became due so shortly before a look at the backlog is about to begin, and no backlog yet."""
+_HAIR_S = 5e-7
+"""What is due by so little before a limit is due at the limit: seconds since the epoch are exact to 0.24 µs."""
 
 
 def senders_for(rate: float, own_users: int) -> int:
@@ -48,12 +50,12 @@ class _Stretch:
     def __init__(self, base: float, period: float, until: float) -> None:
         self.base = base
         self.period = period
-        self.count: float = inf if until == inf else max(0, ceil((until - base) / period - _HAIR))
+        self.count: float = inf if until == inf else max(0, ceil((until - base - _HAIR_S) / period))
         """How many there are before ``until``."""
 
     def due_by(self, at: float) -> float:
         """How many were due at ``at`` or before."""
-        return 0 if at < self.base else min(self.count, floor((at - self.base) / self.period + _HAIR) + 1)
+        return 0 if at < self.base else min(self.count, floor((at - self.base + _HAIR_S) / self.period) + 1)
 
 
 class Schedule:
@@ -188,9 +190,11 @@ class Schedule:
             last.count = last.due_by(at)
 
     def not_started(self, at: float) -> int:
-        """The backlog: requests that were due at ``at`` or before and have not begun."""
-        due = sum(stretch.due_by(at) for stretch in self._stretches)
-        return int(self._taken - self._index + due) - self._begun
+        """The backlog: requests that were due at ``at`` or before and have not begun. While others become due, those
+        of the last 10 ms are left out; once the end has come, it is exact."""
+        horizon = at if at >= self._until else at - UNDER_WAY_S
+        due = sum(stretch.due_by(horizon) for stretch in self._stretches)
+        return max(0, int(due) - self._index) + self._taken - self._begun
 
     def cut_lag(self, at: float) -> float:
         """The longest time, in seconds, that a request began after it was due since the last call, or that one which

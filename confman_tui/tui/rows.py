@@ -38,6 +38,8 @@ class Row:
     max_us: int | None = None
     result: ScenarioResult | None = None
     """Of the last run that ended."""
+    rate: float | None = None
+    """Open loop: requests per second asked for, now or at the last run's end. None: closed loop."""
 
     def start(self, event: ScenarioStarted) -> None:
         """A run of this scenario begins; the figures of an earlier one make room."""
@@ -49,6 +51,7 @@ class Row:
         self.failed = Counter()
         self.per_node = Counter()
         self.max_us = None
+        self.rate = event.rate
 
     def add(self, sample: SecondSample) -> None:
         """A second of the run."""

@@ -21,6 +21,7 @@ from confman_tui.events import (
     Phase,
     PhaseChanged,
     ProgressMade,
+    RateChanged,
     SampleRecorded,
     ScenarioEnded,
     ScenarioStarted,
@@ -64,6 +65,8 @@ class UiState:
     """Of the present phase only."""
     running: str | None = None
     """Name of the scenario that runs."""
+    rate: float | None = None
+    """Requests per second that the run which goes on is asked for; None: closed loop, or none goes on."""
     queue: list[str] = field(default_factory=list)
     """Scenarios asked for that have not begun."""
     sample: SecondSample | None = None
@@ -173,16 +176,21 @@ def _change(state: UiState, event: Event) -> None:
                 state.view = None
         case ScenarioStarted(name):
             state.running = name
+            state.rate = event.rate
             if name in state.queue:
                 state.queue.remove(name)
             if name in state.rows:
                 state.rows[name].start(event)
+        case RateChanged(name, _, rate):
+            state.rate = rate
+            if name in state.rows:
+                state.rows[name].rate = rate
         case SampleRecorded(name, sample):
             state.sample = sample
             if name in state.rows:
                 state.rows[name].add(sample)
         case ScenarioEnded(result):
-            state.running = None
+            state.running = state.rate = None
             state.sample = None
             if result.name in state.rows:
                 state.rows[result.name].end(result)
@@ -226,7 +234,7 @@ def _phase(state: UiState, event: PhaseChanged) -> None:
             row = state.rows[name]
             row.status = RowStatus.DONE if row.result else RowStatus.NEVER
         state.queue.clear()
-        state.running = None
+        state.running = state.rate = None
 
 
 def _acknowledged(state: UiState, event: WritesAcknowledged) -> None:

@@ -35,12 +35,12 @@ def test_requests_go_out_at_the_rate_and_each_is_counted(engine: Engine, server:
     book = Book()
     outcome = run(
         engine,
-        plan(users=8, seconds=2, write_share=0.5, rate=200.0, csv_prefix=tmp_path / "small-open"),
+        plan(users=8, seconds=1.2, write_share=0.5, rate=200.0, csv_prefix=tmp_path / "small-open"),
         samples=samples,
         observer=book,
     )
-    adds_up(outcome, samples, 400)
-    assert outcome.requests == 400
+    adds_up(outcome, samples, 240)
+    assert outcome.requests == 240
     assert outcome.failures == 0
     assert all(sample.rate == 200.0 for sample in samples)
     told = server.control()
@@ -71,21 +71,21 @@ def test_a_stall_of_one_second_shows_in_the_corrected_p99_alone(engine: Engine, 
     # wrk2's demonstration: with few connections hardly any request is in flight while the server stalls
     engine.set_targets(server.url, (server.url,))
     samples: list[SecondSample] = []
-    timer = threading.Timer(1.0, lambda: server.control(stall_s=1.0))
+    timer = threading.Timer(0.5, lambda: server.control(stall_s=1.0))
     timer.start()
-    outcome = run(engine, plan(users=2, seconds=4, rate=250.0), samples=samples)
+    outcome = run(engine, plan(users=2, seconds=3, rate=250.0), samples=samples)
     timer.join()
-    adds_up(outcome, samples, 1000)
+    adds_up(outcome, samples, 750)
     uncorrected = outcome.uncorrected
     assert uncorrected is not None
     assert outcome.p99_us is not None
     assert uncorrected.p99_us is not None
     assert uncorrected.max_us is not None
-    # a quarter of the requests was due within the stall: p90 is well within it, p99 near its length
+    # a third of the requests was due within the stall: p90 is well within it, p99 near its length
     assert outcome.p99_us > 700_000
     assert outcome.p90_us is not None
-    assert outcome.p90_us > 300_000
-    # two of a thousand were in flight
+    assert outcome.p90_us > 500_000
+    # two of 750 were in flight
     assert uncorrected.p99_us < 300_000
     assert uncorrected.max_us > 900_000
     # and it is told: the backlog at the end of the second, and how late the last of it began
@@ -145,7 +145,7 @@ def test_failures_do_not_slow_the_schedule(engine: Engine, server: Server) -> No
 def test_the_rate_changes_while_it_runs(engine: Engine, server: Server) -> None:
     engine.set_targets(server.url, (server.url,))
     samples: list[SecondSample] = []
-    future = engine.run(plan(users=4, seconds=3, rate=50.0), on_sample=samples.append)
+    future = engine.run(plan(users=4, seconds=2.2, rate=50.0), on_sample=samples.append)
     wait_until(lambda: len(samples) == 1)
     engine.set_rate(200.0)
     wait_until(lambda: len(samples) == 2)
@@ -153,7 +153,7 @@ def test_the_rate_changes_while_it_runs(engine: Engine, server: Server) -> None:
     assert samples[0].rate == 50.0
     assert samples[-1].rate == 200.0
     assert samples[0].ok == pytest.approx(50, abs=5)
-    assert samples[-1].ok == pytest.approx(200, abs=20)
+    assert samples[1].ok == pytest.approx(200, abs=20)
     # a rate for nobody
     engine.set_rate(5.0)
     assert outcome.failures == 0
