@@ -37,7 +37,7 @@ def test_rates(text: str, rate: float) -> None:
     "text", ["", "0", "0.4", "100001", "100000.1", "-5", "fast", "1e3", "nan", "inf", "500/m", "٣", "9" * 400]
 )
 def test_wrong_rates_name_the_range(text: str) -> None:
-    with pytest.raises(ValueError, match="from 0.5 to 100000, such as 500"):
+    with pytest.raises(ValueError, match=r"from 0\.5 to 100000, such as 500"):
         values.rate(text)
 
 
