@@ -10,11 +10,13 @@ import json
 import random
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
+from confman_tui.clock import now
 from confman_tui.cluster.elections_model import WriteObserver
 from confman_tui.errors import UsageError
 from confman_tui.load.model import RunPlan, Target
@@ -130,8 +132,7 @@ class RunContext:
         self.read_paths = tuple(_path(namespace, key) for namespace, key in keys)
         self.read_headers: dict[str, str] = {"X-Api-Key": api_key, "Accept": "application/json"}
         self.write_headers: dict[str, str] = {**self.read_headers, "Content-Type": "application/json"}
-        self.stopping = False
-        """Set before users are stopped, so that none begins another request or goes on waiting for a leader."""
+        self._stopping = False
         self.in_flight: dict[int, float] = {}
         """User number → start of its request. A user has one at a time, so the first entry is the oldest."""
         self.per_node: dict[str, int] = {}
@@ -139,11 +140,28 @@ class RunContext:
         self._users = 0
         self._texts: set[str] = set()
 
-    def stop(self, at: float) -> None:
-        """Begin no more requests; in an open loop, those that are due after ``at`` are nobody's."""
-        self.stopping = True
+    @property
+    def stopping(self) -> bool:
+        """Set before users are stopped, so that none begins another request or goes on waiting for a leader. In an
+        open loop nothing is due from then on."""
+        return self._stopping
+
+    @stopping.setter
+    def stopping(self, value: bool) -> None:
+        self._stopping = value
+        if value and self.schedule is not None:
+            self.schedule.stop(now())
+
+    def begin(self, started: float, seconds: float | None) -> None:
+        """The run begins: in an open loop, its first request is due at ``started``, its last one before the end of so
+        many seconds (None: of the run)."""
         if self.schedule is not None:
-            self.schedule.stop(at)
+            self.schedule.begin(started, inf if seconds is None else started + seconds)
+
+    def set_rate(self, rate: float) -> None:
+        """Change an open loop's pace from now on; nothing happens in a closed loop."""
+        if self.schedule is not None and not self._stopping:
+            self.schedule.set_rate(rate, now())
 
     def enrol(self) -> int:
         """A number of its own for each user, from 0."""

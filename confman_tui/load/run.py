@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import math
 import sys
 import time
 from collections.abc import Callable
@@ -74,7 +73,7 @@ class Run:
     def stop(self) -> None:
         """Begin no more requests; those in flight are waited for."""
         self._stopped_early = True
-        self._context.stop(now())
+        self._context.stopping = True
         self._end.set()
 
     def set_users(self, count: int) -> None:
@@ -84,8 +83,7 @@ class Run:
 
     def set_rate(self, rate: float) -> None:
         """Change an open loop's pace from now on; nothing happens in a closed loop."""
-        if self._context.schedule is not None and not self._context.stopping:
-            self._context.schedule.set_rate(rate, now())
+        self._context.set_rate(rate)
 
     def execute(self) -> RunOutcome:
         """Run it to its end.
@@ -127,9 +125,7 @@ class Run:
         recorder = self._recorder = Recorder(started)
         totals = self._totals = RunTotals(started, plan.warmup_s)
         environment.events.request.add_listener(recorder.on_request)
-        if self._context.schedule is not None:
-            lasts = math.inf if plan.duration_s is None else plan.warmup_s + plan.duration_s
-            self._context.schedule.begin(started, started + lasts)
+        self._context.begin(started, None if plan.duration_s is None else plan.warmup_s + plan.duration_s)
         self._cpu_then = time.thread_time()
         ticking = self._spawn(self._tick)
         sampling = self._spawn(self._sample_each_second, started)

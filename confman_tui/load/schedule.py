@@ -41,6 +41,10 @@ def senders_for(rate: float, own_users: int) -> int:
     return max(own_users, min(MOST_SENDERS, ceil(rate * TIMEOUT_S)))
 
 
+def _period(rate: float) -> float:
+    return 1.0 / rate if rate > 0 else inf
+
+
 class _Stretch:
     """Requests that are due at one pace: number k, from 0, at ``base + k * period``. Multiplied, not summed up: at
     100,000 a second, adding a period to seconds since the epoch would be wrong by a thousandth each time."""
@@ -50,8 +54,12 @@ class _Stretch:
     def __init__(self, base: float, period: float, until: float) -> None:
         self.base = base
         self.period = period
-        self.count: float = inf if until == inf else max(0, ceil((until - base - _HAIR_S) / period))
+        self.count: float = inf
         """How many there are before ``until``."""
+        if period == inf:
+            self.count = 0
+        elif until < inf:
+            self.count = max(0, ceil((until - base - _HAIR_S) / period))
 
     def due_by(self, at: float) -> float:
         """How many were due at ``at`` or before."""
@@ -62,7 +70,7 @@ class Schedule:
     """When requests are due. Belongs to the thread that runs the users; `wait` is called in a user's greenlet."""
 
     def __init__(self, rate: float, clock: Clock = now) -> None:
-        """``rate`` is in requests per second, above 0."""
+        """``rate`` is in requests per second; 0: none is due."""
         self.rate = rate
         """Requests per second, now."""
         self._clock = clock
@@ -76,11 +84,12 @@ class Schedule:
         self._waiting: deque[Any] = deque()
         self._alarm: Alarm | None = None
         self._set_for: float | None = None
+        self._closed = False
 
     def begin(self, at: float, until: float = inf) -> None:
         """The first request is due at ``at``, the last one before ``until``. Without this, it begins with `take`."""
         self._until = until
-        self._stretches = deque((_Stretch(at, 1.0 / self.rate, until),))
+        self._stretches = deque((_Stretch(at, _period(self.rate), until),))
 
     # -- what the users do
 
@@ -149,7 +158,7 @@ class Schedule:
     def _arm(self) -> None:
         """See to it that the alarm rings for the next request, if somebody waits for one."""
         due = self._next() if self._waiting else None
-        if due is None or due == self._set_for:
+        if due is None or due == self._set_for or self._closed:
             return
         if self._alarm is None:
             self._alarm = make_alarm(gevent.get_hub().loop, self._ring)
@@ -173,15 +182,16 @@ class Schedule:
             self.begin(at, self._until)
         last = self._stretches[-1]
         due = last.due_by(at)
-        period = 1.0 / rate
-        base = max(at, last.base + (due - 1) * last.period + period) if due else min(last.base, at + period)
+        period = _period(rate)
+        base = max(at, last.base + (due - 1) * last.period + period if due else min(last.base, at + period))
         last.count = due
         self.rate = rate
         self._stretches.append(_Stretch(base, period, self._until))
         self._arm()
 
     def stop(self, at: float) -> None:
-        """Nothing is due after ``at``."""
+        """Nothing is due after ``at``, and nobody is woken for what was due before."""
+        self.close()
         if at >= self._until:
             return
         self._until = at
@@ -205,6 +215,7 @@ class Schedule:
 
     def close(self) -> None:
         """Give back what belongs to the system. Whoever waits goes on waiting, and must be ended otherwise."""
+        self._closed = True
         if self._alarm is not None:
             self._alarm.close()
             self._alarm = None

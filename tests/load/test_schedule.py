@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import gevent
 import pytest
@@ -14,6 +15,11 @@ from confman_tui.load.alarm import LoopTimer, TimerFile, make_alarm
 from confman_tui.load.schedule import MOST_SENDERS, UNDER_WAY_S, Schedule, senders_for
 
 EPOCH = 1_790_000_000.0
+
+
+def near(times: Any) -> Any:
+    """Equal to within a microsecond: relative to seconds since the epoch, anything would be."""
+    return pytest.approx(times, rel=0, abs=1e-6)
 
 
 def all_due(schedule: Schedule, at: float) -> list[float]:
@@ -52,7 +58,7 @@ def test_requests_are_evenly_spaced_and_the_last_is_due_before_the_end(rate: flo
     assert due[0] == EPOCH
     # a millionth of a second is about what a float of this size can tell
     assert all(abs(b - a - 1 / rate) < 1e-6 for a, b in pairwise(due))
-    assert due[-1] == pytest.approx(EPOCH + seconds - 1 / rate, abs=1e-6)
+    assert due[-1] == near(EPOCH + seconds - 1 / rate)
 
 
 def test_another_rate_counts_from_now_on() -> None:
@@ -62,12 +68,27 @@ def test_another_rate_counts_from_now_on() -> None:
     schedule.set_rate(100.0, EPOCH + 1.95)
     # the ten of the second before stay due when they were; then a hundred a second, none of the past
     due = all_due(schedule, EPOCH + 2.945)
-    assert due[:10] == pytest.approx([EPOCH + 1 + n / 10 for n in range(10)])
-    assert due[10:] == pytest.approx([EPOCH + 1.95 + n / 100 for n in range(100)])
+    assert due[:10] == near([EPOCH + 1 + n / 10 for n in range(10)])
+    assert due[10:] == near([EPOCH + 1.95 + n / 100 for n in range(100)])
     schedule.set_rate(1.0, EPOCH + 2.945)
-    assert all_due(schedule, EPOCH + 10) == pytest.approx([EPOCH + 3.94])
+    assert all_due(schedule, EPOCH + 10) == near([EPOCH + 3.94])
     assert schedule.not_started(EPOCH + 10) == 10 + 10 + 100 + 1
     assert schedule.rate == 1.0
+
+
+def test_a_rate_of_nothing_is_a_pause() -> None:
+    # a worker without users has no part of the rate
+    schedule = Schedule(0.0)
+    schedule.begin(EPOCH, EPOCH + 10)
+    assert schedule.take(EPOCH + 1) is None
+    schedule.set_rate(10.0, EPOCH + 1)
+    assert len(all_due(schedule, EPOCH + 1.95)) == 10
+    schedule.set_rate(0.0, EPOCH + 2)
+    # the one that was due at the change is due
+    assert len(all_due(schedule, EPOCH + 5)) == 1
+    schedule.set_rate(1.0, EPOCH + 5)
+    assert all_due(schedule, EPOCH + 20) == near([EPOCH + 6 + n for n in range(4)])
+    assert schedule.not_started(EPOCH + 20) == 10 + 1 + 4
 
 
 def test_a_slower_pace_keeps_its_distance_from_the_last_request() -> None:
@@ -76,7 +97,7 @@ def test_a_slower_pace_keeps_its_distance_from_the_last_request() -> None:
     all_due(schedule, EPOCH)
     schedule.set_rate(0.5, EPOCH + 0.05)
     assert schedule.take(EPOCH + 1.99) is None
-    assert schedule.take(EPOCH + 2.001) == pytest.approx(EPOCH + 2)
+    assert schedule.take(EPOCH + 2.001) == near(EPOCH + 2)
 
 
 def test_what_is_due_after_a_stop_is_nobodys() -> None:
