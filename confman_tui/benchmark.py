@@ -24,7 +24,6 @@ from confman_tui.events import (
     NoticeGiven,
     Phase,
     PhaseChanged,
-    RateChanged,
     ScenarioEnded,
     ScenarioStarted,
     Sink,
@@ -38,7 +37,6 @@ from confman_tui.record.files import check_writable
 from confman_tui.record.model import ScenarioResult
 from confman_tui.scenario_run import ScenarioRun
 from confman_tui.settings import Settings
-from confman_tui.settings.values import MAX_RATE, MIN_RATE
 
 STOP_WITHIN_S = 3.5
 """How long requests in flight are waited for at a stop: their connection and network timeouts, and a little."""
@@ -290,20 +288,8 @@ class Benchmark:
 
     def change_rate(self, factor: float) -> None:
         """Multiply the rate of the open loop that runs, within the limits of ``--rate``; says why when none does."""
-        run = self._run
-        if run is None or run.rate is None or run.outcome is not None or self._engine is None:
+        if self._run is None or not self._run.change_rate(factor):
             self._notice("no run with a rate goes on, so there is none to change", Level.WARNING)
-            return
-        before = run.rate
-        # rounded, so that a step up and one down give the rate before
-        rate = round(min(MAX_RATE, max(MIN_RATE, before * factor)), 6)
-        if rate == before:
-            self._notice(f"{rate:g} requests/s is as far as the rate goes", Level.WARNING)
-            return
-        at = self._clock()
-        self._engine.set_rate(rate)
-        run.note_rate(rate, at)
-        self._emit(RateChanged(run.plan.scenario, at, rate, before))
 
     async def choose_tier(self, tier: str) -> None:
         """Clean the present tier's data and seed the other's.

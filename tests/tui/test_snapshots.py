@@ -52,6 +52,14 @@ def test_an_election_during_a_run(tmp_path: Path, snap_compare: Compare, size: t
     assert snap_compare(app, terminal_size=size, run_before=before)
 
 
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_a_run_with_a_rate_during_a_stall(tmp_path: Path, snap_compare: Compare, size: tuple[int, int]) -> None:
+    events: list[tuple[float, Event]] = [(story.START, event) for event in story.found()]
+    events += story.stall(story.START + 3)
+    app, before = staged(tmp_path, events=events)
+    assert snap_compare(app, terminal_size=size, run_before=before)
+
+
 def test_no_cluster(tmp_path: Path, snap_compare: Compare) -> None:
     states = dict.fromkeys(range(3), NodeState.REFUSED)
     view = story.view(story.START + 2, leader=None, states=states, detail="connection refused")
