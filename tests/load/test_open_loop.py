@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import threading
 import time
 from pathlib import Path
@@ -58,6 +59,11 @@ def test_requests_go_out_at_the_rate_and_each_is_counted(engine: Engine, server:
         assert corrected is not None
         assert actual is not None
         assert 0 < actual <= corrected
+    # Locust's own statistics go on telling what the server took
+    with (tmp_path / "small-open_stats.csv").open(newline="") as stream:
+        locust = {row["Name"]: row for row in csv.DictReader(stream)}["Aggregated"]
+    assert int(locust["Request Count"]) == outcome.requests
+    assert float(locust["Max Response Time"]) * 1000 == pytest.approx(uncorrected.max_us, abs=1)
     # the bookkeeping of writes: sent when they were sent, wanted when they were due
     assert len(book.starts) == len(book.ends) == len(book.intended) == outcome.writes_ok
     for (_, _, _, started, ended, _, fate), intended in zip(book.ends, book.intended, strict=True):
@@ -107,6 +113,27 @@ def test_a_pool_that_is_too_small_is_told(engine: Engine, server: Server) -> Non
     assert outcome.not_started >= 116
     assert outcome.schedule_lag_s > 1.0
     assert samples[0].not_started > 50
+
+
+def test_what_no_node_is_known_for_never_began(engine: Engine) -> None:
+    samples: list[SecondSample] = []
+    outcome = run(engine, plan(users=3, seconds=1, rate=50.0), samples=samples)
+    assert (outcome.requests, outcome.not_started) == (0, 50)
+    assert outcome.uncorrected is not None
+    assert outcome.uncorrected.p99_us is None
+    assert samples[-1].not_started == 50
+
+
+def test_nothing_is_left_of_many_runs(engine: Engine, server: Server) -> None:
+    def files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    engine.set_targets(server.url, (server.url,))
+    run(engine, plan(users=4, seconds=0.05, rate=200.0))
+    before = files()
+    for _ in range(5):
+        run(engine, plan(users=4, seconds=0.05, rate=200.0))
+    assert files() <= before
 
 
 def test_a_stop_counts_what_was_due_and_sends_nothing_more(engine: Engine, server: Server) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import gevent
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confman_tui.clock import now
@@ -45,6 +45,49 @@ def test_as_many_are_due_as_the_rate_says(rate: float, seconds: float, looks: li
     all_due(schedule, EPOCH + 100)
     # before the end, the first one at the beginning included
     assert abs(schedule.not_started(EPOCH + 100) - schedule.rate * seconds) <= 1.01
+
+
+_rates = st.sampled_from([0.0, 0.5, 3.0, 10.0, 97.0, 500.0])
+_deeds = st.one_of(
+    st.tuples(st.just("look"), st.floats(0.0, 2.0), st.just(0.0)),
+    st.tuples(st.just("rate"), st.floats(0.0, 2.0), _rates),
+)
+
+
+@settings(deadline=None)
+@given(_rates, st.lists(_deeds, max_size=12), st.floats(0.0, 1.0))
+def test_any_changes_lose_nothing_and_repeat_nothing(rate: float, deeds: list[Any], stop_after: float) -> None:
+    """Whatever is done in whatever order: requests are due in order, none early, as many as the rates say, and each is
+    taken or in the backlog."""
+    schedule = Schedule(rate)
+    schedule.begin(EPOCH)
+    at = EPOCH
+    wanted, changes = 0.0, 1
+    taken: list[float] = []
+    for deed, after, new_rate in deeds:
+        at += after
+        wanted += after * schedule.rate
+        if deed == "look":
+            news = all_due(schedule, at)
+            assert all(due <= at for due in news)
+            taken += news
+        else:
+            schedule.set_rate(new_rate, at)
+            # at a change one may be due at once, and part of a period is lost
+            changes += 1
+            assert schedule.rate == new_rate
+    at += stop_after
+    wanted += stop_after * schedule.rate
+    schedule.stop(at)
+    backlog = schedule.not_started(at + 1) - len(taken)
+    assert schedule.not_started(at + 99) == backlog + len(taken)
+    rest = all_due(schedule, at + 99)
+    assert len(rest) == backlog
+    assert all(due <= at + 1e-6 for due in rest)
+    taken += rest
+    assert taken == sorted(taken)
+    assert len(set(taken)) == len(taken)
+    assert abs(len(taken) - wanted) <= changes + 1e-3
 
 
 @pytest.mark.parametrize("rate", [0.5, 3.0, 500.0, 99_999.0])
