@@ -54,6 +54,10 @@ class Conductor(Protocol):
     def change_rate(self, factor: float) -> None:
         """Multiply the rate of the open loop that runs; `RateChanged` tells the new one."""
 
+    def note_screen_lag(self, seconds: float) -> None:
+        """How late the screen's own loop was within the last second, in seconds; told about once a second, so that
+        it stands in the run's files."""
+
     def remove_leftovers(self) -> None:
         """Remove the data of earlier runs that did not clean up."""
 

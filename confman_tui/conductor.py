@@ -172,6 +172,11 @@ class ConductorThread:
         """See `Conductor.change_rate`."""
         self._post(lambda: self._try(lambda bench: bench.change_rate(factor)))
 
+    def note_screen_lag(self, seconds: float) -> None:
+        """See `Conductor.note_screen_lag`."""
+        if self._bench is not None:
+            self._bench.note_screen_lag(seconds)
+
     def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
         """See `Conductor.preview_fault`."""
         if self._bench is None:

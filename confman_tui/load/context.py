@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Mapping
-from hashlib import blake2b
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 from confman_tui.clock import now
-from confman_tui.cluster.elections_model import WriteObserver
+from confman_tui.cluster.elections_model import WriteObserver, bytes_digest
 from confman_tui.errors import UsageError
 from confman_tui.load.model import RunPlan, Target
 from confman_tui.load.schedule import Schedule
@@ -33,7 +32,7 @@ _MOST_TEXTS = 40
 _next_token = random.SystemRandom().randrange(16**_TOKEN_DIGITS)
 
 
-def _take_token(keys: Iterable[tuple[str, str]]) -> str:
+def take_token(keys: Iterable[tuple[str, str]]) -> str:
     """Five hex digits that no other run of this process has and no seeded key begins with."""
     global _next_token
     seeded = {key[4 : 4 + _TOKEN_DIGITS] for _namespace, key in keys}
@@ -75,7 +74,7 @@ class WriteMaker:
         self, namespaces: tuple[str, ...], payload_bytes: int, keys: Iterable[tuple[str, str]], *, digests: bool
     ) -> None:
         self._namespaces = tuple((name, f"{_path(name, '')}key-") for name in namespaces)
-        self._token = _take_token(keys)
+        self._token = take_token(keys)
         self._sequence = 0
         self._block_length = max(0, payload_bytes - _UNIQUE_DIGITS)
         self._unique_length = payload_bytes - self._block_length
@@ -84,7 +83,11 @@ class WriteMaker:
             block = (block * (self._block_length // len(block) + 1))[: self._block_length]
         self._head = b'{"value":"' + block
         self._tail = b'","type":"string"}'
-        self._hash = blake2b(block, digest_size=8) if digests else None
+        self._digest = bytes_digest(block) if digests else None
+
+    def take_token(self, token: str) -> None:
+        """Begin the keys with these five hex digits, which somebody else keeps unique."""
+        self._token = token
 
     def next(self) -> Write:
         """The next write; namespaces take turns."""
@@ -94,11 +97,9 @@ class WriteMaker:
         namespace, stem = self._namespaces[number % len(self._namespaces)]
         ending = unique.encode()[_UNIQUE_DIGITS - self._unique_length :] if self._unique_length else b""
         digest = 0
-        if self._hash is not None:
-            # the block was hashed once; only the ending is new
-            state = self._hash.copy()
-            state.update(ending)
-            digest = int.from_bytes(state.digest(), "little")
+        if self._digest is not None:
+            # the block was summed up once; only the ending is new
+            digest = bytes_digest(ending, self._digest)
         return Write(namespace, f"key-{unique}", stem + unique, self._head + ending + self._tail, digest)
 
 
@@ -138,6 +139,9 @@ class RunContext:
         self.per_node: dict[str, int] = {}
         """Requests that ended, per node they were sent to, since the recorder last took them."""
         self._users = 0
+        self._step = 1
+        self._place = 0.0
+        """Of several contexts of one run: this one's index as a share of their number."""
         self._texts: set[str] = set()
 
     @property
@@ -154,19 +158,30 @@ class RunContext:
 
     def begin(self, started: float, seconds: float | None) -> None:
         """The run begins: in an open loop, its first request is due at ``started``, its last one before the end of so
-        many seconds (None: of the run)."""
-        if self.schedule is not None:
-            self.schedule.begin(started, inf if seconds is None else started + seconds)
+        many seconds (None: of the run). Of several contexts of one run each begins a part of a period later than the
+        one before, so that their requests do not go out in bundles."""
+        if self.schedule is None:
+            return
+        later = self._place / self.schedule.rate if self.schedule.rate > 0 else 0.0
+        self.schedule.begin(started + later, inf if seconds is None else started + seconds)
 
     def set_rate(self, rate: float) -> None:
         """Change an open loop's pace from now on; nothing happens in a closed loop."""
         if self.schedule is not None and not self._stopping:
             self.schedule.set_rate(rate, now())
 
+    def take_share(self, index: int, count: int, token: str) -> None:
+        """Be number ``index`` of ``count`` contexts of one run: with every ``count``-th user's number, so that the
+        users of all are spread over the nodes as those of one would be, and with a token of keys of its own."""
+        self._users = index
+        self._step = count
+        self._place = index / count
+        self.writes.take_token(token)
+
     def enrol(self) -> int:
         """A number of its own for each user, from 0."""
         number = self._users
-        self._users = number + 1
+        self._users = number + self._step
         return number
 
     def bounded(self, text: str) -> bool:

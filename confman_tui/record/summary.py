@@ -19,6 +19,7 @@ from confman_tui.record.elections import (
     write_lost,
 )
 from confman_tui.record.files import ResultsError, path_of, told, write_text
+from confman_tui.record.generator import bound_document, bound_from, use_document, use_from
 from confman_tui.record.machine import machine, versions
 from confman_tui.record.model import ScenarioResult
 from confman_tui.record.open_loop import (
@@ -81,7 +82,10 @@ def scenario_document(result: ScenarioResult) -> dict[str, Any]:
         "start": iso(outcome.started, "microseconds"),
         "end": iso(outcome.ended, "microseconds"),
         "stopped_early": outcome.stopped_early,
+        "invalid": outcome.invalid or None,
         "note": result.note,
+        "generator_bound": bound_document(result.generator_bound),
+        "generator": use_document(result.generator),
     }
 
 
@@ -222,6 +226,7 @@ def _result(document: dict[str, Any]) -> ScenarioResult:
         schedule_lag_s=finite(document.get("schedule_lag_s") or 0.0),
         files=(),
         stopped_early=bool(document.get("stopped_early", False)),
+        invalid=_text(document.get("invalid") or ""),
     )
     return ScenarioResult(
         name=_text(document["name"]),
@@ -237,6 +242,8 @@ def _result(document: dict[str, Any]) -> ScenarioResult:
         note=str(document.get("note", "")),
         rate=rate_from(document),
         rate_changes=rate_changes_from(document),
+        generator=use_from(document.get("generator")),
+        generator_bound=bound_from(document.get("generator_bound")),
     )
 
 
