@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,8 @@ MB = 1024 * KB
 MAX_PAYLOAD = 50 * MB
 """The largest value that Confman takes."""
 MAX_USERS = 100_000
+MAX_ENTRIES = 100_000
+"""The most entries that a sweep seeds."""
 
 _SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(b|kb|kib|mb|mib)?", re.IGNORECASE)
 _SIZE_UNITS = {"b": 1, "kb": KB, "kib": KB, "mb": MB, "mib": MB}
@@ -72,6 +75,28 @@ def payload(text: str) -> int:
     if not 1 <= size <= MAX_PAYLOAD:
         raise ValueError(f"{shown(text)} must be {allowed}")
     return int(size)
+
+
+MOST_STEPS = 32
+"""Values that one series may have."""
+
+
+def ascending(parse: Callable[[str], int], example: str) -> Callable[[str], tuple[int, ...]]:
+    """One value, or several with commas in ascending order: the steps of a series.
+
+    Args:
+        parse: Of each value.
+        example: What a list may look like, for the error.
+    """
+
+    def parse_all(text: str) -> tuple[int, ...]:
+        found = tuple(parse(part) for part in text.split(","))
+        if len(found) > MOST_STEPS or any(value >= following for value, following in pairwise(found)):
+            allowed = f"one value, or up to {MOST_STEPS} in ascending order, each once, such as {example}"
+            raise ValueError(f"{shown(text)} must be {allowed}")
+        return found
+
+    return parse_all
 
 
 def seconds(
