@@ -21,7 +21,9 @@ from confman_tui.record.elections import (
 from confman_tui.record.files import ResultsError, path_of, told, write_text
 from confman_tui.record.machine import machine, versions
 from confman_tui.record.model import ScenarioResult
+from confman_tui.record.opening import opening_document, opening_from
 from confman_tui.record.plain import count, finite, from_iso, iso, rounded
+from confman_tui.record.repeats import repeats_document, repeats_from
 from confman_tui.settings import Settings
 
 _LARGEST = 32 * 1024 * 1024
@@ -68,11 +70,17 @@ def scenario_document(result: ScenarioResult) -> dict[str, Any]:
         "end": iso(outcome.ended, "microseconds"),
         "stopped_early": outcome.stopped_early,
         "note": result.note,
+        "opening": opening_document(result),
+        **repeats_document(result),
     }
 
 
 def json_document(
-    cluster: Mapping[str, Any], tier: str | None, results: Sequence[ScenarioResult], problems: Sequence[str] = ()
+    cluster: Mapping[str, Any],
+    tier: str | None,
+    results: Sequence[ScenarioResult],
+    problems: Sequence[str] = (),
+    series: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The whole of ``--json``.
 
@@ -81,6 +89,7 @@ def json_document(
         tier: None when the results are of several tiers; each scenario names its own too.
         results: In the order to show.
         problems: What could not be read, a sentence each; the key is left out when there is none.
+        series: Documents of series (`confman_tui.record.series`); the key is left out when there is none.
     """
     document: dict[str, Any] = {
         "version": __version__,
@@ -88,6 +97,8 @@ def json_document(
         "tier": tier,
         "scenarios": [scenario_document(result) for result in results],
     }
+    if series:
+        document["series"] = list(series)
     if problems:
         document["problems"] = list(problems)
     return document
@@ -202,6 +213,7 @@ def _result(document: dict[str, Any]) -> ScenarioResult:
         redirected=count(document.get("redirected", 0)),
         files=(),
         stopped_early=bool(document.get("stopped_early", False)),
+        opening=opening_from(document.get("opening")),
     )
     return ScenarioResult(
         name=_text(document["name"]),
@@ -215,6 +227,7 @@ def _result(document: dict[str, Any]) -> ScenarioResult:
         verification=verification_from(document.get("verification")),
         files=tuple(str(file) for file in document["files"]),
         note=str(document.get("note", "")),
+        **repeats_from(document),
     )
 
 

@@ -8,7 +8,9 @@ from itertools import groupby
 from confman_tui.cluster.elections_model import Election, Verification
 from confman_tui.load.model import CAUSE_WORDS, Cause
 from confman_tui.record.model import ScenarioResult
+from confman_tui.record.opening import opening_line
 from confman_tui.record.plain import milliseconds, one_line, per_cent, seconds, sensible, short_node, wrapped
+from confman_tui.record.repeats import comparison_line, spread_rows
 
 WIDTH = 100
 _HEADING = ("scenario", "requests", "failed", "req/s", "p50 ms", "p95 ms", "p99 ms", "max ms", "entries")
@@ -21,7 +23,7 @@ def results_table(results: Sequence[ScenarioResult]) -> str:
     for tier, group in groupby(results, key=lambda result: result.tier):
         of_tier = list(group)
         lines = [*_notes(of_tier), *_peaks(of_tier), *verdict_lines(of_tier), *_election_lines(of_tier)]
-        table = aligned([_HEADING, *_rows(of_tier)])
+        table = "\n".join([aligned([_HEADING, *_rows(of_tier)]), *_spread_tables(of_tier)])
         blocks.append("\n".join([f"tier {one_line(tier, 20)}", table, *(wrapped(line, WIDTH) for line in lines)]))
     return "\n\n".join([*blocks, _LEGEND])
 
@@ -65,7 +67,19 @@ def _failed(count: int, requests: int) -> str:
 
 
 def _notes(results: Sequence[ScenarioResult]) -> list[str]:
-    return [f"{result.name}: {result.note}" for result in results if result.note]
+    notes = [f"{result.name}: {result.note}" for result in results if result.note]
+    told = [line(result) for result in results for line in (opening_line, comparison_line)]
+    return notes + [line for line in told if line]
+
+
+def _spread_tables(results: Sequence[ScenarioResult]) -> list[str]:
+    """For each scenario that was repeated, how far its figures spread. The rows above are of its last run."""
+    tables = [aligned(rows) for result in results if (rows := spread_rows(result))]
+    return (
+        ["", *tables, "95 % confidence: of the mean, by Student's t over the runs; above: the last run"]
+        if tables
+        else []
+    )
 
 
 def _peaks(results: Sequence[ScenarioResult]) -> list[str]:
