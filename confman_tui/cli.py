@@ -64,6 +64,10 @@ def _run(resolved: Resolved) -> int:
         from confman_tui.headless import run_drill
 
         return run_drill(settings)
+    if settings.command == "sweep":
+        from confman_tui.headless import run_sweep
+
+        return run_sweep(settings)
     if settings.headless:
         from confman_tui.headless import run_headless
 

@@ -45,6 +45,13 @@ class Conductor(Protocol):
     def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None = None) -> None:
         """Users, seconds and payload of the next runs; None gives the scenario's own back."""
 
+    def vary(self, user_steps: tuple[int, ...], payload_steps: tuple[int, ...], warmup_s: float, repeat: int) -> None:
+        """How the next runs are varied: each scenario at several numbers of users, or payloads (empty: not so), so many
+        seconds of warm-up before each run, and so many runs of each."""
+
+    def sweep(self) -> None:
+        """Measure reads and writes at one number of entries after the other."""
+
     def remove_leftovers(self) -> None:
         """Remove the data of earlier runs that did not clean up."""
 

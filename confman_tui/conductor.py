@@ -162,6 +162,14 @@ class ConductorThread:
         """See `Conductor.override`."""
         self._post(lambda: self._try(lambda bench: bench.override(users, duration_s, payload_bytes)))
 
+    def vary(self, user_steps: tuple[int, ...], payload_steps: tuple[int, ...], warmup_s: float, repeat: int) -> None:
+        """See `Conductor.vary`."""
+        self._post(lambda: self._try(lambda bench: bench.vary(user_steps, payload_steps, warmup_s, repeat)))
+
+    def sweep(self) -> None:
+        """See `Conductor.sweep`."""
+        self._post_activity("the sweep", lambda bench: bench.sweep())
+
     def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
         """See `Conductor.preview_fault`."""
         if self._bench is None:

@@ -14,6 +14,7 @@ from confman_tui.events import Level, NoticeGiven, SampleRecorded, Sink
 from confman_tui.load.engine import Engine
 from confman_tui.load.model import RunOutcome, RunPlan, SecondSample
 from confman_tui.monitor import Monitor
+from confman_tui.record.elections import write_lost
 from confman_tui.record.files import ResultsError, Staging, path_of
 from confman_tui.record.model import ScenarioResult
 from confman_tui.record.summary import save_result
@@ -33,8 +34,14 @@ class ScenarioRun:
         monitor: Monitor,
         emit: Sink,
         clock: Clock,
+        *,
+        stem: str = "",
     ) -> None:
+        """``stem``: the name of its files where it is a step of a series. A step leaves its seconds and its lost writes
+        alone; the series' own files hold the rest, and those of an ordinary run of that scenario stay."""
         self.plan = plan
+        self._step = bool(stem)
+        self._stem = stem or plan.scenario
         self._settings = settings
         self.entries_before = entries_before
         self._engine = engine
@@ -89,9 +96,10 @@ class ScenarioRun:
     async def run(self) -> RunOutcome:
         """Run to its end (or until the engine is told to stop) and publish the files that belong to the load."""
         directory = self._settings.output_dir
-        timeline_path = path_of(directory, self._settings.tier, self.plan.scenario, "timeline.csv")
+        timeline_path = path_of(directory, self._settings.tier, self._stem, "timeline.csv")
         with Staging(directory) as staging:
-            plan = replace(self.plan, csv_prefix=staging.prefix(self._settings.tier, self.plan.scenario))
+            prefix = None if self._step else staging.prefix(self._settings.tier, self.plan.scenario)
+            plan = replace(self.plan, csv_prefix=prefix)
             self._timeline = TimelineWriter(timeline_path, self._monitor.nodes)
             try:
                 future = self._engine.run(
@@ -128,6 +136,7 @@ class ScenarioRun:
         registry: tuple[str, ...],
         *,
         ended_as_meant: bool = False,
+        complete: Callable[[ScenarioResult], ScenarioResult] = lambda result: result,
     ) -> ScenarioResult:
         """Make the result and write the files that tell of the whole run. Files that can't be written are told in a
         notice; the result is whole without them.
@@ -137,6 +146,7 @@ class ScenarioRun:
             cluster: ``nodes``, ``leader`` and ``term``.
             registry: the tier's file of keys.
             ended_as_meant: a run without an end was told to stop because all was done.
+            complete: adds what others know of the result, before it is written.
         """
         assert self.outcome is not None
         outcome = replace(self.outcome, stopped_early=False) if ended_as_meant else self.outcome
@@ -152,9 +162,15 @@ class ScenarioRun:
             verification=verification,
             files=(*(str(file) for file in outcome.files), *registry),
             note="stopped early" if outcome.stopped_early else "",
+            warmup_s=self.plan.warmup_s,
         )
+        result = complete(result)
         try:
-            result = save_result(result, self._settings, cluster)
+            if self._step:
+                lost = write_lost(self._settings.output_dir, result.tier, self._stem, result.verification)
+                result = replace(result, files=(*result.files, *([str(lost)] if lost is not None else [])))
+            else:
+                result = save_result(result, self._settings, cluster)
         except ResultsError as error:
             self._troubles.append(str(error))
         for trouble in dict.fromkeys(self._troubles):

@@ -45,6 +45,12 @@ class FakeConductor:
     def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None = None) -> None:
         self.calls.append(("override", users, duration_s, payload_bytes))
 
+    def vary(self, user_steps: tuple[int, ...], payload_steps: tuple[int, ...], warmup_s: float, repeat: int) -> None:
+        self.calls.append(("vary", user_steps, payload_steps, warmup_s, repeat))
+
+    def sweep(self) -> None:
+        self.calls.append(("sweep",))
+
     def remove_leftovers(self) -> None:
         self.calls.append(("remove_leftovers",))
 
