@@ -102,11 +102,15 @@ def change_words(change: Change) -> str:
     return f"{name} {size}, {word} the noise (± {change.noise * 100:.1f} %)"
 
 
-def comparison_line(result: ScenarioResult) -> str:
-    """How a result compares with the kept run, in words; empty when there is nothing to compare."""
+def comparison_line(result: ScenarioResult, *, short: bool = False) -> str:
+    """How a result compares with the kept run, in words; empty when there is nothing to compare. In short: throughput
+    alone, and only where the noise is known."""
     held = result.comparison
     if held is None:
         return ""
+    if short:
+        told = [change_words(change) for change in held.changes if change.noise is not None]
+        return f"against the kept run: {told[0]}" if told else ""
     when = datetime.fromtimestamp(held.kept_at).strftime("%Y-%m-%d %H:%M")
     runs = f"{held.runs_before} run{'s' if held.runs_before != 1 else ''}"
     line = f"{result.name} against the kept run of {when} ({runs}, {held.entries_before:,} entries before): "

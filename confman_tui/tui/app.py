@@ -16,7 +16,16 @@ from textual.screen import Screen
 
 from confman_tui.commands import Conductor
 from confman_tui.errors import EXIT_CRASH
-from confman_tui.events import DrillEnded, Event, Level, NoticeGiven, Phase, SampleRecorded, VerificationEnded
+from confman_tui.events import (
+    DrillEnded,
+    Event,
+    Level,
+    NoticeGiven,
+    Phase,
+    SampleRecorded,
+    SeriesEnded,
+    VerificationEnded,
+)
 from confman_tui.load.scenarios import CATALOGUE
 from confman_tui.tui import state as model
 from confman_tui.tui.actions import ACTIONS, BY_ID, Circumstances, display, hints, start_keys
@@ -178,6 +187,8 @@ class ConfmanApp(App[int], inherit_bindings=False):
             self.say(f"{event.result.lost} acknowledged writes LOST, {event.result.phantom} phantom", "error")
         elif isinstance(event, DrillEnded):
             self.deeds.show_rounds()
+        elif isinstance(event, SeriesEnded):
+            self.deeds.show_series()
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
         """A short-lived note over the screen, as plain text."""
