@@ -114,7 +114,7 @@ class ScenarioStarted:
     """Which of the scenario's repeated runs it is, from 1."""
     runs: int = 1
     step: str = ""
-    """The step of a series that it is, in words such as ``50 users (3 of 4)``; empty: of none."""
+    """The step of a series that it is, in words such as ``step 3 of 4``; empty: of none."""
 
 
 @dataclass(frozen=True, slots=True)

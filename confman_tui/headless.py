@@ -116,7 +116,7 @@ class Printer:
                     f"{event.users} user{'s' if event.users != 1 else ''}",
                     f"{event.entries_before} entries before",
                 ]
-                parts += [f"step {event.step}"] if event.step else []
+                parts += [event.step] if event.step else []
                 parts += [f"run {event.run} of {event.runs}"] if event.runs > 1 else []
                 self.say(f"{event.name}: {', '.join(parts)}")
             case SampleRecorded(sample=sample) if self._running is not None:

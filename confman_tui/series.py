@@ -37,7 +37,7 @@ class Step:
     """What one step of a series changes."""
 
     label: str
-    """In words: ``50 users (3 of 4)``."""
+    """In words: ``step 3 of 4``."""
     stem: str
     """Of its files' names, beside the tier."""
     duration_s: float
@@ -47,6 +47,11 @@ class Step:
     """None: that of the settings."""
     prepare: Callable[[], Awaitable[None]] = nothing
     """Puts the data into the state in which each of its runs begins."""
+
+
+def _label(number: int, total: int, value: str = "") -> str:
+    """``step 3 of 4``; with what is not told otherwise: ``step 3 of 4: 100 KB``."""
+    return f"step {number} of {total}" + (f": {value}" if value else "")
 
 
 class Host(Protocol):
@@ -123,7 +128,7 @@ async def run_steps(host: Host, scenario: Scenario) -> None:
             if host.stopping():
                 break
             step = Step(
-                label=f"{value_words(kind, value)} ({number} of {len(wanted)})",
+                label=_label(number, len(wanted), "" if of_users else value_words(kind, value)),
                 stem=f"{scenario.name}-{kind}-{value}",
                 duration_s=length,
                 users=value if of_users else settings.users,
@@ -187,7 +192,7 @@ async def run_sweep(host: Host) -> None:
                     keeper.leave_out(size)
                     host.notice(f"{size:,} entries are left out: the cluster holds {held:,} already", Level.WARNING)
                     continue
-                keeper.keep(size, await _measure(host, f"{size:,} entries ({number} of {len(sizes)})", size, length))
+                keeper.keep(size, await _measure(host, _label(number, len(sizes)), size, length))
             if not keeper.series.points and not host.stopping():
                 raise UsageError(
                     f"--entries: the cluster holds {held:,} entries already, more than each size asked for; "

@@ -38,8 +38,8 @@ def value_words(kind: SeriesKind, value: int) -> str:
             if value >= factor:
                 return f"{value / factor:.1f}".removesuffix(".0") + f" {unit}"
         return f"{value} B"
-    noun = "users" if kind is SeriesKind.USERS else "entries"
-    return f"{value:,} {noun[:-1] if value == 1 and kind is SeriesKind.USERS else noun}"
+    one, many = ("user", "users") if kind is SeriesKind.USERS else ("entry", "entries")
+    return f"{value:,} {one if value == 1 else many}"
 
 
 def whole_points(series: Series) -> tuple[SeriesPoint, ...]:
@@ -151,7 +151,7 @@ def series_table(series: Series) -> str:
     results = [result for point in series.points for result in point.results]
     lines = [*verdict_of(series), *noise_lines(series), *verdict_lines(results)]
     if series.stopped_early:
-        lines.append(f"stopped early: {len(series.points)} of {len(series.wanted)} steps")
+        lines.append(f"stopped early, in step {len(series.points)} of {len(series.wanted)}")
     return "\n".join([*blocks, *(wrapped(line) for line in lines)])
 
 

@@ -207,7 +207,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "warmup",
         "warmup_s",
-        values.seconds(0.0, 3600.0, "0 to 1 h", zero=True),
+        values.whole_seconds(3600.0, "0 to 1 h"),
         "0s",
         "TIME",
         "runs",

@@ -126,6 +126,19 @@ def seconds(
     return parse
 
 
+def whole_seconds(high: float, allowed: str) -> Callable[[str], float]:
+    """A time of whole seconds, 0 included, as `seconds` takes them: what is left out of a run is cut by the second."""
+    parse_time = seconds(0.0, high, allowed, zero=True)
+
+    def parse(text: str) -> float:
+        value = parse_time(text)
+        if value != int(value):
+            raise ValueError(f"{shown(text)} must be whole seconds: {allowed}")
+        return value
+
+    return parse
+
+
 def _examples(bare: str) -> str:
     return "100, 100ms or 1s" if bare == "ms" else "30, 30s, 2m or 1h"
 

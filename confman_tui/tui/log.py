@@ -107,7 +107,7 @@ def describe(event: Event, names: Mapping[str, str], told: Collection[float], no
             people = "1 user" if event.users == 1 else f"{event.users} users"
             span = "until stopped" if event.duration_s is None else f"{event.duration_s:.0f} s"
             entries = f"{numbers.count(event.entries_before)} entries"
-            more = f", step {clean(event.step, 60)}" if event.step else ""
+            more = f", {clean(event.step, 60)}" if event.step else ""
             more += f", run {event.run} of {event.runs}" if event.runs > 1 else ""
             more += f", after {event.warmup_s:g} s of warm-up" if event.warmup_s else ""
             text = f"{clean(event.name, 40)} started: {people}, {span}, {entries}{more}"

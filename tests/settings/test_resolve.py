@@ -242,8 +242,37 @@ def test_a_series_of_the_environment_does_not_hinder_a_drill_or_a_sweep() -> Non
 def test_warm_up_repeats_and_sizes_of_a_sweep() -> None:
     default = _bench().settings
     assert (default.warmup_s, default.repeat, default.entries) == (0.0, 1, (100, 1000, 5000, 10000))
-    said = resolve("sweep", {"entries": "50", "warmup": "1.5", "repeat": "3", "duration": "2"}, {}).settings
-    assert (said.entries, said.warmup_s, said.repeat, said.duration_s) == ((50,), 1.5, 3, 2.0)
+    said = resolve("sweep", {"entries": "50", "warmup": "2", "repeat": "3", "duration": "2"}, {}).settings
+    assert (said.entries, said.warmup_s, said.repeat, said.duration_s) == ((50,), 2.0, 3, 2.0)
+
+
+@pytest.mark.parametrize("text", ["1.5", "500ms", "2h", "-1", "x"])
+def test_a_warm_up_is_whole_seconds(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--warmup: .*0 to 1 h$"):
+        _bench({"warmup": text})
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "said"),
+    [
+        ("users", "1,1", "in ascending order, each once, such as 1,10,50,100"),
+        ("users", "10,1", "in ascending order"),
+        ("users", "1,,2", "must be a whole number from 1 to 100000"),
+        ("users", "1,x", "must be a whole number"),
+        ("users", ",".join(map(str, range(1, 34))), "up to 32"),
+        ("payload", "1KB,1024", "in ascending order"),
+        ("payload", "1KB,60MB", "1 byte to 50 MB"),
+        ("entries", "100,50", "such as 100,1000,5000"),
+        ("entries", "100001", "1 to 100000"),
+        ("repeat", "0", "1 to 100"),
+        ("step", "0", "more than 0"),
+    ],
+)
+def test_wrong_steps_name_what_is_allowed(flag: str, text: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        _bench({flag: text})
+    assert str(caught.value).startswith(f"--{flag}: ")
+    assert said in str(caught.value)
 
 
 def test_nodes_of_a_stronger_source_leave_a_weaker_entry_aside(tmp_path: Path) -> None:

@@ -94,8 +94,8 @@ def parse_warmup(text: str) -> float:
         seconds = parse_duration(text)
     except ValueError:
         seconds = None
-    if seconds is None or seconds > MOST_WARMUP:
-        raise ValueError("Warm-up: 0, or from 1 s to 1 h, such as 5 or 1m.")
+    if seconds is None or seconds > MOST_WARMUP or seconds != int(seconds):
+        raise ValueError("Warm-up: whole seconds, 0 or from 1 s to 1 h, such as 5 or 1m.")
     return seconds
 
 

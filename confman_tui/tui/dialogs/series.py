@@ -88,7 +88,7 @@ class SeriesDialog(Dialog[None]):
         lines += [(line, look.dim) for line in noise_lines(series)]
         done, wanted = len(series.points), len(series.wanted)
         if series.stopped_early:
-            lines.append((f"stopped early: {done} of {wanted} steps", look.warn))
+            lines.append((f"stopped early, in step {done} of {wanted}", look.warn))
         elif not series.files:
             lines.append((f"{done} of {wanted} steps are over", look.warn))
         return [Content.assemble((text, style)) for words, style in lines for text in wrap(clean(words, 300), width, 4)]
