@@ -7,17 +7,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from confman_tui import __version__
 from confman_tui.record.curve import Line, knee_of_decline, knee_of_growth, line_through
-from confman_tui.record.files import replacing, write_text
+from confman_tui.record.files import ResultsError, replacing, told, write_text
 from confman_tui.record.machine import machine, versions
 from confman_tui.record.model import ScenarioResult, Series, SeriesKind, SeriesPoint
 from confman_tui.record.noise import difference
-from confman_tui.record.plain import iso, rounded, sensible, wrapped
+from confman_tui.record.plain import count, finite, iso, rounded, sensible, wrapped
 from confman_tui.record.repeats import runs_of, spreads, typical, values_of
-from confman_tui.record.summary import scenario_document
+from confman_tui.record.summary import result_from, scenario_document
 from confman_tui.record.table import aligned, verdict_lines
 from confman_tui.settings import Settings
 
@@ -26,6 +27,7 @@ _COLUMNS = (
     *("requests", "failures", "rps", "rps_ci95_low", "rps_ci95_high", "p50_us", "p95_us", "p99_us"),
     *("p99_ci95_low_us", "p99_ci95_high_us", "max_us", "knee", "stopped_early"),
 )
+_LARGEST = 32 * 1024 * 1024
 _BAR = 14
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _UNITS = (("MB", 1024 * 1024), ("KB", 1024))
@@ -268,6 +270,35 @@ def save_series(series: Series, settings: Settings, cluster: Mapping[str, Any]) 
     }
     write_text(whole, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     return series
+
+
+def read_series(path: Path) -> Series:
+    """A series as `save_series` wrote it, without histograms.
+
+    Raises:
+        ResultsError: the file can't be read or is no such series; names the file.
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ResultsError(f"{path} is larger than any series of confman-tui")
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return Series(
+            kind=SeriesKind(document["series"]),
+            scenarios=tuple(str(name) for name in document["scenarios"]),
+            tier=str(document["tier"]),
+            step_s=finite(document["step_s"]),
+            wanted=tuple(count(value) for value in document["wanted"]),
+            points=tuple(
+                SeriesPoint(count(point["value"]), tuple(result_from(result) for result in point["results"]))
+                for point in document["points"]
+            ),
+            stopped_early=bool(document["stopped_early"]),
+            files=tuple(str(file) for file in document["files"]),
+        )
+    except OSError as error:
+        raise ResultsError(f"{path} can't be read: {told(error)}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise ResultsError(f"{path} is not a series of confman-tui, so it is left out") from error
 
 
 def _csv_rows(series: Series) -> list[dict[str, Any]]:

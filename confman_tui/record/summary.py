@@ -175,7 +175,7 @@ def read_document(path: Path) -> tuple[ScenarioResult, dict[str, Any]]:
         document = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(document, dict):
             raise TypeError("no object")
-        return _result(document), document
+        return result_from(document), document
     except OSError as error:
         raise ResultsError(f"{path} can't be read: {told(error)}") from error
     except (ValueError, RecursionError) as error:
@@ -185,7 +185,9 @@ def read_document(path: Path) -> tuple[ScenarioResult, dict[str, Any]]:
         raise ResultsError(f"{path} is not a summary of confman-tui, so it is left out") from error
 
 
-def _result(document: dict[str, Any]) -> ScenarioResult:
+def result_from(document: Mapping[str, Any]) -> ScenarioResult:
+    """What `scenario_document` or `summary_document` wrote; KeyError, ValueError, TypeError or AttributeError for
+    anything else."""
     histograms = document.get("histograms", {})
     requests, failures = count(document["requests"]), count(document["failures"])
     if failures > requests:

@@ -225,6 +225,18 @@ def test_a_sweep_and_a_warm_up_as_json(server: Server, tmp_path: Path) -> None:
     assert server.control(values=True)["values"] == {}
 
 
+def test_a_run_that_is_ended_in_its_warm_up_leaves_no_figures_and_no_data(server: Server, tmp_path: Path) -> None:
+    flags = ["--headless", "--nodes", server.url, "--scenario", "mixed-10u", "--warmup", "60", "--json"]
+    program = Started(flags, tmp_path)
+    program.wait_said("warming up")
+    program.process.send_signal(signal.SIGTERM)
+    assert program.wait_end() == EXIT_INTERRUPTED, program.said()
+    (scenario,) = json.loads(program.output.read_text())["scenarios"]
+    assert (scenario["requests"], scenario["rps"], scenario["stopped_early"]) == (0, 0.0, True)
+    assert scenario["warmup_s"] == 60
+    assert server.control(values=True)["values"] == {}
+
+
 def test_a_series_cut_short_by_a_signal_tells_what_it_has(server: Server, tmp_path: Path) -> None:
     flags = ["--headless", "--nodes", server.url, "--scenario", "read-1u", "--users", "1,2,4", "--step", "500ms"]
     program = Started(flags, tmp_path)

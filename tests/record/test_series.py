@@ -24,6 +24,7 @@ from confman_tui.record.series import (
     value_words,
     verdict_of,
 )
+from confman_tui.record.store import results_only
 
 from . import samples
 
@@ -100,6 +101,21 @@ def test_files_and_documents_hold_every_step(tmp_path: Path) -> None:
     assert (document["series"], document["knee"]["value"], document["wanted"]) == ("users", 10, [1, 10, 50])
     assert [item["value"] for item in document["histograms"]] == [1, 10, 50]
     assert document["cluster"] == samples.CLUSTER
+
+
+def test_results_only_shows_the_series_of_a_folder(tmp_path: Path) -> None:
+    settings = samples.settings_for(tmp_path)
+    points = samples.user_series({1: 1500, 10: 3000, 50: 3100})
+    saved = [save_series(series, settings, samples.CLUSTER) for series in (points, samples.sweep())]
+    shown = results_only(tmp_path)
+    assert shown == "\n\n".join(series_table(series) for series in saved)
+    told = json.loads(results_only(tmp_path, as_json=True))
+    assert [series["series"] for series in told["series"]] == ["users", "entries"]
+    assert told["series"] == json.loads(json.dumps([series_document(series) for series in saved]))
+    (tmp_path / "small-read-10u_users.json").write_text('{"series": "users"}')
+    (tmp_path / "small-sweep.json").write_text("[")
+    with pytest.raises(UsageError, match=r"small-read-10u_users\.json is not a series .*small-sweep\.json is not a"):
+        results_only(tmp_path)
 
 
 def test_the_files_of_a_sweep(tmp_path: Path) -> None:

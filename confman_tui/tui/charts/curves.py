@@ -24,8 +24,8 @@ from confman_tui.tui.charts.ticks import (
 Curve = tuple[GraphSpec | None, tuple[LegendItem, ...]]
 """A graph, None when there is nothing to draw, and its legend."""
 
-_EDGE = 0.03
-"""Share of the axis left free on either side, so that the outer points are whole."""
+_EDGE, _MOST_EDGE = 0.03, 0.2
+"""Least and greatest share of the axis left free on either side, so that the outer points and labels are whole."""
 _LABELS_FROM = 34
 """Narrowest graph whose right edge names its lines."""
 
@@ -42,13 +42,14 @@ class _Point:
 class _Across:
     """The x axis: linear, or logarithmic for sizes."""
 
-    def __init__(self, values: Sequence[float], log: bool) -> None:
+    def __init__(self, values: Sequence[float], log: bool, edge: float) -> None:
+        """``edge``: the share of the axis left free on either side."""
         self._log = log
         places = [self._place(value) for value in values]
         low, high = (min(places), max(places)) if log else (0.0, max(places))
         if low == high:
             low, high = low - 0.5, high + 0.5
-        margin = (high - low) * _EDGE
+        margin = (high - low) * edge / (1 - 2 * edge)
         self._low = low - margin
         self.end = high - low + 2 * margin
 
@@ -164,9 +165,11 @@ def _points(series: Series, scenario: str, measure: str, unit: float) -> list[tu
 
 def _frame(series: Series, scenario: str, width: int, height: int, right: int) -> tuple[GraphSpec, _Across]:
     values = [value for value, _ in _results(series, scenario)]
-    across = _Across([float(value) for value in values], log=series.kind is SeriesKind.PAYLOAD)
-    spec = GraphSpec(width, height, across.end, 0.0, 1.0)
     columns = max(width - LEFT - right, 4)
+    outer = (len(value_label(series.kind, values[-1])) / 2 + 1) / columns
+    edge = min(max(_EDGE, outer), _MOST_EDGE)
+    across = _Across([float(value) for value in values], series.kind is SeriesKind.PAYLOAD, edge)
+    spec = GraphSpec(width, height, across.end, 0.0, 1.0)
     # The last label matters most: those before it stand where they leave each other room.
     free = columns + 1.0
     for value in reversed(values):

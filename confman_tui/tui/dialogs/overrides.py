@@ -86,6 +86,12 @@ def parse_payload(text: str) -> int | None:
     return size
 
 
+def size_text(size: int) -> str:
+    """A payload as a person may leave it in the field: in units where they are exact, else in bytes."""
+    short = numbers.size(size).replace(" ", "")
+    return short if parse_payload(short) == size else f"{size}B"
+
+
 def parse_warmup(text: str) -> float:
     """Seconds of warm-up; empty or 0 is none. Raises ValueError."""
     if not text.strip() or not text.strip().strip("0s."):
@@ -129,9 +135,9 @@ class OverridesDialog(Dialog[Overrides]):
         present = self._present
         users = "" if present.users is None else str(present.users)
         seconds = "" if present.duration_s is None else f"{present.duration_s:g}"
-        payload = "" if present.payload_bytes is None else numbers.size(present.payload_bytes).replace(" ", "")
+        payload = "" if present.payload_bytes is None else size_text(present.payload_bytes)
         users = ",".join(map(str, present.user_steps)) or users
-        payload = ",".join(numbers.size(size).replace(" ", "") for size in present.payload_steps) or payload
+        payload = ",".join(map(size_text, present.payload_steps)) or payload
         fields = (
             ("users", users, "empty: the scenario's own; 1,10,50: a series"),
             ("seconds", seconds, "empty: the scenario's own"),

@@ -26,6 +26,8 @@ from confman_tui.tui.widgets.graph import CurveGraph
 
 BESIDE_WIDTH = 104
 """From this width of the screen on, the two graphs stand side by side."""
+LOW_HEIGHT = 32
+"""Below this height of the screen the graphs are lower, so that figures stand beside them."""
 _COLUMNS = (("req/s", "rps", 8), ("p50", "p50_us", 7), ("p95", "p95_us", 7), ("p99", "p99_us", 7), ("max", "max_us", 7))
 _FIRST = 11
 
@@ -37,6 +39,7 @@ class SeriesDialog(Dialog[None]):
     SeriesDialog #curves { height: auto; layout: vertical; }
     SeriesDialog #curves.beside { layout: horizontal; }
     SeriesDialog CurveGraph { height: 13; width: 1fr; border: round $foreground 35%; }
+    SeriesDialog #curves.low CurveGraph { height: 10; }
     SeriesDialog Static { height: auto; }
     """
 
@@ -64,7 +67,9 @@ class SeriesDialog(Dialog[None]):
         self.set_interval(1.0, self._show)
 
     def on_resize(self, event: Resize) -> None:
-        self.query_one("#curves").set_class(event.size.width >= BESIDE_WIDTH, "beside")
+        curves = self.query_one("#curves")
+        curves.set_class(event.size.width >= BESIDE_WIDTH, "beside")
+        curves.set_class(event.size.height < LOW_HEIGHT, "low")
         self._shown = None
         self.call_after_refresh(self._show)
 
@@ -89,7 +94,7 @@ class SeriesDialog(Dialog[None]):
         done, wanted = len(series.points), len(series.wanted)
         if series.stopped_early:
             lines.append((f"stopped early, in step {done} of {wanted}", look.warn))
-        elif not series.files:
+        elif done < wanted:
             lines.append((f"{done} of {wanted} steps are over", look.warn))
         return [Content.assemble((text, style)) for words, style in lines for text in wrap(clean(words, 300), width, 4)]
 
