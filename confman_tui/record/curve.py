@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import StatisticsError, linear_regression
 
+from confman_tui.record.noise import t_quantile
+
 LEAST_BEND = 0.15
 """A curve that lies less than this share of its height away from the straight line has no knee, but noise."""
 
@@ -67,10 +69,16 @@ class Line:
     """y where x is 0."""
     fit: float
     """The coefficient of determination R²: the share of y's variance that the line explains, 0 to 1."""
+    within: float | None
+    """Half the 95 % confidence interval of the slope; None with two points, through which any line goes."""
 
 
 def line_through(xs: Sequence[float], ys: Sequence[float]) -> Line | None:
-    """The straight line of least squares; None with fewer than two different xs."""
+    """The straight line of least squares; None with fewer than two different xs.
+
+    The slope's interval is t(n - 2) * sqrt(SSE / (n - 2) / Sxx), as in any textbook of regression (Draper & Smith,
+    Applied Regression Analysis, 1.4).
+    """
     try:
         slope, start = linear_regression(xs, ys)
     except StatisticsError:
@@ -78,4 +86,9 @@ def line_through(xs: Sequence[float], ys: Sequence[float]) -> Line | None:
     mean = sum(ys) / len(ys)
     whole = sum((y - mean) ** 2 for y in ys)
     left = sum((y - start - slope * x) ** 2 for x, y in zip(xs, ys, strict=True))
-    return Line(slope, start, 1.0 if whole == 0 else max(0.0, 1 - left / whole))
+    within = None
+    if len(xs) > 2:
+        middle = sum(xs) / len(xs)
+        spread = sum((x - middle) ** 2 for x in xs)
+        within = t_quantile(len(xs) - 2) * math.sqrt(left / (len(xs) - 2) / spread)
+    return Line(slope, start, 1.0 if whole == 0 else max(0.0, 1 - left / whole), within)

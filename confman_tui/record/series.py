@@ -112,20 +112,30 @@ def _slope_line(series: Series, scenario: str) -> str:
     for measure in ("p50_us", "p99_us"):
         line = slope_of(series, scenario, measure)
         if line is not None:
-            told.append(f"{measure.removesuffix('_us')} {line.slope:+.3f} ms per 1,000 entries (R² {line.fit:.2f})")
-    return f"{scenario}: {', '.join(told)}, by least squares over {len(whole_points(series))} sizes" if told else ""
+            told.append(f"{measure.removesuffix('_us')} {slope_words(line)}")
+    return f"{scenario}, ms per 1,000 entries: {', '.join(told)}" if told else ""
+
+
+def slope_words(line: Line) -> str:
+    """``+0.71 ± 0.05``; with what it is worth where the measurements do not carry it."""
+    if line.within is None:
+        return f"{line.slope:+.3f}"
+    noise = " (within the noise)" if abs(line.slope) <= line.within else ""
+    return f"{line.slope:+.3f} ± {line.within:.3f}{noise}"
 
 
 def noise_lines(series: Series) -> list[str]:
-    """Where the steps were repeated: those between which throughput did not change by more than the noise."""
+    """Where the steps were repeated: those between which throughput (of a sweep the median latency) did not change by
+    more than the noise."""
     lines = []
+    measure, name = ("p50_us", "p50") if series.kind is SeriesKind.ENTRIES else ("rps", "req/s")
     for before, after in pairwise(whole_points(series)):
         for one, other in zip(before.results, after.results, strict=True):
-            apart = difference(values_of(one, "rps"), values_of(other, "rps"))
+            apart = difference(values_of(one, measure), values_of(other, measure))
             if apart is not None and apart.within_noise and apart.noise is not None:
                 lines.append(
                     f"{one.name}, {value_words(series.kind, before.value)} to {value_words(series.kind, after.value)}: "
-                    f"req/s {apart.change * 100:+.1f} %, within the noise (± {apart.noise * 100:.1f} %)"
+                    f"{name} {apart.change * 100:+.1f} %, within the noise (± {apart.noise * 100:.1f} %)"
                 )
     return lines
 
@@ -152,6 +162,8 @@ def series_table(series: Series) -> str:
         blocks.append(aligned(rows) if len(rows) > 1 else "nothing was measured")
     results = [result for point in series.points for result in point.results]
     lines = [*verdict_of(series), *noise_lines(series), *verdict_lines(results)]
+    if series.kind is SeriesKind.ENTRIES:
+        lines.append("slopes: least squares over the sizes, ± their 95 % confidence; writes pause between requests")
     if series.stopped_early:
         lines.append(f"stopped early, in step {len(series.points)} of {len(series.wanted)}")
     return "\n".join([*blocks, *(wrapped(line) for line in lines)])
@@ -211,6 +223,7 @@ def series_document(series: Series) -> dict[str, Any]:
                 else {
                     "ms_per_1000_entries": rounded(line.slope),
                     "ms_at_none": rounded(line.start),
+                    "ci95_half_width": rounded(line.within),
                     "r_squared": rounded(line.fit),
                 }
                 for measure, line in lines.items()

@@ -92,8 +92,22 @@ def test_lines_that_cannot_be_and_their_fit() -> None:
     assert line_through([1.0, 1.0], [2.0, 3.0]) is None
     level = line_through([0.0, 1.0], [2.0, 2.0])
     assert level is not None
-    assert (level.slope, level.start, level.fit) == (0.0, 2.0, 1.0)
+    assert (level.slope, level.start, level.fit, level.within) == (0.0, 2.0, 1.0, None)
     noisy = line_through([0.0, 1.0, 2.0, 3.0], [0.0, 3.0, 1.0, 4.0])
     assert noisy is not None
     assert noisy.slope == pytest.approx(1.0)
     assert noisy.fit == pytest.approx(0.5)
+    # t(2) = 4.303, SSE = 5, Sxx = 5
+    assert noisy.within == pytest.approx(4.3027 * (5 / 2 / 5) ** 0.5, rel=1e-4)
+
+
+def test_the_interval_of_a_slope_covers_the_true_one_19_times_in_20() -> None:
+    chance = random.Random(8)
+    xs = [0.1, 1.0, 5.0, 10.0]
+    covered = 0
+    for _ in range(1000):
+        line = line_through(xs, [2 + 0.7 * x + chance.gauss(0, 0.3) for x in xs])
+        assert line is not None
+        assert line.within is not None
+        covered += abs(line.slope - 0.7) <= line.within
+    assert covered / 1000 == pytest.approx(0.95, abs=0.02)

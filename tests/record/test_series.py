@@ -62,8 +62,8 @@ def test_the_table_of_a_sweep_tells_the_slopes() -> None:
     assert line is not None
     assert [line.slope, line.start] == pytest.approx([0.6, 2.0], abs=1e-2)
     text = series_table(series)
-    assert "read-1u: p50 +0.600 ms per 1,000 entries (R² 1.00), p99 +1.800 ms per 1,000 entries" in text
-    assert "write-1u: p50 +0.000 ms per 1,000 entries" in text
+    assert "read-1u, ms per 1,000 entries: p50 +0.600 ± 0.000, p99 +1.800 ± 0.000" in text
+    assert "write-1u, ms per 1,000 entries: p50 +0.000 ± 0.000 (within the noise)" in text
     assert text.index("10,000") < text.index("\nwrite-1u\n")
     assert slope_of(samples.sweep((100,)), "read-1u") is None
     assert series_document(series)["knee"] is None

@@ -154,7 +154,7 @@ async def test_a_sweep_is_told_at_every_size(tmp_path: Path, size: tuple[int, in
         await board.tell(SeriesEnded(samples.sweep()))
         await board.drawn()
         assert isinstance(board.app.screen, SeriesDialog)
-        assert "read-1u: p50 +0.600 ms per 1,000 entries" in board.text()
+        assert "read-1u, ms per 1,000 entries: p50 +0.600" in board.text()
 
 
 async def test_a_warm_up_is_shown_while_it_lasts(tmp_path: Path) -> None:

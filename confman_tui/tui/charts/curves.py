@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from confman_tui.record.model import ScenarioResult, Series, SeriesKind
 from confman_tui.record.repeats import spreads, typical
-from confman_tui.record.series import knee_of, slope_of
+from confman_tui.record.series import knee_of, slope_of, slope_words
 from confman_tui.tui.charts.graphs import LEFT, LegendItem
 from confman_tui.tui.charts.spec import GraphSpec, Layer, Mark
 from confman_tui.tui.charts.ticks import (
@@ -79,7 +79,7 @@ def throughput_curve(series: Series, width: int, height: int) -> Curve:
         return None, ()
     spec, across = _frame(series, name, width, height, 0)
     rows = max(height - 2, 1)
-    _linear(spec, max(point.high or point.y for _, point in points), rows, rate_label)
+    _linear(spec, _highest(points), rows, rate_label)
     _draw(spec, across, points, "ok", rows)
     _mark_knee(spec, series, across)
     return spec, (("●", "req/s", "ok"),)
@@ -122,9 +122,7 @@ def cost_curve(series: Series, scenario: str, width: int, height: int) -> Curve:
     named = width >= _LABELS_FROM
     spec, across = _frame(series, scenario, width, height, 4 if named else 0)
     rows = max(height - 2, 1)
-    _linear(
-        spec, max(point.high or point.y for points in lines.values() for _, point in points), rows, milliseconds_label
-    )
+    _linear(spec, max(map(_highest, lines.values())), rows, milliseconds_label)
     legend: list[LegendItem] = [("●", role, role) for role in reversed(lines)]
     fitted = slope_of(series, scenario)
     if fitted is not None:
@@ -132,7 +130,7 @@ def cost_curve(series: Series, scenario: str, width: int, height: int) -> Curve:
         ends = [(value, fitted.start + fitted.slope * value / 1000) for value in (min(entries), max(entries))]
         inside = [(across.x(value), round(min(max(y, 0.0), spec.y_high), 4)) for value, y in ends]
         spec.layers.append(Layer("line", "dim", [([x for x, _ in inside], [y for _, y in inside])]))
-        legend.append(("⠤", f"{fitted.slope:+.2f} ms per 1,000 entries", "dim"))
+        legend.append(("⠤", f"{slope_words(fitted)} ms per 1,000 entries", "dim"))
     for role, points in lines.items():
         _draw(spec, across, points, role, rows)
     if named:
@@ -188,6 +186,12 @@ def _linear(spec: GraphSpec, highest: float, rows: int, label: Callable[[float],
     spec.y_high = top * headroom(rows)
     count = round(top / step)
     spec.y_ticks = [(step * i, label(round(step * i, 6)).rjust(LEFT - 1)) for i in range(count + 1)]
+
+
+def _highest(points: list[tuple[int, _Point]]) -> float:
+    """The top of what is to be seen: intervals of few runs may be many times as high, and are cut."""
+    most = max(point.y for _, point in points)
+    return max(most, min(max(point.high or 0.0 for _, point in points), 1.4 * most))
 
 
 def _draw(spec: GraphSpec, across: _Across, points: list[tuple[int, _Point]], role: str, rows: int) -> None:

@@ -90,7 +90,6 @@ class SeriesDialog(Dialog[None]):
     def _verdict(self, series: Series, width: int) -> list[Content]:
         look = self.look
         lines = [(line, f"bold {look.accent}") for line in verdict_of(series)]
-        lines += [(line, look.dim) for line in noise_lines(series)]
         done, wanted = len(series.points), len(series.wanted)
         if series.stopped_early:
             lines.append((f"stopped early, in step {done} of {wanted}", look.warn))
@@ -105,6 +104,8 @@ class SeriesDialog(Dialog[None]):
                 lines.append(Content.assemble((scenario, f"bold {self.look.accent}")))
             lines += self._rows(series, scenario, width)
             lines.append(Content(""))
+        for words in noise_lines(series):
+            lines += [Content.assemble((text, self.look.dim)) for text in wrap(clean(words, 300), width, 3)]
         lines += [Content.assemble((clean(file, 200), self.look.dim)) for file in series.files]
         return lines
 
