@@ -68,6 +68,10 @@ def _run(resolved: Resolved) -> int:
         from confman_tui.headless import run_sweep
 
         return run_sweep(settings)
+    if settings.command == "worker":
+        from confman_tui.worker import run_worker
+
+        return run_worker(settings)
     if settings.headless:
         from confman_tui.headless import run_headless
 

@@ -52,6 +52,10 @@ class Conductor(Protocol):
     def sweep(self) -> None:
         """Measure reads and writes at one number of entries after the other."""
 
+    def note_screen_lag(self, seconds: float) -> None:
+        """How late the screen's own loop was within the last second, in seconds; told about once a second, so that
+        it stands in the run's files."""
+
     def remove_leftovers(self) -> None:
         """Remove the data of earlier runs that did not clean up."""
 

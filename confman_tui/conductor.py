@@ -170,6 +170,11 @@ class ConductorThread:
         """See `Conductor.sweep`."""
         self._post_activity("the sweep", lambda bench: bench.sweep())
 
+    def note_screen_lag(self, seconds: float) -> None:
+        """See `Conductor.note_screen_lag`."""
+        if self._bench is not None:
+            self._bench.note_screen_lag(seconds)
+
     def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
         """See `Conductor.preview_fault`."""
         if self._bench is None:

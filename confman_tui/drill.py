@@ -10,6 +10,7 @@ from typing import Protocol
 
 from confman_tui.cluster.addresses import short_names
 from confman_tui.cluster.control import FaultRefusedError
+from confman_tui.cluster.elections import FAILED_STATES
 from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification
 from confman_tui.cluster.model import STATE_WORDS, ClusterView, NodeState
 from confman_tui.cluster.writes import WriteStream
@@ -48,6 +49,8 @@ class DrillPlan:
     """How long all must be well before the fault."""
     steady_limit_s: float = 45.0
     """How long to wait for that."""
+    down_limit_s: float = 10.0
+    """How long a node that the drill did not hurt may fail to answer meanwhile; then the drill ends."""
     recovery_limit_s: float = 60.0
     """How long to wait for a new leader and an acknowledged write."""
     throughput_limit_s: float = 10.0
@@ -142,9 +145,18 @@ class _Drill:
     async def round(self, number: int) -> DrillRound:
         """One round."""
         host, plan = self._host, self._plan
-        if not await self._wait(lambda: not _what_is_amiss(host, plan), plan.steady_limit_s):
-            why = "stopped" if host.stopping else f"no steady state within {plan.steady_limit_s:g} s: "
-            return self._unjudged(number, None, why + ("" if host.stopping else _what_is_amiss(host, plan)))
+        began = host.now()
+
+        def down() -> str | None:
+            failed = (node for node in host.view.nodes if node.state in FAILED_STATES)
+            late = host.now() - plan.down_limit_s
+            return next((node.node for node in failed if max(began, node.since or began) <= late), None)
+
+        await self._wait(lambda: not _what_is_amiss(host, plan) or down() is not None, plan.steady_limit_s)
+        if why := _what_is_amiss(host, plan):
+            self.gone = down()
+            waited = f"no steady state within {host.now() - began:.0f} s: {why}"
+            return self._unjudged(number, None, "stopped" if host.stopping else waited)
         leader = host.view.leader
         if leader is None:
             return self._unjudged(number, None, "the leader was lost before the fault")

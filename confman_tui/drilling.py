@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from confman_tui.clock import Clock
 from confman_tui.cluster.control import FaultRefusedError
+from confman_tui.cluster.elections import FAILED_STATES
 from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification
-from confman_tui.cluster.model import ClusterView
+from confman_tui.cluster.model import STATE_WORDS, ClusterView, NodeView
 from confman_tui.cluster.writes import WriteStream
 from confman_tui.drill import DrillPlan, run_drill
-from confman_tui.errors import ClusterError, UsageError
+from confman_tui.errors import (
+    EXIT_GENERATOR_BOUND,
+    EXIT_NO_SUCCESS,
+    EXIT_OK,
+    EXIT_WORKERS,
+    ClusterError,
+    UsageError,
+)
 from confman_tui.events import (
     DrillEnded,
     DrillRound,
@@ -40,6 +48,8 @@ NAME = "drill"
 """The drill's name among the scenarios, in events and file names."""
 LOAD = "write-10u"
 """The scenario whose users write meanwhile, without an end."""
+ALL_UP_S = 5.0
+"""How long a node may still be on its way up when the drill is asked for."""
 LOAD_SETTLES_S = 0.5
 """How long all users take to begin, and the stream of writes to tell of it."""
 
@@ -164,12 +174,21 @@ class DrillRig:
         return verification if parts.settings.verify.mode != "off" else None
 
 
+def _down(view: ClusterView) -> list[NodeView]:
+    return [node for node in view.nodes if node.state in FAILED_STATES]
+
+
 async def _look_ahead(parts: DrillParts, kind: FaultKind) -> None:
     """Refuse before any load what could not be done or would never recover; tell which process it will hit.
 
     Raises:
         UsageError: the leader must not be touched, or the cluster is too small to elect another.
+        ClusterError: a node does not answer, so that no state would count as steady.
     """
+    await parts.monitor.wait_for(lambda view: not _down(view) or parts.stop.is_set(), ALL_UP_S)
+    if down := _down(parts.monitor.view):
+        which = " and ".join(f"{node.node} ({STATE_WORDS[node.state]})" for node in down)
+        raise ClusterError(f"a drill needs every node, and it lacks {which}: bring it back first, or leave it out")
     leader, nodes = parts.monitor.view.leader, parts.monitor.nodes
     if leader is None:
         return
@@ -186,6 +205,20 @@ async def _look_ahead(parts: DrillParts, kind: FaultKind) -> None:
         level = Level.WARNING if preview.warning else Level.INFO
         text = f"the first {kind} hits {leader} ({preview.target}). {preview.warning}"
         parts.emit(NoticeGiven(level, text.strip(), parts.clock()))
+
+
+def generator_judged(ended: DrillEnded, result: ScenarioResult | None, *, strict: bool) -> DrillEnded:
+    """Says in the verdict that the generator was the limit of the load; with ``strict`` the drill fails then, unless
+    it has failed for what is worse."""
+    bound = result.generator_bound if result is not None else None
+    if bound is None:
+        return ended
+    fails = strict and ended.exit_code in (EXIT_OK, EXIT_NO_SUCCESS)
+    return replace(
+        ended,
+        verdict=f"{ended.verdict.rstrip('.')}; generator-bound for {bound.seconds} s: {bound.reason}",
+        exit_code=EXIT_GENERATOR_BOUND if fails else ended.exit_code,
+    )
 
 
 async def drill(parts: DrillParts) -> DrillEnded:
@@ -220,6 +253,14 @@ async def drill(parts: DrillParts) -> DrillEnded:
         with contextlib.suppress(ClusterError):
             await rig.end_load()
         parts.monitor.turn_page(booking=False)
+    ended = generator_judged(ended, rig.result, strict=settings.strict)
+    invalid = rig.result.outcome.invalid if rig.result is not None else ""
+    if invalid:
+        ended = replace(
+            ended,
+            verdict=f"{ended.verdict}; the figures are invalid: {invalid}",
+            exit_code=ended.exit_code or EXIT_WORKERS,
+        )
     try:
         save_drill(ended, settings.output_dir, settings.tier, parts.cluster)
     except ResultsError as error:

@@ -25,6 +25,7 @@ from confman_tui.events import (
     Event,
     FactTold,
     FaultCaused,
+    GeneratorLimitReached,
     LeftoversFound,
     NoticeGiven,
     Phase,
@@ -50,7 +51,7 @@ PLAIN_EVERY_S = 5.0
 QUIET_FACTS = {FactKind.ALL_AGREE}
 """Facts that say nothing to a reader of a log that the ones around them don't."""
 
-UNITS = {Phase.SEEDING: " keys", Phase.VERIFYING: " writes", Phase.FINDING: " s"}
+UNITS = {Phase.STARTING: " workers", Phase.SEEDING: " keys", Phase.VERIFYING: " writes", Phase.FINDING: " s"}
 """What an activity counts; cleaning counts its steps."""
 
 WARMING = "warming up"
@@ -133,12 +134,16 @@ class Printer:
                     self._progress(
                         self._running.name, seconds, self._running.duration_s, f"{speed}{p99}{failed}", sample.end
                     )
+            case GeneratorLimitReached(bound=bound):
+                self.say(f"generator: it is the limit, not the cluster: {bound.reason}; {bound.advice}")
             case ScenarioEnded(result=result):
                 self._running = None
                 outcome = result.outcome
+                notes = [result.note] if result.note else []
+                notes += ["generator-bound"] if result.generator_bound is not None else []
                 self.say(
                     f"{result.name}: {outcome.requests} requests, {outcome.failures} failed, "
-                    f"{outcome.rps:.1f} req/s{' (' + result.note + ')' if result.note else ''}"
+                    f"{outcome.rps:.1f} req/s{' (' + ', '.join(notes) + ')' if notes else ''}"
                 )
             case SeriesEnded(series=ended):
                 for line in verdict_of(ended):
@@ -223,13 +228,18 @@ async def _with_benchmark(
     return code
 
 
-def verdict(results: tuple[ScenarioResult, ...]) -> int:
-    """The exit code that these results deserve: lost writes before scenarios without any success."""
+def verdict(results: tuple[ScenarioResult, ...], *, strict: bool = False) -> int:
+    """The exit code that these results deserve: lost writes first, then lost workers, then a generator that was the
+    limit (only with ``strict``), then scenarios without any success."""
     if any(
         result.verification is not None and (result.verification.lost or result.verification.phantom)
         for result in results
     ):
         return errors.EXIT_LOST
+    if any(result.outcome.invalid for result in results):
+        return errors.EXIT_WORKERS
+    if strict and any(result.generator_bound is not None for result in results):
+        return errors.EXIT_GENERATOR_BOUND
     if not results or any(result.outcome.requests == result.outcome.failures for result in results):
         return errors.EXIT_NO_SUCCESS
     return errors.EXIT_OK
@@ -264,7 +274,7 @@ def run_headless(settings: Settings) -> int:
             await bench.run_series(settings.scenario_names)
         finally:
             _tell_results(bench, settings)
-        return verdict(_all_results(bench.results, bench.series))
+        return verdict(_all_results(bench.results, bench.series), strict=settings.strict)
 
     return loop.run(_with_benchmark(settings, work, printer))
 
@@ -279,7 +289,7 @@ def run_sweep(settings: Settings) -> int:
             await bench.sweep()
         finally:
             _tell_results(bench, settings)
-        return verdict(_all_results(bench.results, bench.series))
+        return verdict(_all_results(bench.results, bench.series), strict=settings.strict)
 
     return loop.run(_with_benchmark(settings, work, printer))
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from confman_tui import errors
+from confman_tui.cluster.elections_model import FaultKind
 from confman_tui.conductor import ConductorThread
 from confman_tui.load.engine import prepare
 from confman_tui.settings import Resolved, check_keys, remembered
@@ -39,6 +40,8 @@ def run_interactive(resolved: Resolved) -> int:
             theme=settings.theme,
             keymap=settings.keys,
             remember_theme=remembered.remember_theme,
+            drill_fault=FaultKind(settings.fault),
+            drill_rounds=settings.rounds,
         ),
     )
     app.driver_class = EnduringDriver

@@ -54,6 +54,7 @@ class _Open:
     old_leader: str
     term_before: int | None
     lost: _Seen
+    lost_seen: float
     term: _Seen | None = None
     claim: _Seen | None = None
     serving: _Seen | None = None
@@ -155,7 +156,7 @@ class ElectionMeter:
         seen = _Seen(fact.at, fact.uncertainty_s)
         ended: tuple[Election, ...] = ()
         if fact.kind is FactKind.LEADER_LOST and fact.node is not None:
-            ended = self._on_lost(fact.node, fact.term, seen)
+            ended = self._on_lost(fact, fact.node, seen)
         elif fact.kind is FactKind.TERM_ADVANCED and fact.term is not None:
             self._advanced.append((seen, fact.term))
             self._on_term(seen, fact.term)
@@ -182,7 +183,7 @@ class ElectionMeter:
 
     # How an election goes
 
-    def _on_lost(self, node: str, term: int | None, seen: _Seen) -> tuple[Election, ...]:
+    def _on_lost(self, fact: Fact, node: str, seen: _Seen) -> tuple[Election, ...]:
         ended: tuple[Election, ...] = ()
         opened = self._open
         if opened is not None and opened.told is None:
@@ -190,8 +191,9 @@ class ElectionMeter:
                 opened.serving = opened.agree = opened.new_leader = opened.term_after = None
                 return ()
             ended = self._end(opened, seen.at)
-        known = term if term is not None else self._term
-        self._open = opened = _Open(None, seen.at - seen.uncertainty, node, known, seen)
+        known = fact.term if fact.term is not None else self._term
+        lost_seen = max(fact.at, fact.seen)
+        self._open = opened = _Open(None, seen.at - seen.uncertainty, node, known, seen, lost_seen)
         opened.before_from = max(self._load_since, self._calm_since)
         self._explain(opened)
         return ended
@@ -291,6 +293,7 @@ class ElectionMeter:
             without_writes_s=window.seconds if window is not None and counts else None,
             uncertainty_s=max(step.uncertainty for step in steps if step is not None),
             write_uncertainty_s=window.uncertainty_s if window is not None else 0.0,
+            detected_s=max(0.0, opened.lost_seen - opened.origin),
             intended_writes=window.intended if window is not None and counts else 0,
             longest_wait_s=window.longest_wait_s if window is not None and counts else 0.0,
             reads_ok=reads_ok,

@@ -36,8 +36,8 @@ _COLUMNS = (
 def round_document(round_: DrillRound) -> dict[str, Any]:
     """A round as JSON and the CSV have it.
 
-    ``detect_s``: the old leader was seen lost; ``elect_s``: a node said that it leads; ``agree_s``: all live nodes
-    named it; ``without_writes_s`` ± ``uncertainty_s``: from the last acknowledgement before to the first after;
+    ``detect_s``: the loss of the leader could be known; ``elect_s``: a node said that it leads; ``agree_s``: all live
+    nodes named it; ``without_writes_s`` ± ``uncertainty_s``: from the last acknowledgement before to the first after;
     ``recover90_s``: throughput was back at 90 %. None: not seen.
     """
     fault, election = round_.fault, round_.election
@@ -48,7 +48,7 @@ def round_document(round_: DrillRound) -> dict[str, Any]:
         "node": fault.node if fault is not None else None,
         "judged": round_.judged,
         "reason": round_.reason,
-        "detect_s": steps.get("lost_s"),
+        "detect_s": steps.get("detected_s"),
         "claim_s": steps.get("claim_s"),
         "elect_s": steps.get("serving_s"),
         "agree_s": steps.get("agree_s"),

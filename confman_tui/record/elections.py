@@ -12,7 +12,7 @@ from confman_tui.record.files import path_of, remove, replacing
 from confman_tui.record.plain import count, finite, from_iso, iso, rounded
 
 _STEPS = ("lost_s", "term_s", "claim_s", "serving_s", "agree_s", "first_write_s", "without_writes_s")
-_FIGURES = ("longest_wait_s", "recover90_s", "writes_missed")
+_FIGURES = ("longest_wait_s", "recover90_s", "writes_missed", "detected_s")
 _UNCERTAINTIES = ("uncertainty_s", "write_uncertainty_s")
 _COUNTS = ("intended_writes", "reads_ok", "reads_failed")
 _COLUMNS = (
@@ -68,6 +68,7 @@ def election_from(document: Mapping[str, Any]) -> Election:
         reads_failed=count(document["reads_failed"]),
         recover90_s=_optional(document["recover90_s"]),
         writes_missed=_optional(document["writes_missed"]),
+        detected_s=_optional(document.get("detected_s")),
         **{name: _optional(document[name]) for name in _STEPS},
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from confman_tui.cluster.elections_model import Election, Fault, Verification
+from confman_tui.load.generator import GeneratorBound, GeneratorUse
 from confman_tui.load.model import RunOutcome
 
 
@@ -103,6 +104,10 @@ class ScenarioResult:
     the last run's, ``elections`` and ``verification`` those of all."""
     comparison: Comparison | None = None
     """None when no earlier run under the same settings was kept."""
+    generator: GeneratorUse | None = None
+    """What the generator and its machine used; None where nobody watched (results of stock Locust)."""
+    generator_bound: GeneratorBound | None = None
+    """The generator, not the cluster, was the limit; None when it was not, or nobody watched."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,13 +45,15 @@ def runs_of(result: ScenarioResult) -> tuple[Repetition, ...]:
 
 def combined(earlier: ScenarioResult, latest: ScenarioResult) -> ScenarioResult:
     """The latest run with those before it: its own outcome and files, the elections of all, the verdict on the writes
-    of all, so that a write that was lost in any run is never forgotten."""
+    of all and what makes any run's figures worth less, so that nothing bad of any run is forgotten."""
     before = runs_of(earlier)
     return replace(
         latest,
         repeats=(*before, repetition_of(latest, len(before) + 1)),
         elections=(*earlier.elections, *latest.elections),
         verification=_added(earlier.verification, latest.verification),
+        generator_bound=latest.generator_bound or earlier.generator_bound,
+        outcome=replace(latest.outcome, invalid=latest.outcome.invalid or earlier.outcome.invalid),
     )
 
 

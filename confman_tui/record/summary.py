@@ -19,6 +19,7 @@ from confman_tui.record.elections import (
     write_lost,
 )
 from confman_tui.record.files import ResultsError, path_of, told, write_text
+from confman_tui.record.generator import bound_document, bound_from, use_document, use_from
 from confman_tui.record.machine import machine, versions
 from confman_tui.record.model import ScenarioResult
 from confman_tui.record.opening import opening_document, opening_from
@@ -69,9 +70,12 @@ def scenario_document(result: ScenarioResult) -> dict[str, Any]:
         "start": iso(outcome.started, "microseconds"),
         "end": iso(outcome.ended, "microseconds"),
         "stopped_early": outcome.stopped_early,
+        "invalid": outcome.invalid or None,
         "note": result.note,
         "opening": opening_document(result),
         **repeats_document(result),
+        "generator_bound": bound_document(result.generator_bound),
+        "generator": use_document(result.generator),
     }
 
 
@@ -216,6 +220,7 @@ def result_from(document: Mapping[str, Any]) -> ScenarioResult:
         files=(),
         stopped_early=bool(document.get("stopped_early", False)),
         opening=opening_from(document.get("opening")),
+        invalid=_text(document.get("invalid") or ""),
     )
     return ScenarioResult(
         name=_text(document["name"]),
@@ -230,6 +235,8 @@ def result_from(document: Mapping[str, Any]) -> ScenarioResult:
         files=tuple(str(file) for file in document["files"]),
         note=str(document.get("note", "")),
         **repeats_from(document),
+        generator=use_from(document.get("generator")),
+        generator_bound=bound_from(document.get("generator_bound")),
     )
 
 

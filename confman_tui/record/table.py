@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from confman_tui.cluster.elections_model import Election, Verification
+from confman_tui.load.generator import GeneratorBound
 from confman_tui.load.model import CAUSE_WORDS, Cause
 from confman_tui.record.model import ScenarioResult
 from confman_tui.record.opening import opening_line
@@ -59,6 +60,8 @@ def _rows(results: Sequence[ScenarioResult]) -> list[tuple[str, ...]]:
             count = outcome.failures_by_cause.get(cause, 0)
             if count:
                 rows.append((f"  {CAUSE_WORDS[cause]}", "", _failed(count, outcome.requests), *[""] * 6))
+        if result.generator_bound is not None:
+            rows.append(("  generator-bound", *[""] * 8))
     return rows
 
 
@@ -68,6 +71,7 @@ def _failed(count: int, requests: int) -> str:
 
 def _notes(results: Sequence[ScenarioResult]) -> list[str]:
     notes = [f"{result.name}: {result.note}" for result in results if result.note]
+    notes += [bound_line(result.name, result.generator_bound) for result in results if result.generator_bound]
     told = [line(result) for result in results for line in (opening_line, comparison_line)]
     return notes + [line for line in told if line]
 
@@ -75,11 +79,14 @@ def _notes(results: Sequence[ScenarioResult]) -> list[str]:
 def _spread_tables(results: Sequence[ScenarioResult]) -> list[str]:
     """For each scenario that was repeated, how far its figures spread. The rows above are of its last run."""
     tables = [aligned(rows) for result in results if (rows := spread_rows(result))]
-    return (
-        ["", *tables, "95 % confidence: of the mean, by Student's t over the runs; above: the last run"]
-        if tables
-        else []
-    )
+    about = "95 % confidence: of the mean, by Student's t over the runs; the rows above are of the last run"
+    return ["", *tables, about] if tables else []
+
+
+def bound_line(name: str, bound: GeneratorBound) -> str:
+    """That a run's figures tell of the generator, why, and what to do."""
+    line = f"{name}: generator-bound for {bound.seconds} s, not the cluster's limit: {bound.reason}"
+    return f"{line}; try {bound.advice}" if bound.advice else line
 
 
 def _peaks(results: Sequence[ScenarioResult]) -> list[str]:

@@ -37,14 +37,17 @@ THEMES = (
 )
 """Textual's own themes. Named here, because a wrong name must be refused before the screen is opened."""
 
-BENCH, DEMO, CLEAN, DRILL, SWEEP = "bench", "demo", "clean", "drill", "sweep"
+BENCH, DEMO, CLEAN, DRILL, SWEEP, WORKER = "bench", "demo", "clean", "drill", "sweep", "worker"
 """The commands: the benchmark itself (no word on the command line), and the subcommands."""
 
 _RUNS = frozenset({BENCH, DRILL, SWEEP})
 _CLUSTER = frozenset({BENCH, DRILL, SWEEP, CLEAN})
-_EVERY = frozenset({BENCH, DRILL, SWEEP, CLEAN, DEMO})
+_EVERY = frozenset({BENCH, DRILL, SWEEP, CLEAN, DEMO, WORKER})
 _FAULTY = frozenset({BENCH, DRILL})
 _SERIES = frozenset({BENCH, SWEEP})
+
+
+MAX_WORKERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ SETTINGS: tuple[Setting, ...] = (
         "KEY",
         "cluster",
         "API key (default: Confman's development key); others here can read a flag, so prefer CONFMAN_BENCH_API_KEY",
-        _CLUSTER,
+        _CLUSTER | {WORKER},
         secret=True,
     ),
     Setting(
@@ -137,8 +140,8 @@ SETTINGS: tuple[Setting, ...] = (
         "30s",
         "TIME",
         "cluster",
-        "how long to wait for a leader, and in a drill for a node to come back",
-        _CLUSTER,
+        "how long to wait for a leader, for workers, for a master, and in a drill for a node to come back",
+        _CLUSTER | {WORKER},
     ),
     Setting(
         "poll",
@@ -265,6 +268,56 @@ SETTINGS: tuple[Setting, ...] = (
         "which acknowledged writes are read back afterwards",
         _RUNS,
     ),
+    Setting(
+        "strict",
+        "strict",
+        values.boolean,
+        "false",
+        "",
+        "runs",
+        "with --headless and drill: exit with 6 when the generator, not the cluster, was the limit of a run",
+        _RUNS,
+    ),
+    Setting(
+        "workers",
+        "workers",
+        values.integer(0, MAX_WORKERS),
+        "0",
+        "N",
+        "workers",
+        f"processes of their own that make the load, 0 to {MAX_WORKERS}; 0: this program makes it itself",
+        _RUNS,
+    ),
+    Setting(
+        "expect-workers",
+        "expect_workers",
+        values.integer(0, MAX_WORKERS),
+        "0",
+        "N",
+        "workers",
+        "wait for so many workers from elsewhere (`confman-tui worker`), no longer than --wait",
+        _RUNS,
+    ),
+    Setting(
+        "master-bind",
+        "master_bind",
+        values.address(0),
+        "127.0.0.1:0",
+        "HOST:PORT",
+        "workers",
+        "interface and port that workers connect to, unencrypted; port 0 is a free one",
+        _RUNS,
+    ),
+    Setting(
+        "master",
+        "master",
+        values.address(1),
+        None,
+        "HOST:PORT",
+        "workers",
+        "the master to join, as its --master-bind tells it",
+        frozenset({WORKER}),
+    ),
     Setting("output-dir", "output_dir", values.folder, "results", "DIR", "results", "folder of the results", _RUNS),
     Setting(
         "results-only",
@@ -389,9 +442,7 @@ SETTINGS: tuple[Setting, ...] = (
         _SERIES,
         listed=True,
     ),
-    Setting(
-        "rounds", "rounds", values.integer(1, 1000), "5", "N", "drill", "how many rounds, 1 to 1000", frozenset({DRILL})
-    ),
+    Setting("rounds", "rounds", values.integer(1, 1000), "5", "N", "drill", "how many rounds, 1 to 1000", _FAULTY),
     Setting(
         "fault",
         "fault",
@@ -400,7 +451,7 @@ SETTINGS: tuple[Setting, ...] = (
         "KIND",
         "drill",
         "what is done to the leader: kill, pause or isolate (demo cluster only)",
-        frozenset({DRILL}),
+        _FAULTY,
     ),
     Setting(
         "max-unavailable",
@@ -410,7 +461,7 @@ SETTINGS: tuple[Setting, ...] = (
         "TIME",
         "drill",
         "exit with 4 when writes were impossible for longer in any round",
-        frozenset({DRILL}),
+        _FAULTY,
     ),
     Setting(
         "yes",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from confman_tui.cluster.elections import FAILED_STATES
 from confman_tui.cluster.elections_model import FaultKind
-from confman_tui.cluster.model import NodeState
+from confman_tui.cluster.model import STATE_WORDS, NodeState
 from confman_tui.events import Phase
 from confman_tui.load.model import Scenario
 from confman_tui.load.scenarios import CATALOGUE
@@ -14,6 +15,8 @@ from confman_tui.tui.names import name_of
 from confman_tui.tui.state import DOWN_BY_US, UiState
 from confman_tui.tui.text import clean
 
+WELL = (NodeState.LEADER, NodeState.FOLLOWER)
+"""States of nodes that do their part."""
 RUN = "run."
 """Prefix of the ids that start one scenario."""
 
@@ -158,6 +161,15 @@ def _why_no_load(action: str, state: UiState) -> str | None:
     if state.phase is not Phase.IDLE:
         what = clean(state.running, 40) if state.running else str(state.phase)
         return f"Not while this goes on: {what}; s stops it."
+    return _why_no_drill(state) if action == "drill" else None
+
+
+def _why_no_drill(state: UiState) -> str | None:
+    hurt = state.touched(DOWN_BY_US)
+    for node in state.view.nodes if state.view is not None else ():
+        if node.state in FAILED_STATES or (node.node in hurt and node.state not in WELL):
+            way = "; r brings it back" if node.node in hurt else ""
+            return f"A drill needs every node: {name_of(node.node, state.names)} is {STATE_WORDS[node.state]}{way}."
     return None
 
 

@@ -19,6 +19,7 @@ from confman_tui.errors import EXIT_CRASH
 from confman_tui.events import (
     DrillEnded,
     Event,
+    GeneratorLimitReached,
     Level,
     NoticeGiven,
     Phase,
@@ -185,6 +186,9 @@ class ConfmanApp(App[int], inherit_bindings=False):
             self.say(event.text, "error" if event.level is Level.ERROR else "warning")
         elif isinstance(event, VerificationEnded) and event.result.judged and not event.result.passed:
             self.say(f"{event.result.lost} acknowledged writes LOST, {event.result.phantom} phantom", "error")
+        elif isinstance(event, GeneratorLimitReached):
+            tip = f". Try {event.bound.advice}" if event.bound.advice else ""
+            self.say(f"This program is the limit, not the cluster: {event.bound.reason}{tip}", "warning")
         elif isinstance(event, DrillEnded):
             self.deeds.show_rounds()
         elif isinstance(event, SeriesEnded):
@@ -237,6 +241,8 @@ class ConfmanApp(App[int], inherit_bindings=False):
             self._take(draw_gauges=True)
         if self.closing_since is not None:
             self.deeds.watch_leaving()
+        if whole:
+            self.conductor.note_screen_lag(self._lag.worst())
         if self.held is None and self.state.phase is not Phase.CLOSED:
             if whole:
                 self.draw_charts()
@@ -254,8 +260,8 @@ class ConfmanApp(App[int], inherit_bindings=False):
 
     @property
     def _seen(self) -> bool:
-        """Whether the dashboard is on top: below a dialog any change would repaint the whole screen."""
-        return self.is_running and self.dashboard.is_attached and self.screen is self.dashboard
+        """Whether the dashboard is there; below a dialog too, what it says of the cluster must not grow old."""
+        return self.is_running and self.dashboard.is_attached
 
     def draw(self, *, charts: bool = False) -> None:
         """Draw the panes of text, and the charts when asked to."""

@@ -95,6 +95,15 @@ class Dashboard(Screen[None]):
         if self.plan is not None:
             self.post_message(self.LayoutChanged())
 
+    def _compositor_refresh(self) -> None:
+        # Below a dialog Textual marks what it has just repainted for repainting once more, in place of what changes
+        # next: each change would cost the whole screen. It offers no public hook.
+        wanted = self._repaint_required
+        super()._compositor_refresh()
+        if self.app.screen is not self:
+            self._repaint_required = wanted
+            self._exchange_repaint_regions()
+
     @property
     def one_graph(self) -> bool:
         """Whether one of the two graphs is seen at a time."""

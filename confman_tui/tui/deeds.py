@@ -132,7 +132,10 @@ class Deeds:
         if leader is None:
             self._app.conductor.drill()
             return
-        self._ask_about(FaultKind.KILL, leader, self._app.conductor.drill, "start the drill")
+        kind, rounds = self._app.options.drill_fault, self._app.options.drill_rounds
+        often = "1 round" if rounds == 1 else f"{rounds} rounds"
+        what = f"{often} under write load: {kind.value} the leader, wait for the next, bring the node back"
+        self._ask_about(kind, leader, self._app.conductor.drill, "Start the drill?", what, "start the drill")
 
     def _do_rounds(self) -> None:
         self.show_rounds()
@@ -145,9 +148,10 @@ class Deeds:
 
     def _fault(self, kind: FaultKind, node: str) -> None:
         conductor = self._app.conductor
-        self._ask_about(kind, node, lambda: conductor.cause_fault(kind, node), f"{kind.value} it")
+        what = f"{kind.value} {name_of(node, self._app.state.names)}"
+        self._ask_about(kind, node, lambda: conductor.cause_fault(kind, node), f"{what}?", what, f"{kind.value} it")
 
-    def _ask_about(self, kind: FaultKind, node: str, deed: Callable[[], None], yes: str) -> None:
+    def _ask_about(self, kind: FaultKind, node: str, deed: Callable[[], None], title: str, what: str, yes: str) -> None:
         """Preview off the screen's thread (looking for a process takes a while), ask where it must be asked, do."""
         app = self._app
 
@@ -158,9 +162,7 @@ class Deeds:
                 app.say(str(refusal), "warning")
                 return
             if preview.needs_confirmation:
-                name = name_of(node, app.state.names)
-                facts = (f"{kind.value} {name}", f"process: {preview.target}")
-                dialog = ConfirmDialog(f"{kind.value} {name}?", facts, preview.warning, yes)
+                dialog = ConfirmDialog(title, (what, f"process: {preview.target}"), preview.warning, yes)
                 app.push_screen(dialog, lambda sure: deed() if sure else None)
             else:
                 deed()

@@ -17,6 +17,7 @@ from confman_tui.events import (
     Event,
     FactTold,
     FaultCaused,
+    GeneratorLimitReached,
     LeftoversFound,
     Level,
     NoticeGiven,
@@ -58,13 +59,22 @@ class LogLine:
     level: Level = Level.INFO
 
     @property
+    def shown_at(self) -> int:
+        """The time as it is shown, in hundredths of a second: what comes at one moment keeps its order."""
+        return round(self.at * 1000) // 10
+
+    @property
     def plain(self) -> str:
         """The whole line as it is copied."""
         return f"{numbers.time_of_day(self.at)} {self.glyph} {self.text}"
 
 
 class EventLog:
-    """The lines, oldest first, bounded."""
+    """The lines by their time, oldest first, bounded.
+
+    Some are told late (a loss is known when a poll's deadline is over, a run's figures when its writes are verified):
+    each stands where its time puts it, among those of the same time in the order in which they were told.
+    """
 
     def __init__(self) -> None:
         self.lines: deque[LogLine] = deque(maxlen=MOST_LINES)
@@ -72,9 +82,20 @@ class EventLog:
         """Lines ever told."""
 
     def add(self, line: LogLine) -> None:
-        """A new line, the newest."""
-        self.lines.append(line)
+        """A new line."""
         self.total += 1
+        place = len(self.lines)
+        while place and self.lines[place - 1].shown_at > line.shown_at:
+            place -= 1
+        if place == len(self.lines):
+            self.lines.append(line)
+            return
+        if len(self.lines) == self.lines.maxlen:
+            if place == 0:
+                return
+            self.lines.popleft()
+            place -= 1
+        self.lines.insert(place, line)
 
     def copy(self) -> EventLog:
         """A log that stays as it is while this one goes on."""
@@ -122,8 +143,14 @@ def describe(event: Event, names: Mapping[str, str], told: Collection[float], no
             )
             note = f" · {clean(result.note)}" if result.note else ""
             note += f" · {clean(line, 300)}" if (line := comparison_line(result, short=True)) else ""
+            if result.generator_bound is not None:
+                note += f" · generator-bound for {result.generator_bound.seconds} s"
             level = Level.INFO if outcome.reads_ok + outcome.writes_ok else Level.ERROR
             return LogLine(outcome.ended, "■", text + note, Topic.RUNS, level)
+        case GeneratorLimitReached(scenario, at, bound):
+            text = f"{clean(scenario, 40)}: generator-bound, not the cluster's limit: {clean(bound.reason)}"
+            tip = f"; try {clean(bound.advice)}" if bound.advice else ""
+            return LogLine(at, "▲", text + tip, Topic.PROBLEMS, Level.WARNING)
         case WindowClosed(window) if window.end is not None:
             blocked = f" ({numbers.count(window.intended)} wanted)" if window.intended else ""
             text = f"writes again after {numbers.short_seconds(window.end - window.start)} without{blocked}"
@@ -179,7 +206,7 @@ def _fact(fact: Fact, names: Mapping[str, str]) -> LogLine:
         FactKind.ELECTED: ("☆", f"{node} elected{term}, not serving yet{detail}", news),
         FactKind.LEADER_SERVING: ("★", f"{node} leads{term}{detail}", news),
         FactKind.ALL_AGREE: ("●", f"all agree on {node}{term}{detail}", news),
-        FactKind.FOLLOWS_DEAD_LEADER: ("◌", f"{node} follows a dead leader{term}{detail}", bad),
+        FactKind.FOLLOWS_DEAD_LEADER: ("◌", f"{node} follows a dead leader{detail}", bad),
         FactKind.STALE_LEADER: ("⚠", f"{node} is a stale leader{term}{detail}", bad),
         FactKind.SPLIT_CLAIM: ("⚠", f"two nodes claim to lead{term}{detail}", bad),
         FactKind.NODE_DOWN: ("✕", f"{node} down{detail}", bad),
@@ -187,7 +214,9 @@ def _fact(fact: Fact, names: Mapping[str, str]) -> LogLine:
         FactKind.NODE_WRONG: ("⚠", f"{node} answers, but not as Confman{detail}", bad),
         FactKind.NODE_BACK: ("○", f"{node} back{term}{detail}", news),
     }[fact.kind]
-    return LogLine(fact.at, glyph, text, Topic.CLUSTER, level)
+    # A resumed node answers at once what was asked while it slept: it is back when it answers.
+    at = max(fact.at, fact.seen) if fact.kind is FactKind.NODE_BACK else fact.at
+    return LogLine(at, glyph, text, Topic.CLUSTER, level)
 
 
 def _election(election: Election, names: Mapping[str, str], told: bool) -> LogLine | None:
@@ -200,11 +229,14 @@ def _election(election: Election, names: Mapping[str, str], told: bool) -> LogLi
     at = election.origin + max((after for after in steps if after is not None), default=0.0)
     if election.new_leader is None:
         return LogLine(at, "◔", "election without a winner", Topic.CLUSTER, Level.WARNING)
-    text = f"election of {name_of(election.new_leader, names)}"
-    if election.serving_s is not None:
-        text += f": serving after {numbers.short_seconds(election.serving_s)}"
-    if election.first_write_s is not None:
-        text += f", writing after {numbers.short_seconds(election.first_write_s)}"
+    serving, first = election.serving_s, election.first_write_s
+    steps_told = []
+    # A write can be acknowledged before the next poll shows who took it.
+    if serving is not None and (first is None or serving < first):
+        steps_told.append(f"serving after {numbers.short_seconds(serving)}")
+    if first is not None:
+        steps_told.append(f"writing after {numbers.short_seconds(first)}")
+    text = f"election of {name_of(election.new_leader, names)}: {', '.join(steps_told)}".removesuffix(": ")
     return LogLine(at, "◔", text, Topic.CLUSTER)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from confman_tui import clock
+from confman_tui.cluster.elections_model import FaultKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +38,9 @@ class UiOptions:
     """Called with the name of a theme that a person chose."""
     clock: clock.Clock = clock.now
     """The program's clock."""
+    drill_fault: FaultKind = FaultKind.KILL
+    """What a drill does to the leader."""
+    drill_rounds: int = 5
+    """How often."""
     quit_limit_s: float = 5.0
     """The longest that leaving may take before the screen goes anyway, in seconds."""

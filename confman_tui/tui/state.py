@@ -17,6 +17,8 @@ from confman_tui.events import (
     ElectionMeasured,
     Event,
     FaultCaused,
+    GeneratorLimitReached,
+    GeneratorWatched,
     LeftoversFound,
     Phase,
     PhaseChanged,
@@ -29,11 +31,12 @@ from confman_tui.events import (
     VerificationEnded,
     WritesAcknowledged,
 )
+from confman_tui.load.generator import GeneratorBound, GeneratorSample
 from confman_tui.load.model import Scenario, SecondSample
 from confman_tui.record.model import Series
 from confman_tui.tui.log import EventLog, describe
 from confman_tui.tui.names import short_names
-from confman_tui.tui.rows import Row, RowStatus
+from confman_tui.tui.rows import DRILL, Row, RowStatus
 
 BUSY = frozenset({Phase.SEEDING, Phase.RUNNING, Phase.STOPPING, Phase.DRILLING, Phase.VERIFYING, Phase.CLEANING})
 """Phases in which something runs that a person would not want to lose by accident."""
@@ -55,6 +58,8 @@ class UiState:
 
     rows: dict[str, Row]
     """By scenario name, in the catalogue's order."""
+    drill_row: Row = field(default_factory=lambda: Row(DRILL))
+    """The load of a drill; it has no place among the scenarios."""
     phase: Phase = Phase.STARTING
     phase_detail: str = ""
     phase_since: float = 0.0
@@ -71,6 +76,10 @@ class UiState:
     """Scenarios asked for that have not begun."""
     sample: SecondSample | None = None
     """The last second of the run that goes on."""
+    generator: GeneratorSample | None = None
+    """The last reading of what this program and its machine use."""
+    limit: GeneratorBound | None = None
+    """Of the stretch in which this program has been the limit of the run until now; None when it isn't."""
     open_window: WriteWindow | None = None
     """The stretch without writes that lasts now."""
     last_ack: float | None = None
@@ -101,6 +110,15 @@ class UiState:
         return self.phase in BUSY
 
     @property
+    def running_row(self) -> Row | None:
+        """The row of what runs."""
+        return self.row(self.running) if self.running is not None else None
+
+    def row(self, name: str) -> Row | None:
+        """The row of that name, the drill's too."""
+        return self.drill_row if name == DRILL.name else self.rows.get(name)
+
+    @property
     def ack_rate(self) -> int:
         """Acknowledged writes in the last second that was told of."""
         return sum(acknowledged for start, acknowledged in self.ack_slots if start >= self.ack_at - 1.0)
@@ -114,6 +132,7 @@ class UiState:
         return replace(
             self,
             rows={name: row.copy() for name, row in self.rows.items()},
+            drill_row=self.drill_row.copy(),
             names=dict(self.names),
             queue=list(self.queue),
             done_to=dict(self.done_to),
@@ -154,6 +173,9 @@ def apply(state: UiState, event: Event, now: float) -> bool:
     if isinstance(event, ProgressMade):
         state.progress = event
         return False
+    if isinstance(event, GeneratorWatched):
+        state.generator = event.sample
+        return False
     line = describe(event, state.names, {election.origin for election in state.elections}, now)
     if line is not None:
         state.log.add(line)
@@ -180,17 +202,22 @@ def _change(state: UiState, event: Event) -> None:
             state.running = name
             if name in state.queue:
                 state.queue.remove(name)
-            if name in state.rows:
-                state.rows[name].start(event)
+            if (row := state.row(name)) is not None:
+                row.start(event)
         case SampleRecorded(name, sample):
             state.sample = sample
-            if name in state.rows:
-                state.rows[name].add(sample)
+            state.limit = event.limit
+            if (row := state.row(name)) is not None:
+                row.add(sample)
+        case GeneratorLimitReached(name):
+            if (row := state.row(name)) is not None:
+                row.limit = event.bound
         case ScenarioEnded(result):
             state.running = None
             state.sample = None
-            if result.name in state.rows:
-                state.rows[result.name].end(result)
+            state.limit = None
+            if (row := state.row(result.name)) is not None:
+                row.end(result)
         case FaultCaused(fault):
             state.done_to[fault.node] = fault
         case ElectionMeasured(election):

@@ -107,13 +107,26 @@ async def test_too_few_writes_are_no_steady_state_and_no_fault_is_caused() -> No
     assert ended.exit_code == 1
 
 
-async def test_a_node_that_is_down_before_is_no_steady_state_and_names_it() -> None:
-    host = SimulatedHost()
+async def test_a_node_that_is_down_ends_it_soon_and_is_named() -> None:
+    host = await warmed(SimulatedHost())
     host.down[NODES[2]] = FaultKind.KILL
-    ended = await run_drill(await warmed(host), replace(PLAN, rounds=1, steady_limit_s=10.0, max_unavailable_s=5.0))
-    assert ended.rounds[0].reason.endswith(":6300 is refused")
+    began = host.now()
+    ended = await run_drill(host, replace(PLAN, rounds=5, max_unavailable_s=5.0))
+    assert host.now() - began < PLAN.down_limit_s + 1.0
+    assert host.faults == []
+    assert [round_.reason for round_ in ended.rounds] == ["no steady state within 10 s: :6300 is refused"]
     assert ended.exit_code == 4
+    assert f"{NODES[2]} never came back" in ended.verdict
     assert "could not be shown" in ended.verdict
+
+
+async def test_a_node_that_is_down_for_a_moment_is_waited_for() -> None:
+    host = await warmed(SimulatedHost())
+    host.down[NODES[2]] = FaultKind.KILL
+    host.due.append((host.now() + PLAN.down_limit_s - 2.0, host.down.clear))
+    ended = await run_drill(host, replace(PLAN, rounds=1))
+    assert ended.rounds[0].judged
+    assert ended.exit_code == 0
 
 
 async def test_an_unsteady_rate_is_waited_for() -> None:

@@ -64,6 +64,9 @@ def test_leader_killed() -> None:
     assert (election.old_leader, election.new_leader, election.rounds) == (B, A, 1)
     assert election.fault == Fault(FaultKind.KILL, B, EPOCH + 2.102)
     assert election.lost_s == pytest.approx(0.042, abs=0.04)
+    assert election.lost_s is not None
+    assert election.detected_s is not None
+    assert election.lost_s <= election.detected_s <= election.lost_s + 0.02
     assert election.term_s == pytest.approx(4.971 - 2.102, abs=0.03)
     assert election.claim_s == pytest.approx(4.993 - 2.102, abs=0.03)
     assert election.agree_s == pytest.approx(5.022 - 2.102, abs=0.03)
@@ -78,6 +81,11 @@ def test_leader_paused(poll_s: float) -> None:
     election = only(timeline("leader_pause", poll_s))
     assert (election.old_leader, election.new_leader, election.rounds) == (A, C, 1)
     assert election.fault == Fault(FaultKind.PAUSE, A, EPOCH + 2.078)
+    # Lost at once; known only when the first poll that it did not answer was given up.
+    assert election.lost_s is not None
+    assert election.detected_s is not None
+    assert election.lost_s <= poll_s + 0.01
+    assert 0.38 <= election.detected_s <= 0.40 + poll_s
     assert election.claim_s == pytest.approx(7.473 - 2.078, abs=poll_s + 0.01)
     assert election.serving_s == pytest.approx(8.997 - 2.078, abs=poll_s + 0.01)
     assert election.without_writes_s == pytest.approx(9.031 - 2.078, abs=0.06)

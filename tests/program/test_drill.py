@@ -62,6 +62,8 @@ def assert_same(document: dict[str, Any], report: dict[str, Any], rounds: int) -
     for ours, theirs, row in zip(measured, seen, document["rounds"], strict=True):
         assert ours == pytest.approx(theirs, abs=TOLERANCE_S), (measured, seen)
         assert row["detect_s"] < (0.7 if row["fault"] != "isolate" else row["elect_s"] + 0.2)
+        # A paused leader's silence is known when a poll has waited for it in vain.
+        assert row["detect_s"] >= (0.3 if row["fault"] == "pause" else 0.0)
         assert row["agree_s"] >= row["claim_s"]
         assert row["recover90_s"] >= row["first_write_s"]
         assert row["term_after"] > row["term_before"]
@@ -200,6 +202,18 @@ def test_a_drill_on_a_cluster_without_a_leader(tmp_path: Path) -> None:
         started = Started(["drill", *nodes, "--allow-faults"], tmp_path)
         assert started.wait_end() == 3, started.said()
         assert "no leader" in started.said()
+
+
+def test_a_drill_on_a_cluster_that_lacks_a_node(tmp_path: Path) -> None:
+    """It is refused with the node's name before any load."""
+    with DemoCluster(3, "auto", (150, 300)) as cluster:
+        assert cluster.wait_ready(10.0)
+        lacking = cluster.urls[0]
+        cluster.kill(lacking)
+        started = Started(["drill", "--nodes", ",".join(cluster.urls), "--allow-faults"], tmp_path)
+        assert started.wait_end() == 3, started.said()
+        assert f"a drill needs every node, and it lacks {lacking} (refused)" in started.said()
+        started.assert_nothing_left()
 
 
 def test_a_node_that_never_comes_back_ends_the_drill(tmp_path: Path) -> None:

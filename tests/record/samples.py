@@ -37,6 +37,7 @@ def election(**changes: Any) -> Election:
         term_after=7,
         rounds=1,
         lost_s=0.125,
+        detected_s=0.124,
         term_s=1.2,
         claim_s=1.21,
         serving_s=1.43,

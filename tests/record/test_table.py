@@ -112,7 +112,7 @@ def test_the_drills_document_has_the_names_that_were_agreed() -> None:
         "fault": "kill",
         "node": samples.NODES[0],
         "judged": True,
-        "detect_s": 0.125,
+        "detect_s": 0.124,
         "elect_s": 1.43,
         "agree_s": 1.5,
         "without_writes_s": 1.62,

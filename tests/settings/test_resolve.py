@@ -95,6 +95,11 @@ def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path
         "rounds": "9",
         "fault": "pause",
         "max-unavailable": "5s",
+        "strict": "true",
+        "workers": "2",
+        "expect-workers": "1",
+        "master-bind": "0.0.0.0:5557",
+        "master": "elsewhere:5557",
     }
     assert set(texts) == {setting.name for setting in SETTINGS if not setting.flag_only}
     environ = {"CONFMAN_BENCH_" + name.upper().replace("-", "_"): text for name, text in texts.items()}
@@ -198,6 +203,7 @@ def test_wrong_values_name_the_flag_or_the_variable() -> None:
         ("bench", {"results-only": True, "demo": True}, "leave --demo out"),
         ("bench", {"headless": True, "demo-nodes": "5"}, "--demo-nodes needs --demo"),
         ("bench", {"demo": True, "demo-nodes": "3", "demo-ports": "7001,7002"}, "2 ports, but there are 3"),
+        ("bench", {"headless": True, "rounds": "3"}, "--rounds is for drills: the drill command, or the screen"),
         ("bench", {"restart-cmd": "x {port}"}, "--restart-cmd needs --allow-faults"),
         ("bench", {"users": "1,10", "payload": "1KB,2KB"}, "--users and --payload both name several values"),
         ("bench", {"users": "1,10", "step": "5", "duration": "5"}, "leave one of the two out"),
@@ -334,7 +340,7 @@ def test_print_config_tells_value_and_source(tmp_path: Path) -> None:
     assert lines["tier"].split() == ["large", str(file)]
     assert lines["keys.stop"].split() == ["x", str(file)]
     assert lines["users"].startswith("(not set)")
-    assert "rounds" not in lines
+    assert "yes" not in lines
 
 
 def test_unknown_actions_in_the_keys_table(tmp_path: Path) -> None:

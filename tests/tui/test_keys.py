@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+from rich.console import RenderableType
+from textual._compositor import ChopsUpdate
+from textual.screen import Screen
 from textual.widgets import Input
 
 from confman_tui.cluster.elections_model import Fault, FaultKind
 from confman_tui.cluster.model import NodeState
 from confman_tui.events import (
     ClusterChanged,
+    DrillRoundEnded,
     FaultCaused,
     LeftoversFound,
     Level,
     NoticeGiven,
     Phase,
     PhaseChanged,
+    SampleRecorded,
+    ScenarioEnded,
     ScenarioStarted,
 )
 from confman_tui.load.scenarios import CATALOGUE, suite
@@ -223,6 +231,32 @@ async def test_e_starts_the_drill_and_v_shows_it(tmp_path: Path) -> None:
         assert isinstance(board.app.screen, RoundsDialog)
 
 
+async def test_a_drill_that_must_be_confirmed_says_what_it_is(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        board.conductor.needs_confirmation = True
+        await board.press("e")
+        await until(lambda: isinstance(board.app.screen, ConfirmDialog), "the question")
+        await board.pilot.pause()
+        text = board.text()
+        assert "Start the drill?" in text
+        assert "5 rounds under write load: kill the leader" in text
+        assert "pid 4711" in text
+        await board.press("y")
+        assert board.asked("drill") == [("drill",)]
+
+
+async def test_a_drill_that_lacks_a_node_says_which(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        down = story.view(board.clock.now, states={1: NodeState.REFUSED})
+        await board.tell(ClusterChanged(down, 0.0))
+        await board.press("e")
+        assert board.toasts() == ["A drill needs every node: :6200 is refused."]
+        await board.tell(FaultCaused(Fault(FaultKind.KILL, story.NODES[1], board.clock.now)))
+        await board.press("e")
+        assert board.toasts()[-1] == "A drill needs every node: :6200 is refused; r brings it back."
+        assert board.asked("drill") == []
+
+
 async def test_zoom_and_time_move_the_one_axis(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
         await board.press("plus")
@@ -284,6 +318,8 @@ async def test_the_log_is_filtered_scrolled_and_copied(tmp_path: Path) -> None:
         await board.tell(NoticeGiven(Level.INFO, "something new", board.clock.now))
         assert pane.chosen is not None
         assert pane.chosen.text == before, "new lines do not move the cursor off its line"
+        await board.tell(NoticeGiven(Level.INFO, "told late", chosen.at - 0.001))
+        assert pane.chosen is chosen, "nor do those that stand below it"
         await board.press("l", "l")
         assert pane.topic is Topic.FAULTS
         assert "events · faults only" in board.text()
@@ -414,3 +450,60 @@ async def test_what_came_while_a_dialog_was_open_is_shown_when_it_closes(tmp_pat
         assert ":6200  LEADER" in board.text()
         assert "kill :6100 (you)" in " ".join(line.text for line in board.app.state.log.lines)
         assert ":6100  refused" in board.text()
+
+
+async def test_below_a_dialog_the_screen_stays_true_and_only_what_changed_is_written(tmp_path: Path) -> None:
+    async with desk(tmp_path, (120, 60)) as board:
+        await board.press("u")
+        assert isinstance(board.app.screen, OverridesDialog)
+        await board.drawn()
+        written: list[int] = []
+        display = board.app._display
+
+        def count(screen: Screen[object], update: RenderableType | None) -> None:
+            if isinstance(update, ChopsUpdate):
+                written.append(sum(end - start for _, start, end in update.spans))
+            elif update is not None:
+                written.append(120 * 60)
+            display(screen, update)
+
+        board.app._display = count  # type: ignore[method-assign, assignment]
+        for leader, term in ((None, 6), (1, 7)):
+            now = board.clock.now
+            await board.tell(ClusterChanged(story.view(now, leader=leader, term=term, since=now), 0.0))
+            await until(lambda: bool(written), "something written")
+            await board.drawn()
+            assert ("no leader" if leader is None else ":6200 leads, term 7") in board.text()
+        assert sum(written) < 120 * 60
+        assert isinstance(board.app.screen, OverridesDialog)
+
+
+async def test_the_drills_load_has_a_row_while_it_runs(tmp_path: Path) -> None:
+    for size in ((120, 40), (60, 20)):
+        async with desk(tmp_path, size) as board:
+            now = board.clock.now
+            started = ScenarioStarted("drill", now, 10, None, 101, 1024)
+            sample = SampleRecorded("drill", story.sample(now, 200), story.NODES[0], 6)
+            await board.tell(PhaseChanged(Phase.DRILLING, now), started, sample)
+            rate = f"{story.sample(now, 200).ok:.1f}"
+            assert any("▸ drill  " in line for line in board.lines())
+            assert rate in board.text()
+            if size == (120, 40):
+                assert "all five" not in board.text()
+            ended = replace(story.result("drill", 10, now, now + 1), name="drill")
+            await board.tell(ScenarioEnded(ended), PhaseChanged(Phase.IDLE, now + 1))
+            assert not any("▸ drill  " in line for line in board.lines())
+            assert "all five" in board.text() or size != (120, 40)
+
+
+@pytest.mark.parametrize("width", [60, 72, 80, 120])
+async def test_each_rounds_fault_is_named_whole(width: int, tmp_path: Path) -> None:
+    async with desk(tmp_path, (width, 40)) as board:
+        node = "http://127.0.0.1:61234"
+        await board.tell(story.configuration((node, *story.NODES[1:])))
+        fault = Fault(FaultKind.ISOLATE, node, board.clock.now, "drill")
+        for told in story.drill(board.clock.now, rounds=2):
+            if isinstance(told, DrillRoundEnded):
+                await board.tell(DrillRoundEnded(replace(told.round, fault=fault)))
+        await board.press("v")
+        assert board.text().count("isolate :61234 ") >= 2

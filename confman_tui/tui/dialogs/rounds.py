@@ -25,14 +25,16 @@ from confman_tui.tui.text import clean, fit
 from confman_tui.tui.widgets.graph import DrillStrip
 
 STEPS = (
-    ("detected", "lost_s"),
+    ("detected", "detected_s"),
     ("elected", "serving_s"),
     ("agree", "agree_s"),
     ("no writes", "without_writes_s"),
     ("90 % after", "recover90_s"),
 )
 _SHORT = {"no writes": "unserved", "90 % after": "90 %"}
-_SPARE = ("agree_s", "lost_s")
+_SPARE = ("agree_s", "detected_s")
+_ROUND, _FAULT = 8, 15
+"""Columns of a round's number and of its fault: ``isolate :12345`` and a gap."""
 MOST_STRIPS = 10
 """Small graphs of the latest rounds; more would be too small to read."""
 
@@ -168,9 +170,10 @@ class _Shape:
 def _shape(width: int) -> _Shape:
     if width >= 80:
         return _Shape(18, 11, STEPS)
-    if width >= 66:
-        return _Shape(12, 9, tuple((_SHORT.get(name, name), field) for name, field in STEPS))
-    return _Shape(12, 9, tuple((_SHORT.get(name, name), field) for name, field in STEPS if field not in _SPARE))
+    steps = tuple((_SHORT.get(name, name), field) for name, field in STEPS)
+    if width < _ROUND + _FAULT + 9 * len(steps):
+        steps = tuple(step for step in steps if step[1] not in _SPARE)
+    return _Shape(max(12, min(18, width - _ROUND - 9 * len(steps))), 9, steps)
 
 
 def _step(election: Election | None, field: str) -> str:

@@ -66,18 +66,21 @@ class EventLogPane(Lines, can_focus=True):
         if stamp == self._stamp:
             return
         same_topic = stamp[1] is self._stamp[1]
-        before = self._entries[0] if self._entries and same_topic else None
+        before = self._entries
         self._stamp = stamp
         self._entries = log.newest_first(self.topic)
-        if before is not None and (self.cursor > 0 or self._top > 0):
-            added = next((at for at, entry in enumerate(self._entries) if entry is before), 0)
-            self.cursor += added
-            self._top += added
-        elif not same_topic:
+        if not same_topic:
             self.cursor = self._top = 0
+        elif before and (self.cursor > 0 or self._top > 0):
+            top = self._place_of(before[self._top], self._top)
+            self.cursor = self._place_of(before[self.cursor], self.cursor)
+            self._top = top
         self._move_into_range()
         self._retitle()
         self.redraw()
+
+    def _place_of(self, line: LogLine, otherwise: int) -> int:
+        return next((at for at, entry in enumerate(self._entries) if entry is line), otherwise)
 
     def next_topic(self) -> Topic | None:
         """Narrow the log to the next topic, after the last one to none."""
