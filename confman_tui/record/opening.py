@@ -53,7 +53,7 @@ def opening_document(result: ScenarioResult) -> dict[str, Any] | None:
     if first is None:
         return None
     return {
-        "seconds": rounded(first.seconds, 3),
+        "seconds": rounded(first.seconds),
         "left_out": first.left_out,
         "matters": opening_matters(result),
         "requests": first.ok + first.failures,

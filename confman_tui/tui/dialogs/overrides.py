@@ -139,11 +139,11 @@ class OverridesDialog(Dialog[Overrides]):
         users = ",".join(map(str, present.user_steps)) or users
         payload = ",".join(map(size_text, present.payload_steps)) or payload
         fields = (
-            ("users", users, "empty: the scenario's own; 1,10,50: a series"),
+            ("users", users, "1,10,50: a series"),
             ("seconds", seconds, "empty: the scenario's own"),
-            ("payload", payload, "empty: as it is; 10,1KB,1MB: a series"),
-            ("warm-up", f"{present.warmup_s:g}", "seconds left out before each run"),
-            ("runs", str(present.repeat), "of each: median, spread, confidence"),
+            ("payload", payload, "10,1KB,1MB: a series"),
+            ("warm-up", f"{present.warmup_s:g}", "seconds, left out"),
+            ("runs", str(present.repeat), "of each, for its spread"),
         )
         box = Container(classes="box")
         box.border_title = Content("the next runs")
@@ -152,7 +152,8 @@ class OverridesDialog(Dialog[Overrides]):
             for name, value, hint in fields:
                 with Horizontal(classes="field"):
                     yield Label(name)
-                    yield Input(value, id=name, compact=True, select_on_focus=True)
+                    own = "its own" if name in ("users", "seconds") else ""
+                    yield Input(value, own, id=name, compact=True, select_on_focus=True)
                     yield Label(hint, classes="hint")
             yield Static("", id="wrong", markup=False)
             with Container(classes="buttons"):
