@@ -139,9 +139,6 @@ class RunContext:
         self.per_node: dict[str, int] = {}
         """Requests that ended, per node they were sent to, since the recorder last took them."""
         self._users = 0
-        self._step = 1
-        self._place = 0.0
-        """Of several contexts of one run: this one's index as a share of their number."""
         self._texts: set[str] = set()
 
     @property
@@ -158,30 +155,25 @@ class RunContext:
 
     def begin(self, started: float, seconds: float | None) -> None:
         """The run begins: in an open loop, its first request is due at ``started``, its last one before the end of so
-        many seconds (None: of the run). Of several contexts of one run each begins a part of a period later than the
-        one before, so that their requests do not go out in bundles."""
-        if self.schedule is None:
-            return
-        later = self._place / self.schedule.rate if self.schedule.rate > 0 else 0.0
-        self.schedule.begin(started + later, inf if seconds is None else started + seconds)
+        many seconds (None: of the run)."""
+        if self.schedule is not None:
+            self.schedule.begin(started, inf if seconds is None else started + seconds)
 
     def set_rate(self, rate: float) -> None:
         """Change an open loop's pace from now on; nothing happens in a closed loop."""
         if self.schedule is not None and not self._stopping:
             self.schedule.set_rate(rate, now())
 
-    def take_share(self, index: int, count: int, token: str) -> None:
-        """Be number ``index`` of ``count`` contexts of one run: with every ``count``-th user's number, so that the
-        users of all are spread over the nodes as those of one would be, and with a token of keys of its own."""
-        self._users = index
-        self._step = count
-        self._place = index / count
+    def take_share(self, first_user: int, token: str) -> None:
+        """Be one of several contexts of one run: its users' numbers begin with ``first_user``, so that the users of
+        all are spread over the nodes as those of one would be, and its keys have a token of their own."""
+        self._users = first_user
         self.writes.take_token(token)
 
     def enrol(self) -> int:
         """A number of its own for each user, from 0."""
         number = self._users
-        self._users = number + self._step
+        self._users = number + 1
         return number
 
     def bounded(self, text: str) -> bool:

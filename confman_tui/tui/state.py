@@ -36,7 +36,9 @@ from confman_tui.tui.log import EventLog, describe
 from confman_tui.tui.names import short_names
 from confman_tui.tui.rows import DRILL, Row, RowStatus
 
-BUSY = frozenset({Phase.SEEDING, Phase.RUNNING, Phase.STOPPING, Phase.DRILLING, Phase.VERIFYING, Phase.CLEANING})
+BUSY = frozenset(
+    {Phase.GATHERING, Phase.SEEDING, Phase.RUNNING, Phase.STOPPING, Phase.DRILLING, Phase.VERIFYING, Phase.CLEANING}
+)
 """Phases in which something runs that a person would not want to lose by accident."""
 
 MOST_ELECTIONS = 500
@@ -212,6 +214,7 @@ def _change(state: UiState, event: Event) -> None:
             state.limit = event.limit
             if (row := state.row(name)) is not None:
                 row.add(sample)
+                row.generator = event.generator
         case GeneratorLimitReached(name):
             if (row := state.row(name)) is not None:
                 row.limit = event.bound
@@ -251,7 +254,7 @@ def _phase(state: UiState, event: PhaseChanged) -> None:
     state.phase_detail = event.detail
     state.phase_since = event.at
     state.progress = None
-    if event.phase in (Phase.SEEDING, Phase.IDLE, Phase.RUNNING, Phase.DRILLING) and not state.found:
+    if event.phase in (Phase.GATHERING, Phase.SEEDING, Phase.IDLE, Phase.RUNNING, Phase.DRILLING) and not state.found:
         state.found = True
         state.exit_code = EXIT_OK
     if event.phase is Phase.DRILLING and state.drill.ended is not None:
