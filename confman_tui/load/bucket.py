@@ -34,7 +34,8 @@ class Bucket:
     engine_cpu: float = 0.0
     hub_lag_s: float = 0.0
     not_started: int = 0
-    """Open loop: requests due by the bucket's end that have not begun."""
+    """Open loop: requests due by the bucket's end that have not begun; while the run lasts, those of its last 10 ms are
+    not among them."""
     schedule_lag_s: float = 0.0
     rate: float = 0.0
     """Open loop: requests per second asked for at the bucket's end; 0 in a closed loop."""

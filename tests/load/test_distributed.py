@@ -212,6 +212,48 @@ def test_the_number_of_users_changes_while_it_runs(engine: Engine, server: Serve
     assert outcome.requests == server.control()["put"]
 
 
+def test_an_open_loop_is_one_schedule_over_all_workers(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    book = Book()
+    open_loop = replace(plan(users=5, seconds=2, rate=100.0), workers=2)
+    future = engine.run(open_loop, on_sample=samples.append, observer=book)
+    wait_until(lambda: len(samples) == 1)
+    engine.set_rate(300.0)
+    outcome = future.result(30)
+    told = server.control()
+    assert outcome.requests == told["put"]
+    assert samples[0].ok <= 105
+    assert 150 < samples[1].ok <= 320
+    # three and two users: each worker has its part of the rate
+    assert [sample.rate for sample in samples] == pytest.approx([100.0, 300.0])
+    assert outcome.requests + outcome.not_started == pytest.approx(400, abs=110)
+    assert outcome.uncorrected is not None
+    assert decode(outcome.uncorrected.histogram).get_total_count() == outcome.requests
+    assert len(book.intended) == outcome.requests
+    for (_, _, _, started, ended, _, _), intended in zip(book.ends, book.intended, strict=True):
+        assert intended is not None
+        assert outcome.started - 0.1 < intended <= started + 1e-6 < ended
+
+
+def test_a_stall_shows_with_workers_too_even_if_one_has_no_user(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    open_loop = replace(plan(users=1, seconds=2, rate=100.0), workers=2)
+    future = engine.run(open_loop, on_sample=samples.append)
+    wait_until(lambda: server.control()["put"] > 20)
+    server.control(stall_s=1.0)
+    outcome = future.result(30)
+    assert outcome.requests + outcome.not_started == 200
+    assert outcome.p90_us is not None
+    assert outcome.p90_us > 400_000
+    assert outcome.uncorrected is not None
+    assert outcome.uncorrected.p90_us is not None
+    assert outcome.uncorrected.p90_us < 300_000
+    assert max(sample.not_started for sample in samples) > 30
+    assert outcome.schedule_lag_s > 0.7
+
+
 def test_what_goes_wrong_is_told_by_cause(engine: Engine, server: Server) -> None:
     server.control(mode="no_leader")
     engine.set_targets(server.url, (server.url,))
