@@ -37,6 +37,7 @@ class Bucket:
     """Open loop: requests due by the bucket's end that have not begun."""
     schedule_lag_s: float = 0.0
     worker_cpu: dict[str, float] = field(default_factory=dict)
+    worker_wait: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def merged(cls, parts: Sequence[Bucket]) -> Bucket:
@@ -62,4 +63,5 @@ class Bucket:
             whole.not_started += part.not_started
             whole.schedule_lag_s = max(whole.schedule_lag_s, part.schedule_lag_s)
             whole.worker_cpu.update(part.worker_cpu)
+            whole.worker_wait.update(part.worker_wait)
         return whole
