@@ -34,6 +34,7 @@ from confman_tui.load.distributed.model import WorkerError
 from confman_tui.load.engine import Engine
 from confman_tui.load.model import RunPlan, Scenario
 from confman_tui.load.scenarios import by_name
+from confman_tui.load.schedule import senders_for
 from confman_tui.mustering import SETTLE_S, Mustering, crew_of
 from confman_tui.record.files import check_writable
 from confman_tui.record.model import ScenarioResult
@@ -169,6 +170,7 @@ class Benchmark:
                 payload_bytes=settings.payload_bytes,
                 users=settings.users,
                 duration_s=settings.duration_s,
+                rate=settings.rate,
                 entry=cluster.entry,
                 nodes=cluster.nodes,
                 demo=cluster.demo is not None,
@@ -224,9 +226,11 @@ class Benchmark:
 
     def _plan(self, scenario: Scenario) -> RunPlan:
         settings, dataset = self.settings, self._cluster().dataset
+        rate = settings.rate
+        own_users = scenario.users if rate is None else senders_for(rate, scenario.users)
         return RunPlan(
             scenario=scenario.name,
-            users=settings.users or scenario.users,
+            users=settings.users or own_users,
             duration_s=settings.duration_s or scenario.duration_s,
             target=scenario.target,
             write_share=scenario.write_share,
@@ -235,6 +239,7 @@ class Benchmark:
             namespaces=dataset.namespaces,
             keys=dataset.keys,
             api_key=settings.api_key,
+            rate=rate,
             workers=settings.workers + settings.expect_workers,
         )
 
@@ -263,7 +268,13 @@ class Benchmark:
         self._phase(Phase.RUNNING, plan.scenario)
         self._emit(
             ScenarioStarted(
-                plan.scenario, self._clock(), plan.users, plan.duration_s, run.entries_before, plan.payload_bytes
+                plan.scenario,
+                self._clock(),
+                plan.users,
+                plan.duration_s,
+                run.entries_before,
+                plan.payload_bytes,
+                plan.rate,
             )
         )
         result = await self._measure(run, scenario)
@@ -303,13 +314,21 @@ class Benchmark:
 
     # -- what a person changes
 
-    def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None) -> None:
-        """Users, seconds and payload of the next runs; None gives the scenario's own back (payload: leaves it)."""
+    def override(
+        self, users: int | None, duration_s: float | None, payload_bytes: int | None, rate: float | None = None
+    ) -> None:
+        """Users, seconds, payload and rate of the next runs; None gives the scenario's own back (payload: leaves it;
+        rate: closed loop)."""
         payload = payload_bytes if payload_bytes is not None else self.settings.payload_bytes
-        self.settings = replace(self.settings, users=users, duration_s=duration_s, payload_bytes=payload)
+        self.settings = replace(self.settings, users=users, duration_s=duration_s, payload_bytes=payload, rate=rate)
         if self._connection is not None:
             self._connection.dataset.settings = self.settings
             self._tell_configuration()
+
+    def change_rate(self, factor: float) -> None:
+        """Multiply the rate of the open loop that runs, within the limits of ``--rate``; says why when none does."""
+        if self._run is None or not self._run.change_rate(factor):
+            self._notice("no run with a rate goes on, so there is none to change", Level.WARNING)
 
     def note_screen_lag(self, seconds: float) -> None:
         """The screen's loop was that late lately: goes into the figures of the generator. Any thread."""

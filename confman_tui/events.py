@@ -111,6 +111,20 @@ class ScenarioStarted:
     entries_before: int
     """Entries that the cluster held before it."""
     payload_bytes: int
+    rate: float | None = None
+    """Requests per second of an open loop; None: closed loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateChanged:
+    """A running open loop goes on at another rate."""
+
+    scenario: str
+    at: float
+    rate: float
+    """Requests per second from now on."""
+    before: float
+    """Until now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +222,8 @@ class ConfigurationChanged:
     nodes: tuple[str, ...]
     demo: bool
     faults_allowed: bool
+    rate: float | None = None
+    """Requests per second of the next runs; None: closed loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +242,7 @@ Event = (
     | ProgressMade
     | WritesAcknowledged
     | ScenarioStarted
+    | RateChanged
     | SampleRecorded
     | GeneratorWatched
     | GeneratorLimitReached

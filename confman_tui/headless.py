@@ -31,6 +31,7 @@ from confman_tui.events import (
     Phase,
     PhaseChanged,
     ProgressMade,
+    RateChanged,
     SampleRecorded,
     ScenarioEnded,
     ScenarioStarted,
@@ -105,13 +106,17 @@ class Printer:
                 self._said_at.pop(event.name, None)
                 self.say(
                     f"{event.name}: {event.users} user{'s' if event.users != 1 else ''}, "
-                    f"{event.entries_before} entries before"
+                    + (f"{event.rate:g} requests/s, " if event.rate is not None else "")
+                    + f"{event.entries_before} entries before"
                 )
+            case RateChanged(rate=rate, before=before):
+                self.say(f"rate: {rate:g} requests/s, was {before:g}")
             case SampleRecorded(sample=sample) if self._running is not None:
                 seconds = sample.end - self._running.at
                 speed = f"{sample.ok / max(sample.end - sample.start, 1e-9):.0f} req/s"
                 p99 = f", p99 {sample.p99_us / 1000:.1f} ms" if sample.p99_us is not None else ""
                 failed = f", {sample.failures} failed" if sample.failures else ""
+                failed += f", {sample.not_started} due and not begun" if sample.not_started else ""
                 if self._running.duration_s is not None:
                     self._progress(
                         self._running.name, seconds, self._running.duration_s, f"{speed}{p99}{failed}", sample.end
@@ -125,7 +130,9 @@ class Printer:
                 notes += ["generator-bound"] if result.generator_bound is not None else []
                 self.say(
                     f"{result.name}: {outcome.requests} requests, {outcome.failures} failed, "
-                    f"{outcome.rps:.1f} req/s{' (' + ', '.join(notes) + ')' if notes else ''}"
+                    f"{outcome.rps:.1f} req/s"
+                    + (f", {outcome.not_started} never began" if outcome.not_started else "")
+                    + (f" ({', '.join(notes)})" if notes else "")
                 )
             case FactTold(fact=fact) if fact.kind not in QUIET_FACTS:
                 parts = [str(fact.kind).replace("_", " "), fact.node or ""]

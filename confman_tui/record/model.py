@@ -10,6 +10,16 @@ from confman_tui.load.model import RunOutcome
 
 
 @dataclass(frozen=True, slots=True)
+class RateChange:
+    """An open loop's rate was changed while it ran."""
+
+    after_s: float
+    """Seconds from the run's start; below 0 in its warm-up."""
+    rate: float
+    """Requests per second from then on."""
+
+
+@dataclass(frozen=True, slots=True)
 class ScenarioResult:
     """One scenario's figures, as they stand in the table, in ``--json`` and in ``_summary.json``."""
 
@@ -28,6 +38,9 @@ class ScenarioResult:
     """Paths of the files written for it."""
     note: str = ""
     """Why it ended early or counts for less; empty when there is nothing to say."""
+    rate: float | None = None
+    """Requests per second that an open loop was started with. None: closed loop."""
+    rate_changes: tuple[RateChange, ...] = ()
     generator: GeneratorUse | None = None
     """What the generator and its machine used; None where nobody watched (results of stock Locust)."""
     generator_bound: GeneratorBound | None = None

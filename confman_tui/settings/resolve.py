@@ -43,6 +43,8 @@ class Settings:
     """Names of what to run headless, in order and each once; never empty."""
     users: int | None
     """None: the scenario's own."""
+    rate: float | None
+    """Requests per second of an open loop. None: closed loop."""
     duration_s: float | None
     """In seconds. None: the scenario's own."""
     payload_bytes: int
@@ -308,7 +310,7 @@ def _check_together(command: str, parsed: dict[str, Any], origins: Mapping[str, 
                         f"--{name} is for drills: the drill command, or the screen, where a key starts one"
                     )
         if parsed["results_only"]:
-            for name in ("demo", "scenario", "fresh", "users", "duration", "payload", "nodes", "host"):
+            for name in ("demo", "scenario", "fresh", "users", "rate", "duration", "payload", "nodes", "host"):
                 if typed(name):
                     raise UsageError(f"--results-only only shows what is there and runs nothing, so leave --{name} out")
         unattended = parsed["headless"]

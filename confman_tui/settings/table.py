@@ -181,7 +181,19 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "N",
         "runs",
-        f"users of a run, 1 to {values.MAX_USERS} (default: the scenario's own)",
+        f"users of a run, 1 to {values.MAX_USERS} (default: the scenario's own; with --rate as many as 2 s of requests "
+        "need, at most 256)",
+        _RUNS,
+    ),
+    Setting(
+        "rate",
+        "rate",
+        values.rate,
+        None,
+        "N",
+        "runs",
+        f"requests per second of all users together, {values.MIN_RATE:g} to {values.MAX_RATE:g}, sent on schedule "
+        "whatever the answers do; latency counts from when each was due (default: each user waits for its answer)",
         _RUNS,
     ),
     Setting(

@@ -23,6 +23,7 @@ from confman_tui.events import (
     Phase,
     PhaseChanged,
     ProgressMade,
+    RateChanged,
     SampleRecorded,
     ScenarioEnded,
     ScenarioStarted,
@@ -71,6 +72,8 @@ class UiState:
     """Of the present phase only."""
     running: str | None = None
     """Name of the scenario that runs."""
+    rate: float | None = None
+    """Requests per second that the run which goes on is asked for; None: closed loop, or none goes on."""
     queue: list[str] = field(default_factory=list)
     """Scenarios asked for that have not begun."""
     sample: SecondSample | None = None
@@ -197,10 +200,15 @@ def _change(state: UiState, event: Event) -> None:
                 state.view = None
         case ScenarioStarted(name):
             state.running = name
+            state.rate = event.rate
             if name in state.queue:
                 state.queue.remove(name)
             if (row := state.row(name)) is not None:
                 row.start(event)
+        case RateChanged(name, _, rate):
+            state.rate = rate
+            if (row := state.row(name)) is not None:
+                row.rate = rate
         case SampleRecorded(name, sample):
             state.sample = sample
             state.limit = event.limit
@@ -211,7 +219,7 @@ def _change(state: UiState, event: Event) -> None:
             if (row := state.row(name)) is not None:
                 row.limit = event.bound
         case ScenarioEnded(result):
-            state.running = None
+            state.running = state.rate = None
             state.sample = None
             state.limit = None
             if (row := state.row(result.name)) is not None:
@@ -256,7 +264,7 @@ def _phase(state: UiState, event: PhaseChanged) -> None:
             row = state.rows[name]
             row.status = RowStatus.DONE if row.result else RowStatus.NEVER
         state.queue.clear()
-        state.running = None
+        state.running = state.rate = None
 
 
 def _acknowledged(state: UiState, event: WritesAcknowledged) -> None:

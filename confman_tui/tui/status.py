@@ -92,6 +92,8 @@ def activity(frame: Frame, look: Look, width: int) -> list[Part]:
     if state.phase is Phase.DRILLING and state.drill.rounds:
         last = state.drill.rounds[-1]
         word = f"election drill, round {min(last.number + 1, last.total)} of {last.total}"
+    if state.phase is Phase.DRILLING and state.rate is not None:
+        word += f" at {numbers.asked(state.rate)}"
     if state.phase in (Phase.IDLE, Phase.CLOSED):
         return [Part(word, look.dim, 3)]
     if state.phase is Phase.OFFLINE:
@@ -128,6 +130,10 @@ def _run(frame: Frame, look: Look, width: int) -> list[Part]:
         parts.append(Part(f"{numbers.minutes(elapsed)}/{numbers.minutes(planned)}", look.text, 3))
     else:
         parts.append(Part(numbers.minutes(elapsed), look.text, 3))
+    if state.rate is not None:
+        parts.append(Part(numbers.asked(state.rate), look.text, 4))
+        if state.sample is not None and state.sample.not_started:
+            parts.append(Part(f"{numbers.count(state.sample.not_started)} waiting", f"bold {look.warn}", 4))
     if state.phase is Phase.STOPPING:
         flight = f", {state.sample.in_flight} in flight" if state.sample and state.sample.in_flight else ""
         parts.append(Part(f"stopping{flight}", f"bold {look.warn}", 2, "stopping"))
@@ -198,6 +204,8 @@ def cluster(state: UiState, look: Look) -> list[Part]:
     changed = []
     if config.users is not None:
         changed.append("1 user" if config.users == 1 else f"{config.users} users")
+    if config.rate is not None:
+        changed.append(numbers.asked(config.rate))
     if config.duration_s is not None:
         changed.append(f"{config.duration_s:g} s")
     if changed:

@@ -60,7 +60,12 @@ class FedConductor:
 
     def choose_tier(self, tier: str) -> None: ...
 
-    def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None = None) -> None: ...
+    def change_rate(self, factor: float) -> None:
+        """Nothing."""
+
+    def override(
+        self, users: int | None, duration_s: float | None, payload_bytes: int | None = None, rate: float | None = None
+    ) -> None: ...
 
     def note_screen_lag(self, seconds: float) -> None: ...
 

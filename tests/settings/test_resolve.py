@@ -70,6 +70,7 @@ def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path
         "tier": "xlarge",
         "scenario": "read-1u,write-1u",
         "users": "4",
+        "rate": "0.5",
         "duration": "3s",
         "payload": "2KB",
         "fresh": "true",

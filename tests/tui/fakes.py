@@ -43,8 +43,17 @@ class FakeConductor:
     def choose_tier(self, tier: str) -> None:
         self.calls.append(("choose_tier", tier))
 
-    def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None = None) -> None:
-        self.calls.append(("override", users, duration_s, payload_bytes))
+    def override(
+        self,
+        users: int | None,
+        duration_s: float | None,
+        payload_bytes: int | None = None,
+        rate: float | None = None,
+    ) -> None:
+        self.calls.append(("override", users, duration_s, payload_bytes, rate))
+
+    def change_rate(self, factor: float) -> None:
+        self.calls.append(("change_rate", factor))
 
     def note_screen_lag(self, seconds: float) -> None:
         self.screen_lag_s = seconds

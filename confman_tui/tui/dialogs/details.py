@@ -88,6 +88,8 @@ class DetailsDialog(Dialog[None]):
             sheet.heading("So far")
             sheet.entry("requests", numbers.count(row.requests))
             sheet.entry("failed", numbers.count(row.failures))
+            self._live_open_loop(sheet)
+
             self._bound_lines(sheet)
             self._live_lines(sheet)
             return sheet.lines
@@ -101,21 +103,57 @@ class DetailsDialog(Dialog[None]):
         sheet.entry("reads, writes ok", f"{numbers.count(outcome.reads_ok)}, {numbers.count(outcome.writes_ok)}")
         sheet.entry("throughput", f"{numbers.rate(outcome.rps)} req/s")
         sheet.entry("redirected", numbers.count(outcome.redirected))
+        if outcome.redirect_p50_us is not None:
+            cost = f"{numbers.milliseconds(outcome.redirect_p50_us)} ms median"
+            sheet.entry("redirects took", f"{cost}, max {numbers.milliseconds(outcome.redirect_max_us)}")
+        self._open_loop(sheet)
         if result.note:
             sheet.entry("note", clean(result.note), f"bold {sheet.look.warn}")
         sheet.heading("Latency, ms")
-        for name, value in (
-            ("p50", outcome.p50_us),
-            ("p90", outcome.p90_us),
-            ("p95", outcome.p95_us),
-            ("p99", outcome.p99_us),
-            ("p99.9", outcome.p999_us),
-            ("p99.99", outcome.p9999_us),
-            ("max", outcome.max_us),
+        actual = outcome.uncorrected
+        if actual is not None:
+            sheet.entry("from when it was", f"{'due':>8}  {'sent':>8}", sheet.look.dim)
+        for name, field in (
+            ("p50", "p50_us"),
+            ("p90", "p90_us"),
+            ("p95", "p95_us"),
+            ("p99", "p99_us"),
+            ("p99.9", "p999_us"),
+            ("p99.99", "p9999_us"),
+            ("max", "max_us"),
         ):
-            sheet.entry(name, f"{numbers.milliseconds(value):>8}")
+            sent = f"  {numbers.milliseconds(getattr(actual, field)):>8}" if actual is not None else ""
+            sheet.entry(name, f"{numbers.milliseconds(getattr(outcome, field)):>8}{sent}")
         self._checked_lines(sheet)
         return sheet.lines
+
+    def _live_open_loop(self, sheet: _Sheet) -> None:
+        """The schedule of the run that goes on, and the last second's p99 both ways."""
+        row, sample = self._row, self._row.sample
+        if row.rate is None:
+            return
+        sheet.heading("Schedule")
+        sheet.entry("rate", numbers.asked(row.rate))
+        if sample is None:
+            return
+        sheet.entry("due, waiting", numbers.count(sample.not_started))
+        sheet.entry("late by at most", f"{sample.schedule_lag_s * 1000:.1f} ms")
+        sheet.entry("p99 from due", f"{numbers.milliseconds(sample.p99_us)} ms (corrected)")
+        sheet.entry("p99 from sent", f"{numbers.milliseconds(sample.uncorrected_p99_us)} ms (uncorrected)")
+
+    def _open_loop(self, sheet: _Sheet) -> None:
+        """The schedule of the run that ended."""
+        result = self._row.result
+        if result is None or result.rate is None:
+            return
+        rate = numbers.asked(result.rate)
+        if result.rate_changes:
+            rate += f", {numbers.asked(result.rate_changes[-1].rate)} at the end"
+        sheet.entry("rate", rate)
+        outcome = result.outcome
+        missed = f"bold {sheet.look.warn}" if outcome.not_started else ""
+        sheet.entry("never began", numbers.count(outcome.not_started), missed)
+        sheet.entry("late by at most", f"{outcome.schedule_lag_s * 1000:.1f} ms")
 
     def _bound_lines(self, sheet: _Sheet) -> None:
         bound = self._row.limit

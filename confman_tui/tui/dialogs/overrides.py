@@ -1,4 +1,4 @@
-"""Users, seconds and payload of the next runs."""
+"""Users, rate, seconds and payload of the next runs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from confman_tui.tui import numbers
 from confman_tui.tui.dialogs.base import Dialog
 
 MOST_USERS = 10_000
+LEAST_RATE, MOST_RATE = 0.5, 100_000
 MOST_SECONDS = 24 * 3600.0
 MOST_PAYLOAD = 50 * 1024 * 1024
 """Confman's own limit for a value."""
@@ -30,6 +31,8 @@ class Overrides:
     users: int | None
     duration_s: float | None
     payload_bytes: int | None
+    rate: float | None = None
+    """None: closed loop."""
 
 
 def parse_users(text: str) -> int | None:
@@ -39,6 +42,16 @@ def parse_users(text: str) -> int | None:
     if not re.fullmatch(r"\d{1,9}", text.strip()) or not 1 <= int(text) <= MOST_USERS:
         raise ValueError(f"Users: a whole number from 1 to {MOST_USERS:,}.")
     return int(text)
+
+
+def parse_rate(text: str) -> float | None:
+    """Requests per second; empty is a closed loop. ``500`` and ``0.5`` are taken. Raises ValueError."""
+    if not text.strip():
+        return None
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)\s*(/\s*s)?", text.strip().lower())
+    if match is None or not LEAST_RATE <= float(match[1]) <= MOST_RATE:
+        raise ValueError(f"Rate: requests per second, from {LEAST_RATE:g} to {MOST_RATE:,}, such as 500.")
+    return float(match[1])
 
 
 def parse_duration(text: str) -> float | None:
@@ -84,15 +97,17 @@ class OverridesDialog(Dialog[Overrides]):
     def compose(self) -> ComposeResult:
         present = self._present
         users = "" if present.users is None else str(present.users)
+        rate = "" if present.rate is None else f"{present.rate:g}"
         seconds = "" if present.duration_s is None else f"{present.duration_s:g}"
         payload = "" if present.payload_bytes is None else numbers.size(present.payload_bytes).replace(" ", "")
         fields = (
             ("users", users, "empty: the scenario's own"),
+            ("rate", rate, "per second; empty: as answered"),
             ("seconds", seconds, "empty: the scenario's own"),
             ("payload", payload, "empty: as it is"),
         )
         box = Container(classes="box")
-        box.border_title = Content("users, seconds and payload of the next runs")
+        box.border_title = Content("users, rate, seconds and payload of the next runs")
         box.border_subtitle = Content("tab · enter · esc")
         with box:
             for name, value, hint in fields:
@@ -118,10 +133,13 @@ class OverridesDialog(Dialog[Overrides]):
             self.dismiss(None)
 
     def _use(self) -> None:
-        texts = {name: self.query_one(f"#{name}", Input).value for name in ("users", "seconds", "payload")}
+        texts = {name: self.query_one(f"#{name}", Input).value for name in ("users", "rate", "seconds", "payload")}
         try:
             wanted = Overrides(
-                parse_users(texts["users"]), parse_duration(texts["seconds"]), parse_payload(texts["payload"])
+                parse_users(texts["users"]),
+                parse_duration(texts["seconds"]),
+                parse_payload(texts["payload"]),
+                parse_rate(texts["rate"]),
             )
         except ValueError as error:
             self.query_one("#wrong", Static).update(Content(f"▲ {error}"))
