@@ -167,9 +167,7 @@ class MemberRun(Run):
         environment.events.request.add_listener(recorder.on_request)
         # the workers' requests are due in turn, not all at one moment
         turn = self._orders.share.index / (self._orders.share.count * plan.rate) if plan.rate else 0.0
-        self._context.begin(
-            started + turn, None if plan.duration_s is None else plan.warmup_s + plan.duration_s - turn
-        )
+        self._context.begin(started + turn, None if plan.duration_s is None else plan.warmup_s + plan.duration_s - turn)
         self._cpu_then, self._process_cpu_then = time.thread_time(), time.process_time()
         self._wait_then = waited_s(threading.get_native_id())
         sampling = [self._spawn(self._tick), self._spawn(self._sample_each_second, started)]
