@@ -40,6 +40,7 @@ class Bucket:
     rate: float = 0.0
     """Open loop: requests per second asked for at the bucket's end; 0 in a closed loop."""
     worker_cpu: dict[str, float] = field(default_factory=dict)
+    worker_wait: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def merged(cls, parts: Sequence[Bucket]) -> Bucket:
@@ -66,4 +67,5 @@ class Bucket:
             whole.schedule_lag_s = max(whole.schedule_lag_s, part.schedule_lag_s)
             whole.rate += part.rate
             whole.worker_cpu.update(part.worker_cpu)
+            whole.worker_wait.update(part.worker_wait)
         return whole

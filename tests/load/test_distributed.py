@@ -114,6 +114,8 @@ def test_samples_totals_files_writes_and_the_server_agree(crew: Crewed, server: 
     names = {name for sample in samples for name in sample.worker_cpu}
     assert len(names) == 2
     assert all(0.01 < sample.worker_cpu[name] <= 1.2 for sample in samples for name in names)
+    assert all(0.0 <= wait <= 1.05 for sample in samples for wait in sample.worker_wait.values())
+    assert {name for sample in samples for name in sample.worker_wait} <= names
     # Locust's own files, complete, from the master
     stats = {row["Name"]: row for row in rows(tmp_path / "small-mixed_stats.csv")}
     assert int(stats["Aggregated"]["Request Count"]) == outcome.requests
