@@ -139,9 +139,8 @@ class MemberRun(Run):
                 event._handlers.remove(listener)
         if self._worker.run is self:
             self._worker.run = None
-        schedule = getattr(self._context, "schedule", None)
-        if schedule is not None:
-            schedule.close()
+        if self._context.schedule is not None:
+            self._context.schedule.close()
         self.under_way = False
         self.finished.set()
         self._undisturbed.close()
@@ -164,9 +163,7 @@ class MemberRun(Run):
         environment.events.request.add_listener(recorder.on_request)
         # the workers' requests are due in turn, not all at one moment
         turn = self._orders.share.index / (self._orders.share.count * plan.rate) if plan.rate else 0.0
-        self._context.begin(
-            started + turn, None if plan.duration_s is None else plan.warmup_s + plan.duration_s - turn
-        )
+        self._context.begin(started + turn, None if plan.duration_s is None else plan.warmup_s + plan.duration_s - turn)
         self._cpu_then, self._process_cpu_then = time.thread_time(), time.process_time()
         sampling = [self._spawn(self._tick), self._spawn(self._sample_each_second, started)]
         telling = [self._spawn(self._tell_writes), self._spawn(self._tell_pulse)]
