@@ -172,6 +172,14 @@ class ConductorThread:
         """See `Conductor.change_rate`."""
         self._post(lambda: self._try(lambda bench: bench.change_rate(factor)))
 
+    def vary(self, user_steps: tuple[int, ...], payload_steps: tuple[int, ...], warmup_s: float, repeat: int) -> None:
+        """See `Conductor.vary`."""
+        self._post(lambda: self._try(lambda bench: bench.vary(user_steps, payload_steps, warmup_s, repeat)))
+
+    def sweep(self) -> None:
+        """See `Conductor.sweep`."""
+        self._post_activity("the sweep", lambda bench: bench.sweep())
+
     def note_screen_lag(self, seconds: float) -> None:
         """See `Conductor.note_screen_lag`."""
         if self._bench is not None:

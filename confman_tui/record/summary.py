@@ -29,7 +29,9 @@ from confman_tui.record.open_loop import (
     uncorrected_from,
     uncorrected_histogram,
 )
+from confman_tui.record.opening import opening_document, opening_from
 from confman_tui.record.plain import count, finite, from_iso, iso, rounded
+from confman_tui.record.repeats import repeats_document, repeats_from
 from confman_tui.settings import Settings
 
 _LARGEST = 32 * 1024 * 1024
@@ -84,13 +86,19 @@ def scenario_document(result: ScenarioResult) -> dict[str, Any]:
         "stopped_early": outcome.stopped_early,
         "invalid": outcome.invalid or None,
         "note": result.note,
+        "opening": opening_document(result),
+        **repeats_document(result),
         "generator_bound": bound_document(result.generator_bound),
         "generator": use_document(result.generator),
     }
 
 
 def json_document(
-    cluster: Mapping[str, Any], tier: str | None, results: Sequence[ScenarioResult], problems: Sequence[str] = ()
+    cluster: Mapping[str, Any],
+    tier: str | None,
+    results: Sequence[ScenarioResult],
+    problems: Sequence[str] = (),
+    series: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The whole of ``--json``.
 
@@ -99,6 +107,7 @@ def json_document(
         tier: None when the results are of several tiers; each scenario names its own too.
         results: In the order to show.
         problems: What could not be read, a sentence each; the key is left out when there is none.
+        series: Documents of series (`confman_tui.record.series`); the key is left out when there is none.
     """
     document: dict[str, Any] = {
         "version": __version__,
@@ -106,6 +115,8 @@ def json_document(
         "tier": tier,
         "scenarios": [scenario_document(result) for result in results],
     }
+    if series:
+        document["series"] = list(series)
     if problems:
         document["problems"] = list(problems)
     return document
@@ -183,7 +194,7 @@ def read_document(path: Path) -> tuple[ScenarioResult, dict[str, Any]]:
         document = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(document, dict):
             raise TypeError("no object")
-        return _result(document), document
+        return result_from(document), document
     except OSError as error:
         raise ResultsError(f"{path} can't be read: {told(error)}") from error
     except (ValueError, RecursionError) as error:
@@ -193,7 +204,9 @@ def read_document(path: Path) -> tuple[ScenarioResult, dict[str, Any]]:
         raise ResultsError(f"{path} is not a summary of confman-tui, so it is left out") from error
 
 
-def _result(document: dict[str, Any]) -> ScenarioResult:
+def result_from(document: Mapping[str, Any]) -> ScenarioResult:
+    """What `scenario_document` or `summary_document` wrote; KeyError, ValueError, TypeError or AttributeError for
+    anything else."""
     histograms = document.get("histograms", {})
     requests, failures = count(document["requests"]), count(document["failures"])
     if failures > requests:
@@ -226,6 +239,7 @@ def _result(document: dict[str, Any]) -> ScenarioResult:
         schedule_lag_s=finite(document.get("schedule_lag_s") or 0.0),
         files=(),
         stopped_early=bool(document.get("stopped_early", False)),
+        opening=opening_from(document.get("opening")),
         invalid=_text(document.get("invalid") or ""),
     )
     return ScenarioResult(
@@ -242,6 +256,7 @@ def _result(document: dict[str, Any]) -> ScenarioResult:
         note=str(document.get("note", "")),
         rate=rate_from(document),
         rate_changes=rate_changes_from(document),
+        **repeats_from(document),
         generator=use_from(document.get("generator")),
         generator_bound=bound_from(document.get("generator_bound")),
     )

@@ -16,7 +16,7 @@ from confman_tui.load.model import Cause, SecondSample
 from confman_tui.record.files import told
 from confman_tui.record.plain import iso, short_node
 
-_BEFORE_CAUSES = ("time", "users", "ok", "reads_ok", "writes_ok")
+_BEFORE_CAUSES = ("time", "users", "ok", "reads_ok", "writes_ok", "warmup")
 _AFTER_CAUSES = (
     "p50_us",
     "p95_us",
@@ -101,6 +101,7 @@ class TimelineWriter:
                 sample.ok,
                 sample.reads_ok,
                 sample.writes_ok,
+                int(sample.warmup),
                 *(sample.failed.get(cause, 0) for cause in Cause),
                 sample.p50_us,
                 sample.p95_us,

@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,8 @@ MAX_PAYLOAD = 50 * MB
 MAX_USERS = 100_000
 MIN_RATE, MAX_RATE = 0.5, 100_000.0
 """Least and most requests per second of an open loop."""
+MAX_ENTRIES = 100_000
+"""The most entries that a sweep seeds."""
 
 _SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(b|kb|kib|mb|mib)?", re.IGNORECASE)
 _SIZE_UNITS = {"b": 1, "kb": KB, "kib": KB, "mb": MB, "mib": MB}
@@ -88,6 +91,28 @@ def payload(text: str) -> int:
     return int(size)
 
 
+MOST_STEPS = 32
+"""Values that one series may have."""
+
+
+def ascending(parse: Callable[[str], int], example: str) -> Callable[[str], tuple[int, ...]]:
+    """One value, or several with commas in ascending order: the steps of a series.
+
+    Args:
+        parse: Of each value.
+        example: What a list may look like, for the error.
+    """
+
+    def parse_all(text: str) -> tuple[int, ...]:
+        found = tuple(parse(part) for part in text.split(","))
+        if len(found) > MOST_STEPS or any(value >= following for value, following in pairwise(found)):
+            allowed = f"one value, or up to {MOST_STEPS} in ascending order, each once, such as {example}"
+            raise ValueError(f"{shown(text)} must be {allowed}")
+        return found
+
+    return parse_all
+
+
 def seconds(
     low: float, high: float, allowed: str, *, bare: Literal["s", "ms"] = "s", zero: bool = False
 ) -> Callable[[str], float]:
@@ -110,6 +135,19 @@ def seconds(
             return 0.0
         if not (value > 0 and low <= value <= high):
             raise ValueError(f"{shown(text)} is outside what is allowed: {allowed}")
+        return value
+
+    return parse
+
+
+def whole_seconds(high: float, allowed: str) -> Callable[[str], float]:
+    """A time of whole seconds, 0 included, as `seconds` takes them: what is left out of a run is cut by the second."""
+    parse_time = seconds(0.0, high, allowed, zero=True)
+
+    def parse(text: str) -> float:
+        value = parse_time(text)
+        if value != int(value):
+            raise ValueError(f"{shown(text)} must be whole seconds: {allowed}")
         return value
 
     return parse

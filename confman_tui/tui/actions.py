@@ -51,7 +51,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("rate_down", "less_than_sign", "rate", "Lower the rate of the running open loop by 10 %", "Load", 2),
     Action("rate_up", "greater_than_sign", "rate", "Raise the rate of the running open loop by 10 %", "Load", 2),
     Action("tier", "y", "tier", "Choose the tier: how many namespaces and keys are seeded", "Load", 12),
-    Action("overrides", "u", "users", "Users, rate, seconds and payload of the next runs", "Load", 11),
+    Action(
+        "overrides", "u", "users", "Users, rate, seconds, payload, warm-up and repeats of the next runs", "Load", 11
+    ),
+    Action(
+        "sweep", "n", "entries sweep", "Measure reads and writes at one size of the data after the other", "Load", 16
+    ),
+    Action("series", "g", "series graph", "Graphs, knee or slope, and table of the last series or sweep", "Load", 10),
     Action("leftovers", "x", "remove leftovers", "Remove the data of an earlier run that did not clean up", "Load", 3),
     Action("drill", "e", "election drill", "Kill the leader under load, several rounds, and measure", "Elections", 5),
     Action("rounds", "v", "drill results", "Rounds, small graphs and verdict of the drill", "Elections", 10),
@@ -131,7 +137,7 @@ def why_not(action: str, now: Circumstances) -> str | None:
     state = now.state
     if now.leaving:
         return None if action == "quit" else "Leaving; q leaves at once."
-    if action.startswith(RUN) or action in ("suite", "drill", "overrides", "tier", "leftovers"):
+    if action.startswith(RUN) or action in ("suite", "drill", "sweep", "overrides", "tier", "leftovers"):
         return _why_no_load(action, state)
     if action in ("kill", "pause", "isolate", "fault", "revive"):
         return _why_no_fault(action, state)
@@ -146,6 +152,8 @@ def why_not(action: str, now: Circumstances) -> str | None:
             return "A cluster is there or being looked for; this is for when there is none."
         case "rounds" if not state.drill.rounds and state.drill.ended is None:
             return "No drill has been run yet."
+        case "series" if state.series is None:
+            return "No series has been run yet; u with several users or payloads, or n, makes one."
         case "graphs" if not now.one_graph:
             return "Both graphs are shown." if now.graphs_shown else "The screen is too small for graphs."
         case "forward" if now.live:

@@ -27,11 +27,14 @@ from confman_tui.events import (
     SampleRecorded,
     ScenarioEnded,
     ScenarioStarted,
+    SeriesEnded,
+    SeriesStepEnded,
     VerificationEnded,
     WritesAcknowledged,
 )
 from confman_tui.load.generator import GeneratorBound, GeneratorSample
 from confman_tui.load.model import Scenario, SecondSample
+from confman_tui.record.model import Series
 from confman_tui.tui.log import EventLog, describe
 from confman_tui.tui.names import short_names
 from confman_tui.tui.rows import DRILL, Row, RowStatus
@@ -95,6 +98,8 @@ class UiState:
     elections: list[Election] = field(default_factory=list)
     verification: Verification | None = None
     drill: Drill = field(default_factory=Drill)
+    series: Series | None = None
+    """The last series, as far as it has come."""
     leftovers: tuple[str, ...] = ()
     log: EventLog = field(default_factory=EventLog)
     found: bool = False
@@ -243,6 +248,8 @@ def _change(state: UiState, event: Event) -> None:
             state.verification = event.verification or state.verification
             if state.exit_code != EXIT_LOST:
                 state.exit_code = event.exit_code
+        case SeriesStepEnded(series) | SeriesEnded(series):
+            state.series = series
         case LeftoversFound(namespaces):
             state.leftovers = namespaces
         case _:

@@ -67,6 +67,23 @@ def test_wrong_sizes_name_the_range(text: str) -> None:
         values.payload(text)
 
 
+@given(st.sets(st.integers(1, 1000), min_size=1, max_size=32))
+def test_steps_in_ascending_order_are_taken_and_in_any_other_refused(steps: set[int]) -> None:
+    parse = values.ascending(values.integer(1, 1000), "1,10")
+    ordered = sorted(steps)
+    assert parse(", ".join(map(str, ordered))) == tuple(ordered)
+    if len(ordered) > 1:
+        for wrong in (ordered[::-1], [*ordered, ordered[-1]]):
+            assert "in ascending order" in _tried(parse, ",".join(map(str, wrong)))[1]
+
+
+@given(st.text(max_size=40))
+def test_steps_of_any_text_give_numbers_or_one_sentence(text: str) -> None:
+    value, error = _tried(values.ascending(values.payload, "10,1KB"), text)
+    assert (value is None) == bool(error)
+    assert "\n" not in error
+
+
 @settings(deadline=None)
 @given(st.integers(1, MAX_PAYLOAD))
 def test_every_size_in_bytes_is_taken_as_it_is(size: int) -> None:

@@ -55,6 +55,12 @@ class FakeConductor:
     def change_rate(self, factor: float) -> None:
         self.calls.append(("change_rate", factor))
 
+    def vary(self, user_steps: tuple[int, ...], payload_steps: tuple[int, ...], warmup_s: float, repeat: int) -> None:
+        self.calls.append(("vary", user_steps, payload_steps, warmup_s, repeat))
+
+    def sweep(self) -> None:
+        self.calls.append(("sweep",))
+
     def note_screen_lag(self, seconds: float) -> None:
         self.screen_lag_s = seconds
 

@@ -15,11 +15,14 @@ from textual.widgets import Static
 
 from confman_tui.load.generator import Used, gauges_of
 from confman_tui.load.model import CAUSE_WORDS
+from confman_tui.record.opening import opening_matters
+from confman_tui.record.repeats import spreads
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.client import ChartRenderer
 from confman_tui.tui.dialogs.base import Dialog
 from confman_tui.tui.look import Look
 from confman_tui.tui.names import name_of
+from confman_tui.tui.numbers import NOTHING
 from confman_tui.tui.rows import Row
 from confman_tui.tui.text import clean, wrap
 from confman_tui.tui.widgets.graph import HistogramGraph
@@ -124,6 +127,8 @@ class DetailsDialog(Dialog[None]):
         ):
             sent = f"  {numbers.milliseconds(getattr(actual, field)):>8}" if actual is not None else ""
             sheet.entry(name, f"{numbers.milliseconds(getattr(outcome, field)):>8}{sent}")
+        self._opening_lines(sheet)
+        self._repeated_lines(sheet)
         self._checked_lines(sheet)
         return sheet.lines
 
@@ -154,6 +159,36 @@ class DetailsDialog(Dialog[None]):
         missed = f"bold {sheet.look.warn}" if outcome.not_started else ""
         sheet.entry("never began", numbers.count(outcome.not_started), missed)
         sheet.entry("late by at most", f"{outcome.schedule_lag_s * 1000:.1f} ms")
+
+    def _opening_lines(self, sheet: _Sheet) -> None:
+        first = self._row.result.outcome.opening if self._row.result is not None else None
+        if self._row.result is None or first is None:
+            return
+        sheet.heading("Warm-up, left out" if first.left_out else f"First {first.seconds:.1f} s, and then")
+        style = sheet.look.warn if opening_matters(self._row.result) and not first.left_out else ""
+        sheet.entry("req/s", f"{numbers.rate(first.rps):>8} {numbers.rate(first.rest_rps):>8}", style)
+        for name, one, then in (("p50", first.p50_us, first.rest_p50_us), ("p99", first.p99_us, first.rest_p99_us)):
+            sheet.entry(f"{name} ms", f"{numbers.milliseconds(one):>8} {numbers.milliseconds(then):>8}", style)
+
+    def _repeated_lines(self, sheet: _Sheet) -> None:
+        result = self._row.result
+        told = spreads(result) if result is not None else {}
+        if result is not None and told:
+            runs = next(iter(told.values())).runs
+            sheet.heading(f"{runs} runs: median, 95 % confidence")
+            for measure, item in told.items():
+                show = numbers.rate if measure == "rps" else numbers.milliseconds
+                within = NOTHING if item.ci95_low is None else f"{show(item.ci95_low)} … {show(item.ci95_high)}"
+                name = measure.replace("rps", "req/s").replace("_us", " ms")
+                sheet.entry(name, f"{show(item.median):>8}  {within}")
+        if result is not None and result.comparison is not None:
+            sheet.heading("Against the kept run")
+            for change in result.comparison.changes:
+                noise = "noise not known" if change.noise is None else f"noise ± {change.noise * 100:.1f} %"
+                beyond = change.noise is not None and abs(change.change) > change.noise
+                name = change.measure.replace("rps", "req/s").replace("_us", "")
+                style = sheet.look.strong if beyond else sheet.look.dim
+                sheet.entry(name, f"{change.change * 100:+8.1f} %  {noise}", style)
 
     def _bound_lines(self, sheet: _Sheet) -> None:
         bound = self._row.limit

@@ -42,6 +42,9 @@ _FIGURES = (
     ("waiting", "due, but no user is free; what never began is counted at the end"),
     ("max, failed", "of the run so far"),
     ("entries", "what the cluster held before the run: reads slow down with it"),
+    ("knee", "the users from which on more bring little, or the size up to which payloads cost little"),
+    ("± 95 %", "half the confidence interval of the mean over repeated runs"),
+    ("within the noise", "a difference no larger than the spread of repeated runs explains"),
     ("without writes", "from the last acknowledgement before to the first one after"),
     ("generator", "amber ▲ when this program, not the cluster, is the limit: the row keeps the mark"),
 )

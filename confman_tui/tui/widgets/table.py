@@ -181,8 +181,10 @@ def row_fields(frame: Frame, row: Row) -> dict[str, str]:
     if row.status is RowStatus.QUEUED:
         fields["time"] = "queued"
     elif row.status is RowStatus.RUNNING and started is not None:
-        elapsed = max(0.0, frame.now - started.at)
-        if started.duration_s is not None:
+        elapsed = frame.now - started.at - started.warmup_s
+        if elapsed < 0:
+            fields["time"] = f"warm {numbers.minutes(started.warmup_s + elapsed)}"
+        elif started.duration_s is not None:
             ended = min(elapsed, started.duration_s) if frame.state.phase is Phase.RUNNING else elapsed
             fields["time"] = f"{numbers.minutes(ended)}/{numbers.minutes(started.duration_s)}"
         else:
