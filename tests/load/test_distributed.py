@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,10 +14,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import msgpack  # type: ignore[import-untyped]
 import psutil
 import pytest
+import zmq
 
 from confman_tui.cluster.elections_model import WriteOutcome, value_digest
+from confman_tui.load.distributed import wire
 from confman_tui.load.distributed.children import Children
 from confman_tui.load.distributed.model import CrewPlan, Waiting, WorkerError
 from confman_tui.load.engine import Engine, EngineBusyError
@@ -365,6 +369,33 @@ def bare(state: Path) -> Iterator[Engine]:
     engine.start()
     yield engine
     assert engine.close(10)
+
+
+def test_whatever_else_speaks_to_the_master_is_left_out(crew: Crewed, server: Server) -> None:
+    port = int(crew.muster().rpartition(":")[2])
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    stranger = context.socket(zmq.DEALER)
+    stranger.setsockopt(zmq.IDENTITY, b"stranger")
+    stranger.connect(f"tcp://127.0.0.1:{port}")
+    try:
+        odd: tuple[object, ...] = (None, 5, {}, {"run": 1}, {"data": []})
+        messages = [[kind, data, "x"] for kind in ("stats", "client_ready", "quit", *wire.FROM_WORKERS) for data in odd]
+        for payload in (b"", b"garbage", b"\xc1", *(msgpack.packb(message) for message in (7, ["a", 1], *messages))):
+            stranger.send(payload)
+        # nobody takes a stranger's word, but a hello is answered
+        assert stranger.poll(5000)
+        refused = msgpack.unpackb(stranger.recv())
+        assert refused[0] == "confman.refused"
+    finally:
+        stranger.close(linger=0)
+        context.term()
+    with socket.create_connection(("127.0.0.1", port)) as raw:
+        raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    crew.engine.set_targets(server.url, (server.url,))
+    outcome = run(crew.engine, replace(plan(seconds=0.2), workers=2))
+    assert outcome.requests == server.control()["put"]
+    assert outcome.invalid == ""
+    assert all("was refused" in trouble for trouble in crew.troubles)
 
 
 def test_logs_go_away_when_all_was_well(bare: Engine, server: Server, state: Path) -> None:

@@ -142,9 +142,8 @@ class MemberRun(Run):
                 event._handlers.remove(listener)
         if self._worker.run is self:
             self._worker.run = None
-        schedule = getattr(self._context, "schedule", None)
-        if schedule is not None:
-            schedule.close()
+        if self._context.schedule is not None:
+            self._context.schedule.close()
         self.under_way = False
         self.finished.set()
         self._undisturbed.close()
