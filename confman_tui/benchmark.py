@@ -114,7 +114,7 @@ class Benchmark:
             if not self._interactive:
                 raise
             # the cluster is there, and the first run waits for workers again
-            self._notice(str(error), Level.ERROR)
+            self.notice(str(error), Level.ERROR)
         await cluster.dataset.claim()
         cluster.monitor.start_probe()
         await cluster.dataset.announce_leftovers()
