@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from struct import Struct
-from threading import Lock
 
 from confman_tui.cluster.elections_model import WriteOutcome
+from confman_tui.cluster.spill import Spilled, SpillFile
 from confman_tui.cluster.writes import Drained, WriteStream
 
 _ACKNOWLEDGED = WriteOutcome.ACKNOWLEDGED
@@ -16,7 +17,7 @@ _HEX_DIGITS = 12
 _RECORD = Struct("<6sQddHBB")
 """Key's 12 hex digits, digest, start, end, node, outcome, prefix of the key: 34 bytes."""
 _OUTCOME_AT = Struct("<6sQddH").size
-_CHUNK_BYTES = 4 << 20
+_CHUNK_BYTES = 1 << 20
 _ODD = 255
 """Prefix number of a key that does not end in 12 hex digits; its six bytes number it among the odd ones."""
 
@@ -41,25 +42,29 @@ class BookedWrite:
 class _Page:
     """The writes of one namespace."""
 
-    __slots__ = ("chunks", "extend", "room")
+    __slots__ = ("_spill", "chunks", "extend", "room")
 
-    def __init__(self) -> None:
-        self.chunks: list[bytearray] = []
+    def __init__(self, spill: SpillFile) -> None:
+        self._spill = spill
+        self.chunks: list[bytearray | Spilled] = []
         self.turn()
 
     def turn(self) -> None:
-        """Begins a new chunk: growing one block of hundreds of megabytes would copy it, and need twice the memory."""
+        """Begins a new chunk, and moves the full one to the disk: nobody reads it before the run's end, and an hour of
+        5,000 writes a second would take 600 MB of memory."""
         self.room = bytearray()
         self.chunks.append(self.room)
         self.extend: Callable[[bytes], None] = self.room.extend
+        if len(self.chunks) >= 2:
+            # on a full disk it stays where it is
+            with suppress(OSError):
+                self.chunks[-2] = self._spill.put(bytes(self.chunks[-2]))
 
 
 class WriteLedger:
-    """Books writes: 34 bytes each, one sequence of chunks per namespace.
+    """Books writes: 34 bytes each, one sequence of chunks per namespace, those that are full in a temporary file.
 
-    Any thread may book. A booking packs a record and appends it with one call of ``bytearray.extend``, which the
-    interpreter's lock makes atomic: records of two threads never mix. Two threads that find a chunk full at once begin
-    two new ones, which costs nothing but an almost empty chunk. Reading sees every booking that has returned.
+    It belongs to one thread; `WriteBook` is what others tell of their writes.
 
     Keys are those this program makes: a prefix (such as ``key-``) and 12 lower-case hex digits; other keys are kept
     whole, at the cost of their text.
@@ -67,16 +72,16 @@ class WriteLedger:
 
     def __init__(self) -> None:
         self._pages: dict[str, _Page] = {}
+        self._spill = SpillFile()
         self._nodes: dict[str, int] = {}
         self._prefixes: dict[str, int] = {}
         self._odd: dict[str, int] = {}
-        self._numbering = Lock()
 
     def book(
         self, namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
     ) -> None:
         """Books one write; the arguments are those of `WriteObserver.ended`."""
-        page = self._pages.get(namespace) or self._pages.setdefault(namespace, _Page())
+        page = self._pages.get(namespace) or self._pages.setdefault(namespace, _Page(self._spill))
         try:
             digits = bytes.fromhex(key[-12:])
             packed = _RECORD.pack(digits, digest, started, ended, self._nodes[node], outcome, self._prefixes[key[:-12]])
@@ -90,7 +95,7 @@ class WriteLedger:
             page.turn()
 
     def book_all(self, rows: Iterable[_Row]) -> None:
-        """Books many writes at once: half the time of as many calls of `book`. One thread at a time."""
+        """Books many writes at once: half the time of as many calls of `book`."""
         pages, nodes, prefixes, pack, digits_of = self._pages, self._nodes, self._prefixes, _RECORD.pack, bytes.fromhex
         extends = {namespace: page.extend for namespace, page in pages.items()}
         for namespace, key, digest, started, ended, node, outcome, _intended in rows:
@@ -113,12 +118,11 @@ class WriteLedger:
         """The first write to a node, the first key of a prefix, or a key of another form."""
         tail = key[-_HEX_DIGITS:]
         usual = len(tail) == _HEX_DIGITS and all(letter in "0123456789abcdef" for letter in tail)
-        with self._numbering:
-            number = self._nodes.setdefault(node, len(self._nodes))
-            if usual and (key[:-_HEX_DIGITS] in self._prefixes or len(self._prefixes) < _ODD):
-                prefix = self._prefixes.setdefault(key[:-_HEX_DIGITS], len(self._prefixes))
-                return _RECORD.pack(bytes.fromhex(tail), digest, started, ended, number, outcome, prefix)
-            odd = self._odd.setdefault(key, len(self._odd))
+        number = self._nodes.setdefault(node, len(self._nodes))
+        if usual and (key[:-_HEX_DIGITS] in self._prefixes or len(self._prefixes) < _ODD):
+            prefix = self._prefixes.setdefault(key[:-_HEX_DIGITS], len(self._prefixes))
+            return _RECORD.pack(bytes.fromhex(tail), digest, started, ended, number, outcome, prefix)
+        odd = self._odd.setdefault(key, len(self._odd))
         return _RECORD.pack(odd.to_bytes(6, "little"), digest, started, ended, number, outcome, _ODD)
 
     def __len__(self) -> int:
@@ -136,7 +140,7 @@ class WriteLedger:
         return 0 if page is None else sum(len(chunk) for chunk in page.chunks) // _RECORD.size
 
     def bytes_held(self) -> int:
-        """Bytes of all records, without what the allocator adds."""
+        """Bytes of all records, wherever they are."""
         return sum(len(chunk) for page in self._pages.values() for chunk in page.chunks)
 
     def writes(self, namespace: str) -> Iterator[BookedWrite]:
@@ -161,17 +165,20 @@ class WriteLedger:
         for column in self._outcome_columns(namespace):
             yield from column
 
-    def _outcome_columns(self, namespace: str) -> Iterator[bytearray]:
+    def _outcome_columns(self, namespace: str) -> Iterator[bytes]:
         """The outcomes of each chunk: every 34th byte, cut out without unpacking ten million records."""
-        page = self._pages.get(namespace)
-        for chunk in () if page is None else tuple(page.chunks):
+        for chunk in self._chunks(namespace):
             yield chunk[_OUTCOME_AT :: _RECORD.size]
 
     def _records(self, namespace: str) -> Iterator[tuple[bytes, int, float, float, int, int, int]]:
+        for chunk in self._chunks(namespace):
+            yield from _RECORD.iter_unpack(chunk)
+
+    def _chunks(self, namespace: str) -> Iterator[bytes]:
         page = self._pages.get(namespace)
         for chunk in () if page is None else tuple(page.chunks):
             # A copy: while a view of a bytearray is out, it can't grow, and a booking would fail.
-            yield from _RECORD.iter_unpack(bytes(chunk))
+            yield bytes(chunk)
 
 
 class WriteBook:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from confman_tui.cluster import ledger as ledger_module
 from confman_tui.cluster.elections_model import WriteObserver, WriteOutcome, value_digest
 from confman_tui.cluster.ledger import BookedWrite, WriteBook, WriteLedger
+from confman_tui.cluster.spill import Spilled, SpillFile
 
 NODES = ("http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3")
 OUTCOMES = tuple(WriteOutcome)
@@ -59,22 +62,52 @@ def test_many_at_once_are_booked_as_one_by_one(parts: list[list[tuple[str, Booke
         assert list(one.writes(namespace)) == list(other.writes(namespace))
 
 
-def test_two_threads_and_full_chunks_lose_nothing(monkeypatch: object) -> None:
-    ledger = WriteLedger()
-    old, ledger_module._CHUNK_BYTES = ledger_module._CHUNK_BYTES, 1000
-    try:
-        threads = [threading.Thread(target=fill, args=(ledger, number)) for number in range(2)]
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads):
-            ledger.outcomes("shared")  # reading meanwhile disturbs neither
-        for thread in threads:
-            thread.join()
-    finally:
-        ledger_module._CHUNK_BYTES = old
-    found = {write.key: write.digest for write in ledger.writes("shared")}
-    assert len(ledger) == 20_000
+def test_two_threads_that_tell_the_book_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "_CHUNK_BYTES", 1000)
+    book = WriteBook()
+
+    def tell(number: int) -> None:
+        for n in range(10_000):
+            book.ended("shared", f"key-{number:04x}{n:08x}", n, 1.0, 2.0, NODES[number], WriteOutcome.ACKNOWLEDGED)
+
+    threads = [threading.Thread(target=tell, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        book.drain(3.0)
+    for thread in threads:
+        thread.join()
+    found = {write.key: write.digest for write in book.ledger.writes("shared")}
+    assert len(book.ledger) == 20_000
     assert found == {f"key-{number:04x}{n:08x}": n for number in range(2) for n in range(10_000)}
+
+
+def test_a_full_disk_keeps_the_writes_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "_CHUNK_BYTES", 1000)
+    put, calls = SpillFile.put, iter(range(10**6))
+
+    def sometimes(self: SpillFile, block: bytes | bytearray) -> Spilled:
+        if next(calls) % 3 == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return put(self, block)
+
+    monkeypatch.setattr(SpillFile, "put", sometimes)
+    ledger = WriteLedger()
+    fill(ledger, 0)
+    kinds = {type(chunk) for chunk in ledger._pages["shared"].chunks}
+    assert kinds == {bytearray, Spilled}
+    assert [write.digest for write in ledger.writes("shared")] == list(range(10_000))
+    assert ledger.outcomes() == (10_000, 0, 0)
+
+
+def test_spilled_blocks_come_back_and_their_file_goes() -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    file = SpillFile()
+    blocks = [file.put(bytes([number]) * number * 1000) for number in range(5)]
+    assert [bytes(block) for block in blocks] == [bytes([number]) * number * 1000 for number in range(5)]
+    assert len(list(Path("/proc/self/fd").iterdir())) == before + 1
+    del blocks, file
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def fill(ledger: WriteLedger, number: int) -> None:

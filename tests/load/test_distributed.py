@@ -118,6 +118,8 @@ def test_samples_totals_files_writes_and_the_server_agree(crew: Crewed, server: 
     names = {name for sample in samples for name in sample.worker_cpu}
     assert len(names) == 2
     assert all(0.01 < sample.worker_cpu[name] <= 1.2 for sample in samples for name in names)
+    assert all(0.0 <= wait <= 1.05 for sample in samples for wait in sample.worker_wait.values())
+    assert {name for sample in samples for name in sample.worker_wait} <= names
     # Locust's own files, complete, from the master
     stats = {row["Name"]: row for row in rows(tmp_path / "small-mixed_stats.csv")}
     assert int(stats["Aggregated"]["Request Count"]) == outcome.requests
@@ -216,29 +218,46 @@ def test_the_number_of_users_changes_while_it_runs(engine: Engine, server: Serve
     assert outcome.requests == server.control()["put"]
 
 
-def test_a_rate_is_that_of_all_workers_together(engine: Engine, server: Server) -> None:
+def test_an_open_loop_is_one_schedule_over_all_workers(engine: Engine, server: Server) -> None:
     engine.set_targets(server.url, (server.url,))
     samples: list[SecondSample] = []
     book = Book()
-    # fewer users than workers: one of them has nothing to do
-    for users in (1, 5):
-        samples.clear()
-        outcome = run(
-            engine, replace(plan(users=users, seconds=1), rate=80.0, workers=2), samples=samples, observer=book
-        )
-        assert outcome.requests + outcome.not_started == 80
-        assert outcome.uncorrected is not None
-        assert [sample.rate for sample in samples] == [80.0]
-    assert len(book.starts) == len(book.ends) == sum(end is not None for end in book.intended) > 100
-    future = engine.run(
-        replace(plan(users=4, seconds=None), rate=20.0, workers=2), on_sample=samples.append, observer=book
-    )
-    wait_until(lambda: engine.health().users == 4)
+    open_loop = replace(plan(users=5, seconds=2, rate=100.0), workers=2)
+    future = engine.run(open_loop, on_sample=samples.append, observer=book)
+    wait_until(lambda: len(samples) == 1)
     engine.set_rate(300.0)
-    wait_until(lambda: samples[-1].ok > 250, 15)
-    assert samples[-1].rate == 300.0
-    engine.stop_run()
-    future.result(10)
+    outcome = future.result(30)
+    told = server.control()
+    assert outcome.requests == told["put"]
+    assert samples[0].ok <= 105
+    assert 150 < samples[1].ok <= 320
+    # three and two users: each worker has its part of the rate
+    assert [sample.rate for sample in samples] == pytest.approx([100.0, 300.0])
+    assert outcome.requests + outcome.not_started == pytest.approx(400, abs=110)
+    assert outcome.uncorrected is not None
+    assert decode(outcome.uncorrected.histogram).get_total_count() == outcome.requests
+    assert len(book.intended) == outcome.requests
+    for (_, _, _, started, ended, _, _), intended in zip(book.ends, book.intended, strict=True):
+        assert intended is not None
+        assert outcome.started - 0.1 < intended <= started + 1e-6 < ended
+
+
+def test_a_stall_shows_with_workers_too_even_if_one_has_no_user(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    open_loop = replace(plan(users=1, seconds=2, rate=100.0), workers=2)
+    future = engine.run(open_loop, on_sample=samples.append)
+    wait_until(lambda: server.control()["put"] > 20)
+    server.control(stall_s=1.0)
+    outcome = future.result(30)
+    assert outcome.requests + outcome.not_started == 200
+    assert outcome.p90_us is not None
+    assert outcome.p90_us > 400_000
+    assert outcome.uncorrected is not None
+    assert outcome.uncorrected.p90_us is not None
+    assert outcome.uncorrected.p90_us < 300_000
+    assert max(sample.not_started for sample in samples) > 30
+    assert outcome.schedule_lag_s > 0.7
 
 
 def test_what_goes_wrong_is_told_by_cause(engine: Engine, server: Server) -> None:

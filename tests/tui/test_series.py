@@ -42,10 +42,10 @@ async def fill_in(board: Desk, **texts: str) -> None:
 async def test_u_takes_several_users_or_payloads_warm_up_and_runs(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
         await fill_in(board, users="1, 10,50", warm_up="1m", runs="5")
-        assert board.asked("override") == [("override", None, None, 1024)]
+        assert board.asked("override") == [("override", None, None, 1024, None)]
         assert board.asked("vary") == [("vary", (1, 10, 50), (), 60.0, 5)]
         await fill_in(board, payload="10,1KB,1MB", seconds="5")
-        assert board.asked("override")[-1] == ("override", None, 5.0, 10)
+        assert board.asked("override")[-1] == ("override", None, 5.0, 10, None)
         assert board.asked("vary")[-1] == ("vary", (), (10, 1024, 1_048_576), 0.0, 1)
 
 
