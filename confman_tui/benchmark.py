@@ -213,7 +213,7 @@ class Benchmark:
 
     async def _run_one(self, scenario: Scenario) -> ScenarioResult | None:
         cluster = self._cluster()
-        leader = await cluster.wait_for_leader(self._stopping)
+        leader = await cluster.wait_for_leader(self._stopping, lambda: self._phase(Phase.WAITING))
         if self.settings.fresh and not self._stopping():
             self._phase(Phase.CLEANING, "back to the seeded state")
             await cluster.dataset.reset()
@@ -329,7 +329,7 @@ class Benchmark:
         self._stop.clear()
         await self._seed_if_needed()
         cluster = self._cluster()
-        leader = await cluster.wait_for_leader(self._stopping)
+        leader = await cluster.wait_for_leader(self._stopping, lambda: self._phase(Phase.WAITING))
         if leader is None or self._stopping():
             return None
         assert self._engine is not None

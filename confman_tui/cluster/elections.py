@@ -119,6 +119,8 @@ class ElectionMeter:
         self._load_since = at
         if self._open is not None and self._open.told is not None:
             self._open = None
+        elif self._open is not None:
+            self._open.before_from = at
 
     def reads(self, start: float, end: float, ok: int, failed: int) -> None:
         """Reads that ended within [start, end). Each such sample counts for its share of an election's time."""

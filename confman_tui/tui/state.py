@@ -32,7 +32,12 @@ from confman_tui.tui.log import EventLog, describe
 from confman_tui.tui.names import short_names
 from confman_tui.tui.rows import DRILL, Row, RowStatus
 
-BUSY = frozenset({Phase.SEEDING, Phase.RUNNING, Phase.STOPPING, Phase.DRILLING, Phase.VERIFYING, Phase.CLEANING})
+BUSY = frozenset(
+    {
+        *(Phase.SEEDING, Phase.WAITING, Phase.RUNNING, Phase.STOPPING),
+        *(Phase.DRILLING, Phase.VERIFYING, Phase.CLEANING),
+    }
+)
 """Phases in which something runs that a person would not want to lose by accident."""
 
 MOST_ELECTIONS = 500

@@ -25,6 +25,7 @@ _PHASE_WORDS = {
     Phase.OFFLINE: "no cluster",
     Phase.SEEDING: "seeding",
     Phase.IDLE: "idle",
+    Phase.WAITING: "waiting for a leader",
     Phase.RUNNING: "running",
     Phase.STOPPING: "stopping",
     Phase.DRILLING: "election drill",
@@ -32,7 +33,7 @@ _PHASE_WORDS = {
     Phase.CLEANING: "cleaning up",
     Phase.CLOSED: "closed",
 }
-_WORK_UNITS = {Phase.SEEDING: "keys", Phase.VERIFYING: "keys", Phase.FINDING: "s"}
+_WORK_UNITS = {Phase.SEEDING: "keys", Phase.VERIFYING: "keys", Phase.FINDING: "s", Phase.WAITING: "s"}
 
 
 def writes(frame: Frame, look: Look) -> Part:

@@ -22,6 +22,7 @@ from confman_tui.events import (
     NoticeGiven,
     Phase,
     PhaseChanged,
+    ProgressMade,
     SampleRecorded,
     ScenarioEnded,
     ScenarioStarted,
@@ -507,3 +508,17 @@ async def test_each_rounds_fault_is_named_whole(width: int, tmp_path: Path) -> N
                 await board.tell(DrillRoundEnded(replace(told.round, fault=fault)))
         await board.press("v")
         assert board.text().count("isolate :61234 ") >= 2
+
+
+async def test_waiting_for_a_leader_is_seen_and_can_be_stopped(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        now = board.clock.now
+        await board.press("2")
+        await board.tell(PhaseChanged(Phase.WAITING, now), ProgressMade(Phase.WAITING, 3, 45, 0.0, 42.0))
+        assert "▸ waiting for a leader" in board.text()
+        assert "3/45 s" in board.text()
+        assert "s stop" in board.lines()[-1]
+        await board.press("1")
+        assert board.toasts() == ["Not while this goes on: waiting for a leader; s stops it."]
+        await board.press("s")
+        assert board.asked("stop") == [("stop",)]
