@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from confman_tui import __version__, errors
 from confman_tui.settings.resolve import Flags
-from confman_tui.settings.table import BENCH, BY_NAME, CLEAN, DEMO, DRILL, SETTINGS, Setting
+from confman_tui.settings.table import BENCH, BY_NAME, CLEAN, DEMO, DRILL, SETTINGS, WORKER, Setting
 
 PROGRAM = "confman-tui"
 
@@ -24,15 +24,18 @@ _COMMANDS = {
     DEMO: "run the demo cluster alone, in the foreground, until ^C",
     CLEAN: "remove what the benchmark left in a cluster, without a screen",
     DRILL: "make the leader fail again and again under load, and measure each election",
+    WORKER: "make load for a benchmark that runs on another machine, until it ends",
 }
 
 _EXIT_CODES = (
     (errors.EXIT_OK, "done"),
     (errors.EXIT_NO_SUCCESS, "done, but a scenario had no successful request"),
     (errors.EXIT_USAGE, "wrong usage or settings"),
-    (errors.EXIT_NO_CLUSTER, "no cluster, no leader, or a refused API key"),
+    (errors.EXIT_NO_CLUSTER, "no cluster, no leader, or a refused API key; worker: no master"),
     (errors.EXIT_UNAVAILABLE, "drill: --max-unavailable was broken, or a node never came back"),
     (errors.EXIT_LOST, "an acknowledged write was lost, or a refused one appeared"),
+    (errors.EXIT_GENERATOR_BOUND, "--strict: the generator, not the cluster, was the limit of a run"),
+    (errors.EXIT_WORKERS, "a worker did not start, did not come or was lost: the figures are invalid"),
     (errors.EXIT_CRASH, "a defect of this program"),
     (errors.EXIT_INTERRUPTED, "interrupted; results so far are saved, the data is cleaned"),
 )
@@ -43,7 +46,7 @@ class Parsed:
     """A command line."""
 
     command: str
-    """``bench`` (no subcommand), ``demo``, ``clean`` or ``drill``."""
+    """``bench`` (no subcommand), ``demo``, ``clean``, ``drill`` or ``worker``."""
     flags: Flags
     """Per setting's name, what was said."""
 

@@ -7,7 +7,8 @@ Both faces use it: the headless one in its own event loop, the screen on a threa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from confman_tui import connection, drilling
@@ -29,9 +30,11 @@ from confman_tui.events import (
     Sink,
     VerificationEnded,
 )
+from confman_tui.load.distributed.model import WorkerError
 from confman_tui.load.engine import Engine
 from confman_tui.load.model import RunPlan, Scenario
 from confman_tui.load.scenarios import by_name
+from confman_tui.mustering import SETTLE_S, Mustering, crew_of
 from confman_tui.record.files import check_writable
 from confman_tui.record.model import ScenarioResult
 from confman_tui.scenario_run import ScenarioRun
@@ -71,6 +74,7 @@ class Benchmark:
         self._interrupted = False
         self._closed = False
         self._engine: Engine | None = None
+        self._mustering: Mustering | None = None
         self._connection: Connection | None = None
         self._run: ScenarioRun | None = None
 
@@ -94,6 +98,7 @@ class Benchmark:
         if self._stopping():
             # Neither is the key tried nor the tier ours: nothing may be run on it.
             raise ClusterError("stopped while looking for the cluster")
+        await self._muster()
         await cluster.dataset.claim()
         cluster.monitor.start_probe()
         await cluster.dataset.announce_leftovers()
@@ -113,7 +118,9 @@ class Benchmark:
             nodes = await connection.resolve_nodes(settings)
         if self._engine is None:
             self._engine = Engine()
+            self._engine.on_trouble = self._trouble_teller()
             self._engine.start()
+            self._mustering = Mustering(self._engine, self._emit, self._clock)
         self._phase(Phase.FINDING, ", ".join(nodes))
         cluster = self._connection = Connection(
             settings, nodes, processes, self._engine, self._emit, self._stop, self._clock, lambda: self._run
@@ -124,6 +131,32 @@ class Benchmark:
     async def _seed(self, cluster: Connection) -> None:
         self._phase(Phase.SEEDING, f"tier {cluster.dataset.tier.name}")
         await cluster.dataset.seed()
+
+    async def _muster(self) -> None:
+        """Have the workers there that the settings ask for, unless it shall stop meanwhile.
+
+        Raises:
+            WorkerError: one can't be started, or too few came.
+        """
+        assert self._mustering is not None
+        crew = crew_of(self.settings)
+        if crew.size:
+            self._cluster().monitor.book.stream.settle_s = SETTLE_S
+        try:
+            await self._mustering.muster(crew, self._stop)
+        except WorkerError:
+            if not self._stopping():
+                raise
+
+    def _trouble_teller(self) -> Callable[[str], None]:
+        """What the engine's thread calls when something is wrong with a worker."""
+        loop = asyncio.get_running_loop()
+
+        def tell(sentence: str) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop may be gone when the program is left in a hurry
+                loop.call_soon_threadsafe(self._notice, sentence, Level.WARNING)
+
+        return tell
 
     def _tell_configuration(self) -> None:
         settings, cluster = self.settings, self._cluster()
@@ -202,14 +235,18 @@ class Benchmark:
             namespaces=dataset.namespaces,
             keys=dataset.keys,
             api_key=settings.api_key,
+            workers=settings.workers + settings.expect_workers,
         )
 
     async def _scenario_run(self, plan: RunPlan, leader: str) -> ScenarioRun:
         cluster = self._cluster()
         assert self._engine is not None
+        await self._muster()
         entries_before = await cluster.client.count_entries(leader)
         settings = replace(self.settings, tier=cluster.dataset.tier.name)
-        return ScenarioRun(plan, settings, entries_before, self._engine, cluster.monitor, self._emit, self._clock)
+        return ScenarioRun(
+            plan, settings, entries_before, self._engine, cluster.monitor, self._emit, self._clock, cluster.watch
+        )
 
     async def _run_one(self, scenario: Scenario) -> ScenarioResult | None:
         cluster = self._cluster()
@@ -221,6 +258,8 @@ class Benchmark:
             return None
         plan = self._plan(scenario)
         run = await self._scenario_run(plan, leader)
+        if self._stopping():
+            return None
         self._phase(Phase.RUNNING, plan.scenario)
         self._emit(
             ScenarioStarted(
@@ -271,6 +310,12 @@ class Benchmark:
         if self._connection is not None:
             self._connection.dataset.settings = self.settings
             self._tell_configuration()
+
+    def note_screen_lag(self, seconds: float) -> None:
+        """The screen's loop was that late lately: goes into the figures of the generator. Any thread."""
+        held = self._connection
+        if held is not None:
+            held.watch.note_screen_lag(seconds)
 
     async def choose_tier(self, tier: str) -> None:
         """Clean the present tier's data and seed the other's.
@@ -334,7 +379,10 @@ class Benchmark:
             return None
         assert self._engine is not None
         plan = replace(self._plan(by_name(drilling.LOAD)), scenario=drilling.NAME, duration_s=None)
-        run = self._run = await self._scenario_run(plan, leader)
+        run = await self._scenario_run(plan, leader)
+        if self._stopping():
+            return None
+        self._run = run
         if not self._interrupted:
             self._give_up.clear()
         try:

@@ -64,6 +64,10 @@ def _run(resolved: Resolved) -> int:
         from confman_tui.headless import run_drill
 
         return run_drill(settings)
+    if settings.command == "worker":
+        from confman_tui.worker import run_worker
+
+        return run_worker(settings)
     if settings.headless:
         from confman_tui.headless import run_headless
 

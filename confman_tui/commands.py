@@ -45,6 +45,10 @@ class Conductor(Protocol):
     def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None = None) -> None:
         """Users, seconds and payload of the next runs; None gives the scenario's own back."""
 
+    def note_screen_lag(self, seconds: float) -> None:
+        """How late the screen's own loop was within the last second, in seconds; told about once a second, so that
+        it stands in the run's files."""
+
     def remove_leftovers(self) -> None:
         """Remove the data of earlier runs that did not clean up."""
 

@@ -162,6 +162,11 @@ class ConductorThread:
         """See `Conductor.override`."""
         self._post(lambda: self._try(lambda bench: bench.override(users, duration_s, payload_bytes)))
 
+    def note_screen_lag(self, seconds: float) -> None:
+        """See `Conductor.note_screen_lag`."""
+        if self._bench is not None:
+            self._bench.note_screen_lag(seconds)
+
     def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
         """See `Conductor.preview_fault`."""
         if self._bench is None:

@@ -28,6 +28,7 @@ from confman_tui.monitor import Monitor
 from confman_tui.scenario_run import ScenarioRun
 from confman_tui.settings import Settings
 from confman_tui.settings.table import BY_NAME
+from confman_tui.watch import CpuMeter, GeneratorWatch
 
 DEMO_READY_S = 6.0
 """How long the demo cluster may take before its polls begin anyway and show what it lacks."""
@@ -114,6 +115,17 @@ class Connection:
             on_drained=self._on_drained,
             clock=clock,
         )
+        self.watch = GeneratorWatch(
+            CpuMeter(
+                nodes,
+                own_pids=(lambda: demo.pids) if demo is not None else None,
+                answering=self.monitor.answering,
+                load_thread=lambda: engine.thread_id,
+            ),
+            self.monitor.take_loop_lag,
+            emit,
+            clock=clock,
+        )
         self.judge = Judge(settings, self.monitor, self.client, self._fault_desk(), emit, clock, run_under_way)
         self.dataset = Dataset(settings, self.client, self.monitor, emit, stop, clock)
 
@@ -156,7 +168,8 @@ class Connection:
         Raises:
             ClusterError: a node is no Confman, no leader came within ``--wait``, or the key was refused.
         """
-        self.monitor.start()
+        await self.monitor.start()
+        self.watch.start()
         await self.monitor.wait_all_polled(FIRST_POLLS_S)
         self.monitor.refuse_foreign()
         leader = await self.wait_for_leader(stopping)
@@ -200,6 +213,7 @@ class Connection:
     async def leave(self) -> None:
         """End all that belongs to it: polls, connections, paused nodes, the demo's processes."""
         self.judge.resume_all()
+        await self.watch.stop()
         await self.monitor.stop()
         self.dataset.close()
         await self.client.aclose()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from confman_tui.clock import Clock
 from confman_tui.cluster.control import FaultRefusedError
@@ -13,7 +13,14 @@ from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Veri
 from confman_tui.cluster.model import STATE_WORDS, ClusterView, NodeView
 from confman_tui.cluster.writes import WriteStream
 from confman_tui.drill import DrillPlan, run_drill
-from confman_tui.errors import ClusterError, UsageError
+from confman_tui.errors import (
+    EXIT_GENERATOR_BOUND,
+    EXIT_NO_SUCCESS,
+    EXIT_OK,
+    EXIT_WORKERS,
+    ClusterError,
+    UsageError,
+)
 from confman_tui.events import (
     DrillEnded,
     DrillRound,
@@ -200,6 +207,20 @@ async def _look_ahead(parts: DrillParts, kind: FaultKind) -> None:
         parts.emit(NoticeGiven(level, text.strip(), parts.clock()))
 
 
+def generator_judged(ended: DrillEnded, result: ScenarioResult | None, *, strict: bool) -> DrillEnded:
+    """Says in the verdict that the generator was the limit of the load; with ``strict`` the drill fails then, unless
+    it has failed for what is worse."""
+    bound = result.generator_bound if result is not None else None
+    if bound is None:
+        return ended
+    fails = strict and ended.exit_code in (EXIT_OK, EXIT_NO_SUCCESS)
+    return replace(
+        ended,
+        verdict=f"{ended.verdict.rstrip('.')}; generator-bound for {bound.seconds} s: {bound.reason}",
+        exit_code=EXIT_GENERATOR_BOUND if fails else ended.exit_code,
+    )
+
+
 async def drill(parts: DrillParts) -> DrillEnded:
     """Run the drill that the settings ask for, write its files, tell its end.
 
@@ -232,6 +253,14 @@ async def drill(parts: DrillParts) -> DrillEnded:
         with contextlib.suppress(ClusterError):
             await rig.end_load()
         parts.monitor.turn_page(booking=False)
+    ended = generator_judged(ended, rig.result, strict=settings.strict)
+    invalid = rig.result.outcome.invalid if rig.result is not None else ""
+    if invalid:
+        ended = replace(
+            ended,
+            verdict=f"{ended.verdict}; the figures are invalid: {invalid}",
+            exit_code=ended.exit_code or EXIT_WORKERS,
+        )
     try:
         save_drill(ended, settings.output_dir, settings.tier, parts.cluster)
     except ResultsError as error:

@@ -13,6 +13,10 @@ EXIT_UNAVAILABLE = 4
 """A drill's limit was broken or a node never came back."""
 EXIT_LOST = 5
 """An acknowledged write was lost, or a refused one appeared."""
+EXIT_GENERATOR_BOUND = 6
+"""With ``--strict``: the generator, not the cluster, was the limit of a run."""
+EXIT_WORKERS = 7
+"""A worker could not be started, did not come, or was lost in a run: the figures are not those asked for."""
 EXIT_CRASH = 70
 """A defect of this program (EX_SOFTWARE of sysexits.h)."""
 EXIT_INTERRUPTED = 130

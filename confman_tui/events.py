@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from confman_tui.cluster.elections_model import Election, Fault, Verification, WriteWindow
 from confman_tui.cluster.model import ClusterView, Fact
+from confman_tui.load.generator import GeneratorBound, GeneratorSample
 from confman_tui.load.model import SecondSample
 from confman_tui.record.model import DrillEnded as DrillEnded
 from confman_tui.record.model import DrillRound as DrillRound
@@ -120,6 +121,26 @@ class SampleRecorded:
     sample: SecondSample
     leader: str | None
     term: int | None
+    generator: GeneratorSample | None = None
+    """What this program and its machine used in about that second."""
+    limit: GeneratorBound | None = None
+    """Of the stretch in which the generator has been the limit until now; None when it isn't."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorWatched:
+    """What this program and its machine used in the last second. A gauge: newer ones replace older ones."""
+
+    sample: GeneratorSample
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorLimitReached:
+    """This program, not the cluster, has been the limit of a run for 3 s. Once per run."""
+
+    scenario: str
+    at: float
+    bound: GeneratorBound
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +227,8 @@ Event = (
     | WritesAcknowledged
     | ScenarioStarted
     | SampleRecorded
+    | GeneratorWatched
+    | GeneratorLimitReached
     | ScenarioEnded
     | FaultCaused
     | WindowClosed

@@ -25,6 +25,7 @@ from confman_tui.events import (
     Event,
     FactTold,
     FaultCaused,
+    GeneratorLimitReached,
     LeftoversFound,
     NoticeGiven,
     Phase,
@@ -48,7 +49,13 @@ PLAIN_EVERY_S = 5.0
 QUIET_FACTS = {FactKind.ALL_AGREE}
 """Facts that say nothing to a reader of a log that the ones around them don't."""
 
-UNITS = {Phase.SEEDING: " keys", Phase.VERIFYING: " writes", Phase.FINDING: " s", Phase.WAITING: " s"}
+UNITS = {
+    Phase.STARTING: " workers",
+    Phase.SEEDING: " keys",
+    Phase.VERIFYING: " writes",
+    Phase.FINDING: " s",
+    Phase.WAITING: " s",
+}
 """What an activity counts; cleaning counts its steps."""
 
 
@@ -115,12 +122,16 @@ class Printer:
                     self._progress(
                         self._running.name, seconds, self._running.duration_s, f"{speed}{p99}{failed}", sample.end
                     )
+            case GeneratorLimitReached(bound=bound):
+                self.say(f"generator: it is the limit, not the cluster: {bound.reason}; {bound.advice}")
             case ScenarioEnded(result=result):
                 self._running = None
                 outcome = result.outcome
+                notes = [result.note] if result.note else []
+                notes += ["generator-bound"] if result.generator_bound is not None else []
                 self.say(
                     f"{result.name}: {outcome.requests} requests, {outcome.failures} failed, "
-                    f"{outcome.rps:.1f} req/s{' (' + result.note + ')' if result.note else ''}"
+                    f"{outcome.rps:.1f} req/s{' (' + ', '.join(notes) + ')' if notes else ''}"
                 )
             case FactTold(fact=fact) if fact.kind not in QUIET_FACTS:
                 parts = [str(fact.kind).replace("_", " "), fact.node or ""]
@@ -202,13 +213,18 @@ async def _with_benchmark(
     return code
 
 
-def verdict(results: tuple[ScenarioResult, ...]) -> int:
-    """The exit code that these results deserve: lost writes before scenarios without any success."""
+def verdict(results: tuple[ScenarioResult, ...], *, strict: bool = False) -> int:
+    """The exit code that these results deserve: lost writes first, then lost workers, then a generator that was the
+    limit (only with ``strict``), then scenarios without any success."""
     if any(
         result.verification is not None and (result.verification.lost or result.verification.phantom)
         for result in results
     ):
         return errors.EXIT_LOST
+    if any(result.outcome.invalid for result in results):
+        return errors.EXIT_WORKERS
+    if strict and any(result.generator_bound is not None for result in results):
+        return errors.EXIT_GENERATOR_BOUND
     if not results or any(result.outcome.requests == result.outcome.failures for result in results):
         return errors.EXIT_NO_SUCCESS
     return errors.EXIT_OK
@@ -228,7 +244,7 @@ def run_headless(settings: Settings) -> int:
                 write_result(json.dumps(json_document(bench.cluster_summary(), settings.tier, results), indent=2))
             elif results:
                 write_result(results_table(results))
-        return verdict(results)
+        return verdict(results, strict=settings.strict)
 
     return loop.run(_with_benchmark(settings, work, printer))
 

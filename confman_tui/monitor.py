@@ -11,16 +11,15 @@ from collections.abc import Callable, Sequence
 
 from confman_tui.clock import Clock, now
 from confman_tui.cluster.addresses import short_names
-from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.elections_model import WriteWindow
 from confman_tui.cluster.ledger import WriteBook, WriteLedger
-from confman_tui.cluster.model import STATE_WORDS, ClusterView, Fact, FactKind, NodeState, Poll
-from confman_tui.cluster.polling import Poller
-from confman_tui.cluster.probe import WriteProbe
+from confman_tui.cluster.lookout import Lookout
+from confman_tui.cluster.model import STATE_WORDS, ClusterView, Fact, NodeState, Poll
+from confman_tui.cluster.stamp import SharedStamp
 from confman_tui.cluster.view import ViewMachine
 from confman_tui.cluster.writes import Drained
 from confman_tui.errors import ClusterError
-from confman_tui.events import ClusterChanged, FactTold, Sink, WindowClosed, WritesAcknowledged
+from confman_tui.events import ClusterChanged, FactTold, Level, NoticeGiven, Sink, WindowClosed, WritesAcknowledged
 
 DRAIN_S = 0.2
 """How often the stream of writes is told, in seconds."""
@@ -28,8 +27,6 @@ GAUGE_S = 0.5
 """How often an unchanged view is told, in seconds: its latencies move all the time."""
 LAG_S = 0.25
 """Interval of the timer that measures how late this loop runs."""
-
-SILENT_STATES = (NodeState.REFUSED, NodeState.SILENT, NodeState.UNKNOWN, NodeState.NOT_CONFMAN)
 
 
 class Monitor:
@@ -62,25 +59,28 @@ class Monitor:
         """
         self.nodes = tuple(nodes)
         self.names = short_names(self.nodes)
-        self.book = WriteBook()
         self.windows: list[WriteWindow] = []
         """Stretches without writes that closed since the last run began."""
         self.open_window: WriteWindow | None = None
+        self.booking = False
+        """Whether the probe's writes have keys of their own and are booked."""
         self._emit = emit
         self._clock = clock
         self._on_view = on_view
         self._on_fact = on_fact
         self._on_drained = on_drained
         self.machine = ViewMachine(self.nodes)
-        self._poller = Poller(self.nodes, self._on_poll, poll_s=poll_s, clock=clock)
-        self._probe_client = ConfmanClient(api_key, concurrency=64, nodes=self.nodes)
-        self._probe = WriteProbe(
-            self._probe_client,
+        last_write = SharedStamp()
+        self.book = WriteBook(last_write.set)
+        self._lookout = Lookout(
+            self.nodes,
+            api_key,
             self.book,
-            lambda: self.book.stream.last_started,
-            self.live,
+            last_write,
+            self._on_poll,
+            poll_s=poll_s,
             probe_s=probe_s,
-            booking=False,
+            on_trouble=lambda text: emit(NoticeGiven(Level.WARNING, text, clock())),
             clock=clock,
         )
         self._tasks: list[asyncio.Task[None]] = []
@@ -89,12 +89,17 @@ class Monitor:
         self._told_at = 0.0
         self.loop_lag_s = 0.0
         """How late this loop's timer fired last, in seconds."""
+        self._worst_lag_s = 0.0
 
     # -- life
 
-    def start(self) -> None:
-        """Begin to poll. The probe begins with `start_probe`, when writing is allowed to."""
-        self._poller.start()
+    async def start(self) -> None:
+        """Begin to poll. The probe begins with `start_probe`, when writing is allowed to.
+
+        Raises:
+            ClusterError: the process that polls can't be started.
+        """
+        await self._lookout.start()
         self._tasks = [
             asyncio.create_task(self._drain_forever(), name="drain"),
             asyncio.create_task(self._measure_lag(), name="lag"),
@@ -102,25 +107,23 @@ class Monitor:
 
     def start_probe(self) -> None:
         """Begin to fill the gaps of the stream of writes."""
-        self._probe.start()
+        self._lookout.start_probe()
 
     def is_spent_probe_key(self, key: str) -> bool:
         """Whether this program's probe wrote that key once and will not write it again."""
-        return key.startswith(self._probe.key_prefix) and key != self._probe.idle_key
+        return self._lookout.is_spent_key(key)
 
     async def stop_probe(self) -> None:
         """No further probe writes; those in flight are waited for."""
-        await self._probe.stop()
+        await self._lookout.stop_probe()
 
     async def stop(self) -> None:
         """End everything and close the connections."""
-        await self._probe.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
-        await self._poller.stop()
-        await self._probe_client.aclose()
+        await self._lookout.stop()
 
     # -- what is known
 
@@ -135,7 +138,7 @@ class Monitor:
 
     def answering(self) -> tuple[str, ...]:
         """Nodes that answered as Confman does when last asked. Any thread."""
-        return tuple(node.node for node in self.view.nodes if node.state not in SILENT_STATES)
+        return self.view.answering
 
     def describe(self) -> str:
         """The cluster's state in one line, for a person who waits for a leader."""
@@ -174,7 +177,8 @@ class Monitor:
         Args:
             booking: whether a run begins, whose writes, the probe's included, will be verified.
         """
-        self._probe.booking = booking
+        self.booking = booking
+        self._lookout.book(booking)
         if booking:
             self.windows = []
         return self.book.turn_page()
@@ -187,11 +191,9 @@ class Monitor:
         # The engine's targets first: writers must move before anyone is told why.
         self._on_view(view)
         for fact in facts:
-            if fact.kind is FactKind.LEADER_SERVING and fact.node is not None:
-                self._probe.nudge(fact.node)
             self._emit(FactTold(fact))
             self._on_fact(fact)
-        state = (view.leader, view.term, tuple((node.state, node.term) for node in view.nodes))
+        state = view.essence
         if state != self._told or view.at - self._told_at >= GAUGE_S:
             self._told, self._told_at = state, view.at
             self._emit(ClusterChanged(view, self.loop_lag_s))
@@ -220,3 +222,9 @@ class Monitor:
             due = loop.time() + LAG_S
             await asyncio.sleep(LAG_S)
             self.loop_lag_s = max(0.0, loop.time() - due)
+            self._worst_lag_s = max(self._worst_lag_s, self.loop_lag_s)
+
+    def take_loop_lag(self) -> float:
+        """The latest that this loop's timer fired since this was last asked, in seconds."""
+        worst, self._worst_lag_s = self._worst_lag_s, 0.0
+        return worst

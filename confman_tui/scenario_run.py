@@ -10,15 +10,17 @@ from pathlib import Path
 from confman_tui.clock import Clock
 from confman_tui.cluster.elections_model import Election, Fault, Verification
 from confman_tui.cluster.model import ClusterView
-from confman_tui.events import Level, NoticeGiven, SampleRecorded, Sink
+from confman_tui.events import GeneratorLimitReached, Level, NoticeGiven, SampleRecorded, Sink
 from confman_tui.load.engine import Engine
+from confman_tui.load.generator import BoundRule, GeneratorSample, UseTotals
 from confman_tui.load.model import RunOutcome, RunPlan, SecondSample
 from confman_tui.monitor import Monitor
 from confman_tui.record.files import ResultsError, Staging, path_of
 from confman_tui.record.model import ScenarioResult
 from confman_tui.record.summary import save_result
-from confman_tui.record.timeline import TimelineWriter, election_mark, fault_mark, window_mark
+from confman_tui.record.timeline import TimelineWriter, bound_mark, election_mark, fault_mark, window_mark
 from confman_tui.settings import Settings
+from confman_tui.watch import GeneratorWatch, usable_cores
 
 
 class ScenarioRun:
@@ -33,6 +35,7 @@ class ScenarioRun:
         monitor: Monitor,
         emit: Sink,
         clock: Clock,
+        watch: GeneratorWatch | None = None,
     ) -> None:
         self.plan = plan
         self._settings = settings
@@ -45,7 +48,9 @@ class ScenarioRun:
         self._marks: list[str] = []
         self._without_writes = False
         self._troubles: list[str] = []
-        self.samples: list[SecondSample] = []
+        self._watch = watch
+        self._bound = BoundRule(plan, usable_cores())
+        self._use = UseTotals()
         self.elections: list[Election] = []
         self.outcome: RunOutcome | None = None
         self._timeline: TimelineWriter | None = None
@@ -70,19 +75,34 @@ class ScenarioRun:
 
     def _sample(self, sample: SecondSample) -> None:
         view = self._monitor.view
-        self.samples.append(sample)
-        self._emit(SampleRecorded(self.plan.scenario, sample, view.leader, view.term))
+        watched: GeneratorSample | None = None
+        if self._watch is not None:
+            watched = self._watch.latest
+            self._watch.align(sample.end)
+        self._judge_generator(sample, watched)
+        self._emit(SampleRecorded(self.plan.scenario, sample, view.leader, view.term, watched, self._bound.lasting))
         self.on_sample(sample)
-        self._row(sample, view)
+        self._row(sample, view, watched)
 
-    def _row(self, sample: SecondSample, view: ClusterView) -> None:
+    def _judge_generator(self, sample: SecondSample, watched: GeneratorSample | None) -> None:
+        first = self._bound.verdict is None
+        self._use.add(sample, watched)
+        if not self._bound.add(sample, watched):
+            return
+        bound = self._bound.lasting
+        assert bound is not None
+        self._marks.append(bound_mark(bound))
+        if first:
+            self._emit(GeneratorLimitReached(self.plan.scenario, self._clock(), bound))
+
+    def _row(self, sample: SecondSample, view: ClusterView, watched: GeneratorSample | None) -> None:
         closed = [window for window in self._monitor.windows if window.end is not None and window.end >= sample.start]
         marks = [*self._marks, *(window_mark(window) for window in closed if window.end and window.end < sample.end)]
         without = self._without_writes or any(window.start < sample.end for window in closed)
         self._marks.clear()
         self._without_writes = self._monitor.open_window is not None
         if self._timeline is not None:
-            self._timeline.row(sample, view, marks, without)
+            self._timeline.row(sample, view, marks, without, watched)
 
     # -- the run and its end
 
@@ -93,6 +113,8 @@ class ScenarioRun:
         with Staging(directory) as staging:
             plan = replace(self.plan, csv_prefix=staging.prefix(self._settings.tier, self.plan.scenario))
             self._timeline = TimelineWriter(timeline_path, self._monitor.nodes)
+            if self._watch is not None:
+                self._watch.begin_run()
             try:
                 future = self._engine.run(
                     plan,
@@ -151,12 +173,24 @@ class ScenarioRun:
             elections=tuple(self.elections),
             verification=verification,
             files=(*(str(file) for file in outcome.files), *registry),
-            note="stopped early" if outcome.stopped_early else "",
+            generator=self._use.told(),
+            generator_bound=self._bound.verdict,
+            note=_note(outcome),
         )
         try:
             result = save_result(result, self._settings, cluster)
         except ResultsError as error:
             self._troubles.append(str(error))
+        if outcome.invalid:
+            text = f"{self.plan.scenario}: the figures are invalid: {outcome.invalid}"
+            self._emit(NoticeGiven(Level.ERROR, text, self._clock()))
         for trouble in dict.fromkeys(self._troubles):
             self._emit(NoticeGiven(Level.ERROR, trouble, self._clock()))
         return result
+
+
+def _note(outcome: RunOutcome) -> str:
+    notes = ["stopped early"] if outcome.stopped_early else []
+    if outcome.invalid:
+        notes.append(f"INVALID: {outcome.invalid}")
+    return "; ".join(notes)

@@ -35,7 +35,7 @@ MAY_IMPORT = {
 }
 """Which rooms a room may import; modules outside the rooms are judged in TOP_OF_THE_HOUSE."""
 
-GROUND = {"clock", "errors", "paths", ""}
+GROUND = {"children", "clock", "errors", "loop", "paths", ""}
 """Top-level modules that every room may import (the empty one is the package itself, for its version)."""
 
 FACES_ONLY = {"events", "commands"}

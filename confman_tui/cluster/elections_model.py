@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from hashlib import blake2b
 from typing import Protocol
+from zlib import adler32, crc32
+
+NO_BYTES_DIGEST = 1 << 32
+"""`bytes_digest` of nothing: CRC-32 begins with 0 and Adler-32 with 1."""
 
 
 class FaultKind(StrEnum):
@@ -164,5 +167,18 @@ class WriteObserver(Protocol):
 
 
 def value_digest(value: str) -> int:
-    """64-bit BLAKE2b of a value's UTF-8 bytes: what the booking of writes keeps instead of the value."""
-    return int.from_bytes(blake2b(value.encode(), digest_size=8).digest(), "little")
+    """What the booking of writes keeps instead of the value: see `bytes_digest`."""
+    return bytes_digest(value.encode())
+
+
+def bytes_digest(data: bytes, before: int = NO_BYTES_DIGEST) -> int:
+    """64 bits: CRC-32 (ISO 3309) and, above it, Adler-32 (RFC 1950) of the bytes.
+
+    A cluster that alters a value does not forge checksums, so that no cryptographic digest is needed; this one costs
+    a fifth of BLAKE2b's time for each write.
+
+    Args:
+        data: the bytes.
+        before: the digest of the bytes before them, so that a common beginning is summed up once.
+    """
+    return crc32(data, before & 0xFFFFFFFF) | adler32(data, before >> 32) << 32

@@ -16,7 +16,8 @@ from confman_tui.cluster.addresses import host_of, is_loopback, port_of
 from confman_tui.cluster.control import FaultRefusedError
 from confman_tui.cluster.failures import plain
 
-_WILDCARDS = frozenset({"0.0.0.0", "::", ""})
+WILDCARDS = frozenset({"0.0.0.0", "::", ""})
+"""A socket bound to one of these listens at every address of the machine."""
 _LOCALHOST = frozenset({"127.0.0.1", "::1"})
 _SHOWN = 160
 _SECRET_NAME = r"[\w.:-]*(?:key|token|secret|passw|pwd|credential|auth)[\w.:-]*"
@@ -88,23 +89,28 @@ def _addresses(node: str) -> frozenset[str]:
     return _LOCALHOST if host == "localhost" else frozenset({host})
 
 
-def _listening(port: int) -> list[tuple[str, int | None]]:
-    """(address, pid) of every listening socket on that port; pid None where the system does not tell, as it does not
-    of another user's process."""
-    found: list[tuple[str, int | None]] = []
+def listening() -> list[tuple[str, int, int | None]]:
+    """(address, port, pid) of every listening TCP socket; pid None where the system does not tell, as it does not of
+    another user's process. Walks all sockets and processes: some ms to some hundred ms."""
+    found: list[tuple[str, int, int | None]] = []
     try:
         for one in psutil.net_connections(kind="tcp"):
-            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port:
-                found.append((one.laddr.ip, one.pid))
+            if one.status == psutil.CONN_LISTEN and one.laddr:
+                found.append((one.laddr.ip, one.laddr.port, one.pid))
         return found
     except psutil.AccessDenied:
         pass  # macOS tells of all sockets to root only; one's own processes are told to everybody
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             for own in process.net_connections(kind="tcp"):
-                if own.status == psutil.CONN_LISTEN and own.laddr and own.laddr.port == port:
-                    found.append((own.laddr.ip, process.pid))
+                if own.status == psutil.CONN_LISTEN and own.laddr:
+                    found.append((own.laddr.ip, own.laddr.port, process.pid))
     return found
+
+
+def _listening(port: int) -> list[tuple[str, int | None]]:
+    """(address, pid) of every socket that listens on that port."""
+    return [(address, pid) for address, at, pid in listening() if at == port]
 
 
 def find_listener(node: str) -> Listener:
@@ -118,8 +124,8 @@ def find_listener(node: str) -> Listener:
     if not is_loopback(node):
         raise FaultRefusedError(f"{node} is not on this machine's loopback, and faults stay on this machine")
     sockets = _listening(port)
-    exact = [pid for address, pid in sockets if _plain_ip(address) in _addresses(node)]
-    pids = set(exact or [pid for address, pid in sockets if address in _WILDCARDS])
+    exact = [pid for address, pid in sockets if plain_ip(address) in _addresses(node)]
+    pids = set(exact or [pid for address, pid in sockets if address in WILDCARDS])
     if not pids:
         if not sockets and accepts(node):
             raise FaultRefusedError(f"the process that listens on port {port} belongs to another user")
@@ -171,7 +177,8 @@ def _checked(pid: int, port: int) -> Listener:
         ) from error
 
 
-def _plain_ip(address: str) -> str:
+def plain_ip(address: str) -> str:
+    """An IPv4 address without the prefix that an IPv6 socket gives it."""
     return address.removeprefix("::ffff:")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from struct import Struct
 from threading import Lock
@@ -18,6 +19,10 @@ _OUTCOME_AT = Struct("<6sQddH").size
 _CHUNK_BYTES = 4 << 20
 _ODD = 255
 """Prefix number of a key that does not end in 12 hex digits; its six bytes number it among the odd ones."""
+
+
+_Row = tuple[str, str, int, float, float, str, WriteOutcome]
+"""The arguments of `WriteObserver.ended`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,24 @@ class WriteLedger:
         page.extend(packed)
         if len(page.room) > _CHUNK_BYTES:
             page.turn()
+
+    def book_all(self, rows: Iterable[_Row]) -> None:
+        """Books many writes at once: half the time of as many calls of `book`. One thread at a time."""
+        pages, nodes, prefixes, pack, digits_of = self._pages, self._nodes, self._prefixes, _RECORD.pack, bytes.fromhex
+        extends = {namespace: page.extend for namespace, page in pages.items()}
+        for namespace, key, digest, started, ended, node, outcome in rows:
+            try:
+                digits = digits_of(key[-12:])
+                if len(digits) == 6 and key.islower():
+                    extends[namespace](pack(digits, digest, started, ended, nodes[node], outcome, prefixes[key[:-12]]))
+                    continue
+            except (KeyError, ValueError):
+                pass
+            self.book(namespace, key, digest, started, ended, node, outcome)
+            extends[namespace] = pages[namespace].extend
+        for page in pages.values():
+            if len(page.room) > _CHUNK_BYTES:
+                page.turn()
 
     def _pack_unusual(
         self, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
@@ -153,11 +176,18 @@ class WriteLedger:
 
 class WriteBook:
     """What the program tells of each write: the stream that finds stretches without writes, and the ledger that is
-    judged afterwards. Implements `WriteObserver`; thread-safe as both of its parts are."""
+    judged afterwards. Implements `WriteObserver`.
 
-    def __init__(self) -> None:
-        self.stream = WriteStream()
-        self.ledger = WriteLedger()
+    Any thread may tell it of writes, which costs an append each: in the load's thread every microsecond counts. One
+    thread, the conductor's, drains it some times a second, and turns its page.
+    """
+
+    def __init__(self, on_start: Callable[[float], None] | None = None) -> None:
+        """``on_start``: see `WriteStream`."""
+        self.stream = WriteStream(on_start)
+        self._ledger = WriteLedger()
+        self._told: deque[_Row] = deque()
+        self._tell = self._told.append
         self.started = self.stream.started
         """A write is sent now."""
         self._acknowledged = self.stream.acknowledged
@@ -166,21 +196,32 @@ class WriteBook:
         self, namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
     ) -> None:
         """A write ended; see `WriteObserver`."""
-        if outcome is _ACKNOWLEDGED:
-            self._acknowledged(ended, started)
-        self.ledger.book(namespace, key, digest, started, ended, node, outcome)
+        self._tell((namespace, key, digest, started, ended, node, outcome))
 
     def passed(self, started: float, ended: float, outcome: WriteOutcome) -> None:
         """A write ended that nobody will judge: it counts for the stream alone."""
         if outcome is _ACKNOWLEDGED:
             self._acknowledged(ended, started)
 
+    @property
+    def ledger(self) -> WriteLedger:
+        """The present page, with all that was told by now."""
+        self._book()
+        return self._ledger
+
+    def _book(self) -> None:
+        take = self._told.popleft
+        rows = [take() for _ in range(len(self._told))]
+        self.stream.acknowledged_all([(row[4], row[3]) for row in rows if row[6] is _ACKNOWLEDGED])
+        self._ledger.book_all(rows)
+
     def drain(self, now: float) -> Drained:
         """See `WriteStream.drain`."""
+        self._book()
         return self.stream.drain(now)
 
     def turn_page(self) -> WriteLedger:
         """Hands over the ledger and begins a new one, before the booked keys are removed from the cluster or a new
         run begins. Writes still in flight are booked in the new one."""
-        finished, self.ledger = self.ledger, WriteLedger()
+        finished, self._ledger = self.ledger, WriteLedger()
         return finished

@@ -75,6 +75,9 @@ class NodeState(StrEnum):
     """Confman's shape with impossible values, or an error that fits nothing else."""
 
 
+SILENT_STATES = (NodeState.REFUSED, NodeState.SILENT, NodeState.UNKNOWN, NodeState.NOT_CONFMAN)
+"""States of a node that gave no answer of Confman's when last asked."""
+
 STATE_WORDS: dict[NodeState, str] = {
     NodeState.UNKNOWN: "unknown",
     NodeState.LEADER: "leader",
@@ -131,6 +134,16 @@ class ClusterView:
             if view.node == url:
                 return view
         raise KeyError(url)
+
+    @property
+    def answering(self) -> tuple[str, ...]:
+        """Nodes that answered as Confman does when last asked."""
+        return tuple(view.node for view in self.nodes if view.state not in SILENT_STATES)
+
+    @property
+    def essence(self) -> tuple[object, ...]:
+        """What makes two views the same to a person: who leads, the terms and the states, but no latencies."""
+        return self.leader, self.term, tuple((view.state, view.term) for view in self.nodes)
 
     @property
     def ready(self) -> tuple[str, ...]:

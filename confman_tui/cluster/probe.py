@@ -20,6 +20,16 @@ MAX_IN_FLIGHT = 64
 _log = logging.getLogger(__name__)
 
 
+def key_prefix(run_id: str) -> str:
+    """What all keys of the probe with that id begin with, and no other's."""
+    return f"key-{run_id}"
+
+
+def idle_key(run_id: str) -> str:
+    """The key that it overwrites while nothing is booked."""
+    return f"{key_prefix(run_id)}{0:06x}"
+
+
 class WriteClient(Protocol):
     """What the probe needs of `ConfmanClient`."""
 
@@ -58,6 +68,7 @@ class WriteProbe:
         max_in_flight: int = MAX_IN_FLIGHT,
         booking: bool = True,
         clock: Clock = now,
+        run_id: str | None = None,
     ) -> None:
         """
         Args:
@@ -70,6 +81,7 @@ class WriteProbe:
             max_in_flight: most writes in flight at one time.
             booking: see the attribute.
             clock: seconds since the epoch, the same that stamps the other writes.
+            run_id: six hex digits that only this probe's keys begin with; None: drawn by chance.
         """
         self.probe_s = probe_s
         self.booking = booking
@@ -84,7 +96,7 @@ class WriteProbe:
         self._timeout_s = timeout_s
         self._max_in_flight = max_in_flight
         self._clock = clock
-        self._run_id = secrets.token_hex(3)
+        self._run_id = run_id if run_id is not None else secrets.token_hex(3)
         self._sent = 0
         self._in_flight: dict[asyncio.Task[None], str] = {}
         self._turn = -1
@@ -98,12 +110,12 @@ class WriteProbe:
     @property
     def key_prefix(self) -> str:
         """What all its keys begin with, and no other probe's."""
-        return f"key-{self._run_id}"
+        return key_prefix(self._run_id)
 
     @property
     def idle_key(self) -> str:
         """The key that is overwritten while nothing is booked."""
-        return f"{self.key_prefix}{0:06x}"
+        return idle_key(self._run_id)
 
     @property
     def sent(self) -> int:

@@ -30,6 +30,8 @@ BLOB_BYTES = 65536
 LISTED_PER_READ = 20
 """One entry read by itself costs the cluster about as much as so many in a listing."""
 
+SLICE = 40_000
+"""Keys of a namespace that are judged at one time, in some 40 MB. A larger one is listed once for each slice."""
 _ATTEMPTS = 6
 _PAUSES_S = (0.25, 0.5, 1.0)
 _CHUNK = 500
@@ -117,8 +119,12 @@ async def verify(
     for namespace in ledger.namespaces:
         if run.over:
             break
-        work = await _gather(ledger, namespace, None if chosen is None else chosen.get(namespace, frozenset()), others)
-        await run.check(work)
+        positions: Iterable[int] | None = None if chosen is None else chosen.get(namespace, frozenset())
+        async with aclosing(_works(ledger, namespace, positions, others)) as works:
+            async for work in works:
+                await run.check(work)
+                if run.over:
+                    break
     tally = run.tally
     return Verification(
         *counts,
@@ -154,33 +160,66 @@ def _choose(ledger: WriteLedger, sample: int) -> dict[str, set[int]]:
     return chosen
 
 
-async def _gather(ledger: WriteLedger, namespace: str, positions: Iterable[int] | None, others: int) -> _Work:
-    """What the writes of one namespace demand; gives the loop a turn now and then."""
-    wanted = None if positions is None else frozenset(positions)
-    single: dict[str, BookedWrite] = {}
-    several: dict[str, list[BookedWrite]] = {}
-    chosen: set[str] = set()
-    for position, write in enumerate(ledger.writes(namespace)):
-        if position % _CHUNK == 0:
-            await asyncio.sleep(0)
-        if wanted is not None and position in wanted:
-            chosen.add(write.key)
-        if write.key in several:
-            several[write.key].append(write)
-        elif write.key in single:
-            several[write.key] = [single.pop(write.key), write]
-        else:
-            single[write.key] = write
+async def _works(
+    ledger: WriteLedger, namespace: str, positions: Iterable[int] | None, others: int
+) -> AsyncGenerator[_Work, None]:
+    """What the writes of one namespace demand, at most `SLICE` keys at a time: millions of writes at once would need
+    gigabytes. All writes of one key stand in one piece. Gives the loop a turn now and then."""
+    several = await _written_again(ledger, namespace)
+    entries = others + ledger.count(namespace) - sum(len(writes) - 1 for writes in several.values())
+    chosen: set[str] | None = None
+    if positions is not None:
+        wanted = frozenset(positions)
+        chosen = set()
+        for position, write in enumerate(ledger.writes(namespace)):
+            if position % _CHUNK == 0:
+                await asyncio.sleep(0)
+            if position in wanted:
+                chosen.add(write.key)
     demands: dict[str, Demand] = {}
-    for number, (key, write) in enumerate(single.items()):
+    for number, (key, writes) in enumerate(several.items()):
         if number % _CHUNK == 0:
             await asyncio.sleep(0)
-        if wanted is None or key in chosen:
-            demands[key] = demand((write,))
-    for key, writes in several.items():
-        if wanted is None or key in chosen:
+        if chosen is None or key in chosen:
             demands[key] = demand(writes)
-    return _Work(namespace, demands, others + len(single) + len(several) - len(demands))
+    for number, write in enumerate(ledger.writes(namespace)):
+        if number % _CHUNK == 0:
+            await asyncio.sleep(0)
+        if write.key in several or (chosen is not None and write.key not in chosen):
+            continue
+        demands[write.key] = demand((write,))
+        if len(demands) >= SLICE:
+            yield _Work(namespace, demands, entries - len(demands))
+            demands = {}
+    if demands:
+        yield _Work(namespace, demands, entries - len(demands))
+
+
+async def _written_again(ledger: WriteLedger, namespace: str) -> dict[str, list[BookedWrite]]:
+    """All writes of each key that may have been written more than once, and of few others.
+
+    Runs write each key once, so a set of all keys would cost hundreds of bytes a key to find nothing. A bitmap of
+    32 bits a write, by the keys' hashes, finds the same, and some 3 % of the others by chance.
+    """
+    bits = 1 << max(10, (32 * ledger.count(namespace)).bit_length())
+    bitmap, again = bytearray(bits >> 3), set[str]()
+    for number, write in enumerate(ledger.writes(namespace)):
+        if number % _CHUNK == 0:
+            await asyncio.sleep(0)
+        place = hash(write.key) & (bits - 1)
+        mask = 1 << (place & 7)
+        if bitmap[place >> 3] & mask:
+            again.add(write.key)
+        else:
+            bitmap[place >> 3] |= mask
+    del bitmap
+    found: dict[str, list[BookedWrite]] = {key: [] for key in again}
+    for number, write in enumerate(ledger.writes(namespace) if again else ()):
+        if number % _CHUNK == 0:
+            await asyncio.sleep(0)
+        if write.key in found:
+            found[write.key].append(write)
+    return found
 
 
 class _GivenUpError(Exception):
@@ -275,32 +314,35 @@ class _Run:
         bulk = entries * self._payload <= LISTING_BYTES and self._payload < BLOB_BYTES
         try:
             if bulk and len(keys) * LISTED_PER_READ >= entries:
-                digests = await self._try(node, lambda: self._list(work, node))
-                for number, key in enumerate(keys):
+                absent = await self._try(node, lambda: self._list(work, node, keys, seen))
+                for number, key in enumerate(absent):
                     if number % _CHUNK == 0:
                         await asyncio.sleep(0)
-                    seen[key] = work.demands[key].see(digests.get(key))
+                    seen[key] = work.demands[key].see(None)
                 return
             left = iter(keys)
             await asyncio.gather(*(self._walk(work, node, left, seen) for _ in range(CONCURRENCY)))
         except _GivenUpError:
             return
 
-    async def _list(self, work: _Work, node: str) -> dict[str, int]:
-        """The digest of each wanted key's value on one node, from a listing; ends early when the person stops."""
-        digests: dict[str, int] = {}
+    async def _list(self, work: _Work, node: str, keys: Sequence[str], seen: dict[str, Seen]) -> set[str]:
+        """Notes what a listing of one node shows of the keys; gives those that it does not hold. Ends early when the
+        person stops."""
+        absent, found = set(keys), 0
         told = self.tally.checked
         async with aclosing(self._client.each_entry(node, work.namespace)) as entries:
             async for entry in entries:
-                if entry.key not in work.demands:
+                if entry.key not in absent:
                     continue
-                digests[entry.key] = value_digest(entry.value)
-                if len(digests) % _TELL_EVERY == 0:
+                absent.discard(entry.key)
+                seen[entry.key] = work.demands[entry.key].see(value_digest(entry.value))
+                found += 1
+                if found % _TELL_EVERY == 0:
                     if self._stop.is_set():
                         raise _GivenUpError
                     if node == self._nodes[0]:
-                        self._tell(told + len(digests))
-        return digests
+                        self._tell(told + found)
+        return absent
 
     async def _walk(self, work: _Work, node: str, left: Iterator[str], seen: dict[str, Seen]) -> None:
         """One of several that read the keys one by one."""

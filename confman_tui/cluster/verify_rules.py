@@ -35,9 +35,9 @@ class Demand:
 
     outcome: WriteOutcome
     """Under what it is counted: acknowledged if any was, else unknown if any is, else refused."""
-    allowed: frozenset[int]
+    allowed: tuple[int, ...]
     """Digests that may stand there."""
-    forbidden: frozenset[int]
+    forbidden: tuple[int, ...]
     """Digests of refused writes that no other write had."""
 
     @property
@@ -65,7 +65,8 @@ def demand(writes: Iterable[BookedWrite]) -> Demand:
     written = {write.digest for write in acknowledged} | unknown
     refused = {write.digest for write in every if write.outcome is WriteOutcome.REFUSED}
     kind = WriteOutcome.ACKNOWLEDGED if acknowledged else WriteOutcome.UNKNOWN if unknown else WriteOutcome.REFUSED
-    return Demand(kind, frozenset(allowed | unknown), frozenset(refused - written))
+    # tuples, because there are millions of these and nearly all hold one digest
+    return Demand(kind, tuple(allowed | unknown), tuple(refused - written))
 
 
 LOST_KEYS_KEPT = 1000

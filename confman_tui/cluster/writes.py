@@ -7,11 +7,12 @@ two appends to queues, each atomic under the interpreter's lock; all arithmetic 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import floor
+from operator import sub
 from statistics import median
 
 from confman_tui.cluster.elections_model import WriteWindow
@@ -26,15 +27,19 @@ USUAL_GAPS = 3.0
 """… and longer than this many usual gaps."""
 IDLE_S = 5.0
 """Nobody tried for this long (or for a whole threshold, when that is longer): nobody was kept from writing."""
-SETTLE_S = 0.05
-"""A stamp is taken a moment before it is told; what is younger than this waits for stragglers of the other thread."""
+SETTLE_S = 0.15
+"""A stamp is taken a moment before it is told (the probe's process and the workers gather what they tell for up to
+50 ms): what is younger than this waits for stragglers."""
 
 _USUAL_SPAN_S = 10.0
 _USUAL_LEAST = 9
 _USUAL_MOST = 255
 _RECENT_STARTS = 256
 _KEPT_GAP_S = 0.02
+_WORTH_A_LOOK = 16
+"""Fewer acknowledgements than this are judged one by one at once."""
 _HISTORY_S = 180.0
+_MARK_EVERY_S = 0.005
 _KEPT_WINDOWS = 256
 
 
@@ -97,11 +102,15 @@ class WriteStream:
     Memory is bounded: 180 s of history in bins of 100 ms, 256 windows, and what was told since the last `drain`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_start: Callable[[float], None] | None = None) -> None:
+        """``on_start`` is called with a start, on the thread that tells it, unless one came less than 5 ms before."""
         self.last_started: float | None = None
         """When the last write was started."""
+        self._mark_start = on_start
         self.last_ack: float | None = None
         """When the last write was acknowledged, as told; may be a moment ahead of what `drain` has judged."""
+        self.settle_s = SETTLE_S
+        """How long stragglers are waited for; longer where the writes of other processes come in."""
         self._started_in: deque[float] = deque()
         self._acks_in: deque[tuple[float, float]] = deque()
         self._tell_start = self._started_in.append
@@ -121,6 +130,8 @@ class WriteStream:
 
     def started(self, at: float) -> None:
         """A write was started. Any thread."""
+        if self._mark_start is not None and at - (self.last_started or 0.0) >= _MARK_EVERY_S:
+            self._mark_start(at)
         self.last_started = at
         self._tell_start(at)
 
@@ -129,19 +140,23 @@ class WriteStream:
         self.last_ack = at
         self._tell_ack((at, started))
 
+    def acknowledged_all(self, acks: Sequence[tuple[float, float]]) -> None:
+        """As `acknowledged` for each (at, started)."""
+        if acks:
+            self.last_ack = acks[-1][0]
+            self._acks_in.extend(acks)
+
     def drain(self, now: float) -> Drained:
-        """Takes in what was told and judges all that is older than 50 ms. One thread only, some times a second."""
-        slots: dict[int, int] = {}
-        for _ in range(len(self._acks_in)):
-            ack = self._acks_in.popleft()
-            self._pending_acks.append(ack)
-            slot = floor(ack[0] * SLOTS_PER_SECOND)
-            slots[slot] = slots.get(slot, 0) + 1
-        for _ in range(len(self._started_in)):
-            self._pending_starts.append(self._started_in.popleft())
+        """Takes in what was told and judges all that is older than 150 ms. One thread only, some times a second."""
+        take = self._acks_in.popleft
+        acks = [take() for _ in range(len(self._acks_in))]
+        slots = Counter([floor(at * SLOTS_PER_SECOND) for at, _ in acks])
+        self._pending_acks += acks
+        take_start = self._started_in.popleft
+        self._pending_starts += [take_start() for _ in range(len(self._started_in))]
         self._pending_acks.sort()
         self._pending_starts.sort()
-        closed = list(self._judge(now - SETTLE_S))
+        closed = list(self._judge(now - self.settle_s))
         self._forget(now)
         return Drained(
             at=now,
@@ -203,7 +218,12 @@ class WriteStream:
         start_count = bisect_right(starts, horizon)
         ack_count = bisect_right(acks, (horizon, float("inf")))
         position = 0
-        for at, begun in acks[:ack_count]:
+        ready = acks[:ack_count]
+        if self._without_gaps(ready):
+            position = bisect_right(starts, ready[-1][0], hi=start_count)
+            self._take_without_gaps(ready, starts[:position])
+            ready = []
+        for at, begun in ready:
             while position < start_count and starts[position] <= at:
                 self._on_start(starts[position])
                 position += 1
@@ -214,6 +234,41 @@ class WriteStream:
             self._on_start(start)
         del starts[:start_count]
         del acks[:ack_count]
+
+    def _without_gaps(self, acks: list[tuple[float, float]]) -> bool:
+        """Whether between these, which are in order, no stretch can be worth keeping, nor any wait.
+
+        A busy cluster acknowledges thousands of writes a second, and looking at each one by one would take several
+        per cent of the time in which the load is made.
+        """
+        before = self._ack
+        if before is None or len(acks) < _WORTH_A_LOOK or not 0 < acks[0][0] - before < _KEPT_GAP_S:
+            return False
+        times = [at for at, _ in acks]
+        if max(map(sub, times[1:], times)) >= _KEPT_GAP_S:
+            return False
+        ended = next((gap.end for gap in reversed(self._windows) if gap.end is not None), None)
+        return ended is None or min(begun for _, begun in acks) >= ended
+
+    def _take_without_gaps(self, acks: list[tuple[float, float]], starts: list[float]) -> None:
+        """As `_on_start` and `_on_ack` for each of them, in the order of time."""
+        before = self._ack
+        assert before is not None
+        last = acks[-1][0]
+        for index, count in Counter([floor(at * BINS_PER_SECOND) for at, _ in acks]).items():
+            self._bin(index / BINS_PER_SECOND + 0.5 / BINS_PER_SECOND).acks += count
+        # a start takes its place only after a later one
+        newest = self._recent[-1] if self._recent else float("-inf")
+        self._recent.extend(sorted({start for start in starts[-_RECENT_STARTS:] if start > newest}))
+        times = sorted({at for at, _ in acks})
+        times.insert(0, before)
+        for earlier, later in pairwise(times[-_USUAL_MOST - 1 :]):
+            self._gaps.append((later, later - earlier))
+        self._forget_gaps(last)
+        self._ack = self._from = last
+        self._first_after = None
+        self._edge = 0.0
+        self._intended = 0
 
     def _on_start(self, at: float) -> None:
         before = self._recent[-1] if self._recent else None
@@ -295,6 +350,9 @@ class WriteStream:
 
     def _note_gap(self, at: float, gap: float) -> None:
         self._gaps.append((at, gap))
+        self._forget_gaps(at)
+
+    def _forget_gaps(self, at: float) -> None:
         while len(self._gaps) > _USUAL_LEAST and self._gaps[0][0] < at - _USUAL_SPAN_S:
             self._gaps.popleft()
         self._usual = None

@@ -8,27 +8,16 @@ set.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import json
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from confman_tui.children import EXIT_ORPHANED
+
 log = logging.getLogger(__name__)
-
-_PR_SET_PDEATHSIG = 1
-EXIT_ORPHANED = 1
-
-
-def die_with(parent: int) -> None:
-    """Ask the kernel to kill this process when the thread that started it ends; end now if its process already has."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(EXIT_ORPHANED)
 
 
 class _Commands(asyncio.Protocol):

@@ -10,7 +10,6 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-import confman_tui
+from confman_tui import children
 from confman_tui.cluster.control import FaultRefusedError
 from confman_tui.demo import ports as ports_of
 from confman_tui.demo.datafolder import DataFolder
@@ -140,14 +139,13 @@ class DemoCluster:
         assert self._spawner is not None
         low, high = self._election_timeout_ms
         names = ",".join(f"{each.name}={each.url}" for each in self._nodes.values())
-        # -P: a module of the working directory must not stand in for one of ours.
-        node.command = [sys.executable, "-P", "-m", "confman_tui.demo.node", "--name", node.name]
+        node.command = children.command("confman_tui.demo.node", "--name", node.name)
         node.command += ["--folder", str(node.folder), "--nodes", names, "--election", f"{low}-{high}"]
         node.command += ["--compact-after", str(self._compact_after), "--parent", str(os.getpid())]
         if first_election:
             node.command.append("--first-election")
         try:
-            node.process = self._spawner.start(node.command, node.folder / "node.log", _environment())
+            node.process = self._spawner.start(node.command, node.folder / "node.log", children.environment())
         except OSError as error:
             raise UsageError(f"The demo cluster's {node.name} can't be started: {error.strerror}.") from None
         node.paused = node.isolated = False
@@ -294,17 +292,6 @@ class DemoCluster:
             except BrokenPipeError:
                 raise FaultRefusedError(f"{node} has just ended; restart it first.") from None
             found.isolated = isolated
-
-
-def _environment() -> dict[str, str]:
-    """The nodes run the same copy of this package as this process, also from a checkout that is not installed."""
-    environment = dict(os.environ)
-    root = Path(confman_tui.__file__).parent.parent
-    # An installed one is found anyhow, and its folder must not come before the standard library.
-    if root.name not in ("site-packages", "dist-packages"):
-        given = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = f"{root}{os.pathsep}{given}" if given else str(root)
-    return environment
 
 
 def _ask_ready(url: str) -> tuple[bool, bool]:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Mapping
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
-from confman_tui.cluster.elections_model import WriteObserver
+from confman_tui.cluster.elections_model import WriteObserver, bytes_digest
 from confman_tui.errors import UsageError
 from confman_tui.load.model import RunPlan, Target
 from confman_tui.load.targets import TargetBoard, Targets
@@ -30,7 +29,7 @@ _MOST_TEXTS = 40
 _next_token = random.SystemRandom().randrange(16**_TOKEN_DIGITS)
 
 
-def _take_token(keys: Iterable[tuple[str, str]]) -> str:
+def take_token(keys: Iterable[tuple[str, str]]) -> str:
     """Five hex digits that no other run of this process has and no seeded key begins with."""
     global _next_token
     seeded = {key[4 : 4 + _TOKEN_DIGITS] for _namespace, key in keys}
@@ -72,7 +71,7 @@ class WriteMaker:
         self, namespaces: tuple[str, ...], payload_bytes: int, keys: Iterable[tuple[str, str]], *, digests: bool
     ) -> None:
         self._namespaces = tuple((name, f"{_path(name, '')}key-") for name in namespaces)
-        self._token = _take_token(keys)
+        self._token = take_token(keys)
         self._sequence = 0
         self._block_length = max(0, payload_bytes - _UNIQUE_DIGITS)
         self._unique_length = payload_bytes - self._block_length
@@ -81,7 +80,11 @@ class WriteMaker:
             block = (block * (self._block_length // len(block) + 1))[: self._block_length]
         self._head = b'{"value":"' + block
         self._tail = b'","type":"string"}'
-        self._hash = blake2b(block, digest_size=8) if digests else None
+        self._digest = bytes_digest(block) if digests else None
+
+    def take_token(self, token: str) -> None:
+        """Begin the keys with these five hex digits, which somebody else keeps unique."""
+        self._token = token
 
     def next(self) -> Write:
         """The next write; namespaces take turns."""
@@ -91,11 +94,9 @@ class WriteMaker:
         namespace, stem = self._namespaces[number % len(self._namespaces)]
         ending = unique.encode()[_UNIQUE_DIGITS - self._unique_length :] if self._unique_length else b""
         digest = 0
-        if self._hash is not None:
-            # the block was hashed once; only the ending is new
-            state = self._hash.copy()
-            state.update(ending)
-            digest = int.from_bytes(state.digest(), "little")
+        if self._digest is not None:
+            # the block was summed up once; only the ending is new
+            digest = bytes_digest(ending, self._digest)
         return Write(namespace, f"key-{unique}", stem + unique, self._head + ending + self._tail, digest)
 
 
@@ -133,12 +134,20 @@ class RunContext:
         self.per_node: dict[str, int] = {}
         """Requests that ended, per node they were sent to, since the recorder last took them."""
         self._users = 0
+        self._step = 1
         self._texts: set[str] = set()
+
+    def take_share(self, index: int, count: int, token: str) -> None:
+        """Be number ``index`` of ``count`` contexts of one run: with every ``count``-th user's number, so that the
+        users of all are spread over the nodes as those of one would be, and with a token of keys of its own."""
+        self._users = index
+        self._step = count
+        self.writes.take_token(token)
 
     def enrol(self) -> int:
         """A number of its own for each user, from 0."""
         number = self._users
-        self._users = number + 1
+        self._users = number + self._step
         return number
 
     def bounded(self, text: str) -> bool:

@@ -18,12 +18,16 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from confman_tui.cluster.elections_model import WriteObserver
+from confman_tui.load.distributed.model import CrewPlan, Waiting
 from confman_tui.load.logs import LogCapture
 from confman_tui.load.model import EngineHealth, RunOutcome, RunPlan, SecondSample
 from confman_tui.load.targets import TargetBoard
+
+if TYPE_CHECKING:
+    from confman_tui.load.distributed.crew import Crew
 
 _OPEN_FILES = 65536
 _prepared = False
@@ -90,7 +94,12 @@ class Engine:
         self._lock = threading.Lock()
         self._closing = False
         self._run: Any = None
-        """The present `confman_tui.load.run.Run`; changed by the engine's thread only."""
+        """The present `confman_tui.load.run.Run` or ``DistributedRun``; changed by the engine's thread only."""
+        self._crew: Crew | None = None
+        """The workers; changed by the engine's thread only."""
+        self._mustering = False
+        self.on_trouble: Callable[[str], None] = lambda sentence: None
+        """Told at once, on the engine's thread, when a worker dies, is late or is refused: one sentence."""
         self._failed: BaseException | None = None
 
     def start(self) -> None:
@@ -122,10 +131,37 @@ class Engine:
         def begin() -> None:
             if self._closing:
                 future.set_exception(EngineClosedError("the load engine has ended"))
-            elif self._run is not None:
+            elif self._run is not None or self._mustering:
                 future.set_exception(EngineBusyError("a run is going on already"))
             else:
                 self._begin(plan, on_sample, observer, future)
+
+        self._send(begin, future)
+        return future
+
+    @property
+    def thread_id(self) -> int | None:
+        """The system's number of the engine's thread; None before `start`. Any thread."""
+        return self._thread.native_id if self._thread is not None else None
+
+    def muster(self, plan: CrewPlan, *, on_wait: Callable[[Waiting], None]) -> Future[str]:
+        """Get workers ready, those that are missing: start the local ones, wait for the others.
+
+        Runs whose plan asks for workers use them; they stay until another crew is asked for or the engine ends.
+        ``on_wait`` is called on the engine's thread some times a second while some are missing. `stop_run` ends the
+        wait. The future gives the address that workers join at, or ends with
+        `confman_tui.load.distributed.model.WorkerError`.
+        """
+        future: Future[str] = Future()
+        future.set_running_or_notify_cancel()
+
+        def begin() -> None:
+            if self._closing:
+                future.set_exception(EngineClosedError("the load engine has ended"))
+            elif self._run is not None or self._mustering:
+                future.set_exception(EngineBusyError("a run is going on already"))
+            else:
+                self._begin_muster(plan, on_wait, future)
 
         self._send(begin, future)
         return future
@@ -135,7 +171,7 @@ class Engine:
 
         Samples go on meanwhile, and the run's future tells the end. Nothing happens when nothing runs.
         """
-        self._send(lambda: self._run.stop() if self._run is not None else None)
+        self._send(self._stop_all)
 
     def set_users(self, count: int) -> None:
         """Change the number of users of the present run; nothing happens when nothing runs."""
@@ -143,7 +179,10 @@ class Engine:
 
     def set_targets(self, leader: str | None, ready: tuple[str, ...]) -> None:
         """Tell which node leads and which serve reads; in force from each user's next request on. One caller only."""
+        before = self._board.current
         self._board.publish(leader, ready)
+        if self._board.current is not before and self._crew is not None:
+            self._send(self._tell_workers_targets)
 
     def health(self) -> EngineHealth:
         """How the engine does now."""
@@ -158,14 +197,14 @@ class Engine:
             self._closing = True
         if thread is None:
             return True
-        self._send(lambda: self._run.stop() if self._run is not None else None)
+        self._send(self._stop_all)
         thread.join(timeout_s)
         ended = not thread.is_alive()
         if ended:
             self._logs.remove()
         return ended
 
-    def _send(self, command: Callable[[], None], future: Future[RunOutcome] | None = None) -> None:
+    def _send(self, command: Callable[[], None], future: Future[Any] | None = None) -> None:
         with self._lock:
             wake = self._wake
             if wake is not None:
@@ -192,7 +231,7 @@ class Engine:
             self._wake = wake
         self._up.set()
         try:
-            while not (self._closing and self._run is None and not self._commands):
+            while not (self._closing and self._run is None and not self._mustering and not self._commands):
                 wanted.wait()
                 wanted.clear()
                 while self._commands:
@@ -205,9 +244,74 @@ class Engine:
                 left, self._commands = self._commands, deque()
             for command in left:
                 command()
+            if self._crew is not None:
+                self._crew.close()
             wake.stop()
             wake.close()
             hub.destroy(destroy_loop=True)
+
+    def _stop_all(self) -> None:
+        if self._crew is not None:
+            self._crew.cancel()
+        if self._run is not None:
+            self._run.stop()
+
+    def _tell_workers_targets(self) -> None:
+        tell = getattr(self._run, "set_targets", None)
+        if tell is not None:
+            tell(self._board.current)
+
+    def _crew_of(self, plan: CrewPlan) -> Crew:
+        """The present crew, if it is this one; else a new one."""
+        from confman_tui.load.distributed.crew import Crew
+
+        if self._crew is None or self._crew.plan != plan:
+            former, self._crew = self._crew, None
+            if former is not None:
+                former.close()
+            self._crew = Crew(plan, lambda sentence: self.on_trouble(sentence))
+        return self._crew
+
+    def _begin_muster(self, plan: CrewPlan, on_wait: Callable[[Waiting], None], future: Future[str]) -> None:
+        import gevent
+
+        try:
+            crew = self._crew_of(plan)
+        except Exception as error:
+            future.set_exception(error)
+            return
+        crew.allow()
+        self._mustering = True
+
+        def execute() -> None:
+            failure: BaseException | None = None
+            try:
+                crew.muster(on_wait)
+            except BaseException as error:
+                failure = error
+            self._mustering = False
+            if failure is not None:
+                future.set_exception(failure)
+            else:
+                future.set_result(crew.address)
+            self._wake.send()
+
+        gevent.spawn(execute)
+
+    def _make_run(
+        self, plan: RunPlan, on_sample: Callable[[SecondSample], None], observer: WriteObserver | None
+    ) -> Any:
+        """The engine makes the load itself, or has workers make it."""
+        if plan.workers == 0:
+            from confman_tui.load.run import Run
+
+            return Run(plan, self._board, on_sample, observer)
+        from confman_tui.load.distributed.run import DistributedRun
+
+        crew = self._crew
+        if crew is None or crew.plan.size != plan.workers:
+            crew = self._crew_of(CrewPlan(plan.workers, api_key=plan.api_key))
+        return DistributedRun(plan, self._board, on_sample, observer, crew)
 
     def _begin(
         self,
@@ -218,10 +322,8 @@ class Engine:
     ) -> None:
         import gevent
 
-        from confman_tui.load.run import Run
-
         try:
-            run = Run(plan, self._board, on_sample, observer)
+            run = self._make_run(plan, on_sample, observer)
         except Exception as error:
             future.set_exception(error)
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from confman_tui.cluster.elections_model import Election, Fault, Verification
+from confman_tui.load.generator import GeneratorBound, GeneratorUse
 from confman_tui.load.model import RunOutcome
 
 
@@ -27,6 +28,10 @@ class ScenarioResult:
     """Paths of the files written for it."""
     note: str = ""
     """Why it ended early or counts for less; empty when there is nothing to say."""
+    generator: GeneratorUse | None = None
+    """What the generator and its machine used; None where nobody watched (results of stock Locust)."""
+    generator_bound: GeneratorBound | None = None
+    """The generator, not the cluster, was the limit; None when it was not, or nobody watched."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from confman_tui.record.elections import (
     write_lost,
 )
 from confman_tui.record.files import ResultsError, path_of, told, write_text
+from confman_tui.record.generator import bound_document, bound_from, use_document, use_from
 from confman_tui.record.machine import machine, versions
 from confman_tui.record.model import ScenarioResult
 from confman_tui.record.plain import count, finite, from_iso, iso, rounded
@@ -67,7 +68,10 @@ def scenario_document(result: ScenarioResult) -> dict[str, Any]:
         "start": iso(outcome.started, "microseconds"),
         "end": iso(outcome.ended, "microseconds"),
         "stopped_early": outcome.stopped_early,
+        "invalid": outcome.invalid or None,
         "note": result.note,
+        "generator_bound": bound_document(result.generator_bound),
+        "generator": use_document(result.generator),
     }
 
 
@@ -202,6 +206,7 @@ def _result(document: dict[str, Any]) -> ScenarioResult:
         redirected=count(document.get("redirected", 0)),
         files=(),
         stopped_early=bool(document.get("stopped_early", False)),
+        invalid=_text(document.get("invalid") or ""),
     )
     return ScenarioResult(
         name=_text(document["name"]),
@@ -215,6 +220,8 @@ def _result(document: dict[str, Any]) -> ScenarioResult:
         verification=verification_from(document.get("verification")),
         files=tuple(str(file) for file in document["files"]),
         note=str(document.get("note", "")),
+        generator=use_from(document.get("generator")),
+        generator_bound=bound_from(document.get("generator_bound")),
     )
 
 

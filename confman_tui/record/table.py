@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from confman_tui.cluster.elections_model import Election, Verification
+from confman_tui.load.generator import GeneratorBound
 from confman_tui.load.model import CAUSE_WORDS, Cause
 from confman_tui.record.model import ScenarioResult
 from confman_tui.record.plain import milliseconds, one_line, per_cent, seconds, sensible, short_node, wrapped
@@ -57,6 +58,8 @@ def _rows(results: Sequence[ScenarioResult]) -> list[tuple[str, ...]]:
             count = outcome.failures_by_cause.get(cause, 0)
             if count:
                 rows.append((f"  {CAUSE_WORDS[cause]}", "", _failed(count, outcome.requests), *[""] * 6))
+        if result.generator_bound is not None:
+            rows.append(("  generator-bound", *[""] * 8))
     return rows
 
 
@@ -65,7 +68,16 @@ def _failed(count: int, requests: int) -> str:
 
 
 def _notes(results: Sequence[ScenarioResult]) -> list[str]:
-    return [f"{result.name}: {result.note}" for result in results if result.note]
+    return [
+        *(f"{result.name}: {result.note}" for result in results if result.note),
+        *(bound_line(result.name, result.generator_bound) for result in results if result.generator_bound is not None),
+    ]
+
+
+def bound_line(name: str, bound: GeneratorBound) -> str:
+    """That a run's figures tell of the generator, why, and what to do."""
+    line = f"{name}: generator-bound for {bound.seconds} s, not the cluster's limit: {bound.reason}"
+    return f"{line}; try {bound.advice}" if bound.advice else line
 
 
 def _peaks(results: Sequence[ScenarioResult]) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from confman_tui.cluster.elections_model import Election, Fault, WriteWindow
 from confman_tui.cluster.model import ClusterView, NodeState
+from confman_tui.load.generator import GeneratorBound, GeneratorSample, gauges_of
 from confman_tui.load.model import Cause, SecondSample
 from confman_tui.record.files import told
 from confman_tui.record.plain import iso, short_node
@@ -30,6 +31,10 @@ _AFTER_CAUSES = (
     "engine_cpu",
     "hub_lag_ms",
 )
+
+
+_GENERATOR = ("engine_wait", "machine_cpu", "program_cpu", "worker_cpu_max", "conductor_lag_ms", "screen_lag_ms")
+"""Empty where a figure is not known, as the screen's lag without a screen."""
 
 
 class TimelineWriter:
@@ -62,7 +67,8 @@ class TimelineWriter:
         causes = [f"failed_{cause}" for cause in Cause]
         states = [f"state {short_node(node)}" for node in self._nodes]
         sent = [f"sent {short_node(node)}" for node in self._nodes]
-        return [*_BEFORE_CAUSES, *causes, *_AFTER_CAUSES, *states, *sent]
+        cpu = [f"cpu {short_node(node)}" for node in self._nodes]
+        return [*_BEFORE_CAUSES, *causes, *_AFTER_CAUSES, *states, *sent, *_GENERATOR, *cpu]
 
     def row(
         self,
@@ -70,6 +76,7 @@ class TimelineWriter:
         view: ClusterView | None = None,
         marks: Sequence[str] = (),
         without_writes: bool = False,
+        generator: GeneratorSample | None = None,
     ) -> None:
         """Append one second.
 
@@ -78,7 +85,10 @@ class TimelineWriter:
             view: The cluster as last seen within that second.
             marks: Faults and elections of that second (`fault_mark`, `window_mark`, `election_mark`).
             without_writes: Whether the second lies in or touches a stretch without acknowledged writes.
+            generator: What this program and its machine used in it.
         """
+        gauges = gauges_of(sample, generator)
+        cpu: Mapping[str, float] = generator.node_cpu if generator is not None else {}
         states: Mapping[str, NodeState] = {} if view is None else {node.node: node.state for node in view.nodes}
         self._write(
             [
@@ -102,6 +112,8 @@ class TimelineWriter:
                 f"{sample.hub_lag_s * 1000:.2f}",
                 *(states.get(node, "") for node in self._nodes),
                 *(sample.per_node.get(node, 0) for node in self._nodes),
+                *(_figure(name, gauges.get(name)) for name in _GENERATOR),
+                *(_figure("cpu", cpu.get(node)) for node in self._nodes),
             ]
         )
 
@@ -147,6 +159,16 @@ class TimelineWriter:
     def discard(self) -> None:
         """End without a file: the run never began. The earlier file stays."""
         self._drop()
+
+
+def _figure(name: str, value: float | None) -> str | None:
+    """A gauge as it stands in a cell: lags in ms with two digits, CPU in cores with three."""
+    return None if value is None else f"{value:.2f}" if name.endswith("_ms") else f"{value:.3f}"
+
+
+def bound_mark(bound: GeneratorBound) -> str:
+    """The generator has been the limit for 3 s: ``generator-bound: the load's thread used 97 % of a core``."""
+    return f"generator-bound: {bound.reason}"
 
 
 def fault_mark(fault: Fault) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from confman_tui.errors import UsageError
 from confman_tui.load import scenarios
 from confman_tui.settings import config_file as files
-from confman_tui.settings.table import BENCH, BY_NAME, CLEAN, DEMO, DRILL, SETTINGS, THEMES, Setting
+from confman_tui.settings.table import BENCH, BY_NAME, CLEAN, DEMO, DRILL, SETTINGS, THEMES, WORKER, Setting
 from confman_tui.settings.values import Verify, shown
 
 Flags = Mapping[str, str | bool | Sequence[str]]
@@ -26,7 +26,7 @@ class Settings:
     """All that can be set, checked and typed."""
 
     command: str
-    """``bench`` (no subcommand), ``demo``, ``clean`` or ``drill``."""
+    """``bench`` (no subcommand), ``demo``, ``clean``, ``drill`` or ``worker``."""
     host: str
     """The entry as it was written; `confman_tui.cluster.addresses` makes addresses of it."""
     nodes: str | None
@@ -49,6 +49,16 @@ class Settings:
     fresh: bool
     no_cleanup: bool
     verify: Verify
+    strict: bool
+    """A run in which the generator was the limit is a failure."""
+    workers: int
+    """Worker processes that this program starts; 0: its engine's thread makes the load."""
+    expect_workers: int
+    """Workers from elsewhere that are waited for."""
+    master_bind: tuple[str, int]
+    """Interface and port that workers connect to; port 0 is a free one."""
+    master: tuple[str, int] | None
+    """The master that the command ``worker`` joins."""
     output_dir: Path
     results_only: bool
     json: bool
@@ -163,7 +173,7 @@ def resolve(
     """Settle every setting.
 
     Args:
-        command: ``bench``, ``demo``, ``clean`` or ``drill``.
+        command: ``bench``, ``demo``, ``clean``, ``drill`` or ``worker``.
         flags: What the command line said (`confman_tui.arguments.parse`).
         environ: The environment, usually ``os.environ``. An empty variable counts as not set.
         config_file: The settings file, usually `confman_tui.paths.config_file`; None reads none.
@@ -308,6 +318,10 @@ def _check_together(command: str, parsed: dict[str, Any], origins: Mapping[str, 
         for name in ("demo-nodes", "demo-ports", "demo-election-timeout", "demo-data"):
             if typed(name):
                 raise UsageError(f"--{name} needs --demo")
+    if command == WORKER and parsed["master"] is None:
+        raise UsageError("a worker needs --master HOST:PORT, the address that its master tells")
+    if typed("master-bind") and not (parsed["workers"] or parsed["expect_workers"]):
+        raise UsageError("--master-bind needs --expect-workers (or --workers)")
     if command == DRILL and not parsed["demo"]:
         if parsed["fault"] == "isolate":
             raise UsageError("--fault isolate works on the demo cluster only, so it needs --demo")

@@ -37,12 +37,15 @@ THEMES = (
 )
 """Textual's own themes. Named here, because a wrong name must be refused before the screen is opened."""
 
-BENCH, DEMO, CLEAN, DRILL = "bench", "demo", "clean", "drill"
-"""The commands: the benchmark itself (no word on the command line), and the three subcommands."""
+BENCH, DEMO, CLEAN, DRILL, WORKER = "bench", "demo", "clean", "drill", "worker"
+"""The commands: the benchmark itself (no word on the command line), and the subcommands."""
 
 _RUNS = frozenset({BENCH, DRILL})
 _CLUSTER = frozenset({BENCH, DRILL, CLEAN})
-_EVERY = frozenset({BENCH, DRILL, CLEAN, DEMO})
+_EVERY = frozenset({BENCH, DRILL, CLEAN, DEMO, WORKER})
+
+
+MAX_WORKERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ SETTINGS: tuple[Setting, ...] = (
         "KEY",
         "cluster",
         "API key (default: Confman's development key); others here can read a flag, so prefer CONFMAN_BENCH_API_KEY",
-        _CLUSTER,
+        _CLUSTER | {WORKER},
         secret=True,
     ),
     Setting(
@@ -135,8 +138,8 @@ SETTINGS: tuple[Setting, ...] = (
         "30s",
         "TIME",
         "cluster",
-        "how long to wait for a leader, and in a drill for a node to come back",
-        _CLUSTER,
+        "how long to wait for a leader, for workers, for a master, and in a drill for a node to come back",
+        _CLUSTER | {WORKER},
     ),
     Setting(
         "poll",
@@ -230,6 +233,56 @@ SETTINGS: tuple[Setting, ...] = (
         "runs",
         "which acknowledged writes are read back afterwards",
         _RUNS,
+    ),
+    Setting(
+        "strict",
+        "strict",
+        values.boolean,
+        "false",
+        "",
+        "runs",
+        "with --headless and drill: exit with 6 when the generator, not the cluster, was the limit of a run",
+        _RUNS,
+    ),
+    Setting(
+        "workers",
+        "workers",
+        values.integer(0, MAX_WORKERS),
+        "0",
+        "N",
+        "workers",
+        f"processes of their own that make the load, 0 to {MAX_WORKERS}; 0: this program makes it itself",
+        _RUNS,
+    ),
+    Setting(
+        "expect-workers",
+        "expect_workers",
+        values.integer(0, MAX_WORKERS),
+        "0",
+        "N",
+        "workers",
+        "wait for so many workers from elsewhere (`confman-tui worker`), no longer than --wait",
+        _RUNS,
+    ),
+    Setting(
+        "master-bind",
+        "master_bind",
+        values.address(0),
+        "127.0.0.1:0",
+        "HOST:PORT",
+        "workers",
+        "interface and port that workers connect to, unencrypted; port 0 is a free one",
+        _RUNS,
+    ),
+    Setting(
+        "master",
+        "master",
+        values.address(1),
+        None,
+        "HOST:PORT",
+        "workers",
+        "the master to join, as its --master-bind tells it",
+        frozenset({WORKER}),
     ),
     Setting("output-dir", "output_dir", values.folder, "results", "DIR", "results", "folder of the results", _RUNS),
     Setting(

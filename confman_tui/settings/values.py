@@ -158,6 +158,20 @@ def ports(value: str) -> tuple[int, ...]:
     return numbers
 
 
+def address(lowest_port: int) -> Callable[[str], tuple[str, int]]:
+    """``HOST:PORT``: a name or an IPv4 address, and a port from ``lowest_port`` to 65535."""
+    zero = ", or 0 for a free one" if lowest_port == 0 else ""
+    allowed = f"HOST:PORT, such as 10.0.0.1:5557, with a port from 1 to 65535{zero}"
+
+    def parse(value: str) -> tuple[str, int]:
+        match = re.fullmatch(r"([A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\*):([0-9]{1,5})", value.strip())
+        if match is None or not lowest_port <= int(match[2]) <= 65535:
+            raise ValueError(f"{shown(value)} must be {allowed}")
+        return match[1], int(match[2])
+
+    return parse
+
+
 def election_timeout(value: str) -> tuple[int, int]:
     """Least and most milliseconds of a random election timeout, as ``150-300``."""
     allowed = "two times in ms from 50 to 60000, the lower one first, such as 150-300"

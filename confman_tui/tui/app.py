@@ -16,7 +16,16 @@ from textual.screen import Screen
 
 from confman_tui.commands import Conductor
 from confman_tui.errors import EXIT_CRASH
-from confman_tui.events import DrillEnded, Event, Level, NoticeGiven, Phase, SampleRecorded, VerificationEnded
+from confman_tui.events import (
+    DrillEnded,
+    Event,
+    GeneratorLimitReached,
+    Level,
+    NoticeGiven,
+    Phase,
+    SampleRecorded,
+    VerificationEnded,
+)
 from confman_tui.load.scenarios import CATALOGUE
 from confman_tui.tui import state as model
 from confman_tui.tui.actions import ACTIONS, BY_ID, Circumstances, display, hints, start_keys
@@ -176,6 +185,9 @@ class ConfmanApp(App[int], inherit_bindings=False):
             self.say(event.text, "error" if event.level is Level.ERROR else "warning")
         elif isinstance(event, VerificationEnded) and event.result.judged and not event.result.passed:
             self.say(f"{event.result.lost} acknowledged writes LOST, {event.result.phantom} phantom", "error")
+        elif isinstance(event, GeneratorLimitReached):
+            tip = f". Try {event.bound.advice}" if event.bound.advice else ""
+            self.say(f"This program is the limit, not the cluster: {event.bound.reason}{tip}", "warning")
         elif isinstance(event, DrillEnded):
             self.deeds.show_rounds()
 
@@ -226,6 +238,8 @@ class ConfmanApp(App[int], inherit_bindings=False):
             self._take(draw_gauges=True)
         if self.closing_since is not None:
             self.deeds.watch_leaving()
+        if whole:
+            self.conductor.note_screen_lag(self._lag.worst())
         if self.held is None and self.state.phase is not Phase.CLOSED:
             if whole:
                 self.draw_charts()

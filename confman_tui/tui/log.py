@@ -17,6 +17,7 @@ from confman_tui.events import (
     Event,
     FactTold,
     FaultCaused,
+    GeneratorLimitReached,
     LeftoversFound,
     Level,
     NoticeGiven,
@@ -134,8 +135,14 @@ def describe(event: Event, names: Mapping[str, str], told: Collection[float], no
                 f"p99 {numbers.milliseconds(outcome.p99_us)} ms, {failed}"
             )
             note = f" · {clean(result.note)}" if result.note else ""
+            if result.generator_bound is not None:
+                note += f" · generator-bound for {result.generator_bound.seconds} s"
             level = Level.INFO if outcome.reads_ok + outcome.writes_ok else Level.ERROR
             return LogLine(outcome.ended, "■", text + note, Topic.RUNS, level)
+        case GeneratorLimitReached(scenario, at, bound):
+            text = f"{clean(scenario, 40)}: generator-bound, not the cluster's limit: {clean(bound.reason)}"
+            tip = f"; try {clean(bound.advice)}" if bound.advice else ""
+            return LogLine(at, "▲", text + tip, Topic.PROBLEMS, Level.WARNING)
         case WindowClosed(window) if window.end is not None:
             blocked = f" ({numbers.count(window.intended)} wanted)" if window.intended else ""
             text = f"writes again after {numbers.short_seconds(window.end - window.start)} without{blocked}"

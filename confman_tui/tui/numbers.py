@@ -68,6 +68,11 @@ def size(number: int) -> str:
     return f"{number} B"
 
 
+def per_cent(fraction: float) -> str:
+    """A share as whole per cent: ``31 %``."""
+    return f"{fraction * 100:.0f} %"
+
+
 def share(part: int, whole: int) -> str:
     """Per cent of a whole: ``0 %``, ``0.3 %``, ``12 %``."""
     if whole <= 0 or part == 0:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from confman_tui.events import ScenarioStarted
+from confman_tui.load.generator import GeneratorBound
 from confman_tui.load.model import Cause, Scenario, SecondSample, Target
 from confman_tui.record.model import ScenarioResult
 
@@ -41,6 +42,8 @@ class Row:
     max_us: int | None = None
     result: ScenarioResult | None = None
     """Of the last run that ended."""
+    limit: GeneratorBound | None = None
+    """How the generator became the limit of the run that goes on, or was that of the last one."""
 
     def start(self, event: ScenarioStarted) -> None:
         """A run of this scenario begins; the figures of an earlier one make room."""
@@ -52,6 +55,7 @@ class Row:
         self.failed = Counter()
         self.per_node = Counter()
         self.max_us = None
+        self.limit = None
 
     def add(self, sample: SecondSample) -> None:
         """A second of the run."""
@@ -67,6 +71,7 @@ class Row:
         self.status = RowStatus.STOPPED if result.outcome.stopped_early else RowStatus.DONE
         self.result = result
         self.sample = None
+        self.limit = result.generator_bound
 
     def copy(self) -> Row:
         """A row that stays as it is while this one goes on."""
@@ -74,12 +79,12 @@ class Row:
 
     @property
     def broken(self) -> bool:
-        """Whether the run ended with a lost or phantom write, or without any success."""
+        """Whether the run ended with a lost or phantom write, without any success, or with figures that are invalid."""
         if self.result is None:
             return False
         verified, outcome = self.result.verification, self.result.outcome
         unkept = verified is not None and (verified.lost > 0 or verified.phantom > 0)
-        return unkept or outcome.requests == outcome.failures
+        return unkept or outcome.requests == outcome.failures or bool(outcome.invalid)
 
     @property
     def failures(self) -> int:

@@ -17,6 +17,8 @@ from confman_tui.events import (
     ElectionMeasured,
     Event,
     FaultCaused,
+    GeneratorLimitReached,
+    GeneratorWatched,
     LeftoversFound,
     Phase,
     PhaseChanged,
@@ -27,6 +29,7 @@ from confman_tui.events import (
     VerificationEnded,
     WritesAcknowledged,
 )
+from confman_tui.load.generator import GeneratorBound, GeneratorSample
 from confman_tui.load.model import Scenario, SecondSample
 from confman_tui.tui.log import EventLog, describe
 from confman_tui.tui.names import short_names
@@ -75,6 +78,10 @@ class UiState:
     """Scenarios asked for that have not begun."""
     sample: SecondSample | None = None
     """The last second of the run that goes on."""
+    generator: GeneratorSample | None = None
+    """The last reading of what this program and its machine use."""
+    limit: GeneratorBound | None = None
+    """Of the stretch in which this program has been the limit of the run until now; None when it isn't."""
     open_window: WriteWindow | None = None
     """The stretch without writes that lasts now."""
     last_ack: float | None = None
@@ -166,6 +173,9 @@ def apply(state: UiState, event: Event, now: float) -> bool:
     if isinstance(event, ProgressMade):
         state.progress = event
         return False
+    if isinstance(event, GeneratorWatched):
+        state.generator = event.sample
+        return False
     line = describe(event, state.names, {election.origin for election in state.elections}, now)
     if line is not None:
         state.log.add(line)
@@ -196,11 +206,16 @@ def _change(state: UiState, event: Event) -> None:
                 row.start(event)
         case SampleRecorded(name, sample):
             state.sample = sample
+            state.limit = event.limit
             if (row := state.row(name)) is not None:
                 row.add(sample)
+        case GeneratorLimitReached(name):
+            if (row := state.row(name)) is not None:
+                row.limit = event.bound
         case ScenarioEnded(result):
             state.running = None
             state.sample = None
+            state.limit = None
             if (row := state.row(result.name)) is not None:
                 row.end(result)
         case FaultCaused(fault):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from confman_tui.cluster.model import STATE_WORDS, ClusterView, NodeState
 from confman_tui.events import Phase
+from confman_tui.load.generator import CPU_LIMIT, Limit, over_limit
 from confman_tui.load.model import SecondSample
 from confman_tui.tui import numbers
 from confman_tui.tui.frame import Frame
@@ -12,10 +13,8 @@ from confman_tui.tui.names import name_of
 from confman_tui.tui.state import UiState
 from confman_tui.tui.text import Part, clean
 
-CPU_LIMIT = 0.85
-"""Share of one core from which the engine's thread, not the cluster, sets the pace."""
-LAG_LIMIT_S = 0.05
-"""Delay of a 50 ms timer from which latencies measured here say more of this program than of the cluster."""
+SCREEN_LAG_LIMIT_S = 0.1
+"""Delay of the screen's own loop from which a person should know that it, not the cluster, is slow."""
 FRESH_S = 1.0
 """An acknowledgement younger than this says that writes go through now."""
 
@@ -138,25 +137,45 @@ def _run(frame: Frame, look: Look, width: int) -> list[Part]:
 
 
 def generator(frame: Frame, look: Look) -> list[Part]:
-    """Whether this program, rather than the cluster, is the limit; amber and in words when it is."""
+    """Whether this program, rather than the cluster, is the limit; amber and in words when it is.
+
+    A second over a limit makes it busy; only when that lasts it is the limit, as in the run's verdict.
+    """
     sample: SecondSample | None = frame.state.sample
-    cpu = sample.engine_cpu if sample else None
-    hub = sample.hub_lag_s if sample else frame.state.loop_lag_s
-    lag = max(hub, frame.screen_lag_s)
-    reasons = []
-    if cpu is not None and cpu >= CPU_LIMIT:
-        reasons.append(f"its thread uses {cpu:.0%} of a core")
-    if hub >= LAG_LIMIT_S:
-        reasons.append(f"its loop is {hub * 1000:.0f} ms late")
-    if frame.screen_lag_s >= 2 * LAG_LIMIT_S:
-        reasons.append(f"the screen is {frame.screen_lag_s * 1000:.0f} ms late")
-    if reasons:
-        return [Part(f"generator ▲ limit: {reasons[0]}", f"bold {look.warn}", 4, "generator ▲ limit")]
+    limit = frame.state.limit
+    if limit is not None:
+        parts = [Part(f"generator ▲ limit for {limit.seconds} s", f"bold {look.warn}", 2, "generator ▲ limit", 4)]
+        parts.append(Part(clean(limit.reason, 120), look.warn, 7, _short_reason(frame)))
+        if limit.advice:
+            parts.append(Part(f"try {clean(limit.advice, 80)}", f"bold {look.warn}", 8))
+        return parts
+    if sample is not None and over_limit(sample, frame.state.generator) is not None:
+        return [Part("generator ● busy", look.warn, 4), Part(_short_reason(frame), look.warn, 7)]
+    if frame.screen_lag_s >= SCREEN_LAG_LIMIT_S:
+        return [Part(f"generator ● ok, the screen is {frame.screen_lag_s * 1000:.0f} ms late", look.warn, 4)]
     parts = [Part("generator ● ok", look.good, 4)]
+    cpu = _busiest(sample) if sample is not None else None
     if cpu is not None:
-        parts.append(Part(f"cpu {cpu:.0%}".replace("%", " %"), look.dim, 8))
+        parts.append(Part(f"cpu {numbers.per_cent(cpu)}", look.dim, 8))
+    lag = max(sample.hub_lag_s if sample is not None else frame.state.loop_lag_s, frame.screen_lag_s)
     parts.append(Part(f"lag {lag * 1000:.1f} ms", look.dim, 9))
     return parts
+
+
+def _busiest(sample: SecondSample) -> float:
+    """CPU of whichever makes the load and has the least left, as a share of one core."""
+    return max(sample.engine_cpu, *sample.worker_cpu.values(), 0.0)
+
+
+def _short_reason(frame: Frame) -> str:
+    """What is at its limit now, in few words."""
+    sample = frame.state.sample
+    if sample is None:
+        return ""
+    if over_limit(sample, frame.state.generator) is Limit.LAG:
+        return f"lag {sample.hub_lag_s * 1000:.0f} ms"
+    cpu = _busiest(sample)
+    return f"cpu {numbers.per_cent(cpu)}" if cpu > CPU_LIMIT else "no free core"
 
 
 def _nodes(count: int) -> str:

@@ -4,13 +4,14 @@
 
 The limits of the design: 600 MB for ten million writes, and a run that is no more than 3 % slower. The second is shown
 twice: as CPU time per write against an observer that does nothing, and as the number of writes that ten users without
-a pause get done against a server that answers at once, in pairs of runs with and without the book.
+a pause get done against a server that answers at once, in pairs of runs with the book and without any booking.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable
 
@@ -54,7 +55,7 @@ def tell(observer: WriteObserver, writes: int, rate: float, drain: Callable[[flo
     return time.thread_time() - begun
 
 
-def memory(writes: int) -> None:
+def memory(writes: int) -> bool:
     """Resident memory before and after booking."""
     process = psutil.Process()
     before = process.memory_info().rss
@@ -70,7 +71,9 @@ def memory(writes: int) -> None:
     after = process.memory_info().rss
     print(f"memory: {writes:,} writes, {book.ledger.bytes_held() / 1e6:.0f} MB of records")
     print(f"  resident memory grew by {(after - before) / 1e6:.0f} MB, at its peak {(peak - before) / 1e6:.0f} MB")
-    print(f"  limit 600 MB for ten million: {'kept' if (peak - before) / writes <= 60 else 'BROKEN'}")
+    kept = (peak - before) / writes <= 60
+    print(f"  limit 600 MB for ten million: {'kept' if kept else 'BROKEN'}")
+    return kept
 
 
 def cost(pairs: int, writes: int = 200_000) -> None:
@@ -88,8 +91,8 @@ def cost(pairs: int, writes: int = 200_000) -> None:
         print(f"  at {rate:>5,} writes/s: {share:.2%} of one core {'(limit 3 %)' if share <= 0.03 else '(over 3 %)'}")
 
 
-def engine_runs(pairs: int, seconds: float) -> None:
-    """Writes per second of the load engine with the book and with an observer that does nothing."""
+def engine_runs(pairs: int, seconds: float) -> bool:
+    """Writes per second of the load engine with the book and without; whether the limit is kept."""
     from confman_tui.load.engine import Engine
     from confman_tui.load.model import RunPlan, Target
     from tests.benchmarks.confman_server import Server
@@ -99,9 +102,9 @@ def engine_runs(pairs: int, seconds: float) -> None:
     )
 
     def run(engine: Engine, book: WriteBook | None) -> tuple[float, float]:
-        observer: WriteObserver = NoObserver() if book is None else book
         cpu = time.process_time()
-        future = engine.run(plan, on_sample=lambda sample: None, observer=observer)
+        # without a book nothing is told and no digest is made
+        future = engine.run(plan, on_sample=lambda sample: None, observer=book)
         while not future.done():
             time.sleep(0.2)
             if book is not None:
@@ -131,23 +134,24 @@ def engine_runs(pairs: int, seconds: float) -> None:
         engine.close(10.0)
     rate, cost_us = (statistics.median(one[which] for one in rates) for which in (0, 1))
     print(f"engine: {pairs} pairs of {seconds:g} s; without booking {rate:,.0f} writes/s, {cost_us:.0f} µs of CPU each")
-    for what, ratios in (("CPU a write (limit 1.03)", costs), ("writes/s", speeds)):
+    for what, ratios in (("CPU a write", costs), ("writes/s (limit 0.97)", speeds)):
         print(f"  {what} with the book: {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
+    return statistics.median(speeds) >= 0.97
 
 
-def main() -> None:
-    """Measures both and prints them."""
+def main() -> int:
+    """Measures both and prints them; 0 when the limits are kept."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--writes", type=int, default=10_000_000)
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--engine-pairs", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=4.0, help="of one run of the engine")
     options = parser.parse_args()
-    if options.engine_pairs:
-        engine_runs(options.engine_pairs, options.seconds)
+    fast = engine_runs(options.engine_pairs, options.seconds) if options.engine_pairs else True
     cost(options.pairs)
-    memory(options.writes)
+    small = memory(options.writes)
+    return 0 if fast and small else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

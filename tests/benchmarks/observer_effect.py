@@ -1,12 +1,18 @@
 """What measuring costs: the stock ``locust`` command against this program, on the same server, in turn.
 
-    python -m tests.benchmarks.observer_effect [--repeat 3] [--seconds 10] [--delays 0,6] [--sides stock,engine,…]
+    python -m tests.benchmarks.observer_effect [--repeat 5] [--seconds 8] [--delays 0,6] [--sides stock,screen,…]
 
 Sides:
-  stock     ``locust --headless`` with our user class (`stock_file.py`)
+  stock     ``locust --headless`` with a plain `FastHttpUser` (`plain_file.py`): what the ratios are taken to
+  requests  the same with a plain `HttpUser`
+  same      the same with our user class (`stock_file.py`): what the conductor and the screen cost, our client aside
   engine    our load engine on its thread, without conductor and screen
+  quiet     ``confman-tui --headless`` that hardly polls (every 10 s) and does not probe
   headless  ``confman-tui --headless``: polling, probing, files
   screen    ``confman-tui`` in a pseudo-terminal of 120×40, both graphs live
+  wide      the same of 200×50
+  workers1  as screen, with ``--workers 1``
+  workers2  as screen, with ``--workers 2``
 
 Ten users read one-kilobyte values without a pause (scenario read-10u) from a server in a process of its own that
 answers at once, then one that takes 6 ms. Every side records each request with the same listener, and all percentiles
@@ -32,6 +38,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +48,22 @@ from tests.benchmarks.confman_server import KEY, Server
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO, SCENARIO_KEY, USERS = "read-10u", b"4", 10
 KEYS = [(f"bench-small-{i:03d}", f"key-{k:012x}") for i in range(5) for k in range(20)]
-COLUMNS, LINES = 120, 40
-TARGETS = {
-    0.0: {"rps": (">=", 0.95), "p99": ("<=", 1.15), "p99.9": ("<=", 1.5)},
-    6.0: {"rps": (">=", 0.95), "p99": ("<=", 1.15), "p99.9": ("<=", 1.25)},
+SIZE, WIDE = (120, 40), (200, 50)
+SCREEN_TARGETS = {
+    0.0: {"rps": (">=", 0.97), "p99": ("<=", 1.10), "p99.9": ("<=", 1.4)},
+    6.0: {"rps": (">=", 0.97), "p99": ("<=", 1.05), "p99.9": ("<=", 1.15)},
 }
+TARGETS: dict[str, dict[float, dict[str, tuple[str, float]]]] = {
+    "headless": SCREEN_TARGETS,
+    "screen": SCREEN_TARGETS,
+    "wide": SCREEN_TARGETS,
+    "workers1": {
+        0.0: {"rps": (">=", 1.0), "p99.9": ("<=", 1.15)},
+        6.0: {"rps": (">=", 1.0), "p99.9": ("<=", 1.15)},
+    },
+    "workers2": {0.0: {"rps": (">=", 1.6)}},
+}
+"""What is to be reached, per side and per milliseconds that the server takes."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +104,7 @@ def from_summary(folder: Path) -> Figures:
     return figures(told["requests"], told["duration_s"], told["failures"], told["histograms"]["all"], told["max_us"])
 
 
-def stock(server: Server, seconds: float, folder: Path) -> Figures:
+def stock(server: Server, seconds: float, folder: Path, locustfile: str = "plain_file", user: str = "Fast") -> Figures:
     """The stock command."""
     registry = folder / "keys.json"
     registry.write_text(json.dumps(KEYS))
@@ -99,8 +117,16 @@ def stock(server: Server, seconds: float, folder: Path) -> Figures:
         "BENCH_NAMESPACES": "bench-small-000",
         "OBSERVER_OUT": str(out),
     }
-    command = [sys.executable, "-m", "locust", "-f", "tests/benchmarks/stock_file.py", "--headless", "--only-summary"]
-    command += ["--host", server.url, "-u", str(USERS), "-r", str(USERS), "-t", f"{seconds:g}s", "ReadUser"]
+    command = [
+        sys.executable,
+        "-m",
+        "locust",
+        "-f",
+        f"tests/benchmarks/{locustfile}.py",
+        "--headless",
+        "--only-summary",
+    ]
+    command += ["--host", server.url, "-u", str(USERS), "-r", str(USERS), "-t", f"{seconds:g}s", user]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=seconds + 60)
     return from_file(out)
 
@@ -124,16 +150,16 @@ def program(server: Server, seconds: float, folder: Path, *more: str) -> list[st
     ]
 
 
-def headless(server: Server, seconds: float, folder: Path) -> Figures:
+def headless(server: Server, seconds: float, folder: Path, *more: str) -> Figures:
     """The whole program without a screen."""
-    command = program(server, seconds, folder, "--headless", "--scenario", SCENARIO)
+    command = program(server, seconds, folder, "--headless", "--scenario", SCENARIO, *more)
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=seconds + 120)
     return from_summary(folder)
 
 
-def screen(server: Server, seconds: float, folder: Path) -> Figures:
+def screen(server: Server, seconds: float, folder: Path, *more: str, size: tuple[int, int] = SIZE) -> Figures:
     """The whole program in a pseudo-terminal: the scenario's key, its summary, then quit."""
-    with in_terminal(program(server, seconds, folder)) as (terminal, process):
+    with in_terminal(program(server, seconds, folder, *more), size) as (terminal, process):
         counted = -1
 
         def seeded_and_quiet() -> bool:
@@ -151,10 +177,10 @@ def screen(server: Server, seconds: float, folder: Path) -> Figures:
 
 
 @contextlib.contextmanager
-def in_terminal(command: list[str]) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def in_terminal(command: list[str], size: tuple[int, int] = SIZE) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Run it as a person's terminal does; gives the other end of the pseudo-terminal."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
@@ -193,9 +219,15 @@ def wait(
 
 SIDES: dict[str, Callable[[Server, float, Path], Figures]] = {
     "stock": stock,
+    "requests": partial(stock, user="Requests"),
+    "same": partial(stock, locustfile="stock_file", user="ReadUser"),
     "engine": engine,
+    "quiet": lambda server, seconds, folder: headless(server, seconds, folder, "--poll", "10s", "--probe", "0"),
     "headless": headless,
     "screen": screen,
+    "wide": partial(screen, size=WIDE),
+    "workers1": lambda server, seconds, folder: screen(server, seconds, folder, "--workers", "1"),
+    "workers2": lambda server, seconds, folder: screen(server, seconds, folder, "--workers", "2"),
 }
 
 
@@ -227,7 +259,7 @@ def report(delay_ms: float, found: dict[str, list[Figures]]) -> bool:
         for name in ("rps", "p99", "p99.9", "max"):
             values = [ratio[name] for ratio in ratios]
             median = statistics.median(values)
-            sign, bar = TARGETS.get(delay_ms, {}).get(name, ("", 0.0))
+            sign, bar = TARGETS.get(side, {}).get(delay_ms, {}).get(name, ("", 0.0))
             reached = not sign or (median >= bar if sign == ">=" else median <= bar)
             good &= reached
             cells.append(
@@ -235,15 +267,25 @@ def report(delay_ms: float, found: dict[str, list[Figures]]) -> bool:
                 + ("" if not sign else f" {'ok' if reached else 'MISSED'} {sign} {bar}")
             )
         print(f"  {side:9s} " + " | ".join(cells))
+    for what, side, base, sign, bar in (
+        ("requests/s against a plain HttpUser", "screen", "requests", ">=", 4.0),
+        ("requests/s with polling and probing against without", "headless", "quiet", ">=", 0.97),
+    ):
+        if delay_ms == 0 and side in found and base in found:
+            each = [one.rps / other.rps for one, other in zip(found[side], found[base], strict=True)]
+            median = statistics.median(each)
+            good &= median >= bar
+            told = " ".join(f"{value:.2f}" for value in each)
+            print(f"  {what}: {median:.2f} ({told}) {'ok' if median >= bar else 'MISSED'} {sign} {bar}")
     return good
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--delays", default="0,6", help="milliseconds that the server takes, separated by commas")
-    parser.add_argument("--sides", default="stock,engine,headless,screen")
+    parser.add_argument("--sides", default=",".join(SIDES))
     arguments = parser.parse_args()
     sides = arguments.sides.split(",")
     if "stock" not in sides or not set(sides) <= set(SIDES):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +42,21 @@ def test_what_was_booked_is_read_back(writes: list[tuple[str, BookedWrite]]) -> 
         assert ledger.count(namespace) == len(theirs)
         assert ledger.outcomes(namespace) == tuple(sum(w.outcome is kind for w in theirs) for kind in OUTCOMES)
     assert len(ledger) == len(writes)
+
+
+@given(st.lists(st.lists(st.tuples(st.sampled_from(["a", "b"]), booked))))
+def test_many_at_once_are_booked_as_one_by_one(parts: list[list[tuple[str, BookedWrite]]]) -> None:
+    one, other = WriteLedger(), WriteLedger()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ledger_module, "_CHUNK_BYTES", 100)
+        for part in parts:
+            rows = [(name, w.key, w.digest, w.started, w.ended, w.node, w.outcome) for name, w in part]
+            one.book_all(rows)
+            for row in rows:
+                other.book(*row)
+    assert one.namespaces == other.namespaces
+    for namespace in one.namespaces:
+        assert list(one.writes(namespace)) == list(other.writes(namespace))
 
 
 def test_two_threads_and_full_chunks_lose_nothing(monkeypatch: object) -> None:

@@ -57,6 +57,7 @@ class TestOneWriteOfThirty:
     def way(self, by_key: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         if by_key:
             monkeypatch.setattr(verify_module, "LISTING_BYTES", 10)
+            monkeypatch.setattr(verify_module, "SLICE", 4)
 
     async def test_nothing_wrong(self) -> None:
         result = await judged(lambda trio: None)
@@ -245,6 +246,50 @@ async def test_progress_is_told_and_a_stop_ends_it_with_what_is_known(monkeypatc
         assert 150 <= result.checked < 300
         assert result.lost == 0
         assert "stopped" in result.note
+
+
+async def test_many_writes_are_judged_in_slices_from_a_listing_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify_module, "SLICE", 10)
+    async with Trio() as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http, writes=50)
+        trio.lose(*lost_at(3), 0, 1)
+        trio.lose(*lost_at(49), 0, 1, 2)
+        result = await verify(http, book.ledger, trio.urls, reread_s=0.1)
+        assert (result.checked, result.lost) == (50, 2)
+        assert {key.rpartition("/")[2] for key in result.lost_keys} == {lost_at(3)[1], lost_at(49)[1]}
+        first_look = 2 * 3  # 25 writes in each of two namespaces
+        assert all(node.listings >= first_look for node in trio.nodes)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdef0123456789"), st.integers(1, 3), st.sampled_from(list(WriteOutcome)))),
+    st.integers(1, 5),
+    st.one_of(st.none(), st.sets(st.integers(0, 30))),
+)
+def test_slices_hold_each_key_once_with_all_its_writes(
+    writes: list[tuple[str, int, WriteOutcome]], size: int, positions: set[int] | None
+) -> None:
+    """However the keys repeat, and though the bitmap that finds repeated ones errs for some."""
+    ledger = WriteLedger()
+    by_key: dict[str, list[BookedWrite]] = {}
+    for number, (letter, digest, outcome) in enumerate(writes):
+        booked = BookedWrite(f"key-{letter * 12}", digest, float(number), number + 0.5, "n", outcome)
+        by_key.setdefault(booked.key, []).append(booked)
+        ledger.book("ns", booked.key, digest, booked.started, booked.ended, "n", outcome)
+    wanted = set(by_key)
+    if positions is not None:
+        wanted = {f"key-{letter * 12}" for number, (letter, _, _) in enumerate(writes) if number in positions}
+
+    async def pieces() -> list[verify_module._Work]:
+        return [work async for work in verify_module._works(ledger, "ns", positions, 100)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify_module, "SLICE", size)
+        works = asyncio.run(pieces())
+    found = [(key, demanded) for work in works for key, demanded in work.demands.items()]
+    assert len(found) == len(dict(found)), "each key once"
+    assert dict(found) == {key: demand(by_key[key]) for key in wanted}
+    assert all(work.others + len(work.demands) == 100 + len(by_key) for work in works)
 
 
 outcomes = st.sampled_from(list(WriteOutcome))

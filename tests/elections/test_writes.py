@@ -109,7 +109,12 @@ def histories(draw: st.DrawFn) -> list[Write]:
     """Stretches of load, outage and quiet, with stamps on a grid of 10 ms (so that ties happen)."""
     now, writes = 0, []
     for _ in range(draw(st.integers(1, 5))):
-        mood = draw(st.sampled_from(["load", "outage", "quiet", "slow"]))
+        mood = draw(st.sampled_from(["load", "outage", "quiet", "slow", "busy"]))
+        if mood == "busy":
+            for step, wait in draw(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3)), max_size=120)):
+                now += step
+                writes.append(Write(EPOCH + now / 100, EPOCH + (now + wait) / 100))
+            continue
         if mood == "quiet":
             now += draw(st.sampled_from([40, 400, 700, 3000]))
             continue
@@ -159,6 +164,40 @@ def test_order_of_telling_within_the_settling_time_does_not_matter(writes: list[
     assert [(w.start, w.end, w.intended) for w in shuffled.windows if w.end] == [
         (w.start, w.end, w.intended) for w in straight if w.end
     ]
+
+
+def told_of(writes: list[Write]) -> tuple[object, ...]:
+    stream, closed, slots = replay(writes)
+    end = max(write.ack or write.start for write in writes)
+    return (
+        closed,
+        slots,
+        stream.windows,
+        stream.threshold_s,
+        stream.per_tenth(EPOCH, end + 1),
+        stream.longest_gap(EPOCH, end),
+        stream.judged_until,
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories(), histories())
+def test_many_at_once_are_judged_as_one_by_one(first: list[Write], second: list[Write]) -> None:
+    dense = [Write(EPOCH + 100 + n * 0.0021, EPOCH + 100 + n * 0.0021 + n % 7 * 0.001) for n in range(400)]
+    writes = [*first, *dense, *(Write(w.start + 101, w.ack + 101 if w.ack else None) for w in second)]
+    looked: list[int] = []
+    take = WriteStream._take_without_gaps
+
+    def counted(self: WriteStream, acks: list[tuple[float, float]], starts: list[float]) -> None:
+        looked.append(len(acks))
+        take(self, acks, starts)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(WriteStream, "_take_without_gaps", counted)
+        at_once = told_of(writes)
+        assert sum(looked) > 200
+        patched.setattr("confman_tui.cluster.writes._WORTH_A_LOOK", 10**9)
+        assert told_of(writes) == at_once
 
 
 def steady(start: float, end: float, every: float, wait: float = 0.005) -> list[Write]:

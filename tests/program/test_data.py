@@ -197,7 +197,7 @@ async def test_a_run_that_can_not_begin_leaves_the_probe_as_it_was(cluster: Demo
         (tmp_path / "results").touch()
         with pytest.raises(UsageError, match="results"):
             await bench.run_series(["read-1u"])
-        assert not bench._cluster().monitor._probe.booking
+        assert not bench._cluster().monitor.booking
     assert await namespaces(cluster) == set()
 
 

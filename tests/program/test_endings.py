@@ -38,7 +38,7 @@ class Started:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
-                env=environment(home, CONFMAN_TEST_MARK=self.mark),
+                env=environment(home, TEST_MARK_OF_CONFMAN=self.mark),
                 cwd=home,
             )
         self.ports: set[int] = set()
@@ -57,7 +57,7 @@ class Started:
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                if process.environ().get("CONFMAN_TEST_MARK") == self.mark and process.status() != "zombie":
+                if process.environ().get("TEST_MARK_OF_CONFMAN") == self.mark and process.status() != "zombie":
                     found.append(process)
         return found
 

@@ -41,7 +41,7 @@ class OnScreen(Started):
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
-            env=environment(home, CONFMAN_TEST_MARK=self.mark, TERM="xterm-256color", COLORTERM="truecolor"),
+            env=environment(home, TEST_MARK_OF_CONFMAN=self.mark, TERM="xterm-256color", COLORTERM="truecolor"),
             cwd=home,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),

@@ -252,3 +252,16 @@ def test_a_scenario_of_stock_locust_that_only_failed_has_no_times(tmp_path: Path
     (result,) = load(tmp_path).results
     assert (result.outcome.p50_us, result.outcome.max_us) == (None, None)
     assert (result.outcome.writes_ok, result.outcome.failures) == (0, 7)
+
+
+def test_an_invalid_run_is_called_so_everywhere_and_after_reading_it_back(tmp_path: Path) -> None:
+    why = "worker-1 ended by signal 9"
+    outcome = replace(samples.outcome(), invalid=why)
+    note = f"INVALID: {why}"
+    saved = save_result(samples.result(outcome=outcome, note=note), samples.settings_for(tmp_path), samples.CLUSTER)
+    assert scenario_document(saved)["invalid"] == why
+    assert scenario_document(samples.result())["invalid"] is None
+    (summary,) = tmp_path.glob("*_summary.json")
+    back = read_summary(summary)
+    assert back.outcome.invalid == why
+    assert note in results_table([back])

@@ -89,6 +89,11 @@ def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path
         "rounds": "9",
         "fault": "pause",
         "max-unavailable": "5s",
+        "strict": "true",
+        "workers": "2",
+        "expect-workers": "1",
+        "master-bind": "0.0.0.0:5557",
+        "master": "elsewhere:5557",
     }
     assert set(texts) == {setting.name for setting in SETTINGS if not setting.flag_only}
     environ = {"CONFMAN_BENCH_" + name.upper().replace("-", "_"): text for name, text in texts.items()}

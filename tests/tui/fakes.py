@@ -22,6 +22,7 @@ class FakeConductor:
         self.behind = ""
         self.closes_at_once = True
         self.now = 0.0
+        self.screen_lag_s: float | None = None
 
     def tell(self, *events: Event) -> None:
         """Emit events."""
@@ -44,6 +45,9 @@ class FakeConductor:
 
     def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None = None) -> None:
         self.calls.append(("override", users, duration_s, payload_bytes))
+
+    def note_screen_lag(self, seconds: float) -> None:
+        self.screen_lag_s = seconds
 
     def remove_leftovers(self) -> None:
         self.calls.append(("remove_leftovers",))

@@ -19,6 +19,8 @@ from confman_tui.events import (
     Event,
     FactTold,
     FaultCaused,
+    GeneratorLimitReached,
+    GeneratorWatched,
     Phase,
     PhaseChanged,
     SampleRecorded,
@@ -28,6 +30,7 @@ from confman_tui.events import (
     WindowClosed,
     WritesAcknowledged,
 )
+from confman_tui.load.generator import GeneratorBound, GeneratorSample
 from confman_tui.load.model import Cause, RunOutcome, SecondSample
 from confman_tui.record.model import ScenarioResult
 
@@ -176,6 +179,27 @@ def election_run(base: float) -> Iterator[tuple[float, Event]]:
         yield at, ClusterChanged(now, 0.0005)
         yield at, acknowledgements(at, 200)
         yield at, SampleRecorded("write-10u", sample(at - 1, 200), NODES[1 if after else 0], 7 if after else 6)
+
+
+def saturated_run(base: float) -> Iterator[tuple[float, Event]]:
+    """A run against a cluster that is faster than the generator: its thread is at its limit from the third second."""
+    for event in found():
+        yield base + 3, event
+    begun = base + 4
+    yield begun, PhaseChanged(Phase.RUNNING, begun)
+    yield begun, ScenarioStarted("read-10u", begun, 10, 15.0, 100, 1024)
+    reason, advice = "the load's thread used 97 % of a core", "--workers 1 or more, or fewer users"
+    for second in range(1, 9):
+        at = begun + second
+        cpu = {node: 0.21 + 0.17 * index for index, node in enumerate(NODES)}
+        watched = GeneratorSample(at, 1.0, 0.74, 1.2, 0.001, 0.002, 0.0, cpu)
+        busy = replace(sample(at - 1, 9000), engine_cpu=0.97 if second > 2 else 0.88)
+        bound = GeneratorBound(second - 2, reason, advice) if second >= 5 else None
+        yield at, GeneratorWatched(watched)
+        yield at, ClusterChanged(view(at), 0.0005)
+        if bound is not None and second == 5:
+            yield at, GeneratorLimitReached("read-10u", at, bound)
+        yield at, SampleRecorded("read-10u", busy, NODES[0], 6, watched, bound)
 
 
 def drill(at: float, rounds: int) -> list[Event]:

@@ -29,7 +29,9 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def staged(folder: Path, *keys: str, events: list[tuple[float, Event]] | None = None) -> tuple[ConfmanApp, object]:
+def staged(
+    folder: Path, *keys: str, events: list[tuple[float, Event]] | None = None, toasts: bool = True
+) -> tuple[ConfmanApp, object]:
     """An app, and what brings it to the moment of the picture."""
     conductor, clock = FakeConductor(), TestClock()
     app = make_app(folder, conductor, clock)
@@ -41,6 +43,8 @@ def staged(folder: Path, *keys: str, events: list[tuple[float, Event]] | None = 
         await board.drawn()
         for key in keys:
             await board.press(key)
+        if not toasts:
+            app.clear_notifications()
         await board.drawn()
 
     return app, before
@@ -49,6 +53,12 @@ def staged(folder: Path, *keys: str, events: list[tuple[float, Event]] | None = 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_an_election_during_a_run(tmp_path: Path, snap_compare: Compare, size: tuple[int, int]) -> None:
     app, before = staged(tmp_path)
+    assert snap_compare(app, terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_a_saturated_generator(tmp_path: Path, snap_compare: Compare, size: tuple[int, int]) -> None:
+    app, before = staged(tmp_path, events=list(story.saturated_run(story.START)), toasts=False)
     assert snap_compare(app, terminal_size=size, run_before=before)
 
 

@@ -17,9 +17,7 @@ from confman_tui.events import (
     Phase,
     PhaseChanged,
     ProgressMade,
-    SampleRecorded,
     ScenarioEnded,
-    ScenarioStarted,
     VerificationEnded,
     WritesAcknowledged,
 )
@@ -135,18 +133,6 @@ async def test_every_state_has_its_glyph_and_word_on_card_and_line(tmp_path: Pat
                 await board.tell(ClusterChanged(view, 0.0))
                 word = "LEADER" if state is NodeState.LEADER else STATE_WORDS[state]
                 assert f"{STATE_GLYPHS[state]} :6100  {word}" in board.text()
-
-
-async def test_the_generator_turns_amber_with_its_reason(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
-        now = board.clock.now
-        await board.tell(PhaseChanged(Phase.RUNNING, now), ScenarioStarted("read-10u", now, 10, 15.0, 100, 1024))
-        busy = replace(story.sample(now, 3000), engine_cpu=0.97)
-        await board.tell(SampleRecorded("read-10u", busy, story.NODES[0], 6))
-        assert "generator ▲ limit: its thread uses 97% of a core" in board.text()
-        late = replace(story.sample(now, 3000), hub_lag_s=0.2)
-        await board.tell(SampleRecorded("read-10u", late, story.NODES[0], 6))
-        assert "generator ▲ limit: its loop is 200 ms late" in board.text()
 
 
 @pytest.mark.parametrize("size", [(60, 20), (120, 40), (200, 60)])

@@ -15,10 +15,9 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import confman_tui
+from confman_tui import children
 from confman_tui.tui.charts.spec import GraphSpec, encode
 
 Rows = list[list[str | int]]
@@ -159,22 +158,15 @@ class ChartRenderer:
     def _spawn(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._last_start = time.monotonic()
-        module = ["-P", "-m", "confman_tui.tui.charts.renderer", str(os.getpid())]
-        # Only what an interpreter needs: no key of ours, nothing of the user's that could change what it prints.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("CONFMAN")}
-        home = str(Path(confman_tui.__file__).resolve().parent.parent)
-        others = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
-        environment["PYTHONPATH"] = os.pathsep.join([home, *others])
-        environment["PYTHONUTF8"] = "1"
         try:
             process = subprocess.Popen(
-                self._command or [sys.executable, *module],
+                self._command or children.command("confman_tui.tui.charts.renderer", str(os.getpid())),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 bufsize=0,
                 start_new_session=True,
-                env=environment,
+                env={**children.environment(), "PYTHONUTF8": "1"},
             )
         except OSError as error:
             self._deaths += 1

@@ -11,15 +11,12 @@ A request is ``{"id": int, "graph": {...}}`` (`spec.GraphSpec.to_wire`); its ans
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
-import signal
 import sys
 from typing import BinaryIO
 
-_PR_SET_PDEATHSIG = 1
-"""prctl(2); Linux only."""
+from confman_tui.children import die_with
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
@@ -37,17 +34,9 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         sink.flush()
 
 
-def end_with(parent: int) -> None:
-    """Arrange to be killed when the thread that started this process ends; leave at once when it already has."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        raise SystemExit(0)
-
-
 def main(arguments: list[str]) -> None:
     """Serve on stdin and stdout."""
-    end_with(int(arguments[0]))
+    die_with(int(arguments[0]))
     with contextlib.suppress(OSError):
         os.nice(10)
     # Whatever a library prints must not get between the answers.

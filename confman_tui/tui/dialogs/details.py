@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.events import Resize
 from textual.widgets import Static
 
+from confman_tui.load.generator import Used
 from confman_tui.load.model import CAUSE_WORDS
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.client import ChartRenderer
@@ -20,7 +21,7 @@ from confman_tui.tui.dialogs.base import Dialog
 from confman_tui.tui.look import Look
 from confman_tui.tui.names import name_of
 from confman_tui.tui.rows import Row
-from confman_tui.tui.text import clean
+from confman_tui.tui.text import clean, wrap
 from confman_tui.tui.widgets.graph import HistogramGraph
 
 MOST_TEXTS = 8
@@ -87,6 +88,7 @@ class DetailsDialog(Dialog[None]):
             sheet.heading("So far")
             sheet.entry("requests", numbers.count(row.requests))
             sheet.entry("failed", numbers.count(row.failures))
+            self._bound_lines(sheet)
             return sheet.lines
         outcome = result.outcome
         sheet.heading("Run")
@@ -113,6 +115,32 @@ class DetailsDialog(Dialog[None]):
             sheet.entry(name, f"{numbers.milliseconds(value):>8}")
         self._checked_lines(sheet)
         return sheet.lines
+
+    def _bound_lines(self, sheet: _Sheet) -> None:
+        bound = self._row.limit
+        if bound is None:
+            return
+        warn = f"bold {sheet.look.warn}"
+        sheet.heading("Generator-bound: not the cluster's limit")
+        sheet.entry("seconds", str(bound.seconds), warn)
+        sheet.paragraph("why", clean(bound.reason), warn)
+        if bound.advice:
+            sheet.paragraph("try", clean(bound.advice), warn)
+
+    def _generator_lines(self, sheet: _Sheet) -> None:
+        """What this program and its machine used, mean and maximum over the run."""
+        result = self._row.result
+        use = result.generator if result is not None else None
+        if use is None:
+            return
+        sheet.heading("Generator, mean and max")
+        for name, words, unit in _GAUGE_WORDS:
+            if (used := use.gauges.get(name)) is not None:
+                sheet.entry(words, _figures(used, unit))
+        for names, measured in ((None, use.worker_cpu), (self._names, use.node_cpu)):
+            for one, used in sorted(measured.items()):
+                known = clean(one, 14) if names is None else name_of(one, names)
+                sheet.entry(f"cpu {known}", _figures(used, _CPU))
 
     def _checked_lines(self, sheet: _Sheet) -> None:
         result, look = self._row.result, sheet.look
@@ -150,6 +178,9 @@ class DetailsDialog(Dialog[None]):
             bar = numbers.bar(number / sent if sent else 0.0, 16)
             share = numbers.share(number, sent)
             sheet.entry(name_of(node, self._names), f"{bar} {numbers.count(number):>8}  {share}")
+        if result is not None:
+            self._bound_lines(sheet)
+            self._generator_lines(sheet)
         if result is not None and result.elections:
             sheet.heading("Elections")
             for election in result.elections:
@@ -163,10 +194,35 @@ class DetailsDialog(Dialog[None]):
         return sheet.lines
 
 
+_CPU = "%"
+_GAUGE_WORDS = (
+    ("engine_cpu", "cpu load's thread", _CPU),
+    ("engine_wait", "no core for it", _CPU),
+    ("program_cpu", "cpu whole program", _CPU),
+    ("machine_cpu", "cpu all cores", _CPU),
+    ("hub_lag_ms", "lag load's loop", "ms"),
+    ("conductor_lag_ms", "lag polling's loop", "ms"),
+    ("screen_lag_ms", "lag screen's loop", "ms"),
+    ("in_flight", "in flight", ""),
+    ("oldest_in_flight_s", "oldest in flight", "s"),
+)
+
+
+def _figures(used: Used, unit: str) -> str:
+    def one(value: float) -> str:
+        if unit == _CPU:
+            return f"{value * 100:>7.0f}"
+        return f"{value:>7.1f}" if unit != "s" else f"{value:>7.2f}"
+
+    return f"{one(used.mean)} {one(used.max)} {unit}".rstrip()
+
+
 class _Sheet:
     """Headings, and entries in two columns."""
 
     LEFT = 19
+    WRAP = 34
+    """Cells of a text in several lines."""
 
     def __init__(self, look: Look) -> None:
         self.look = look
@@ -176,6 +232,14 @@ class _Sheet:
         if self.lines:
             self.lines.append(Content(""))
         self.lines.append(Content.assemble((text, f"bold {self.look.accent}")))
+
+    def paragraph(self, left: str, text: str, style: str = "") -> None:
+        """An entry whose text goes on in further lines."""
+        for number, part in enumerate(wrap(text, self.WRAP, 6)):
+            if number:
+                self.lines.append(Content.assemble(" " * (self.LEFT + 2), (part, style or self.look.text)))
+            else:
+                self.entry(left, part, style)
 
     def entry(self, left: str, right: str, style: str = "") -> None:
         pad = " " * max(1, self.LEFT - cell_len(left)) if left else ""

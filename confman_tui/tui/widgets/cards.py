@@ -33,6 +33,8 @@ _DONE_WORDS = {
 _UNDONE = frozenset({FaultKind.RESUME, FaultKind.HEAL, FaultKind.RESTART})
 HEAD_WIDTH, ALIGNED_WIDTH = 22, 76
 """From this width of a line on, the facts of all lines begin in one column."""
+LEAST_SPARK = 8
+"""A sparkline keeps so many cells beside the node's CPU, or that is left out."""
 KEEP_UNDONE_S = 30.0
 """How long a card goes on telling that a node was brought back."""
 
@@ -103,7 +105,9 @@ class NodeCard(Lines):
 
     def _full(self, frame: Frame, view: NodeView, width: int, height: int, look: Look) -> Sequence[Content]:
         first = line(width, _facts(frame, view, look), gap=" · ")
-        latency = _latency(view)
+        latency, cpu = _latency(view), _cpu(frame, self.node)
+        if cpu and width - len(latency) - len(cpu) - 5 >= LEAST_SPARK:
+            latency = f"{latency} · {cpu}"
         spark = sparkline(tuple(frame.history.health(self.node)), max(0, width - len(latency) - 2))
         second = Content.assemble((f"{latency}  ", look.text), (spark, look.state(view.state)))
         done = _done(frame, self.node)
@@ -125,7 +129,8 @@ class NodeCard(Lines):
             parts.append(Part(f"⚑ {done}", f"bold {look.warn}", 3, f"⚑ {done.split()[0]}"))
         right = []
         if view.state not in _AWAY:
-            right = [Part(_latency(view).removeprefix("health "), look.text, 4)]
+            right = [Part(_cpu(frame, self.node), look.dim, 5)]
+            right.append(Part(_latency(view).removeprefix("health "), look.text, 4))
             right.append(Part(sparkline(tuple(frame.history.health(self.node)), 10), look.state(view.state), 6))
         return line(width, parts, right)
 
@@ -160,6 +165,13 @@ def _facts(frame: Frame, view: NodeView, look: Look) -> list[Part]:
 
 def _latency(view: NodeView) -> str:
     return f"health {view.latency_s * 1000:.1f} ms" if view.latency_s is not None else "health —"
+
+
+def _cpu(frame: Frame, node: str) -> str:
+    """CPU of the node's process in per cent of a core; empty where it runs elsewhere or can't be told."""
+    watched = frame.state.generator
+    cpu = watched.node_cpu.get(node) if watched is not None else None
+    return f"cpu {numbers.per_cent(cpu)}" if cpu is not None else ""
 
 
 def _done(frame: Frame, node: str) -> str:

@@ -92,6 +92,9 @@ class ScenarioTable(Lines, can_focus=True):
     def show(self, frame: Frame) -> None:
         """Show this frame."""
         self._frame = frame
+        told = "▲ generator-bound: enter tells more" if any(row.limit for row in frame.state.rows.values()) else ""
+        if told != (self.border_subtitle or ""):
+            self.border_subtitle = told
         self.redraw()
 
     @property
@@ -153,13 +156,13 @@ class ScenarioTable(Lines, can_focus=True):
     ) -> Content:
         fields = row_fields(frame, row)
         running = row.status is RowStatus.RUNNING
-        name = f"{'▸ ' if running else '  '}{row.scenario.name}"
+        name = f"{('▲ ' if row.limit else '▸ ') if running else '  '}{row.scenario.name}"
         fields["scenario"] = name
         values = (f" {row.scenario.key}", *(fields.get(column.title, "") for column in columns))
         base = f"bold {look.accent}" if running else (look.text if row.status is not RowStatus.NEVER else look.dim)
         styles = {"failed": f"bold {look.alarm}"} if row.failures else {}
-        if row.broken:
-            styles["time"] = f"bold {look.alarm}"
+        if row.broken or row.limit is not None:
+            styles["time"] = f"bold {look.alarm if row.broken else look.warn}"
         content = _cells(values, columns, f"bold {look.accent}", base, self._gap, styles)
         if at_cursor:
             content = content.pad_right(max(0, width - content.cell_length)).stylize("reverse")
@@ -191,7 +194,8 @@ def row_fields(frame: Frame, row: Row) -> dict[str, str]:
             fields["max"] = numbers.milliseconds(row.max_us)
     elif row.result is not None:
         result, outcome = row.result, row.result.outcome
-        mark = "✗" if row.broken else "■" if row.status is RowStatus.STOPPED else "✓"
+        stopped = row.status is RowStatus.STOPPED
+        mark = "✗" if row.broken else "▲" if row.limit is not None else "■" if stopped else "✓"
         fields["time"] = f"{mark} {result.duration_s:.1f} s"
         fields["users"] = str(result.users)
         fields["entries"] = numbers.count(result.entries_before)
@@ -253,8 +257,10 @@ class RunningRow(Lines):
         style = f"bold {look.accent}" if running else look.text
         marked = f"{'▸' if running else ' '} {row.scenario.name}"
         users = "1 user" if fields["users"] == "1" else f"{fields['users']} users"
-        time_style = f"bold {look.alarm}" if row.broken else look.text
+        time_style = f"bold {look.alarm}" if row.broken else f"bold {look.warn}" if row.limit else look.text
         head = [Part(marked, style), Part(fields["time"], time_style, 1), Part(users, look.dim, 3)]
+        if row.limit is not None:
+            head.insert(2, Part("generator-bound", f"bold {look.warn}", 1))
         failed = f"{fields['failed']} failed"
         right = [Part(failed, f"bold {look.alarm}" if row.failures else look.dim, 2)] if fields["failed"] else []
         if entries := fields.get("entries"):

@@ -1,0 +1,190 @@
+"""The process that polls the nodes and probes writes: ``python -m confman_tui.cluster.lookout_process PARENT FD``.
+
+It is apart because each poll and each probe takes the interpreter for half a millisecond: in the load's own process
+ten users' requests wait meanwhile, forty times a second, which is what a p99 is made of. Measured with an instant
+server (`tests/benchmarks/observer_effect.py`): p99 1.7 ms with both in one process, 1.2 ms apart, 1.05 for the stock
+command. Every stamp is taken here, so that no pause of the program can falsify one.
+
+Started by `confman_tui.cluster.lookout` only; it ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+
+from confman_tui import loop as loops
+from confman_tui.children import EXIT_ORPHANED, die_with
+from confman_tui.clock import Clock
+from confman_tui.cluster import lookout_wire as wire
+from confman_tui.cluster.client import ConfmanClient
+from confman_tui.cluster.elections_model import WriteOutcome
+from confman_tui.cluster.model import FactKind, Poll
+from confman_tui.cluster.polling import Poller
+from confman_tui.cluster.probe import WriteProbe
+from confman_tui.cluster.stamp import SharedStamp
+from confman_tui.cluster.view import ViewMachine
+
+TELL_WITHIN_S = 0.04
+"""News that change nothing wait so long for others, because each line wakes the program up; a change is told at once.
+"""
+
+
+class Teller:
+    """Gathers messages and writes them in the order they came."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
+        self._waiting: list[wire.Message] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def tell(self, message: wire.Message, *, at_once: bool = False) -> None:
+        """Send it, with all that waits, now or within 40 ms."""
+        self._waiting.append(message)
+        if at_once:
+            self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(TELL_WITHIN_S, self.flush)
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self._write(wire.messages_line(waiting))
+
+
+class ToldWrites:
+    """Implements `confman_tui.cluster.probe.ProbeObserver` by telling the program."""
+
+    def __init__(self, teller: Teller, engine: SharedStamp) -> None:
+        self._teller = teller
+        self._engine = engine
+        """When the load started its last write."""
+        self._started = 0.0
+        self._well = False
+
+    def last_started(self) -> float | None:
+        """When anybody started a write last."""
+        return max(self._started, self._engine.get()) or None
+
+    def started(self, at: float) -> None:
+        """A probe write is sent now."""
+        self._started = at
+        self._teller.tell(("start", at))
+
+    def ended(
+        self, namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
+    ) -> None:
+        """One that is booked ended."""
+        self._tell(wire.ended_message(namespace, key, digest, started, ended, node, outcome), outcome)
+
+    def passed(self, started: float, ended: float, outcome: WriteOutcome) -> None:
+        """One that is not booked ended."""
+        self._tell(wire.passed_message(started, ended, outcome), outcome)
+
+    def _tell(self, message: wire.Message, outcome: WriteOutcome) -> None:
+        well = outcome is WriteOutcome.ACKNOWLEDGED
+        # the usual can wait: an acknowledgement after others, a failure after others
+        self._teller.tell(message, at_once=well != self._well)
+        self._well = well
+
+
+class Watch:
+    """All that the process does."""
+
+    def __init__(self, config: wire.Config, engine: SharedStamp, write: Callable[[bytes], None]) -> None:
+        offset, monotonic = config.clock_offset, time.monotonic
+        self._clock: Clock = lambda: offset + monotonic()
+        self._teller = Teller(write)
+        self._nodes = config.nodes
+        self._machine = ViewMachine(config.nodes)
+        self._state: tuple[object, ...] = ()
+        self._writes = ToldWrites(self._teller, engine)
+        self._poller = Poller(config.nodes, self._on_poll, poll_s=config.poll_s, clock=self._clock)
+        self._client = ConfmanClient(config.api_key, concurrency=64, nodes=config.nodes)
+        self._probe = WriteProbe(
+            self._client,
+            self._writes,
+            self._writes.last_started,
+            lambda: self._machine.view(self._clock()).answering or config.nodes,
+            probe_s=config.probe_s,
+            booking=False,
+            clock=self._clock,
+            run_id=config.run_id,
+        )
+
+    def start(self) -> None:
+        """Begin to poll."""
+        self._teller.tell(("up",), at_once=True)
+        self._poller.start()
+
+    async def obey(self, message: wire.Message) -> None:
+        """Do what the program says."""
+        match message:
+            case ["probe"]:
+                self._probe.start()
+            case ["booking", booking]:
+                self._probe.booking = bool(booking)
+            case ["stop"]:
+                await self._probe.stop()
+                self._teller.tell(("stopped",), at_once=True)
+
+    async def close(self) -> None:
+        """End all of it."""
+        await self._poller.stop()
+        await self._client.aclose()
+
+    def _on_poll(self, poll: Poll) -> None:
+        facts = self._machine.apply(poll)
+        for fact in facts:
+            if fact.kind is FactKind.LEADER_SERVING and fact.node is not None:
+                self._probe.nudge(fact.node)
+        state = self._machine.view(self._clock()).essence
+        self._teller.tell(wire.poll_message(poll), at_once=bool(facts) or state != self._state)
+        self._state = state
+
+
+async def live(engine: SharedStamp, sink: int) -> None:
+    """Poll and probe until the standard input ends; messages go to the file descriptor ``sink``."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    out, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(sink, "wb"))
+    line = await reader.readline()
+    if not line:
+        return
+    watch = Watch(wire.read_config(line), engine, out.write)
+    watch.start()
+    stopping: set[asyncio.Task[None]] = set()
+    while line := await reader.readline():
+        for message in wire.read_messages(line):
+            task = asyncio.create_task(watch.obey(message))
+            stopping.add(task)
+            task.add_done_callback(stopping.discard)
+    await watch.close()
+
+
+def main(arguments: list[str]) -> None:
+    """The process's life."""
+    parent, descriptor = (int(text) for text in arguments)
+    die_with(parent)
+    # Whatever a library prints must not get between the messages.
+    sink, last_words = os.dup(1), os.dup(1)
+    os.dup2(2, 1)
+    try:
+        loops.run(live(SharedStamp(descriptor), sink))
+    except Exception as error:
+        os.write(last_words, wire.messages_line([("crash", f"{type(error).__name__}: {error}")]))
+        os._exit(EXIT_ORPHANED)
+    # What still runs (a write that waits for a silent node) is nobody's any more.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

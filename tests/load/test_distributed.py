@@ -1,0 +1,411 @@
+"""Runs of several processes: real workers, a real server, and what they say agrees with what reached it."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+
+from confman_tui.cluster.elections_model import WriteOutcome, value_digest
+from confman_tui.load.distributed.children import Children
+from confman_tui.load.distributed.model import CrewPlan, Waiting, WorkerError
+from confman_tui.load.engine import Engine, EngineBusyError
+from confman_tui.load.histogram import decode
+from confman_tui.load.model import SecondSample, Target
+from tests.benchmarks.confman_server import Server
+from tests.load.helpers import API_KEY, KEYS, Book, plan, replace, run, wait_until
+
+CREW = CrewPlan(2, api_key=API_KEY)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The logs of these tests' workers go to a folder of their own."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder))
+        yield folder / "confman-tui"
+
+
+class Crewed:
+    """An engine with two workers, and what it said of them."""
+
+    def __init__(self) -> None:
+        self.troubles: list[str] = []
+        self.engine = Engine()
+        self.engine.on_trouble = self.troubles.append
+        self.engine.start()
+        self.muster()
+
+    def muster(self) -> str:
+        return self.engine.muster(CREW, on_wait=lambda waiting: None).result(30)
+
+    def workers(self) -> list[psutil.Process]:
+        return [child for child in psutil.Process().children() if "load.distributed.child" in " ".join(child.cmdline())]
+
+
+@pytest.fixture(scope="module")
+def one_crew(state: Path) -> Iterator[Crewed]:
+    crewed = Crewed()
+    yield crewed
+    assert crewed.engine.close(10)
+    assert not crewed.workers()
+
+
+@pytest.fixture
+def crew(one_crew: Crewed) -> Crewed:
+    """The crew, complete and with nothing said."""
+    one_crew.muster()
+    one_crew.troubles.clear()
+    return one_crew
+
+
+@pytest.fixture
+def engine(crew: Crewed) -> Engine:
+    return crew.engine
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_samples_totals_files_writes_and_the_server_agree(crew: Crewed, server: Server, tmp_path: Path) -> None:
+    engine = crew.engine
+    server.seed(list(KEYS))
+    engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    book = Book()
+    outcome = run(
+        engine,
+        replace(
+            plan(users=5, seconds=2, write_share=0.4, target=Target.ANY, csv_prefix=tmp_path / "small-mixed"), workers=2
+        ),
+        observer=book,
+        samples=samples,
+    )
+    told = server.control()
+    assert outcome.failures == 0
+    assert outcome.requests == told["put"] + told["get"] == sum(sample.ok for sample in samples)
+    assert (outcome.reads_ok, outcome.writes_ok) == (told["get"], told["put"])
+    assert (told["keys"], told["repeated"]) == (told["put"], 0)
+    assert outcome.per_node == {server.url: outcome.requests}
+    assert decode(outcome.histogram).get_total_count() == outcome.requests
+    assert outcome.max_us == max(sample.max_us or 0 for sample in samples)
+    assert len(samples) == 2
+    assert samples[0].start == outcome.started
+    assert samples[-1].end == outcome.ended
+    assert 2.0 <= outcome.ended - outcome.started < 2.5
+    assert all(a.end == b.start for a, b in pairwise(samples))
+    assert all(sample.users == 5 and 0 < sample.engine_cpu < 0.6 for sample in samples)
+    names = {name for sample in samples for name in sample.worker_cpu}
+    assert len(names) == 2
+    assert all(0.01 < sample.worker_cpu[name] <= 1.2 for sample in samples for name in names)
+    # Locust's own files, complete, from the master
+    stats = {row["Name"]: row for row in rows(tmp_path / "small-mixed_stats.csv")}
+    assert int(stats["Aggregated"]["Request Count"]) == outcome.requests
+    assert int(stats["/config/[key] GET"]["Request Count"]) == outcome.reads_ok
+    assert int(stats["/config/[key] PUT"]["Request Count"]) == outcome.writes_ok
+    history = rows(tmp_path / "small-mixed_stats_history.csv")
+    assert int(history[-1]["Total Request Count"]) == outcome.requests
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in outcome.files)
+    # every write was booked before the outcome was given, on this process's clock
+    assert len(book.starts) == len(book.ends) == outcome.writes_ok
+    values = server.control(values=True)["values"]
+    for namespace, key, digest, started, ended, node, fate in book.ends:
+        assert digest == value_digest(values[f"{namespace}/{key}"])
+        assert outcome.started <= started < ended <= outcome.ended
+        assert (node, fate) == (server.url, WriteOutcome.ACKNOWLEDGED)
+    assert len({key[4:9] for _namespace, key, *_rest in book.ends}) == 2, "each worker's keys have a token of their own"
+    assert crew.troubles == []
+    assert outcome.invalid == ""
+
+
+def test_workers_stay_for_the_next_run_and_the_warm_up_is_left_out(
+    crew: Crewed, server: Server, tmp_path: Path
+) -> None:
+    before = {process.pid for process in crew.workers()}
+    crew.engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    outcome = run(
+        crew.engine,
+        replace(plan(seconds=1, csv_prefix=tmp_path / "warm", wait_s=(0.001, 0.001)), workers=2, warmup_s=1.0),
+        samples=samples,
+    )
+    assert [sample.warmup for sample in samples] == [True, False]
+    assert 0 < outcome.requests == samples[1].ok
+    assert server.control()["put"] == samples[0].ok + samples[1].ok
+    assert int(rows(tmp_path / "warm_stats.csv")[-1]["Request Count"]) == outcome.requests
+    assert {process.pid for process in crew.workers()} == before
+
+
+def test_readers_of_all_workers_are_spread_over_the_nodes(engine: Engine, server: Server) -> None:
+    with Server() as other, Server() as third:
+        urls = (server.url, other.url, third.url)
+        for one in (server, other, third):
+            one.seed(list(KEYS))
+            one.control(delay_s=0.02)
+        engine.set_targets(server.url, urls)
+        outcome = run(engine, replace(plan(users=6, seconds=0.6, write_share=0.0, target=Target.ANY), workers=2))
+        assert outcome.per_node == {one.url: one.control()["get"] for one in (server, other, third)}
+        # two users each
+        assert max(outcome.per_node.values()) < 1.5 * min(outcome.per_node.values())
+
+
+def test_writers_move_to_a_new_leader_at_once(engine: Engine, server: Server) -> None:
+    with Server() as other:
+        engine.set_targets(server.url, (server.url, other.url))
+        book = Book()
+        future = engine.run(
+            replace(plan(users=4, seconds=None, wait_s=(0.001, 0.002)), workers=2),
+            on_sample=lambda _: None,
+            observer=book,
+        )
+        wait_until(lambda: len(book.ends) > 50)
+        engine.set_targets(other.url, (server.url, other.url))
+        moved = time.time()
+        wait_until(lambda: Counter(end[5] for end in list(book.ends))[other.url] > 50)
+        engine.stop_run()
+        outcome = future.result(10)
+        assert outcome.failures == 0
+        assert outcome.stopped_early
+        assert max(end[3] for end in book.ends if end[5] == server.url) < moved + 0.5
+        assert outcome.per_node == {server.url: server.control()["put"], other.url: other.control()["put"]}
+
+
+def test_stopping_waits_for_what_is_in_flight_and_shows_it(engine: Engine, server: Server) -> None:
+    server.control(delay_s=0.9)
+    engine.set_targets(server.url, (server.url,))
+    future = engine.run(replace(plan(users=3, seconds=None), workers=2), on_sample=lambda _: None)
+    wait_until(lambda: engine.health().in_flight == 3)
+    assert engine.health().users == 3
+    engine.stop_run()
+    wait_until(lambda: engine.health().stopping)
+    outcome = future.result(10)
+    assert outcome.stopped_early
+    assert outcome.requests == outcome.writes_ok == server.control()["put"] >= 3
+    assert not engine.health().running
+
+
+def test_the_number_of_users_changes_while_it_runs(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    future = engine.run(replace(plan(users=1, seconds=None, wait_s=(0.01, 0.01)), workers=2), on_sample=lambda _: None)
+    for count in (6, 3):
+        engine.set_users(count)
+        wait_until(lambda wanted=count: engine.health().users == wanted)  # type: ignore[misc]
+    engine.stop_run()
+    outcome = future.result(10)
+    assert outcome.failures == 0
+    assert outcome.requests == server.control()["put"]
+
+
+def test_what_goes_wrong_is_told_by_cause(engine: Engine, server: Server) -> None:
+    server.control(mode="no_leader")
+    engine.set_targets(server.url, (server.url,))
+    book = Book()
+    outcome = run(engine, replace(plan(users=4, seconds=0.5), workers=2), observer=book)
+    assert outcome.requests == outcome.failures == outcome.writes_failed == server.control()["put"]
+    assert outcome.error_texts == {"503 no leader": outcome.failures}
+    assert book.outcomes() == {WriteOutcome.REFUSED}
+
+
+def test_a_defect_of_a_worker_ends_the_run(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    broken = replace(plan(), namespaces=(), workers=2)
+    with pytest.raises(Exception, match=r"worker-\d: "):
+        run(engine, broken)
+    # and the workers go on to the next
+    assert run(engine, replace(plan(seconds=0.2), workers=2)).requests > 0
+
+
+def test_a_worker_that_dies_is_told_at_once_and_the_others_go_on(crew: Crewed, server: Server) -> None:
+    crew.engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    future = crew.engine.run(
+        replace(plan(users=4, seconds=None, wait_s=(0.01, 0.01)), workers=2), on_sample=samples.append
+    )
+    wait_until(lambda: crew.engine.health().users == 4 and len(samples) >= 1)
+    victim = crew.workers()[0]
+    victim.kill()
+    killed = time.monotonic()
+    wait_until(lambda: bool(crew.troubles))
+    assert time.monotonic() - killed < 1.5
+    assert "ended by signal 9" in crew.troubles[0]
+    known = len(samples)
+    wait_until(lambda: len(samples) >= known + 2)
+    assert samples[-1].users == 2
+    assert samples[-1].ok > 0
+    crew.engine.stop_run()
+    outcome = future.result(10)
+    assert outcome.invalid == crew.troubles[0]
+    assert outcome.requests == sum(sample.ok for sample in samples)
+    # the next muster replaces it, and the next run is a valid one
+    crew.muster()
+    assert len(crew.workers()) == 2
+    assert run(crew.engine, replace(plan(seconds=0.2), workers=2)).invalid == ""
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_late_is_told_and_what_it_did_still_counts(crew: Crewed, server: Server) -> None:
+    crew.engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    future = crew.engine.run(
+        replace(plan(users=4, seconds=None, wait_s=(0.01, 0.01)), workers=2), on_sample=samples.append
+    )
+    wait_until(lambda: crew.engine.health().users == 4 and len(samples) >= 1)
+    sleeper = crew.workers()[0]
+    sleeper.suspend()
+    try:
+        wait_until(lambda: bool(crew.troubles))
+    finally:
+        sleeper.resume()
+    assert "is late" in crew.troubles[0]
+    known = len(samples)
+    wait_until(lambda: len(samples) >= known + 2)
+    crew.engine.stop_run()
+    outcome = future.result(10)
+    assert outcome.invalid.startswith(crew.troubles[0])
+    assert outcome.requests == sum(sample.ok + sample.failures for sample in samples) == server.control()["put"]
+
+
+def test_a_run_without_its_last_worker_ends(crew: Crewed, server: Server) -> None:
+    crew.engine.set_targets(server.url, (server.url,))
+    future = crew.engine.run(replace(plan(users=2, seconds=None), workers=2), on_sample=lambda _: None)
+    wait_until(lambda: crew.engine.health().users == 2)
+    for worker in crew.workers():
+        worker.kill()
+    outcome = future.result(10)
+    assert "ended by signal 9" in outcome.invalid
+    assert outcome.invalid.endswith("and 1 more of the kind")
+
+
+def test_the_key_is_on_no_command_line_and_in_no_environment(crew: Crewed, state: Path) -> None:
+    for worker in crew.workers():
+        assert API_KEY not in " ".join(worker.cmdline())
+        assert API_KEY not in "".join(worker.environ().values())
+        assert os.getsid(worker.pid) == worker.pid
+    for file in state.rglob("*.log"):
+        assert API_KEY not in file.read_text()
+
+
+def test_only_one_thing_at_a_time(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    future = engine.run(replace(plan(seconds=None), workers=2), on_sample=lambda _: None)
+    wait_until(lambda: engine.health().running)
+    with pytest.raises(EngineBusyError):
+        engine.muster(CREW, on_wait=lambda waiting: None).result(5)
+    engine.stop_run()
+    future.result(10)
+
+
+# -- gathering
+
+
+@pytest.fixture
+def bare(state: Path) -> Iterator[Engine]:
+    """An engine without workers."""
+    engine = Engine()
+    engine.start()
+    yield engine
+    assert engine.close(10)
+
+
+def test_logs_go_away_when_all_was_well(bare: Engine, server: Server, state: Path) -> None:
+    bare.set_targets(server.url, (server.url,))
+    assert run(bare, replace(plan(users=1, seconds=0.2), workers=1)).requests > 0
+    mine = [folder for folder in state.iterdir() if folder.name.startswith(f"workers-{os.getpid()}-")]
+    assert any(list(folder.glob("worker-1.log")) for folder in mine)
+    assert bare.close(10)
+    assert len([folder for folder in mine if folder.exists()]) == len(mine) - 1
+
+
+def test_a_worker_that_cannot_start_is_told_in_a_sentence(
+    bare: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "gevent.py").write_text("raise ImportError('this installation is broken')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    said = r"^worker-\d can't be started: it ended with code 1: ImportError: this installation is broken$"
+    with pytest.raises(WorkerError, match=said):
+        bare.muster(CREW, on_wait=lambda waiting: None).result(20)
+    assert not [child for child in psutil.Process().children() if child.status() == "zombie"]
+
+
+def test_workers_from_elsewhere_are_waited_for_visibly_and_not_for_ever(bare: Engine) -> None:
+    seen: list[Waiting] = []
+    crew = CrewPlan(0, remote=2, wait_s=0.4)
+    with pytest.raises(WorkerError, match=r"0 of 2 workers from elsewhere joined at 127\.0\.0\.1:\d+ within 0\.4 s"):
+        bare.muster(crew, on_wait=seen.append).result(5)
+    assert (seen[0].present, seen[0].wanted) == (0, 2)
+    assert seen[0].left_s > seen[-1].left_s
+    # the way out
+    waiting = bare.muster(replace(crew, wait_s=60.0), on_wait=seen.append)
+    bare.stop_run()
+    with pytest.raises(WorkerError, match="stopped"):
+        waiting.result(5)
+
+
+def test_an_address_that_cannot_be_listened_on_is_told_in_a_sentence(bare: Engine, crew: Crewed) -> None:
+    port = int(crew.muster().rpartition(":")[2])
+    with pytest.raises(WorkerError, match=rf"can't be listened for on 127\.0\.0\.1:{port}: the port is taken"):
+        bare.muster(CrewPlan(0, 1, ("127.0.0.1", port)), on_wait=lambda waiting: None).result(5)
+    with pytest.raises(WorkerError, match=r"on nowhere\.invalid:0: "):
+        bare.muster(CrewPlan(0, 1, ("nowhere.invalid", 0)), on_wait=lambda waiting: None).result(5)
+
+
+MASTER = """
+import sys
+from confman_tui.load.engine import Engine, prepare
+from confman_tui.load.model import RunPlan
+from dataclasses import replace
+from tests.load.helpers import plan
+prepare()
+engine = Engine()
+engine.start()
+url = sys.argv[1]
+engine.set_targets(url, (url,))
+endless = replace(plan(users=2, seconds=None), workers=2)
+engine.run(endless, on_sample=lambda sample: print("sample", flush=True)).result()
+"""
+
+
+@pytest.mark.parametrize("paused", [pytest.param(False, marks=pytest.mark.slow), True])
+def test_no_worker_survives_a_killed_master(server: Server, paused: bool) -> None:
+    master = subprocess.Popen([sys.executable, "-c", MASTER, server.url], stdout=subprocess.PIPE, text=True)
+    try:
+        assert master.stdout is not None
+        assert master.stdout.readline() == "sample\n"
+        workers = psutil.Process(master.pid).children()
+        assert len(workers) == 2
+        if paused:
+            workers[0].suspend()
+    finally:
+        os.kill(master.pid, signal.SIGKILL)
+        master.wait()
+    killed = time.monotonic()
+    wait_until(lambda: not any(worker.is_running() and worker.status() != "zombie" for worker in workers))
+    assert time.monotonic() - killed < 5
+
+
+def test_logs_of_programs_that_are_gone_are_swept(state: Path) -> None:
+    gone = state / "workers-999999999-1"
+    gone.mkdir(parents=True)
+    (gone / "worker-1.log").write_text("left\n")
+    lives = state / f"workers-{os.getppid()}-1"
+    lives.mkdir()
+    children = Children(("127.0.0.1", 1), API_KEY)
+    child = children.start()
+    children.kill(child)
+    children.end_all()
+    assert not gone.exists()
+    assert lives.exists()
+    lives.rmdir()

@@ -1,0 +1,115 @@
+"""The whole program against a server that answers at once: a saturated generator says so, an idle one does not."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from confman_tui import drilling, errors
+from confman_tui.events import DrillEnded
+from confman_tui.headless import verdict
+from confman_tui.load.generator import GeneratorBound
+from tests.benchmarks.confman_server import Server
+from tests.program.run import run
+from tests.record import samples
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[str]:
+    with Server() as server:
+        yield server.url
+
+
+def rows_of(home: Path, scenario: str) -> list[dict[str, str]]:
+    with (home / "results" / f"small-{scenario}_timeline.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def summary_of(home: Path, scenario: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((home / "results" / f"small-{scenario}_summary.json").read_text())
+    return document
+
+
+def test_a_saturated_generator_is_exit_6_where_that_is_wanted(node: str, tmp_path: Path) -> None:
+    """Many users without a pause: the thread that makes the load has work all the time, on a busy machine too."""
+    arguments = ["--headless", "--nodes", node, "--scenario", "read-10u", "--users", "100"]
+    arguments += ["--duration", "4", "--strict"]
+    ended = run(arguments, tmp_path)
+    rows = rows_of(tmp_path, "read-10u")
+    if not rows[0]["engine_wait"] and min(float(row["engine_cpu"]) for row in rows) < 0.9:
+        pytest.skip("the machine was too busy, and this system does not tell how long a thread waits for a core")
+    assert ended.returncode == errors.EXIT_GENERATOR_BOUND, (ended.stderr, rows)
+    document = summary_of(tmp_path, "read-10u")
+    bound = document["generator_bound"]
+    assert 3 <= bound["seconds"] <= 4
+    assert bound["reason"].startswith(("the load's thread used", "the load's loop was"))
+    assert "fewer users" in bound["advice"]
+    assert ended.stderr.count("generator: it is the limit, not the cluster") == 1
+    assert "  generator-bound" in ended.stdout.splitlines()
+    assert "read-10u: generator-bound for" in ended.stdout
+    marks = [row["marks"] for row in rows]
+    assert marks[0] == marks[1] == ""
+    assert sum("generator-bound: the load's" in mark for mark in marks) == 1
+    use = document["generator"]
+    assert use["engine_cpu"]["mean"] <= use["engine_cpu"]["max"]
+    assert 0 < use["machine_cpu"]["mean"] <= 1
+    assert use["program_cpu"]["mean"] >= 0.9 * use["engine_cpu"]["mean"]
+    assert use["node_cpu"][node]["max"] > 0, "the server's process was found behind its port"
+    assert all(float(row["conductor_lag_ms"]) >= 0 for row in rows)
+    assert {row["screen_lag_ms"] for row in rows} == {""}, "there is no screen"
+
+
+def test_an_idle_generator_is_not_the_limit(node: str, tmp_path: Path) -> None:
+    arguments = ["--headless", "--nodes", node, "--scenario", "write-1u", "--duration", "4", "--strict", "--json"]
+    ended = run(arguments, tmp_path)
+    rows = rows_of(tmp_path, "write-1u")
+    assert all(float(row["engine_cpu"]) < 0.5 for row in rows)
+    if sum(float(row["hub_lag_ms"]) > 20 for row in rows) >= 3:
+        pytest.skip("the machine was so busy that even an idle loop was 20 ms late for 3 s")
+    assert ended.returncode == errors.EXIT_OK, ended.stderr
+    (scenario,) = json.loads(ended.stdout)["scenarios"]
+    assert scenario["generator_bound"] is None
+    assert scenario["generator"]["engine_cpu"]["max"] < 0.5
+    assert "generator" not in ended.stderr
+    assert not any("generator" in row["marks"] for row in rows)
+
+
+def test_lost_writes_weigh_more_than_the_generator_and_that_more_than_no_success() -> None:
+    bound = GeneratorBound(3, "the load's thread used 97 % of a core", "--workers 1 or more")
+    fine = samples.result()
+    nothing = samples.result(outcome=samples.outcome(requests=3, failures=3))
+    limited = samples.result(generator_bound=bound)
+    assert fine.verification is not None
+    lost = replace(limited, verification=replace(fine.verification, lost=1))
+    assert verdict((fine, limited), strict=True) == errors.EXIT_GENERATOR_BOUND
+    assert verdict((fine, limited)) == errors.EXIT_OK
+    assert verdict((nothing, limited), strict=True) == errors.EXIT_GENERATOR_BOUND
+    assert verdict((nothing, fine), strict=True) == errors.EXIT_NO_SUCCESS
+    assert verdict((lost, limited), strict=True) == errors.EXIT_LOST
+    assert verdict((fine,), strict=True) == errors.EXIT_OK
+
+
+@pytest.mark.parametrize(
+    ("code", "strict", "expected"),
+    [
+        (errors.EXIT_OK, True, errors.EXIT_GENERATOR_BOUND),
+        (errors.EXIT_NO_SUCCESS, True, errors.EXIT_GENERATOR_BOUND),
+        (errors.EXIT_UNAVAILABLE, True, errors.EXIT_UNAVAILABLE),
+        (errors.EXIT_LOST, True, errors.EXIT_LOST),
+        (errors.EXIT_OK, False, errors.EXIT_OK),
+    ],
+)
+def test_a_drill_says_it_in_its_verdict(code: int, strict: bool, expected: int) -> None:
+    bound = GeneratorBound(4, "the load's loop was up to 45 ms late", "fewer users")
+    ended = DrillEnded((), None, "5 rounds, nothing lost.", code)
+    judged = drilling.generator_judged(ended, samples.result(generator_bound=bound), strict=strict)
+    assert judged.exit_code == expected
+    assert judged.verdict == ("5 rounds, nothing lost; generator-bound for 4 s: the load's loop was up to 45 ms late")
+    assert drilling.generator_judged(ended, samples.result(), strict=strict) == ended
+    assert drilling.generator_judged(ended, None, strict=strict) == ended

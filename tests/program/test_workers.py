@@ -1,0 +1,249 @@
+"""The program with workers: its own, and those that join by the command ``worker``."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.benchmarks.confman_server import Server
+from tests.program.run import run as run_program
+from tests.program.run import wait_for
+from tests.program.test_endings import DEMO, Started
+
+SERVED = ["--headless", "--no-cleanup", "--probe", "0", "--scenario", "write-10u"]
+
+
+def served(server: Server) -> list[str]:
+    """Flags for a run on the small server."""
+    return [*SERVED, "--host", server.url, "--nodes", server.url]
+
+
+def place(home: Path, name: str) -> Path:
+    """A folder for one more program."""
+    folder = home / name
+    folder.mkdir()
+    return folder
+
+
+def address_of(started: Started) -> str:
+    """Where workers join, as the program told it."""
+    started.wait_said("workers from elsewhere join with")
+    match = re.search(r"--master (\S+)", started.said())
+    assert match is not None
+    return match[1]
+
+
+def workers_of(started: Started) -> list[psutil.Process]:
+    return [each for each in started.family() if "load.distributed.child" in " ".join(each.cmdline())]
+
+
+def test_every_acknowledged_write_of_the_workers_is_verified(tmp_path: Path) -> None:
+    started = Started([*DEMO, "--scenario", "write-10u", "--workers", "2", "--duration", "3s", "--json"], tmp_path)
+    try:
+        started.wait_said("write-10u: 10 users")
+        assert len(workers_of(started)) == 2
+        assert started.wait_end(60.0) == 0, started.said()
+    finally:
+        started.process.kill()
+    (row,) = json.loads(started.output.read_text())["scenarios"]
+    verified = row["verification"]
+    assert row["failures"] == 0
+    assert row["invalid"] is None
+    # the probe's writes are verified too
+    assert verified["checked"] == verified["acknowledged"] >= row["writes_ok"] == row["requests"] > 100
+    assert (verified["lost"], verified["phantom"], verified["stale"]) == (0, 0, 0)
+    assert row["duration_s"] >= 3.0
+    summary = json.loads((tmp_path / "results" / "small-write-10u_summary.json").read_text())
+    assert summary["settings"]["workers"] == 2
+    started.assert_nothing_left()
+    assert not list((tmp_path / "state").rglob("workers-*"))
+
+
+def test_workers_from_elsewhere_join_and_make_the_load_unless_they_are_of_another_version(tmp_path: Path) -> None:
+    with Server() as server:
+        master = Started(
+            [*served(server), "--expect-workers", "2", "--duration", "2s", "--json"], place(tmp_path, "master")
+        )
+        programs = [master]
+        try:
+            address = address_of(master)
+            other = place(tmp_path, "other")
+            (other / "sitecustomize.py").write_text("import confman_tui\nconfman_tui.__version__ = '0.0.7'\n")
+            refused = run_program(["worker", "--master", address], other, PYTHONPATH=str(other))
+            assert refused.returncode == 3, refused.stderr
+            assert re.search(r"the master runs confman-tui \d\S+, and this is 0\.0\.7\n", refused.stderr)
+            assert "Traceback" not in refused.stderr
+            master.wait_said("was refused: it runs confman-tui 0.0.7, and this is")
+            for name in ("first", "second"):
+                programs.append(Started(["worker", "--master", address], place(tmp_path, name)))
+            assert master.wait_end(60.0) == 0, master.said()
+            (row,) = json.loads(master.output.read_text())["scenarios"]
+            assert row["requests"] == written(server) > 20
+            assert row["invalid"] is None
+            for worker in programs[1:]:
+                assert worker.wait_end(10.0) == 0, worker.said()
+                assert f"joined the master at {address}" in worker.said()
+                assert "write-10u: share " in worker.said()
+                assert "worker ends: the master has ended" in worker.said()
+                assert "Traceback" not in worker.said()
+        finally:
+            for program in programs:
+                program.process.kill()
+        for program in programs:
+            program.assert_nothing_left()
+
+
+def written(server: Server) -> int:
+    """Keys that users wrote: those of the seeding, a hundred in this tier, excepted."""
+    values = server.control(values=True)["values"]
+    return sum(re.match(r"bench-small-\d+/key-", name) is not None for name in values) - 100
+
+
+@pytest.mark.slow
+def test_a_worker_that_leaves_in_a_run_makes_it_invalid(tmp_path: Path) -> None:
+    with Server() as server:
+        master = Started(
+            [*served(server), "--workers", "1", "--expect-workers", "1", "--duration", "6s", "--json"],
+            place(tmp_path, "master"),
+        )
+        worker = Started(["worker", "--master", address_of(master)], place(tmp_path, "worker"))
+        try:
+            worker.wait_said("write-10u: share")
+            master.wait_said("write-10u: 10 users")
+            wait_for(lambda: written(server) > 40, "some load")
+            worker.process.send_signal(signal.SIGINT)
+            assert worker.wait_end(10.0) == 0, worker.said()
+            assert "worker ends: SIGINT came" in worker.said()
+            master.wait_said("has left", 5.0)
+            assert master.wait_end(30.0) == 7, master.said()
+        finally:
+            master.process.kill()
+            worker.process.kill()
+        (row,) = json.loads(master.output.read_text())["scenarios"]
+        assert f"-{worker.process.pid} has left" in row["invalid"]
+        assert "the figures are invalid" in master.said()
+        # it waited for its requests and told of them: nothing is missing
+        assert row["requests"] == written(server)
+        master.assert_nothing_left()
+        worker.assert_nothing_left()
+
+
+def test_a_worker_without_a_master_gives_up(tmp_path: Path) -> None:
+    done = run_program(["worker", "--master", "127.0.0.1:1", "--wait", "1s"], tmp_path)
+    assert done.returncode == 3
+    assert "no master answered at 127.0.0.1:1 within 1 s" in done.stderr
+    nowhere = run_program(["worker", "--master", "nowhere.invalid:5557"], tmp_path)
+    assert nowhere.returncode == 3
+    assert "host 'nowhere.invalid' is not known" in nowhere.stderr
+    assert "Traceback" not in done.stderr + nowhere.stderr
+
+
+@pytest.mark.slow
+def test_workers_that_do_not_come_end_the_program_with_a_sentence(tmp_path: Path) -> None:
+    with Server() as server:
+        done = run_program([*served(server), "--expect-workers", "1", "--wait", "1s"], tmp_path)
+    assert done.returncode == 7, done.stderr
+    assert re.search(r"0 of 1 workers from elsewhere joined at 127\.0\.0\.1:\d+ within 1 s", done.stderr)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["worker"], "a worker needs --master HOST:PORT"),
+        (["worker", "--master", "here"], "--master: 'here' must be HOST:PORT"),
+        (["worker", "--master", "here:0"], "--master: 'here:0' must be HOST:PORT"),
+        (["--workers", "65"], "--workers: 65 is outside 0 to 64"),
+        (["--workers", "2", "--master-bind", "::1:5"], "--master-bind: '::1:5' must be HOST:PORT"),
+        (["--master-bind", "0.0.0.0:5557"], "--master-bind needs --expect-workers"),
+        (["--master", "here:5"], "--master does not go with confman-tui; it belongs to confman-tui worker"),
+    ],
+)
+def test_wrong_use(arguments: list[str], said: str, tmp_path: Path) -> None:
+    done = run_program(arguments, tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+MOMENTS = {"start": "starting: 2 workers", "run": "write-10u: 10 users"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_signals_leave_no_worker(moment: str, tmp_path: Path) -> None:
+    with Server() as server:
+        programs: dict[signal.Signals, Started] = {}
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                # a tier each: two programs on one tier refuse each other
+                tier = "small" if number is signal.SIGINT else "large"
+                arguments = [*served(server), "--workers", "2", "--tier", tier]
+                programs[number] = Started(arguments, place(tmp_path, number.name))
+            for number, started in programs.items():
+                started.wait_said(MOMENTS[moment], 60.0)
+                started.process.send_signal(number)
+            for started in programs.values():
+                began = time.monotonic()
+                assert started.wait_end(15.0) == 130, started.said()
+                assert time.monotonic() - began < 10
+                assert "Traceback" not in started.said()
+                started.assert_nothing_left()
+                if moment == "run":
+                    assert (started.home / "results").exists()
+        finally:
+            for started in programs.values():
+                started.process.kill()
+
+
+def test_no_worker_outlives_a_killed_program_by_five_seconds(tmp_path: Path) -> None:
+    """Its own workers and one from elsewhere, in the middle of a run."""
+    with Server() as server:
+        master = Started(
+            [*served(server), "--workers", "1", "--expect-workers", "1", "--duration", "60s"], place(tmp_path, "master")
+        )
+        worker = Started(["worker", "--master", address_of(master)], place(tmp_path, "worker"))
+        try:
+            master.wait_said("write-10u: 10 users", 60.0)
+            worker.wait_said("write-10u: share")
+            own = workers_of(master)
+            assert len(own) == 1
+            os.kill(master.process.pid, signal.SIGKILL)
+            master.process.wait()
+            killed = time.monotonic()
+            assert worker.wait_end(10.0) == 0, worker.said()
+            assert time.monotonic() - killed < 5
+            assert "the master has not answered for 3 s" in worker.said()
+            wait_for(lambda: not master.family(), "no worker left", 5.0)
+            assert time.monotonic() - killed < 5
+        finally:
+            master.process.kill()
+            worker.process.kill()
+        assert "Traceback" not in worker.said()
+        worker.assert_nothing_left()
+
+
+@pytest.mark.slow
+def test_a_drill_with_workers_loses_nothing(tmp_path: Path) -> None:
+    flags = ["--demo", "--demo-ports", "auto", "--rounds", "1", "--workers", "2", "--json"]
+    started = Started(["drill", *flags], tmp_path)
+    try:
+        assert started.wait_end(110.0) == 0, started.said()
+    finally:
+        started.process.kill()
+    document = json.loads(started.output.read_text())
+    (row,) = document["rounds"]
+    assert row["judged"], row
+    assert 0.3 < row["without_writes_s"] < 10
+    assert row["uncertainty_s"] < 0.5
+    verified = document["verification"]
+    assert verified["checked"] >= verified["acknowledged"] > 100
+    assert (verified["lost"], verified["phantom"]) == (0, 0)
+    started.assert_nothing_left()
