@@ -236,7 +236,8 @@ def _verification(scenario: str, result: Verification, now: float) -> LogLine:
         return LogLine(now, "·", f"{about} not verified: {note}", Topic.RUNS)
     if result.passed:
         stale = f", {numbers.count(result.stale)} stale" if result.stale else ""
-        text = f"{about} verified: {numbers.count(result.checked)} acknowledged writes checked, 0 lost{stale}"
+        read = f"{numbers.count(result.checked)} writes read back, {numbers.count(result.acknowledged)} acknowledged"
+        text = f"{about} verified: {read}, 0 lost{stale}"
         return LogLine(now, "✓", text, Topic.RUNS, Level.WARNING if result.stale else Level.INFO)
     text = f"{about}: {numbers.count(result.lost)} LOST, {numbers.count(result.phantom)} phantom writes"
     return LogLine(now, "✗", text, Topic.PROBLEMS, Level.ERROR)

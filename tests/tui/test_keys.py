@@ -297,7 +297,7 @@ async def test_enter_opens_the_details_of_a_row(tmp_path: Path) -> None:
         await board.drawn()
         text = board.text()
         assert "p99.99" in text
-        assert "3,088 checked, 0 lost" in text
+        assert "3,088 read back, 0 lost" in text
         assert "latency histogram" in text
         await board.press("escape", "down", "enter")
         text = board.text()
