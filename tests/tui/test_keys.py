@@ -37,6 +37,7 @@ from confman_tui.tui.dialogs.overrides import OverridesDialog
 from confman_tui.tui.dialogs.rounds import RoundsDialog
 from confman_tui.tui.dialogs.tier import TierDialog
 from confman_tui.tui.log import Topic
+from confman_tui.tui.widgets.cards import NodeCard
 from tests.tui import story
 from tests.tui.helpers import Desk, desk, until
 
@@ -522,3 +523,16 @@ async def test_waiting_for_a_leader_is_seen_and_can_be_stopped(tmp_path: Path) -
         assert board.toasts() == ["Not while this goes on: waiting for a leader; s stops it."]
         await board.press("s")
         assert board.asked("stop") == [("stop",)]
+
+
+async def test_a_cards_tooltip_explains_the_state_and_keeps_the_error_as_text(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        now = board.clock.now
+        wrong = story.view(now, states={1: NodeState.WRONG}, detail="says [red]term -1[/red]")
+        await board.tell(ClusterChanged(wrong, 0.0))
+        card = next(card for card in board.app.dashboard.query(NodeCard) if card.node == story.NODES[1])
+        assert str(card.tooltip) == (
+            f"{story.NODES[1]}: wrong answer (it answers with values that can't be). says [red]term -1[/red]"
+        )
+        await board.tell(ClusterChanged(story.view(now), 0.0))
+        assert str(card.tooltip) == f"{story.NODES[1]}: follower (follows the serving leader)"
