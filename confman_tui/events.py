@@ -25,6 +25,8 @@ class Phase(StrEnum):
     """Starting the demo cluster's processes."""
     FINDING = "finding"
     """Looking for the cluster and its leader."""
+    GATHERING = "gathering"
+    """Starting workers, or waiting for those from elsewhere."""
     OFFLINE = "offline"
     """No cluster, no leader, or a refused key: waits for the person to try again (never in headless runs)."""
     SEEDING = "seeding"

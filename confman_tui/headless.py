@@ -50,7 +50,7 @@ QUIET_FACTS = {FactKind.ALL_AGREE}
 """Facts that say nothing to a reader of a log that the ones around them don't."""
 
 UNITS = {
-    Phase.STARTING: " workers",
+    Phase.GATHERING: " workers",
     Phase.SEEDING: " keys",
     Phase.VERIFYING: " writes",
     Phase.FINDING: " s",

@@ -134,20 +134,18 @@ class RunContext:
         self.per_node: dict[str, int] = {}
         """Requests that ended, per node they were sent to, since the recorder last took them."""
         self._users = 0
-        self._step = 1
         self._texts: set[str] = set()
 
-    def take_share(self, index: int, count: int, token: str) -> None:
-        """Be number ``index`` of ``count`` contexts of one run: with every ``count``-th user's number, so that the
-        users of all are spread over the nodes as those of one would be, and with a token of keys of its own."""
-        self._users = index
-        self._step = count
+    def take_share(self, first_user: int, token: str) -> None:
+        """Be one of several contexts of one run: its users' numbers begin with ``first_user``, so that the users of
+        all are spread over the nodes as those of one would be, and its keys have a token of their own."""
+        self._users = first_user
         self.writes.take_token(token)
 
     def enrol(self) -> int:
         """A number of its own for each user, from 0."""
         number = self._users
-        self._users = number + self._step
+        self._users = number + 1
         return number
 
     def bounded(self, text: str) -> bool:

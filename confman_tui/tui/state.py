@@ -37,7 +37,7 @@ from confman_tui.tui.rows import DRILL, Row, RowStatus
 
 BUSY = frozenset(
     {
-        *(Phase.SEEDING, Phase.WAITING, Phase.RUNNING, Phase.STOPPING),
+        *(Phase.GATHERING, Phase.SEEDING, Phase.WAITING, Phase.RUNNING, Phase.STOPPING),
         *(Phase.DRILLING, Phase.VERIFYING, Phase.CLEANING),
     }
 )
@@ -209,6 +209,7 @@ def _change(state: UiState, event: Event) -> None:
             state.limit = event.limit
             if (row := state.row(name)) is not None:
                 row.add(sample)
+                row.generator = event.generator
         case GeneratorLimitReached(name):
             if (row := state.row(name)) is not None:
                 row.limit = event.bound
@@ -248,7 +249,7 @@ def _phase(state: UiState, event: PhaseChanged) -> None:
     state.phase_detail = event.detail
     state.phase_since = event.at
     state.progress = None
-    if event.phase in (Phase.SEEDING, Phase.IDLE, Phase.RUNNING, Phase.DRILLING) and not state.found:
+    if event.phase in (Phase.GATHERING, Phase.SEEDING, Phase.IDLE, Phase.RUNNING, Phase.DRILLING) and not state.found:
         state.found = True
         state.exit_code = EXIT_OK
     if event.phase is Phase.DRILLING and state.drill.ended is not None:

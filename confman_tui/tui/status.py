@@ -21,6 +21,7 @@ FRESH_S = 1.0
 _PHASE_WORDS = {
     Phase.STARTING: "starting the demo cluster",
     Phase.FINDING: "looking for the cluster",
+    Phase.GATHERING: "waiting for workers",
     Phase.OFFLINE: "no cluster",
     Phase.SEEDING: "seeding",
     Phase.IDLE: "idle",
@@ -32,7 +33,13 @@ _PHASE_WORDS = {
     Phase.CLEANING: "cleaning up",
     Phase.CLOSED: "closed",
 }
-_WORK_UNITS = {Phase.SEEDING: "keys", Phase.VERIFYING: "keys", Phase.FINDING: "s", Phase.WAITING: "s"}
+_WORK_UNITS = {
+    Phase.SEEDING: "keys",
+    Phase.VERIFYING: "keys",
+    Phase.GATHERING: "workers",
+    Phase.FINDING: "s",
+    Phase.WAITING: "s",
+}
 
 
 def writes(frame: Frame, look: Look) -> Part:
@@ -159,6 +166,9 @@ def generator(frame: Frame, look: Look) -> list[Part]:
         parts.append(Part(f"cpu {numbers.per_cent(cpu)}", look.dim, 8))
     lag = max(sample.hub_lag_s if sample is not None else frame.state.loop_lag_s, frame.screen_lag_s)
     parts.append(Part(f"lag {lag * 1000:.1f} ms", look.dim, 9))
+    if sample is not None:
+        oldest = f", oldest {numbers.short_seconds(sample.oldest_in_flight_s)}" if sample.in_flight else ""
+        parts.append(Part(f"{numbers.count(sample.in_flight)} in flight{oldest}", look.dim, 10))
     return parts
 
 

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.events import Resize
 from textual.widgets import Static
 
-from confman_tui.load.generator import Used
+from confman_tui.load.generator import Used, gauges_of
 from confman_tui.load.model import CAUSE_WORDS
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.client import ChartRenderer
@@ -89,6 +89,7 @@ class DetailsDialog(Dialog[None]):
             sheet.entry("requests", numbers.count(row.requests))
             sheet.entry("failed", numbers.count(row.failures))
             self._bound_lines(sheet)
+            self._live_lines(sheet)
             return sheet.lines
         outcome = result.outcome
         sheet.heading("Run")
@@ -126,6 +127,21 @@ class DetailsDialog(Dialog[None]):
         sheet.paragraph("why", clean(bound.reason), warn)
         if bound.advice:
             sheet.paragraph("try", clean(bound.advice), warn)
+
+    def _live_lines(self, sheet: _Sheet) -> None:
+        """What this program and its machine use now."""
+        sample, watched = self._row.sample, self._row.generator
+        if sample is None:
+            return
+        sheet.heading("Generator, last second")
+        gauges = gauges_of(sample, watched)
+        for name, words, unit in _GAUGE_WORDS:
+            if (value := gauges[name]) is not None:
+                sheet.entry(words, f"{_figure(value, unit)} {unit}".rstrip())
+        for worker, cpu in sorted(sample.worker_cpu.items()):
+            sheet.entry(f"cpu {clean(worker, 14)}", f"{_figure(cpu, _CPU)} {_CPU}")
+        for node, cpu in sorted(watched.node_cpu.items() if watched is not None else ()):
+            sheet.entry(f"cpu {name_of(node, self._names)}", f"{_figure(cpu, _CPU)} {_CPU}")
 
     def _generator_lines(self, sheet: _Sheet) -> None:
         """What this program and its machine used, mean and maximum over the run."""
@@ -208,13 +224,14 @@ _GAUGE_WORDS = (
 )
 
 
-def _figures(used: Used, unit: str) -> str:
-    def one(value: float) -> str:
-        if unit == _CPU:
-            return f"{value * 100:>7.0f}"
-        return f"{value:>7.1f}" if unit != "s" else f"{value:>7.2f}"
+def _figure(value: float, unit: str) -> str:
+    if unit == _CPU:
+        return f"{value * 100:>7.0f}"
+    return f"{value:>7.1f}" if unit != "s" else f"{value:>7.2f}"
 
-    return f"{one(used.mean)} {one(used.max)} {unit}".rstrip()
+
+def _figures(used: Used, unit: str) -> str:
+    return f"{_figure(used.mean, unit)} {_figure(used.max, unit)} {unit}".rstrip()
 
 
 class _Sheet:

@@ -27,7 +27,7 @@ _FIGURES = (
     ("max, failed", "of the run so far"),
     ("entries", "what the cluster held before the run: reads slow down with it"),
     ("without writes", "from the last acknowledgement before to the first one after"),
-    ("generator", "amber when this program, not the cluster, is the limit"),
+    ("generator", "amber ▲ when this program, not the cluster, is the limit: the row keeps the mark"),
 )
 
 _PANE_KEYS = (
