@@ -132,6 +132,8 @@ class SecondSample:
     """Open loop: the longest time that a request which ended in this second had begun after it was due."""
     worker_cpu: Mapping[str, float] = field(default_factory=dict)
     """CPU of each worker process, as a share of one core."""
+    reads_within: tuple[tuple[float, float, int, int], ...] = ()
+    """The reads more finely: (from, to, succeeded, failed) of each stretch of some 50 ms in which one ended."""
 
     @property
     def ok(self) -> int:

@@ -233,4 +233,5 @@ def _sample(bucket: Bucket, latencies: list[int], *, warmup: bool) -> SecondSamp
         not_started=bucket.not_started,
         schedule_lag_s=bucket.schedule_lag_s,
         worker_cpu=bucket.worker_cpu,
+        reads_within=bucket.reads_within(),
     )
