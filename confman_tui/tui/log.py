@@ -158,7 +158,13 @@ def describe(event: Event, names: Mapping[str, str], told: Collection[float], no
             return LogLine(now, "◆", f"drill over: {clean(event.verdict)}", Topic.RUNS, level)
         case LeftoversFound(namespaces) if namespaces:
             some = "1 namespace" if len(namespaces) == 1 else f"{len(namespaces)} namespaces"
-            return LogLine(now, "▲", f"leftovers of an earlier run: {some}; x removes them", Topic.RUNS, Level.WARNING)
+            return LogLine(
+                now,
+                "▲",
+                f"leftovers of an earlier run: {some}; 'remove leftovers' takes them away",
+                Topic.RUNS,
+                Level.WARNING,
+            )
         case NoticeGiven():
             glyph = {Level.INFO: "·", Level.WARNING: "▲", Level.ERROR: "✗"}[event.level]
             topic = Topic.RUNS if event.level is Level.INFO else Topic.PROBLEMS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification, WriteWindow
@@ -62,6 +62,8 @@ class UiState:
     """By scenario name, in the catalogue's order."""
     drill_row: Row = field(default_factory=lambda: Row(DRILL))
     """The load of a drill; it has no place among the scenarios."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """The keys in force by action, where the settings file remaps them."""
     phase: Phase = Phase.STARTING
     phase_detail: str = ""
     phase_since: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -536,3 +537,19 @@ async def test_a_cards_tooltip_explains_the_state_and_keeps_the_error_as_text(tm
         )
         await board.tell(ClusterChanged(story.view(now), 0.0))
         assert str(card.tooltip) == f"{story.NODES[1]}: follower (follows the serving leader)"
+
+
+async def test_remapped_keys_are_the_ones_that_are_named(tmp_path: Path) -> None:
+    keymap = {"stop": "f9", "suite": "n", "run.write-10u": "j", "hold": "h", "quit": "Q"}
+    async with desk(tmp_path, keymap=keymap) as board:
+        lines = "\n".join(board.lines())
+        assert re.search(r"│  j +write-10u", lines)
+        assert re.search(r"│  n +all five", lines)
+        await board.press("h")
+        assert "h goes on" in board.text()
+        await board.press("h", "j")
+        assert board.asked("run_scenarios") == [("run_scenarios", ("write-10u",))]
+        await board.tell(PhaseChanged(Phase.SEEDING, board.clock.now))
+        assert "F9 stops it" in board.text()
+        await board.press("n")
+        assert board.toasts() == ["Not while this goes on: seeding; F9 stops it."]
