@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from confman_tui import __version__, errors
 from confman_tui.settings.resolve import Flags
-from confman_tui.settings.table import BENCH, BY_NAME, CLEAN, DEMO, DRILL, SETTINGS, WORKER, Setting
+from confman_tui.settings.table import BENCH, BY_NAME, CLEAN, DEMO, DRILL, SETTINGS, SWEEP, WORKER, Setting
 
 PROGRAM = "confman-tui"
 
@@ -24,6 +24,7 @@ _COMMANDS = {
     DEMO: "run the demo cluster alone, in the foreground, until ^C",
     CLEAN: "remove what the benchmark left in a cluster, without a screen",
     DRILL: "make the leader fail again and again under load, and measure each election",
+    SWEEP: "measure reads and writes at one number of entries after the other",
     WORKER: "make load for a benchmark that runs on another machine, until it ends",
 }
 
@@ -46,7 +47,7 @@ class Parsed:
     """A command line."""
 
     command: str
-    """``bench`` (no subcommand), ``demo``, ``clean``, ``drill`` or ``worker``."""
+    """``bench`` (no subcommand), ``demo``, ``clean``, ``drill``, ``sweep`` or ``worker``."""
     flags: Flags
     """Per setting's name, what was said."""
 

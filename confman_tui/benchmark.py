@@ -11,12 +11,13 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from confman_tui import connection, drilling
+from confman_tui import connection, drilling, series
 from confman_tui.clock import Clock, now
 from confman_tui.cluster.control import FaultRefusedError
 from confman_tui.cluster.elections_model import FaultKind, Verification
 from confman_tui.commands import FaultPreview
 from confman_tui.connection import Connection
+from confman_tui.dataset import Dataset
 from confman_tui.errors import ClusterError
 from confman_tui.events import (
     ConfigurationChanged,
@@ -27,6 +28,8 @@ from confman_tui.events import (
     PhaseChanged,
     ScenarioEnded,
     ScenarioStarted,
+    SeriesEnded,
+    SeriesStepEnded,
     Sink,
     VerificationEnded,
 )
@@ -34,10 +37,15 @@ from confman_tui.load.distributed.model import WorkerError
 from confman_tui.load.engine import Engine
 from confman_tui.load.model import RunPlan, Scenario
 from confman_tui.load.scenarios import by_name
+from confman_tui.load.schedule import senders_for
 from confman_tui.mustering import SETTLE_S, Mustering, crew_of
-from confman_tui.record.files import check_writable
-from confman_tui.record.model import ScenarioResult
+from confman_tui.record.files import ResultsError, check_writable
+from confman_tui.record.kept import Kept
+from confman_tui.record.model import ScenarioResult, Series
+from confman_tui.record.repeats import combined
+from confman_tui.record.series import save_series
 from confman_tui.scenario_run import ScenarioRun
+from confman_tui.series import Step
 from confman_tui.settings import Settings
 
 STOP_WITHIN_S = 3.5
@@ -62,6 +70,8 @@ class Benchmark:
         self.settings = settings
         self.results: tuple[ScenarioResult, ...] = ()
         """Finished scenarios, the latest of each name."""
+        self.series: tuple[Series, ...] = ()
+        """Finished series, in order."""
         self.is_open = False
         """Whether a cluster was found, its key accepted, its data seeded."""
         self.stop_within_s = STOP_WITHIN_S
@@ -95,14 +105,14 @@ class Benchmark:
         self._tell_configuration()
         if self._interrupted:
             return
-        if self._stopping():
+        if self.stopping():
             # Neither is the key tried nor the tier ours: nothing may be run on it.
             raise ClusterError("stopped while looking for the cluster")
         await self._muster()
         await cluster.dataset.claim()
         cluster.monitor.start_probe()
         await cluster.dataset.announce_leftovers()
-        if not self._stopping():
+        if not self.stopping():
             await self._seed(cluster)
         self.is_open = True
         self.rest()
@@ -111,7 +121,7 @@ class Benchmark:
         await self._leave_cluster()
         settings, processes = self.settings, None
         if demo:
-            self._phase(Phase.STARTING, f"{settings.demo_nodes} demo node{'s' if settings.demo_nodes > 1 else ''}")
+            self.phase(Phase.STARTING, f"{settings.demo_nodes} demo node{'s' if settings.demo_nodes > 1 else ''}")
             processes = await connection.start_demo(settings)
             nodes = tuple(processes.urls)
         else:
@@ -121,15 +131,15 @@ class Benchmark:
             self._engine.on_trouble = self._trouble_teller()
             self._engine.start()
             self._mustering = Mustering(self._engine, self._emit, self._clock)
-        self._phase(Phase.FINDING, ", ".join(nodes))
+        self.phase(Phase.FINDING, ", ".join(nodes))
         cluster = self._connection = Connection(
             settings, nodes, processes, self._engine, self._emit, self._stop, self._clock, lambda: self._run
         )
-        await cluster.begin(self._stopping)
+        await cluster.begin(self.stopping)
         return cluster
 
     async def _seed(self, cluster: Connection) -> None:
-        self._phase(Phase.SEEDING, f"tier {cluster.dataset.tier.name}")
+        self.phase(Phase.SEEDING, f"tier {cluster.dataset.tier.name}")
         await cluster.dataset.seed()
 
     async def _muster(self) -> None:
@@ -145,7 +155,7 @@ class Benchmark:
         try:
             await self._mustering.muster(crew, self._stop)
         except WorkerError:
-            if not self._stopping():
+            if not self.stopping():
                 raise
 
     def _trouble_teller(self) -> Callable[[str], None]:
@@ -154,7 +164,7 @@ class Benchmark:
 
         def tell(sentence: str) -> None:
             with contextlib.suppress(RuntimeError):  # the loop may be gone when the program is left in a hurry
-                loop.call_soon_threadsafe(self._notice, sentence, Level.WARNING)
+                loop.call_soon_threadsafe(self.notice, sentence, Level.WARNING)
 
         return tell
 
@@ -169,10 +179,15 @@ class Benchmark:
                 payload_bytes=settings.payload_bytes,
                 users=settings.users,
                 duration_s=settings.duration_s,
+                rate=settings.rate,
                 entry=cluster.entry,
                 nodes=cluster.nodes,
                 demo=cluster.demo is not None,
                 faults_allowed=cluster.demo is not None or settings.allow_faults,
+                user_steps=settings.user_steps,
+                payload_steps=settings.payload_steps,
+                warmup_s=settings.warmup_s,
+                repeat=settings.repeat,
             )
         )
 
@@ -183,19 +198,53 @@ class Benchmark:
             raise ClusterError("no cluster is open yet")
         return self._connection
 
-    def _stopping(self) -> bool:
+    def stopping(self) -> bool:
+        """Whether what runs shall end."""
         return self._stop.is_set() or self._interrupted
 
-    def _phase(self, phase: Phase, detail: str = "") -> None:
+    def phase(self, phase: Phase, detail: str = "") -> None:
+        """Tell what it is doing."""
         self._emit(PhaseChanged(phase, self._clock(), detail))
 
-    def _notice(self, text: str, level: Level = Level.INFO) -> None:
+    def notice(self, text: str, level: Level = Level.INFO) -> None:
+        """Tell a person something."""
         self._emit(NoticeGiven(level, text, self._clock()))
 
     def rest(self) -> None:
         """Tell that nothing runs, unless the end has come."""
         if not self._interrupted:
-            self._phase(Phase.IDLE)
+            self.phase(Phase.IDLE)
+
+    # -- what a series works with
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data on the cluster."""
+        return self._cluster().dataset
+
+    @property
+    def tier(self) -> str:
+        """The tier in use."""
+        return self.dataset.tier.name
+
+    async def count_entries(self) -> int | None:
+        """How many entries the cluster holds; None when it is stopped while no node leads."""
+        cluster = self._cluster()
+        leader = await cluster.wait_for_leader(self.stopping, lambda: self.phase(Phase.WAITING))
+        return None if leader is None else await cluster.client.count_entries(leader)
+
+    def keep_step(self, so_far: Series) -> None:
+        """A step is over."""
+        self._emit(SeriesStepEnded(so_far))
+
+    def keep_series(self, ended: Series) -> None:
+        """A series is over: write its files and tell it."""
+        try:
+            ended = save_series(ended, self._as_here(), self.cluster_summary())
+        except ResultsError as error:
+            self.notice(str(error), Level.ERROR)
+        self.series = (*self.series, ended)
+        self._emit(SeriesEnded(ended))
 
     # -- running
 
@@ -209,69 +258,140 @@ class Benchmark:
         await self._seed_if_needed()
         done: list[ScenarioResult] = []
         for name in names:
-            if self._stopping():
+            if self.stopping():
                 break
-            result = await self._run_one(by_name(name))
+            if self.settings.user_steps or self.settings.payload_steps:
+                await series.run_steps(self, by_name(name))
+                continue
+            result = await self.run_one(by_name(name))
             if result is not None:
                 done.append(result)
         self.rest()
         return tuple(done)
+
+    async def sweep(self) -> None:
+        """Measure reads and writes at one number of entries after the other; a stop keeps the figures so far.
+
+        Raises:
+            UsageError: the sizes asked for can't be had here.
+            ClusterError: no leader within ``--wait``, or the cluster took nothing.
+        """
+        self._stop.clear()
+        await self._seed_if_needed()
+        if not self.stopping():
+            await series.run_sweep(self)
+        self.rest()
 
     async def _seed_if_needed(self) -> None:
         cluster = self._cluster()
         if not cluster.dataset.seeded and not self._interrupted:
             await self._seed(cluster)
 
-    def _plan(self, scenario: Scenario) -> RunPlan:
+    def _plan(self, scenario: Scenario, step: Step | None = None) -> RunPlan:
         settings, dataset = self.settings, self._cluster().dataset
+        rate = settings.rate
+        own_users = scenario.users if rate is None else senders_for(rate, scenario.users)
         return RunPlan(
             scenario=scenario.name,
-            users=settings.users or scenario.users,
-            duration_s=settings.duration_s or scenario.duration_s,
+            users=(step.users if step is not None else settings.users) or own_users,
+            duration_s=step.duration_s if step is not None else settings.duration_s or scenario.duration_s,
             target=scenario.target,
             write_share=scenario.write_share,
             wait_s=scenario.wait_s,
-            payload_bytes=settings.payload_bytes,
+            payload_bytes=(step.payload_bytes if step is not None else None) or settings.payload_bytes,
             namespaces=dataset.namespaces,
             keys=dataset.keys,
             api_key=settings.api_key,
+            rate=rate,
+            warmup_s=settings.warmup_s,
             workers=settings.workers + settings.expect_workers,
         )
 
-    async def _scenario_run(self, plan: RunPlan, leader: str) -> ScenarioRun:
+    def _as_here(self) -> Settings:
+        """The settings as they are in force on this cluster."""
+        cluster = self._cluster()
+        return replace(self.settings, tier=cluster.dataset.tier.name, demo=cluster.demo is not None)
+
+    async def _scenario_run(self, plan: RunPlan, leader: str, stem: str = "") -> ScenarioRun:
         cluster = self._cluster()
         assert self._engine is not None
         await self._muster()
         entries_before = await cluster.client.count_entries(leader)
-        settings = replace(self.settings, tier=cluster.dataset.tier.name)
         return ScenarioRun(
-            plan, settings, entries_before, self._engine, cluster.monitor, self._emit, self._clock, cluster.watch
+            plan,
+            self._as_here(),
+            entries_before,
+            self._engine,
+            cluster.monitor,
+            self._emit,
+            self._clock,
+            cluster.watch,
+            stem=stem,
         )
 
-    async def _run_one(self, scenario: Scenario) -> ScenarioResult | None:
-        cluster = self._cluster()
-        leader = await cluster.wait_for_leader(self._stopping, lambda: self._phase(Phase.WAITING))
-        if self.settings.fresh and not self._stopping():
-            self._phase(Phase.CLEANING, "back to the seeded state")
+    async def run_one(self, scenario: Scenario, step: Step | None = None) -> ScenarioResult | None:
+        """Run a scenario as often as ``--repeat`` says, each time on the same data; a stop keeps the runs so far, None
+        when there is none. A step of a series leaves the kept run of that scenario alone."""
+        kept = Kept(self._as_here(), scenario.name) if step is None else None
+        done: ScenarioResult | None = None
+        for number in range(1, self.settings.repeat + 1):
+
+            def complete(latest: ScenarioResult, before: ScenarioResult | None = done) -> ScenarioResult:
+                whole = latest if before is None else combined(before, latest)
+                return whole if kept is None else kept.compared(whole)
+
+            result = await self._run_once(scenario, step, number, complete)
+            if result is None:
+                break
+            done = result
+            if step is None:
+                self.results = (*(held for held in self.results if held.name != result.name), result)
+            self._emit(ScenarioEnded(result))
+        return done
+
+    async def _run_once(
+        self,
+        scenario: Scenario,
+        step: Step | None,
+        number: int,
+        complete: Callable[[ScenarioResult], ScenarioResult],
+    ) -> ScenarioResult | None:
+        cluster, settings = self._cluster(), self.settings
+        leader = await cluster.wait_for_leader(self.stopping, lambda: self.phase(Phase.WAITING))
+        if step is not None:
+            if not self.stopping():
+                await step.prepare()
+        elif (settings.fresh or (settings.repeat > 1 and scenario.write_share > 0)) and not self.stopping():
+            # runs that write would each find more entries than the one before
+            self.phase(Phase.CLEANING, "back to the seeded state")
             await cluster.dataset.reset()
-        if leader is None or self._stopping():
+        if leader is None or self.stopping():
             return None
-        plan = self._plan(scenario)
-        run = await self._scenario_run(plan, leader)
-        if self._stopping():
+        plan = self._plan(scenario, step)
+        run = await self._scenario_run(plan, leader, step.stem if step is not None else "")
+        if self.stopping():
             return None
-        self._phase(Phase.RUNNING, plan.scenario)
+        self.phase(Phase.RUNNING, plan.scenario)
         self._emit(
             ScenarioStarted(
-                plan.scenario, self._clock(), plan.users, plan.duration_s, run.entries_before, plan.payload_bytes
+                plan.scenario,
+                self._clock(),
+                plan.users,
+                plan.duration_s,
+                run.entries_before,
+                plan.payload_bytes,
+                rate=plan.rate,
+                warmup_s=plan.warmup_s,
+                run=number,
+                runs=settings.repeat,
+                step=step.label if step is not None else "",
             )
         )
-        result = await self._measure(run, scenario)
-        self.results = (*(kept for kept in self.results if kept.name != result.name), result)
-        self._emit(ScenarioEnded(result))
-        return result
+        return await self._measure(run, scenario, complete)
 
-    async def _measure(self, run: ScenarioRun, scenario: Scenario) -> ScenarioResult:
+    async def _measure(
+        self, run: ScenarioRun, scenario: Scenario, complete: Callable[[ScenarioResult], ScenarioResult]
+    ) -> ScenarioResult:
         cluster = self._cluster()
         monitor, judge = cluster.monitor, cluster.judge
         monitor.turn_page(booking=True)
@@ -293,7 +413,8 @@ class Benchmark:
                     ledger, self._give_up, entries_before=run.entries_before, payload_bytes=run.plan.payload_bytes
                 )
                 self._emit(VerificationEnded(scenario.name, verification))
-            return run.finish(verification, cluster.summary(), cluster.dataset.registry_files)
+            registry = cluster.dataset.registry_files
+            return run.finish(verification, cluster.summary(), registry, complete=complete)
         except BaseException:
             # The probe must not go on with a key of its own for each write: nobody would ever read them back.
             monitor.turn_page(booking=False)
@@ -303,10 +424,34 @@ class Benchmark:
 
     # -- what a person changes
 
-    def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None) -> None:
-        """Users, seconds and payload of the next runs; None gives the scenario's own back (payload: leaves it)."""
+    def override(
+        self, users: int | None, duration_s: float | None, payload_bytes: int | None, rate: float | None = None
+    ) -> None:
+        """Users, seconds, payload and rate of the next runs; None gives the scenario's own back (payload: leaves it;
+        rate: closed loop)."""
         payload = payload_bytes if payload_bytes is not None else self.settings.payload_bytes
-        self.settings = replace(self.settings, users=users, duration_s=duration_s, payload_bytes=payload)
+        self.settings = replace(self.settings, users=users, duration_s=duration_s, payload_bytes=payload, rate=rate)
+        if self._connection is not None:
+            self._connection.dataset.settings = self.settings
+            self._tell_configuration()
+
+    def change_rate(self, factor: float) -> None:
+        """Multiply the rate of the open loop that runs, within the limits of ``--rate``; says why when none does."""
+        if self._run is None or not self._run.change_rate(factor):
+            self.notice("no run with a rate goes on, so there is none to change", Level.WARNING)
+
+    def vary(self, user_steps: tuple[int, ...], payload_steps: tuple[int, ...], warmup_s: float, repeat: int) -> None:
+        """Steps, warm-up and repeats of the next runs; see `confman_tui.commands.Conductor.vary`."""
+        settings = self.settings
+        self.settings = replace(
+            settings,
+            users=None if user_steps else settings.users,
+            user_steps=user_steps,
+            payload_bytes=payload_steps[0] if payload_steps else settings.payload_bytes,
+            payload_steps=payload_steps,
+            warmup_s=warmup_s,
+            repeat=repeat,
+        )
         if self._connection is not None:
             self._connection.dataset.settings = self.settings
             self._tell_configuration()
@@ -326,11 +471,11 @@ class Benchmark:
         self._stop.clear()
         cluster = self._cluster()
         if tier != cluster.dataset.tier.name or not cluster.dataset.seeded:
-            self._phase(Phase.CLEANING, f"tier {cluster.dataset.tier.name}")
+            self.phase(Phase.CLEANING, f"tier {cluster.dataset.tier.name}")
             await cluster.dataset.change_tier(tier)
             self.settings = cluster.dataset.settings
             self._tell_configuration()
-            if not self._stopping():
+            if not self.stopping():
                 await self._seed(cluster)
         self.rest()
 
@@ -342,7 +487,7 @@ class Benchmark:
     async def remove_leftovers(self) -> None:
         """Remove the namespaces that `find_leftovers` or the start announced."""
         self._stop.clear()
-        self._phase(Phase.CLEANING, "data of earlier runs")
+        self.phase(Phase.CLEANING, "data of earlier runs")
         await self._cluster().dataset.remove_leftovers()
         if self._interactive:
             self.rest()
@@ -374,13 +519,13 @@ class Benchmark:
         self._stop.clear()
         await self._seed_if_needed()
         cluster = self._cluster()
-        leader = await cluster.wait_for_leader(self._stopping, lambda: self._phase(Phase.WAITING))
-        if leader is None or self._stopping():
+        leader = await cluster.wait_for_leader(self.stopping, lambda: self.phase(Phase.WAITING))
+        if leader is None or self.stopping():
             return None
         assert self._engine is not None
-        plan = replace(self._plan(by_name(drilling.LOAD)), scenario=drilling.NAME, duration_s=None)
+        plan = replace(self._plan(by_name(drilling.LOAD)), scenario=drilling.NAME, duration_s=None, warmup_s=0.0)
         run = await self._scenario_run(plan, leader)
-        if self._stopping():
+        if self.stopping():
             return None
         self._run = run
         if not self._interrupted:
@@ -414,7 +559,7 @@ class Benchmark:
         self._stop.set()
         if self._engine is not None and self._run is not None and self._run.outcome is None:
             flying = self._engine.health().in_flight
-            self._phase(Phase.STOPPING, f"{flying} request{'s' if flying != 1 else ''} in flight")
+            self.phase(Phase.STOPPING, f"{flying} request{'s' if flying != 1 else ''} in flight")
             self._engine.stop_run()
         else:
             self._give_up.set()
@@ -468,17 +613,17 @@ class Benchmark:
             return
         if self.settings.no_cleanup:
             await dataset.release()
-            self._notice(f"the data stays on the cluster, as asked: {len(dataset.namespaces)} namespaces")
+            self.notice(f"the data stays on the cluster, as asked: {len(dataset.namespaces)} namespaces")
             return
         if cluster.data_is_temporary:
             return  # it goes with the demo cluster's folder
-        self._phase(Phase.CLEANING, f"tier {dataset.tier.name}")
+        self.phase(Phase.CLEANING, f"tier {dataset.tier.name}")
         try:
             async with asyncio.timeout(within_s):
                 await dataset.clean()
         except (TimeoutError, ClusterError) as error:
             why = str(error) or f"not done within {within_s:g} s"
-            self._notice(f"cleaning failed ({why}): {self.leave_behind()}", Level.ERROR)
+            self.notice(f"cleaning failed ({why}): {self.leave_behind()}", Level.ERROR)
 
     async def _leave_cluster(self) -> None:
         held, self._connection = self._connection, None

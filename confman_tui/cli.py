@@ -64,6 +64,10 @@ def _run(resolved: Resolved) -> int:
         from confman_tui.headless import run_drill
 
         return run_drill(settings)
+    if settings.command == "sweep":
+        from confman_tui.headless import run_sweep
+
+        return run_sweep(settings)
     if settings.command == "worker":
         from confman_tui.worker import run_worker
 

@@ -158,9 +158,27 @@ class ConductorThread:
 
         self._post(stop)
 
-    def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None = None) -> None:
+    def override(
+        self,
+        users: int | None,
+        duration_s: float | None,
+        payload_bytes: int | None = None,
+        rate: float | None = None,
+    ) -> None:
         """See `Conductor.override`."""
-        self._post(lambda: self._try(lambda bench: bench.override(users, duration_s, payload_bytes)))
+        self._post(lambda: self._try(lambda bench: bench.override(users, duration_s, payload_bytes, rate)))
+
+    def change_rate(self, factor: float) -> None:
+        """See `Conductor.change_rate`."""
+        self._post(lambda: self._try(lambda bench: bench.change_rate(factor)))
+
+    def vary(self, user_steps: tuple[int, ...], payload_steps: tuple[int, ...], warmup_s: float, repeat: int) -> None:
+        """See `Conductor.vary`."""
+        self._post(lambda: self._try(lambda bench: bench.vary(user_steps, payload_steps, warmup_s, repeat)))
+
+    def sweep(self) -> None:
+        """See `Conductor.sweep`."""
+        self._post_activity("the sweep", lambda bench: bench.sweep())
 
     def note_screen_lag(self, seconds: float) -> None:
         """See `Conductor.note_screen_lag`."""

@@ -61,7 +61,11 @@ class Dataset:
         self.settings = settings
         self.tier = seeding.TIERS[settings.tier]
         self.keys: tuple[tuple[str, str], ...] = ()
-        """Seeded (namespace, key) pairs."""
+        """Seeded (namespace, key) pairs, and those that `fill` added."""
+        self.seeded_bytes = 0
+        """Size of the seeded values."""
+        self._seeded_keys: tuple[tuple[str, str], ...] = ()
+        """The seeded ones alone, while there are others."""
         self.seeded = False
         """Whether all of the tier's keys are there."""
         self.dirty = False
@@ -134,14 +138,16 @@ class Dataset:
             )
         )
 
-    async def seed(self) -> None:
-        """Write the tier's keys and the registry file; stopping leaves it unseeded."""
+    async def seed(self, payload_bytes: int | None = None) -> None:
+        """Write the tier's keys, of the size set or of another, and the registry file; stopping leaves it unseeded."""
         self.dirty = True
+        self._seeded_keys = ()
+        self.seeded_bytes = payload_bytes or self.settings.payload_bytes
         keys = await seeding.seed(
             self._client,
             self._leader,
             self.tier,
-            self.settings.payload_bytes,
+            self.seeded_bytes,
             Progress(Phase.SEEDING, self._emit),
             self._stop,
         )
@@ -159,18 +165,51 @@ class Dataset:
             self._emit(NoticeGiven(Level.ERROR, f"{path} can't be written: {error}", self._clock()))
 
     async def reset(self) -> None:
-        """Back to the seeded state: what scenarios wrote goes away."""
+        """Back to the seeded state, or to that after `fill`: what scenarios wrote goes away."""
+        await self._reset(self._stop)
+
+    async def _reset(self, stop: asyncio.Event) -> None:
         try:
             await seeding.reset_to_seeded(
-                self._client, self._leader, self.namespaces, self.keys, Progress(Phase.CLEANING, self._emit), self._stop
+                self._client, self._leader, self.namespaces, self.keys, Progress(Phase.CLEANING, self._emit), stop
             )
-            await self._remove_spent_probe_keys()
+            await self.remove_spent_probe_keys()
         except ClusterError:
             self.seeded = False  # some seeded entries may be missing: the next run seeds anew
-            if not self._stop.is_set():
+            if not stop.is_set():
                 raise
 
-    async def _remove_spent_probe_keys(self) -> None:
+    async def reseed(self, payload_bytes: int) -> None:
+        """Remove what there is and seed anew with values of that size; stopping leaves it unseeded.
+
+        Cheaper than `reset` where values are large: nothing is read.
+        """
+        await self._remove(self.namespaces, self._stop)
+        await self.remove_spent_probe_keys()
+        if not self._stop.is_set():
+            await self.seed(payload_bytes)
+
+    async def fill(self, count: int) -> None:
+        """Write so many more entries, which are then read as the seeded ones are; stopping leaves fewer."""
+        self._seeded_keys = self._seeded_keys or self.keys
+        more = await seeding.fill(
+            self._client,
+            self._leader,
+            self.namespaces,
+            count,
+            self.settings.payload_bytes,
+            Progress(Phase.SEEDING, self._emit),
+            self._stop,
+        )
+        self.keys = (*self.keys, *more)
+
+    async def shed(self) -> None:
+        """Remove what `fill` wrote, also after a stop."""
+        if self._seeded_keys:
+            self.keys, self._seeded_keys = self._seeded_keys, ()
+            await self._reset(asyncio.Event())
+
+    async def remove_spent_probe_keys(self) -> None:
         # Only these: the namespace is shared with programs on other tiers, and the probe goes on writing there.
         await seeding.remove_keys(
             self._client, self._leader, seeding.PROBE_NAMESPACE, self._monitor.is_spent_probe_key, self._stop
@@ -187,7 +226,7 @@ class Dataset:
             other = await self._acquire(name)
             try:
                 await self._remove(self.namespaces, self._stop)
-                await self._remove_spent_probe_keys()
+                await self.remove_spent_probe_keys()
                 if self._stop.is_set():
                     await other.release(self._client, self._leader)
                     return

@@ -15,7 +15,7 @@ from confman_tui.load.generator import GeneratorBound, GeneratorSample
 from confman_tui.load.model import SecondSample
 from confman_tui.record.model import DrillEnded as DrillEnded
 from confman_tui.record.model import DrillRound as DrillRound
-from confman_tui.record.model import ScenarioResult
+from confman_tui.record.model import ScenarioResult, Series
 
 
 class Phase(StrEnum):
@@ -113,6 +113,28 @@ class ScenarioStarted:
     entries_before: int
     """Entries that the cluster held before it."""
     payload_bytes: int
+    rate: float | None = None
+    """Requests per second of an open loop; None: closed loop."""
+
+    warmup_s: float = 0.0
+    """Seconds from ``at`` on that count for none of its figures; ``duration_s`` begins after them."""
+    run: int = 1
+    """Which of the scenario's repeated runs it is, from 1."""
+    runs: int = 1
+    step: str = ""
+    """The step of a series that it is, in words such as ``step 3 of 4``; empty: of none."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateChanged:
+    """A running open loop goes on at another rate."""
+
+    scenario: str
+    at: float
+    rate: float
+    """Requests per second from now on."""
+    before: float
+    """Until now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +211,21 @@ class DrillRoundEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesStepEnded:
+    """A step of a series is measured."""
+
+    series: Series
+    """As far as it has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesEnded:
+    """A series is over, or was stopped, and its files are written."""
+
+    series: Series
+
+
+@dataclass(frozen=True, slots=True)
 class LeftoversFound:
     """Benchmark data of an earlier run that did not clean up."""
 
@@ -210,6 +247,14 @@ class ConfigurationChanged:
     nodes: tuple[str, ...]
     demo: bool
     faults_allowed: bool
+    rate: float | None = None
+    """Requests per second of the next runs; None: closed loop."""
+    user_steps: tuple[int, ...] = ()
+    """The users of each step of a series; empty: ``users`` holds."""
+    payload_steps: tuple[int, ...] = ()
+    """The payloads of each step of a series; empty: ``payload_bytes`` holds."""
+    warmup_s: float = 0.0
+    repeat: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +273,7 @@ Event = (
     | ProgressMade
     | WritesAcknowledged
     | ScenarioStarted
+    | RateChanged
     | SampleRecorded
     | GeneratorWatched
     | GeneratorLimitReached
@@ -238,6 +284,8 @@ Event = (
     | VerificationEnded
     | DrillRoundEnded
     | DrillEnded
+    | SeriesStepEnded
+    | SeriesEnded
     | LeftoversFound
     | ConfigurationChanged
     | NoticeGiven

@@ -31,14 +31,17 @@ from confman_tui.events import (
     Phase,
     PhaseChanged,
     ProgressMade,
+    RateChanged,
     SampleRecorded,
     ScenarioEnded,
     ScenarioStarted,
+    SeriesEnded,
     VerificationEnded,
 )
 from confman_tui.output import write_result
 from confman_tui.record.drill import drill_document, drill_table
-from confman_tui.record.model import ScenarioResult
+from confman_tui.record.model import ScenarioResult, Series
+from confman_tui.record.series import series_document, series_table, verdict_of
 from confman_tui.record.summary import json_document
 from confman_tui.record.table import results_table
 from confman_tui.settings import Settings
@@ -57,6 +60,13 @@ UNITS = {
     Phase.WAITING: " s",
 }
 """What an activity counts; cleaning counts its steps."""
+
+WARMING = "warming up"
+"""What the seconds before a run are called."""
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
 
 
 class Printer:
@@ -109,16 +119,29 @@ class Printer:
             case ScenarioStarted():
                 self._running = event
                 self._said_at.pop(event.name, None)
-                self.say(
-                    f"{event.name}: {event.users} user{'s' if event.users != 1 else ''}, "
-                    f"{event.entries_before} entries before"
-                )
+                self._said_at.pop(WARMING, None)
+                parts = [
+                    f"{event.users} user{'s' if event.users != 1 else ''}",
+                    *([f"{event.rate:g} requests/s"] if event.rate is not None else []),
+                    f"{event.entries_before} entries before",
+                ]
+                parts += [event.step] if event.step else []
+                parts += [f"run {event.run} of {event.runs}"] if event.runs > 1 else []
+                self.say(f"{event.name}: {', '.join(parts)}")
+            case RateChanged(rate=rate, before=before):
+                self.say(f"rate: {rate:g} requests/s, was {before:g}")
             case SampleRecorded(sample=sample) if self._running is not None:
-                seconds = sample.end - self._running.at
+                warmup_s = self._running.warmup_s
+                seconds = sample.end - self._running.at - warmup_s
                 speed = f"{sample.ok / max(sample.end - sample.start, 1e-9):.0f} req/s"
                 p99 = f", p99 {sample.p99_us / 1000:.1f} ms" if sample.p99_us is not None else ""
                 failed = f", {sample.failures} failed" if sample.failures else ""
-                if self._running.duration_s is not None:
+                failed += f", {sample.not_started} due and not begun" if sample.not_started else ""
+                if sample.warmup:
+                    warm = min(sample.end - self._running.at, warmup_s)
+                    tail = f"{_clock(warm)}/{_clock(warmup_s)}, {speed}{p99}{failed}"
+                    self._progress(WARMING, warm, warmup_s, tail, sample.end)
+                elif self._running.duration_s is not None:
                     self._progress(
                         self._running.name, seconds, self._running.duration_s, f"{speed}{p99}{failed}", sample.end
                     )
@@ -131,8 +154,13 @@ class Printer:
                 notes += ["generator-bound"] if result.generator_bound is not None else []
                 self.say(
                     f"{result.name}: {outcome.requests} requests, {outcome.failures} failed, "
-                    f"{outcome.rps:.1f} req/s{' (' + ', '.join(notes) + ')' if notes else ''}"
+                    f"{outcome.rps:.1f} req/s"
+                    + (f", {outcome.not_started} never began" if outcome.not_started else "")
+                    + (f" ({', '.join(notes)})" if notes else "")
                 )
+            case SeriesEnded(series=ended):
+                for line in verdict_of(ended):
+                    self.say(f"series: {line}")
             case FactTold(fact=fact) if fact.kind not in QUIET_FACTS:
                 parts = [str(fact.kind).replace("_", " "), fact.node or ""]
                 parts += [f"term {fact.term}" if fact.term is not None else "", fact.detail]
@@ -230,6 +258,25 @@ def verdict(results: tuple[ScenarioResult, ...], *, strict: bool = False) -> int
     return errors.EXIT_OK
 
 
+def _all_results(results: tuple[ScenarioResult, ...], series: tuple[Series, ...]) -> tuple[ScenarioResult, ...]:
+    """Those of scenarios, and those of every step of a series."""
+    return (*results, *(result for ended in series for point in ended.points for result in point.results))
+
+
+def _tell_results(bench: Benchmark, settings: Settings) -> None:
+    """The JSON document or the tables, on stdout."""
+    results, series = bench.results, bench.series
+    if settings.json:
+        documents = [series_document(ended) for ended in series]
+        document = json_document(bench.cluster_summary(), settings.tier, results, series=documents)
+        write_result(json.dumps(document, indent=2))
+        return
+    tables = [results_table(results)] if results else []
+    tables += [series_table(ended) for ended in series]
+    if tables:
+        write_result("\n\n".join(tables))
+
+
 def run_headless(settings: Settings) -> int:
     """Run the chosen scenarios and print the table (or JSON). Returns the exit code."""
     printer = Printer(sys.stderr)
@@ -239,12 +286,23 @@ def run_headless(settings: Settings) -> int:
             await bench.open()
             await bench.run_series(settings.scenario_names)
         finally:
-            results = bench.results
-            if settings.json:
-                write_result(json.dumps(json_document(bench.cluster_summary(), settings.tier, results), indent=2))
-            elif results:
-                write_result(results_table(results))
-        return verdict(results, strict=settings.strict)
+            _tell_results(bench, settings)
+        return verdict(_all_results(bench.results, bench.series), strict=settings.strict)
+
+    return loop.run(_with_benchmark(settings, work, printer))
+
+
+def run_sweep(settings: Settings) -> int:
+    """Run the sweep over numbers of entries and print its table (or JSON). Returns the exit code."""
+    printer = Printer(sys.stderr)
+
+    async def work(bench: Benchmark, asked: asyncio.Event) -> int:
+        try:
+            await bench.open()
+            await bench.sweep()
+        finally:
+            _tell_results(bench, settings)
+        return verdict(_all_results(bench.results, bench.series), strict=settings.strict)
 
     return loop.run(_with_benchmark(settings, work, printer))
 

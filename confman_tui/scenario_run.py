@@ -10,16 +10,25 @@ from pathlib import Path
 from confman_tui.clock import Clock
 from confman_tui.cluster.elections_model import Election, Fault, Verification
 from confman_tui.cluster.model import ClusterView
-from confman_tui.events import GeneratorLimitReached, Level, NoticeGiven, SampleRecorded, Sink
+from confman_tui.events import GeneratorLimitReached, Level, NoticeGiven, RateChanged, SampleRecorded, Sink
 from confman_tui.load.engine import Engine
 from confman_tui.load.generator import BoundRule, GeneratorSample, UseTotals
 from confman_tui.load.model import RunOutcome, RunPlan, SecondSample
 from confman_tui.monitor import Monitor
+from confman_tui.record.elections import write_lost
 from confman_tui.record.files import ResultsError, Staging, path_of
-from confman_tui.record.model import ScenarioResult
+from confman_tui.record.model import RateChange, ScenarioResult
 from confman_tui.record.summary import save_result
-from confman_tui.record.timeline import TimelineWriter, bound_mark, election_mark, fault_mark, window_mark
+from confman_tui.record.timeline import (
+    TimelineWriter,
+    bound_mark,
+    election_mark,
+    fault_mark,
+    rate_mark,
+    window_mark,
+)
 from confman_tui.settings import Settings
+from confman_tui.settings.values import MAX_RATE, MIN_RATE
 from confman_tui.watch import GeneratorWatch, usable_cores
 
 
@@ -36,8 +45,14 @@ class ScenarioRun:
         emit: Sink,
         clock: Clock,
         watch: GeneratorWatch | None = None,
+        *,
+        stem: str = "",
     ) -> None:
+        """``stem``: the name of its files where it is a step of a series. A step leaves its seconds and its lost writes
+        alone; the series' own files hold the rest, and those of an ordinary run of that scenario stay."""
         self.plan = plan
+        self._step = bool(stem)
+        self._stem = stem or plan.scenario
         self._settings = settings
         self.entries_before = entries_before
         self._engine = engine
@@ -53,6 +68,8 @@ class ScenarioRun:
         self._use = UseTotals()
         self.elections: list[Election] = []
         self.outcome: RunOutcome | None = None
+        self._rate = plan.rate
+        self._rates: list[tuple[float, float]] = []
         self._timeline: TimelineWriter | None = None
         self.on_sample: Callable[[SecondSample], None] = lambda sample: None
 
@@ -68,6 +85,25 @@ class ScenarioRun:
         if len(known) == len(self.elections):
             self._marks.append(election_mark(election))
         self.elections = sorted([*known, election], key=lambda held: held.origin)
+
+    def change_rate(self, factor: float) -> bool:
+        """Multiply an open loop's rate, within the limits of ``--rate``, and tell it. False when this is a closed
+        loop, or it has ended."""
+        before = self._rate
+        if before is None or self.outcome is not None:
+            return False
+        # rounded, so that a step up and one down give the rate before
+        rate = round(min(MAX_RATE, max(MIN_RATE, before * factor)), 6)
+        at = self._clock()
+        if rate == before:
+            self._emit(NoticeGiven(Level.WARNING, f"{rate:g} requests/s is as far as the rate goes", at))
+            return True
+        self._engine.set_rate(rate)
+        self._rate = rate
+        self._rates.append((at, rate))
+        self._marks.append(rate_mark(rate))
+        self._emit(RateChanged(self.plan.scenario, at, rate, before))
+        return True
 
     def note_writes(self, without: bool) -> None:
         """Whether a stretch without acknowledged writes lasts."""
@@ -109,9 +145,10 @@ class ScenarioRun:
     async def run(self) -> RunOutcome:
         """Run to its end (or until the engine is told to stop) and publish the files that belong to the load."""
         directory = self._settings.output_dir
-        timeline_path = path_of(directory, self._settings.tier, self.plan.scenario, "timeline.csv")
+        timeline_path = path_of(directory, self._settings.tier, self._stem, "timeline.csv")
         with Staging(directory) as staging:
-            plan = replace(self.plan, csv_prefix=staging.prefix(self._settings.tier, self.plan.scenario))
+            prefix = None if self._step else staging.prefix(self._settings.tier, self.plan.scenario)
+            plan = replace(self.plan, csv_prefix=prefix)
             self._timeline = TimelineWriter(timeline_path, self._monitor.nodes)
             if self._watch is not None:
                 self._watch.begin_run()
@@ -150,6 +187,7 @@ class ScenarioRun:
         registry: tuple[str, ...],
         *,
         ended_as_meant: bool = False,
+        complete: Callable[[ScenarioResult], ScenarioResult] = lambda result: result,
     ) -> ScenarioResult:
         """Make the result and write the files that tell of the whole run. Files that can't be written are told in a
         notice; the result is whole without them.
@@ -159,6 +197,7 @@ class ScenarioRun:
             cluster: ``nodes``, ``leader`` and ``term``.
             registry: the tier's file of keys.
             ended_as_meant: a run without an end was told to stop because all was done.
+            complete: adds what others know of the result, before it is written.
         """
         assert self.outcome is not None
         outcome = replace(self.outcome, stopped_early=False) if ended_as_meant else self.outcome
@@ -173,12 +212,20 @@ class ScenarioRun:
             elections=tuple(self.elections),
             verification=verification,
             files=(*(str(file) for file in outcome.files), *registry),
+            rate=self.plan.rate,
+            rate_changes=tuple(RateChange(at - outcome.started, rate) for at, rate in self._rates),
+            warmup_s=self.plan.warmup_s,
             generator=self._use.told(),
             generator_bound=self._bound.verdict,
             note=_note(outcome),
         )
+        result = complete(result)
         try:
-            result = save_result(result, self._settings, cluster)
+            if self._step:
+                lost = write_lost(self._settings.output_dir, result.tier, self._stem, result.verification)
+                result = replace(result, files=(*result.files, *([str(lost)] if lost is not None else [])))
+            else:
+                result = save_result(result, self._settings, cluster)
         except ResultsError as error:
             self._troubles.append(str(error))
         if outcome.invalid:

@@ -26,6 +26,7 @@ __all__ = [
     "TIERS",
     "Key",
     "Tier",
+    "fill",
     "is_ours",
     "leftovers",
     "namespaces_of",
@@ -92,6 +93,39 @@ async def seed(
         await pace.each(keys, write, client.concurrency)
     done = set(written)
     return tuple(key for key in keys if key in done)
+
+
+async def fill(
+    client: ConfmanClient,
+    leader_of: LeaderOf,
+    namespaces: Sequence[str],
+    count: int,
+    payload_bytes: int,
+    progress: Progress,
+    stop: asyncio.Event,
+) -> tuple[Key, ...]:
+    """Write so many more entries, spread evenly over these namespaces; otherwise as `seed`.
+
+    Raises:
+        ValueError: a namespace that is not this program's.
+        ClusterError: the cluster takes nothing any more.
+    """
+    if not all(is_ours(name) for name in namespaces):
+        raise ValueError("not this program's namespaces")
+    pace = Pace(leader_of, stop)
+    keys = [(namespaces[number % len(namespaces)], key) for number, key in enumerate(_fresh_keys(count))]
+    written: list[Key] = []
+
+    async def write(key: Key) -> None:
+        value = payload(payload_bytes)
+        await pace.do(lambda leader: client.put_entry(leader, *key, value))
+        written.append(key)
+        progress(len(written), len(keys))
+
+    progress(0, len(keys))
+    with contextlib.suppress(StoppedError):
+        await pace.each(keys, write, client.concurrency)
+    return tuple(written)
 
 
 def _fresh_keys(count: int) -> list[str]:

@@ -3,10 +3,89 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from confman_tui.cluster.elections_model import Election, Fault, Verification
 from confman_tui.load.generator import GeneratorBound, GeneratorUse
 from confman_tui.load.model import RunOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class RateChange:
+    """An open loop's rate was changed while it ran."""
+
+    after_s: float
+    """Seconds from the run's start; below 0 in its warm-up."""
+    rate: float
+    """Requests per second from then on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How one figure differs between repeated runs."""
+
+    runs: int
+    median: float
+    min: float
+    max: float
+    mean: float
+    stdev: float | None
+    """Standard deviation of the sample; None with one run."""
+    mad: float
+    """Median absolute deviation from the median."""
+    ci95_low: float | None
+    ci95_high: float | None
+    """95 % confidence interval of the mean; None with one run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """The figures of one of several runs of a scenario."""
+
+    number: int
+    """From 1."""
+    started: float
+    duration_s: float
+    entries_before: int
+    requests: int
+    failures: int
+    rps: float
+    """Successful requests per second."""
+    p50_us: int | None
+    p95_us: int | None
+    p99_us: int | None
+    max_us: int | None
+    stopped_early: bool
+    """It counts for none of the spreads then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One figure against the kept run's."""
+
+    measure: str
+    """``rps``, ``p50_us`` or ``p99_us``."""
+    before: float
+    after: float
+    """Means over the runs of each side."""
+    change: float
+    """As a share of the earlier one: 0.03 is 3 % more."""
+    noise: float | None
+    """The largest change that the runs' own spread explains, as such a share; None when one run on each side tells
+    nothing about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A scenario against the run of it that was kept in the output folder, under the same settings."""
+
+    kept_at: float
+    """When the kept run ended."""
+    runs_before: int
+    runs_after: int
+    entries_before: int
+    """What the cluster held before the kept run."""
+    changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +107,16 @@ class ScenarioResult:
     """Paths of the files written for it."""
     note: str = ""
     """Why it ended early or counts for less; empty when there is nothing to say."""
+    rate: float | None = None
+    """Requests per second that an open loop was started with. None: closed loop."""
+    rate_changes: tuple[RateChange, ...] = ()
+    warmup_s: float = 0.0
+    """Seconds before the run that count for none of its figures."""
+    repeats: tuple[Repetition, ...] = ()
+    """All runs of a scenario that was repeated, in order; empty when it ran once. ``outcome`` and ``files`` are then
+    the last run's, ``elections`` and ``verification`` those of all."""
+    comparison: Comparison | None = None
+    """None when no earlier run under the same settings was kept."""
     generator: GeneratorUse | None = None
     """What the generator and its machine used; None where nobody watched (results of stock Locust)."""
     generator_bound: GeneratorBound | None = None
@@ -58,3 +147,40 @@ class DrillEnded:
     verdict: str
     """One sentence."""
     exit_code: int
+
+
+class SeriesKind(StrEnum):
+    """What changes from step to step."""
+
+    USERS = "users"
+    PAYLOAD = "payload"
+    """Bytes of a value."""
+    ENTRIES = "entries"
+    """Entries that the cluster holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPoint:
+    """One step of a series."""
+
+    value: int
+    """Users, bytes, or entries that were aimed at (`ScenarioResult.entries_before` tells what there were)."""
+    results: tuple[ScenarioResult, ...]
+    """Of each of the series' scenarios that ran, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Runs of the same scenarios that differ in one thing."""
+
+    kind: SeriesKind
+    scenarios: tuple[str, ...]
+    tier: str
+    step_s: float
+    """Length of each run, in seconds."""
+    wanted: tuple[int, ...]
+    """The values asked for, in order."""
+    points: tuple[SeriesPoint, ...]
+    """Those that were measured."""
+    stopped_early: bool = False
+    files: tuple[str, ...] = ()

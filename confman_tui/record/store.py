@@ -9,14 +9,16 @@ from typing import Any
 
 from confman_tui.load import scenarios
 from confman_tui.record.files import ResultsError, told
-from confman_tui.record.model import ScenarioResult
+from confman_tui.record.model import ScenarioResult, Series
 from confman_tui.record.plain import one_line
+from confman_tui.record.series import read_series, series_document, series_table
 from confman_tui.record.suite_csv import SUFFIX, read_stats
 from confman_tui.record.summary import json_document, read_document
 from confman_tui.record.table import results_table
 from confman_tui.settings.table import TIERS
 
 _SUMMARY = "_summary.json"
+_SERIES = ("_users.json", "_payload.json", "-sweep.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class Loaded:
     """Nodes, leader and term of the newest summary; empty when there is none."""
     problems: tuple[str, ...]
     """A sentence for each file that could not be read."""
+    series: tuple[Series, ...] = ()
+    """By the names of their files."""
 
 
 def load(directory: Path) -> Loaded:
@@ -69,8 +73,15 @@ def load(directory: Path) -> Loaded:
             results[which] = read_stats(directory / name, *which)
         except ResultsError as error:
             problems.append(str(error))
+    series: list[Series] = []
+    for name in names:
+        if name.endswith(_SERIES) and not name.startswith("."):
+            try:
+                series.append(read_series(directory / name))
+            except ResultsError as error:
+                problems.append(str(error))
     ordered = sorted(results.values(), key=_place)
-    return Loaded(tuple(ordered), cluster, tuple(problems))
+    return Loaded(tuple(ordered), cluster, tuple(problems), tuple(series))
 
 
 def _tier_and_scenario(name: str) -> tuple[str, str] | None:
@@ -92,16 +103,18 @@ def results_only(directory: Path, *, as_json: bool = False) -> str:
         ResultsError: there is no folder, or not one result in it that can be read.
     """
     loaded = load(directory)
-    if not loaded.results:
+    if not (loaded.results or loaded.series):
         if loaded.problems:
             raise ResultsError(f"no results can be read: {'; '.join(loaded.problems)}")
         raise ResultsError(
             f"--output-dir: {directory} holds no results; a run with --headless or on the screen makes some"
         )
     if as_json:
-        tiers = {result.tier for result in loaded.results}
+        tiers = {result.tier for result in loaded.results} | {held.tier for held in loaded.series}
         tier = tiers.pop() if len(tiers) == 1 else None
-        document = json_document(loaded.cluster, tier, loaded.results, loaded.problems)
+        series = [series_document(held) for held in loaded.series]
+        document = json_document(loaded.cluster, tier, loaded.results, loaded.problems, series)
         return json.dumps(document, indent=2, ensure_ascii=False)
-    text = results_table(loaded.results)
+    tables = [results_table(loaded.results)] if loaded.results else []
+    text = "\n\n".join([*tables, *(series_table(held) for held in loaded.series)])
     return "\n".join([text, *(one_line(problem, 300) for problem in loaded.problems)])

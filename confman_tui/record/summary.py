@@ -22,7 +22,16 @@ from confman_tui.record.files import ResultsError, path_of, told, write_text
 from confman_tui.record.generator import bound_document, bound_from, use_document, use_from
 from confman_tui.record.machine import machine, versions
 from confman_tui.record.model import ScenarioResult
+from confman_tui.record.open_loop import (
+    open_loop_document,
+    rate_changes_from,
+    rate_from,
+    uncorrected_from,
+    uncorrected_histogram,
+)
+from confman_tui.record.opening import opening_document, opening_from
 from confman_tui.record.plain import count, finite, from_iso, iso, rounded
+from confman_tui.record.repeats import repeats_document, repeats_from
 from confman_tui.settings import Settings
 
 _LARGEST = 32 * 1024 * 1024
@@ -34,6 +43,10 @@ def scenario_document(result: ScenarioResult) -> dict[str, Any]:
 
     Latencies are of successful requests, in µs; ``rps`` counts successful requests. None: not known (results of
     stock Locust).
+
+    In an open loop latencies count from when each request was due; ``uncorrected`` holds those from its actual start,
+    ``not_started`` how many were due and never began. In a closed loop ``rate``, ``uncorrected``, ``not_started`` and
+    ``schedule_lag_s`` are None.
     """
     outcome = result.outcome
     seconds = outcome.ended - outcome.started
@@ -64,19 +77,28 @@ def scenario_document(result: ScenarioResult) -> dict[str, Any]:
         "p9999_us": outcome.p9999_us,
         "per_node": dict(outcome.per_node),
         "redirected": outcome.redirected,
+        "redirect_p50_us": outcome.redirect_p50_us,
+        "redirect_max_us": outcome.redirect_max_us,
+        **open_loop_document(result),
         "error_texts": dict(outcome.error_texts),
         "start": iso(outcome.started, "microseconds"),
         "end": iso(outcome.ended, "microseconds"),
         "stopped_early": outcome.stopped_early,
         "invalid": outcome.invalid or None,
         "note": result.note,
+        "opening": opening_document(result),
+        **repeats_document(result),
         "generator_bound": bound_document(result.generator_bound),
         "generator": use_document(result.generator),
     }
 
 
 def json_document(
-    cluster: Mapping[str, Any], tier: str | None, results: Sequence[ScenarioResult], problems: Sequence[str] = ()
+    cluster: Mapping[str, Any],
+    tier: str | None,
+    results: Sequence[ScenarioResult],
+    problems: Sequence[str] = (),
+    series: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The whole of ``--json``.
 
@@ -85,6 +107,7 @@ def json_document(
         tier: None when the results are of several tiers; each scenario names its own too.
         results: In the order to show.
         problems: What could not be read, a sentence each; the key is left out when there is none.
+        series: Documents of series (`confman_tui.record.series`); the key is left out when there is none.
     """
     document: dict[str, Any] = {
         "version": __version__,
@@ -92,6 +115,8 @@ def json_document(
         "tier": tier,
         "scenarios": [scenario_document(result) for result in results],
     }
+    if series:
+        document["series"] = list(series)
     if problems:
         document["problems"] = list(problems)
     return document
@@ -110,6 +135,7 @@ def summary_document(result: ScenarioResult, settings: Settings, cluster: Mappin
             "all": result.outcome.histogram,
             "reads": result.outcome.read_histogram,
             "writes": result.outcome.write_histogram,
+            **uncorrected_histogram(result),
         },
         "settings": settings.public(),
         "versions": versions(),
@@ -168,7 +194,7 @@ def read_document(path: Path) -> tuple[ScenarioResult, dict[str, Any]]:
         document = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(document, dict):
             raise TypeError("no object")
-        return _result(document), document
+        return result_from(document), document
     except OSError as error:
         raise ResultsError(f"{path} can't be read: {told(error)}") from error
     except (ValueError, RecursionError) as error:
@@ -178,7 +204,9 @@ def read_document(path: Path) -> tuple[ScenarioResult, dict[str, Any]]:
         raise ResultsError(f"{path} is not a summary of confman-tui, so it is left out") from error
 
 
-def _result(document: dict[str, Any]) -> ScenarioResult:
+def result_from(document: Mapping[str, Any]) -> ScenarioResult:
+    """What `scenario_document` or `summary_document` wrote; KeyError, ValueError, TypeError or AttributeError for
+    anything else."""
     histograms = document.get("histograms", {})
     requests, failures = count(document["requests"]), count(document["failures"])
     if failures > requests:
@@ -204,8 +232,14 @@ def _result(document: dict[str, Any]) -> ScenarioResult:
         write_histogram=str(histograms.get("writes", "")),
         per_node={str(node): count(times) for node, times in document.get("per_node", {}).items()},
         redirected=count(document.get("redirected", 0)),
+        redirect_p50_us=_latency(document.get("redirect_p50_us")),
+        redirect_max_us=_latency(document.get("redirect_max_us")),
+        uncorrected=uncorrected_from(document),
+        not_started=count(document.get("not_started") or 0),
+        schedule_lag_s=finite(document.get("schedule_lag_s") or 0.0),
         files=(),
         stopped_early=bool(document.get("stopped_early", False)),
+        opening=opening_from(document.get("opening")),
         invalid=_text(document.get("invalid") or ""),
     )
     return ScenarioResult(
@@ -220,6 +254,9 @@ def _result(document: dict[str, Any]) -> ScenarioResult:
         verification=verification_from(document.get("verification")),
         files=tuple(str(file) for file in document["files"]),
         note=str(document.get("note", "")),
+        rate=rate_from(document),
+        rate_changes=rate_changes_from(document),
+        **repeats_from(document),
         generator=use_from(document.get("generator")),
         generator_bound=bound_from(document.get("generator_bound")),
     )

@@ -14,7 +14,7 @@ from typing import Any
 from confman_tui.errors import UsageError
 from confman_tui.load import scenarios
 from confman_tui.settings import config_file as files
-from confman_tui.settings.table import BENCH, BY_NAME, CLEAN, DEMO, DRILL, SETTINGS, THEMES, WORKER, Setting
+from confman_tui.settings.table import BENCH, BY_NAME, CLEAN, DEMO, DRILL, SETTINGS, SWEEP, THEMES, WORKER, Setting
 from confman_tui.settings.values import Verify, shown
 
 Flags = Mapping[str, str | bool | Sequence[str]]
@@ -26,7 +26,7 @@ class Settings:
     """All that can be set, checked and typed."""
 
     command: str
-    """``bench`` (no subcommand), ``demo``, ``clean``, ``drill`` or ``worker``."""
+    """``bench`` (no subcommand), ``demo``, ``clean``, ``drill``, ``sweep`` or ``worker``."""
     host: str
     """The entry as it was written; `confman_tui.cluster.addresses` makes addresses of it."""
     nodes: str | None
@@ -42,10 +42,25 @@ class Settings:
     scenario_names: tuple[str, ...]
     """Names of what to run headless, in order and each once; never empty."""
     users: int | None
-    """None: the scenario's own."""
+    """None: the scenario's own, or those of ``user_steps``."""
+    user_steps: tuple[int, ...]
+    """Users of each step of a series, ascending, at least two; empty: no such series."""
+    rate: float | None
+    """Requests per second of an open loop. None: closed loop."""
     duration_s: float | None
-    """In seconds. None: the scenario's own."""
+    """In seconds. None: the scenario's own; in a series ``step_s``."""
+    step_s: float
+    """Length of each step of a series of users or payloads, in seconds."""
+    warmup_s: float
+    """Seconds before each run that its figures leave out."""
+    repeat: int
+    """Runs of each scenario, or of each step of a series."""
+    entries: tuple[int, ...]
+    """Entries at each step of a sweep, ascending, at least one."""
     payload_bytes: int
+    """In a series the first step's."""
+    payload_steps: tuple[int, ...]
+    """Bytes of a value at each step of a series, ascending, at least two; empty: no such series."""
     fresh: bool
     no_cleanup: bool
     verify: Verify
@@ -173,7 +188,7 @@ def resolve(
     """Settle every setting.
 
     Args:
-        command: ``bench``, ``demo``, ``clean``, ``drill`` or ``worker``.
+        command: ``bench``, ``demo``, ``clean``, ``drill``, ``sweep`` or ``worker``.
         flags: What the command line said (`confman_tui.arguments.parse`).
         environ: The environment, usually ``os.environ``. An empty variable counts as not set.
         config_file: The settings file, usually `confman_tui.paths.config_file`; None reads none.
@@ -193,6 +208,7 @@ def resolve(
         parsed[setting.field] = _parse(setting, origin, config_file)
     _settle_cluster(command, parsed, origins)
     _settle_demo(parsed, origins)
+    _settle_series(command, parsed, origins)
     _check_together(command, parsed, origins)
     settings = Settings(
         command=command,
@@ -291,6 +307,35 @@ def _settle_demo(parsed: dict[str, Any], origins: dict[str, Origin]) -> None:
             raise UsageError(f"{source}: names {len(ports)} ports, but there are {count} demo nodes; name as many")
 
 
+def _settle_series(command: str, parsed: dict[str, Any], origins: Mapping[str, Origin]) -> None:
+    """One value of ``users`` or ``payload`` is that of each run; several are the steps of a series."""
+    users, payloads = parsed["users"] or (), parsed["payload_bytes"]
+    for name, single, steps, given in (
+        ("users", "users", "user_steps", users),
+        ("payload", "payload_bytes", "payload_steps", payloads),
+    ):
+        if len(given) > 1 and command in (DRILL, SWEEP):
+            if origins[name].rank is Rank.FLAG:
+                raise UsageError(f"--{name}: a {command} takes one value; several make a series of runs")
+            # what the environment or the file says of series does not apply here
+            default = BY_NAME[name].default
+            given = () if default is None else BY_NAME[name].parse(default)
+        parsed[steps] = given if len(given) > 1 else ()
+        parsed[single] = given[0] if given else None
+    if not (parsed["user_steps"] or parsed["payload_steps"]):
+        return
+    if parsed["user_steps"] and parsed["payload_steps"]:
+        one, other = (_source(BY_NAME[name], origins[name]) for name in ("users", "payload"))
+        raise UsageError(f"{one} and {other} both name several values; a series changes one of them, so give one alone")
+    if parsed["user_steps"]:
+        parsed["users"] = None
+    step, duration = origins["step"].rank, origins["duration"].rank
+    if step is duration is Rank.FLAG:
+        raise UsageError("--step and --duration both give the length of a step; leave one of the two out")
+    if step >= duration:
+        parsed["duration_s"] = None
+
+
 def _check_together(command: str, parsed: dict[str, Any], origins: Mapping[str, Origin]) -> None:
     def typed(name: str) -> bool:
         """Said on the command line: what the environment or the file says may simply not apply here."""
@@ -298,7 +343,7 @@ def _check_together(command: str, parsed: dict[str, Any], origins: Mapping[str, 
 
     if command == BENCH:
         if typed("json") and not (parsed["headless"] or parsed["results_only"]):
-            raise UsageError("--json needs --headless, --results-only or the drill command")
+            raise UsageError("--json needs --headless, --results-only or the command drill or sweep")
         if typed("scenario") and not parsed["headless"]:
             raise UsageError("--scenario needs --headless; on the screen a key starts a scenario")
         if parsed["headless"] or parsed["results_only"]:
@@ -308,12 +353,19 @@ def _check_together(command: str, parsed: dict[str, Any], origins: Mapping[str, 
                         f"--{name} is for drills: the drill command, or the screen, where a key starts one"
                     )
         if parsed["results_only"]:
-            for name in ("demo", "scenario", "fresh", "users", "duration", "payload", "nodes", "host"):
+            for name in (
+                *("demo", "scenario", "fresh", "users", "rate", "duration", "payload", "nodes", "host"),
+                *("step", "warmup", "repeat", "entries"),
+            ):
                 if typed(name):
                     raise UsageError(f"--results-only only shows what is there and runs nothing, so leave --{name} out")
         unattended = parsed["headless"]
+        if unattended and typed("step") and not (parsed["user_steps"] or parsed["payload_steps"]):
+            raise UsageError("--step is the length of a step: it needs --users or --payload with several values")
+        if unattended and typed("entries"):
+            raise UsageError("--entries needs the command sweep, or the screen")
     else:
-        unattended = command == DRILL
+        unattended = command in (DRILL, SWEEP)
     if unattended and not parsed["demo"]:
         for name in ("demo-nodes", "demo-ports", "demo-election-timeout", "demo-data"):
             if typed(name):

@@ -37,12 +37,14 @@ THEMES = (
 )
 """Textual's own themes. Named here, because a wrong name must be refused before the screen is opened."""
 
-BENCH, DEMO, CLEAN, DRILL, WORKER = "bench", "demo", "clean", "drill", "worker"
+BENCH, DEMO, CLEAN, DRILL, SWEEP, WORKER = "bench", "demo", "clean", "drill", "sweep", "worker"
 """The commands: the benchmark itself (no word on the command line), and the subcommands."""
 
-_RUNS = frozenset({BENCH, DRILL})
-_CLUSTER = frozenset({BENCH, DRILL, CLEAN})
-_EVERY = frozenset({BENCH, DRILL, CLEAN, DEMO, WORKER})
+_RUNS = frozenset({BENCH, DRILL, SWEEP})
+_CLUSTER = frozenset({BENCH, DRILL, SWEEP, CLEAN})
+_EVERY = frozenset({BENCH, DRILL, SWEEP, CLEAN, DEMO, WORKER})
+_FAULTY = frozenset({BENCH, DRILL})
+_SERIES = frozenset({BENCH, SWEEP})
 
 
 MAX_WORKERS = 64
@@ -177,12 +179,25 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "users",
         "users",
-        values.integer(1, values.MAX_USERS),
+        values.ascending(values.integer(1, values.MAX_USERS), "1,10,50,100"),
+        None,
+        "N[,N…]",
+        "runs",
+        f"users of a run, 1 to {values.MAX_USERS} (default: the scenario's own; with --rate as many as 2 s of requests "
+        "need, at most 256); several, such as 1,10,50: a series",
+        _FAULTY,
+        listed=True,
+    ),
+    Setting(
+        "rate",
+        "rate",
+        values.rate,
         None,
         "N",
         "runs",
-        f"users of a run, 1 to {values.MAX_USERS} (default: the scenario's own)",
-        _RUNS,
+        f"requests per second of all users together, {values.MIN_RATE:g} to {values.MAX_RATE:g}, sent on schedule "
+        "whatever the answers do; latency counts from when each was due (default: each user waits for its answer)",
+        _FAULTY,
     ),
     Setting(
         "duration",
@@ -191,18 +206,49 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "TIME",
         "runs",
-        "length of a run: 30, 30s, 2m or 1h (default: the scenario's own)",
+        "length of a run: 30, 30s, 2m or 1h (default: the scenario's own; in a sweep 5s)",
+        _SERIES,
+    ),
+    Setting(
+        "step",
+        "step_s",
+        values.seconds(0.0, 86_400.0, "more than 0 and at most 24 h"),
+        "15s",
+        "TIME",
+        "runs",
+        "length of each step of a series of --users or --payload",
         frozenset({BENCH}),
+    ),
+    Setting(
+        "warmup",
+        "warmup_s",
+        values.whole_seconds(3600.0, "0 to 1 h"),
+        "0s",
+        "TIME",
+        "runs",
+        "seconds before each run that its figures leave out",
+        _SERIES,
+    ),
+    Setting(
+        "repeat",
+        "repeat",
+        values.integer(1, 100),
+        "1",
+        "N",
+        "runs",
+        "runs of each scenario or step, 1 to 100: median, spread and confidence interval",
+        _SERIES,
     ),
     Setting(
         "payload",
         "payload_bytes",
-        values.payload,
+        values.ascending(values.payload, "10,1KB,100KB,1MB"),
         "1KB",
-        "SIZE",
+        "SIZE[,SIZE…]",
         "runs",
-        "size of a written value: 1 byte to 50 MB; 1KB is 1,024 bytes",
+        "size of a written value: 1 byte to 50 MB; 1KB is 1,024 bytes; several: a series",
         _RUNS,
+        listed=True,
     ),
     Setting(
         "fresh",
@@ -303,7 +349,7 @@ SETTINGS: tuple[Setting, ...] = (
         "false",
         "",
         "results",
-        "the summary as JSON on stdout (with --headless, --results-only or drill)",
+        "the summary as JSON on stdout (with --headless, --results-only, drill or sweep)",
         _RUNS,
     ),
     Setting(
@@ -385,7 +431,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "faults",
         "let this program kill and pause nodes of your own cluster on loopback",
-        _RUNS,
+        _FAULTY,
     ),
     Setting(
         "restart-cmd",
@@ -395,9 +441,20 @@ SETTINGS: tuple[Setting, ...] = (
         "CMD",
         "faults",
         "starts a killed node of your own cluster again; {port} stands for its port",
-        _RUNS,
+        _FAULTY,
     ),
-    Setting("rounds", "rounds", values.integer(1, 1000), "5", "N", "drill", "how many rounds, 1 to 1000", _RUNS),
+    Setting(
+        "entries",
+        "entries",
+        values.ascending(values.integer(1, values.MAX_ENTRIES), "100,1000,5000"),
+        "100,1000,5000,10000",
+        "N,N…",
+        "sweep",
+        f"entries that the cluster holds at each step of a sweep, 1 to {values.MAX_ENTRIES}",
+        _SERIES,
+        listed=True,
+    ),
+    Setting("rounds", "rounds", values.integer(1, 1000), "5", "N", "drill", "how many rounds, 1 to 1000", _FAULTY),
     Setting(
         "fault",
         "fault",
@@ -406,7 +463,7 @@ SETTINGS: tuple[Setting, ...] = (
         "KIND",
         "drill",
         "what is done to the leader: kill, pause or isolate (demo cluster only)",
-        _RUNS,
+        _FAULTY,
     ),
     Setting(
         "max-unavailable",
@@ -416,7 +473,7 @@ SETTINGS: tuple[Setting, ...] = (
         "TIME",
         "drill",
         "exit with 4 when writes were impossible for longer in any round",
-        _RUNS,
+        _FAULTY,
     ),
     Setting(
         "yes",

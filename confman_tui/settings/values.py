@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -18,11 +19,16 @@ MB = 1024 * KB
 MAX_PAYLOAD = 50 * MB
 """The largest value that Confman takes."""
 MAX_USERS = 100_000
+MIN_RATE, MAX_RATE = 0.5, 100_000.0
+"""Least and most requests per second of an open loop."""
+MAX_ENTRIES = 100_000
+"""The most entries that a sweep seeds."""
 
 _SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(b|kb|kib|mb|mib)?", re.IGNORECASE)
 _SIZE_UNITS = {"b": 1, "kb": KB, "kib": KB, "mb": MB, "mib": MB}
 _TIME = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(ms|s|m|h)?", re.IGNORECASE)
 _TIME_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?(?:/ ?s)?", re.IGNORECASE)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
@@ -60,6 +66,17 @@ def integer(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def rate(text: str) -> float:
+    """Requests per second: ``500``, ``0.5``, ``500/s``."""
+    match = _RATE.fullmatch(text.strip())
+    value = float(match[1]) if match is not None else 0.0
+    if not MIN_RATE <= value <= MAX_RATE:
+        raise ValueError(
+            f"{shown(text)} must be a number of requests per second from {MIN_RATE:g} to {MAX_RATE:g}, such as 500"
+        )
+    return value
+
+
 def payload(text: str) -> int:
     """Bytes of a value: ``512``, ``1KB``, ``1.5MB``; a KB has 1,024 bytes."""
     allowed = "a size from 1 byte to 50 MB (Confman's limit), such as 512, 1KB or 2MB"
@@ -72,6 +89,28 @@ def payload(text: str) -> int:
     if not 1 <= size <= MAX_PAYLOAD:
         raise ValueError(f"{shown(text)} must be {allowed}")
     return int(size)
+
+
+MOST_STEPS = 32
+"""Values that one series may have."""
+
+
+def ascending(parse: Callable[[str], int], example: str) -> Callable[[str], tuple[int, ...]]:
+    """One value, or several with commas in ascending order: the steps of a series.
+
+    Args:
+        parse: Of each value.
+        example: What a list may look like, for the error.
+    """
+
+    def parse_all(text: str) -> tuple[int, ...]:
+        found = tuple(parse(part) for part in text.split(","))
+        if len(found) > MOST_STEPS or any(value >= following for value, following in pairwise(found)):
+            allowed = f"one value, or up to {MOST_STEPS} in ascending order, each once, such as {example}"
+            raise ValueError(f"{shown(text)} must be {allowed}")
+        return found
+
+    return parse_all
 
 
 def seconds(
@@ -96,6 +135,19 @@ def seconds(
             return 0.0
         if not (value > 0 and low <= value <= high):
             raise ValueError(f"{shown(text)} is outside what is allowed: {allowed}")
+        return value
+
+    return parse
+
+
+def whole_seconds(high: float, allowed: str) -> Callable[[str], float]:
+    """A time of whole seconds, 0 included, as `seconds` takes them: what is left out of a run is cut by the second."""
+    parse_time = seconds(0.0, high, allowed, zero=True)
+
+    def parse(text: str) -> float:
+        value = parse_time(text)
+        if value != int(value):
+            raise ValueError(f"{shown(text)} must be whole seconds: {allowed}")
         return value
 
     return parse

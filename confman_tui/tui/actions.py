@@ -48,8 +48,16 @@ ACTIONS: tuple[Action, ...] = (
     *(_scenario(scenario) for scenario in CATALOGUE),
     Action("suite", "a", "all", "Run all scenarios of the suite in turn", "Load", 2),
     Action("stop", "s", "stop", "Stop what runs; requests in flight are waited for", "Load", 0),
+    Action("rate_down", "less_than_sign", "rate", "Lower the rate of the running open loop by 10 %", "Load", 2),
+    Action("rate_up", "greater_than_sign", "rate", "Raise the rate of the running open loop by 10 %", "Load", 2),
     Action("tier", "y", "tier", "Choose the tier: how many namespaces and keys are seeded", "Load", 12),
-    Action("overrides", "u", "users", "Users, seconds and payload of the next runs", "Load", 11),
+    Action(
+        "overrides", "u", "users", "Users, rate, seconds, payload, warm-up and repeats of the next runs", "Load", 11
+    ),
+    Action(
+        "sweep", "n", "entries sweep", "Measure reads and writes at one size of the data after the other", "Load", 16
+    ),
+    Action("series", "g", "series graph", "Graphs, knee or slope, and table of the last series or sweep", "Load", 10),
     Action("leftovers", "x", "remove leftovers", "Remove the data of an earlier run that did not clean up", "Load", 3),
     Action("drill", "e", "election drill", "Kill the leader under load, several rounds, and measure", "Elections", 5),
     Action("rounds", "v", "drill results", "Rounds, small graphs and verdict of the drill", "Elections", 10),
@@ -79,12 +87,23 @@ BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
 
 GROUPS: tuple[tuple[tuple[str, ...], str], ...] = (
     (tuple(action.id for action in ACTIONS if action.id.startswith(RUN)), "run"),
+    (("rate_down", "rate_up"), "rate"),
     (("zoom_in", "zoom_out"), "zoom"),
     (("back", "forward"), "time"),
 )
 """Actions that share one place in the line of keys."""
 
-_DISPLAY = {"question_mark": "?", "plus": "+", "minus": "−", "left": "←", "right": "→", "colon": ":", "slash": "/"}
+_DISPLAY = {
+    "question_mark": "?",
+    "plus": "+",
+    "minus": "−",
+    "left": "←",
+    "right": "→",
+    "colon": ":",
+    "slash": "/",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+}
 
 
 def binding_ids() -> frozenset[str]:
@@ -123,11 +142,13 @@ def why_not(action: str, now: Circumstances) -> str | None:
     state = now.state
     if now.leaving:
         return None if action == "quit" else f"Leaving; {key_of('quit', state)} leaves at once."
-    if action.startswith(RUN) or action in ("suite", "drill", "overrides", "tier", "leftovers"):
+    if action.startswith(RUN) or action in ("suite", "drill", "sweep", "overrides", "tier", "leftovers"):
         return _why_no_load(action, state)
     if action in ("kill", "pause", "isolate", "fault", "revive"):
         return _why_no_fault(action, state)
     match action:
+        case "rate_down" | "rate_up":
+            return _why_no_rate(state)
         case "stop" if not state.busy and state.phase not in (Phase.FINDING, Phase.STARTING):
             return "Nothing runs that could be stopped."
         case "stop" if state.phase is Phase.STOPPING:
@@ -136,6 +157,8 @@ def why_not(action: str, now: Circumstances) -> str | None:
             return "A cluster is there or being looked for; this is for when there is none."
         case "rounds" if not state.drill.rounds and state.drill.ended is None:
             return "No drill has been run yet."
+        case "series" if state.series is None:
+            return "No series has been run yet; u with several users or payloads, or n, makes one."
         case "graphs" if not now.one_graph:
             return "Both graphs are shown." if now.graphs_shown else "The screen is too small for graphs."
         case "forward" if now.live:
@@ -170,6 +193,14 @@ def _why_no_drill(state: UiState) -> str | None:
         if node.state in FAILED_STATES or (node.node in hurt and node.state not in WELL):
             way = f"; {key_of('revive', state)} brings it back" if node.node in hurt else ""
             return f"A drill needs every node: {name_of(node.node, state.names)} is {STATE_WORDS[node.state]}{way}."
+    return None
+
+
+def _why_no_rate(state: UiState) -> str | None:
+    if state.phase not in (Phase.RUNNING, Phase.DRILLING) or state.running is None:
+        return "No run goes on whose rate could be changed; u sets a rate for the next ones."
+    if state.rate is None:
+        return "This run has no rate: its users wait for their answers. u sets a rate for the next runs."
     return None
 
 

@@ -24,6 +24,7 @@ from confman_tui.events import (
     NoticeGiven,
     Phase,
     SampleRecorded,
+    SeriesEnded,
     VerificationEnded,
 )
 from confman_tui.load.scenarios import CATALOGUE
@@ -194,6 +195,8 @@ class ConfmanApp(App[int], inherit_bindings=False):
             self.say(f"This program is the limit, not the cluster: {event.bound.reason}{tip}", "warning")
         elif isinstance(event, DrillEnded):
             self.deeds.show_rounds()
+        elif isinstance(event, SeriesEnded):
+            self.deeds.show_series()
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
         """A short-lived note over the screen, as plain text."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,15 @@ from confman_tui.tui.dialogs.fault import FaultDialog
 from confman_tui.tui.dialogs.help import HelpDialog
 from confman_tui.tui.dialogs.overrides import Overrides, OverridesDialog
 from confman_tui.tui.dialogs.rounds import RoundsDialog
+from confman_tui.tui.dialogs.series import SeriesDialog
 from confman_tui.tui.dialogs.tier import TierDialog
 from confman_tui.tui.names import name_of
 
 if TYPE_CHECKING:
     from confman_tui.tui.app import ConfmanApp
 
+RATE_STEP = 1.1
+"""What one step of the rate multiplies or divides it by: a step back gives the rate before."""
 SCROLL = 0.25
 """Share of the window that one step through time takes."""
 
@@ -61,6 +65,12 @@ class Deeds:
     def _do_stop(self) -> None:
         self._app.conductor.stop()
 
+    def _do_rate_up(self) -> None:
+        self._app.conductor.change_rate(RATE_STEP)
+
+    def _do_rate_down(self) -> None:
+        self._app.conductor.change_rate(1 / RATE_STEP)
+
     def _do_tier(self) -> None:
         config = self._app.state.config
         present = config.tier if config is not None else ""
@@ -77,9 +87,21 @@ class Deeds:
 
         def chosen(wanted: Overrides | None) -> None:
             if wanted is not None:
-                self._app.conductor.override(wanted.users, wanted.duration_s, wanted.payload_bytes)
+                conductor = self._app.conductor
+                conductor.override(wanted.users, wanted.duration_s, wanted.payload_bytes, wanted.rate)
+                conductor.vary(wanted.user_steps, wanted.payload_steps, wanted.warmup_s, wanted.repeat)
 
-        self._app.push_screen(OverridesDialog(Overrides(config.users, config.duration_s, config.payload_bytes)), chosen)
+        present = Overrides(config.users, config.duration_s, config.payload_bytes, config.rate)
+        present = replace(present, user_steps=config.user_steps, payload_steps=config.payload_steps)
+        present = replace(present, warmup_s=config.warmup_s, repeat=config.repeat)
+        self._app.push_screen(OverridesDialog(present), chosen)
+
+    def _do_sweep(self) -> None:
+        self._app.conductor.sweep()
+        self._app.window.go_live()
+
+    def _do_series(self) -> None:
+        self.show_series()
 
     def _do_leftovers(self) -> None:
         self._app.conductor.remove_leftovers()
@@ -236,6 +258,12 @@ class Deeds:
             app.say(f"{scenario} has not run yet; {row.scenario.key} starts it.")
             return
         app.push_screen(DetailsDialog(row, app.state.names, app.renderer))
+
+    def show_series(self) -> None:
+        """Open the graphs of the last series, unless a dialog is open."""
+        app = self._app
+        if app.screen is app.dashboard and app.state.series is not None:
+            app.push_screen(SeriesDialog(app.state, app.renderer))
 
     def show_rounds(self) -> None:
         """Open the drill's rounds and verdict, unless a dialog is open."""

@@ -203,7 +203,10 @@ class History:
         self._faults.append(event.fault)
 
     def _scenario_started(self, event: events.ScenarioStarted) -> None:
-        self._scenarios.append(ScenarioSpan(event.name, event.at, None))
+        begins = event.at + event.warmup_s
+        if event.warmup_s:
+            self._scenarios.append(ScenarioSpan("warm-up", event.at, begins))
+        self._scenarios.append(ScenarioSpan(event.name, begins, None))
 
     def _scenario_ended(self, event: events.ScenarioEnded) -> None:
         if self._scenarios and self._scenarios[-1].end is None:

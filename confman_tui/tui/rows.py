@@ -44,6 +44,8 @@ class Row:
     max_us: int | None = None
     result: ScenarioResult | None = None
     """Of the last run that ended."""
+    rate: float | None = None
+    """Open loop: requests per second asked for, now or at the last run's end. None: closed loop."""
     limit: GeneratorBound | None = None
     """How the generator became the limit of the run that goes on, or was that of the last one."""
 
@@ -58,6 +60,7 @@ class Row:
         self.failed = Counter()
         self.per_node = Counter()
         self.max_us = None
+        self.rate = event.rate
         self.limit = None
 
     def add(self, sample: SecondSample) -> None:

@@ -23,14 +23,18 @@ from confman_tui.events import (
     Phase,
     PhaseChanged,
     ProgressMade,
+    RateChanged,
     SampleRecorded,
     ScenarioEnded,
     ScenarioStarted,
+    SeriesEnded,
+    SeriesStepEnded,
     VerificationEnded,
     WritesAcknowledged,
 )
 from confman_tui.load.generator import GeneratorBound, GeneratorSample
 from confman_tui.load.model import Scenario, SecondSample
+from confman_tui.record.model import Series
 from confman_tui.tui.log import EventLog, describe
 from confman_tui.tui.names import short_names
 from confman_tui.tui.rows import DRILL, Row, RowStatus
@@ -76,6 +80,8 @@ class UiState:
     """Of the present phase only."""
     running: str | None = None
     """Name of the scenario that runs."""
+    rate: float | None = None
+    """Requests per second that the run which goes on is asked for; None: closed loop, or none goes on."""
     queue: list[str] = field(default_factory=list)
     """Scenarios asked for that have not begun."""
     sample: SecondSample | None = None
@@ -97,6 +103,8 @@ class UiState:
     elections: list[Election] = field(default_factory=list)
     verification: Verification | None = None
     drill: Drill = field(default_factory=Drill)
+    series: Series | None = None
+    """The last series, as far as it has come."""
     leftovers: tuple[str, ...] = ()
     log: EventLog = field(default_factory=EventLog)
     found: bool = False
@@ -202,10 +210,15 @@ def _change(state: UiState, event: Event) -> None:
                 state.view = None
         case ScenarioStarted(name):
             state.running = name
+            state.rate = event.rate
             if name in state.queue:
                 state.queue.remove(name)
             if (row := state.row(name)) is not None:
                 row.start(event)
+        case RateChanged(name, _, rate):
+            state.rate = rate
+            if (row := state.row(name)) is not None:
+                row.rate = rate
         case SampleRecorded(name, sample):
             state.sample = sample
             state.limit = event.limit
@@ -216,7 +229,7 @@ def _change(state: UiState, event: Event) -> None:
             if (row := state.row(name)) is not None:
                 row.limit = event.bound
         case ScenarioEnded(result):
-            state.running = None
+            state.running = state.rate = None
             state.sample = None
             state.limit = None
             if (row := state.row(result.name)) is not None:
@@ -240,6 +253,8 @@ def _change(state: UiState, event: Event) -> None:
             state.verification = event.verification or state.verification
             if state.exit_code != EXIT_LOST:
                 state.exit_code = event.exit_code
+        case SeriesStepEnded(series) | SeriesEnded(series):
+            state.series = series
         case LeftoversFound(namespaces):
             state.leftovers = namespaces
         case _:
@@ -261,7 +276,7 @@ def _phase(state: UiState, event: PhaseChanged) -> None:
             row = state.rows[name]
             row.status = RowStatus.DONE if row.result else RowStatus.NEVER
         state.queue.clear()
-        state.running = None
+        state.running = state.rate = None
 
 
 def _acknowledged(state: UiState, event: WritesAcknowledged) -> None:

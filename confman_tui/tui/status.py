@@ -100,6 +100,8 @@ def activity(frame: Frame, look: Look, width: int) -> list[Part]:
     if state.phase is Phase.DRILLING and state.drill.rounds:
         last = state.drill.rounds[-1]
         word = f"election drill, round {min(last.number + 1, last.total)} of {last.total}"
+    if state.phase is Phase.DRILLING and state.rate is not None:
+        word += f" at {numbers.asked(state.rate)}"
     if state.phase in (Phase.IDLE, Phase.CLOSED):
         return [Part(word, look.dim, 3)]
     if state.phase is Phase.OFFLINE:
@@ -127,20 +129,32 @@ def _run(frame: Frame, look: Look, width: int) -> list[Part]:
     state = frame.state
     row = state.rows[state.running or ""]
     assert row.started is not None
-    elapsed = max(0.0, frame.now - row.started.at)
+    elapsed, planned = max(0.0, frame.now - row.started.at), row.started.duration_s
     parts = [Part(f"▸ {row.scenario.name}", f"bold {look.accent}", 1)]
-    planned = row.started.duration_s
+    if elapsed < row.started.warmup_s:
+        parts.append(Part("warming up", look.warn, 3))
+        planned = row.started.warmup_s
+    else:
+        elapsed -= row.started.warmup_s
     if planned:
         elapsed = min(elapsed, planned) if state.phase is Phase.RUNNING else elapsed
         parts.append(Part(numbers.bar(elapsed / planned, 16 if width >= 100 else 8), look.accent, 5))
         parts.append(Part(f"{numbers.minutes(elapsed)}/{numbers.minutes(planned)}", look.text, 3))
     else:
         parts.append(Part(numbers.minutes(elapsed), look.text, 3))
+    if state.rate is not None:
+        parts.append(Part(numbers.asked(state.rate), look.text, 4))
+        if state.sample is not None and state.sample.not_started:
+            parts.append(Part(f"{numbers.count(state.sample.not_started)} waiting", f"bold {look.warn}", 4))
     if state.phase is Phase.STOPPING:
         flight = f", {state.sample.in_flight} in flight" if state.sample and state.sample.in_flight else ""
         parts.append(Part(f"stopping{flight}", f"bold {look.warn}", 2, "stopping"))
     elif state.queue:
         parts.append(Part(f"then {len(state.queue)} more", look.dim, 7))
+    if row.started.step:
+        parts.append(Part(clean(row.started.step, 60), look.dim, 6))
+    if row.started.runs > 1:
+        parts.append(Part(f"run {row.started.run} of {row.started.runs}", look.dim, 6))
     return parts
 
 
@@ -206,8 +220,18 @@ def cluster(state: UiState, look: Look) -> list[Part]:
     changed = []
     if config.users is not None:
         changed.append("1 user" if config.users == 1 else f"{config.users} users")
+    if config.rate is not None:
+        changed.append(numbers.asked(config.rate))
+    if config.user_steps:
+        changed.append(f"{','.join(map(str, config.user_steps))} users")
+    if config.payload_steps:
+        changed.append(",".join(numbers.size(size).replace(" ", "") for size in config.payload_steps))
     if config.duration_s is not None:
         changed.append(f"{config.duration_s:g} s")
+    if config.warmup_s:
+        changed.append(f"warm-up {config.warmup_s:g} s")
+    if config.repeat > 1:
+        changed.append(f"{config.repeat} runs")
     if changed:
         parts.append(Part(f"next: {', '.join(changed)}", look.warn, 5))
     return parts

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification
 from confman_tui.cluster.model import ClusterView, NodeState, NodeView
-from confman_tui.load.model import Cause, RunOutcome, SecondSample
-from confman_tui.record.model import ScenarioResult
+from confman_tui.load.model import Cause, Opening, RunOutcome, SecondSample
+from confman_tui.record.model import ScenarioResult, Series, SeriesKind, SeriesPoint
+from confman_tui.record.repeats import combined
 from confman_tui.settings import Settings, resolve
 
 NODES = ("http://127.0.0.1:6100", "http://127.0.0.1:6200", "http://127.0.0.1:6300")
@@ -127,3 +130,62 @@ def view(states: tuple[NodeState, ...] = (NodeState.LEADER, NodeState.FOLLOWER, 
     """The cluster at one moment."""
     nodes = tuple(NodeView(node, state) for node, state in zip(NODES, states, strict=True))
     return ClusterView(START, nodes, NODES[0], 6)
+
+
+def opening(**changes: Any) -> Opening:
+    """First seconds that were slower than the rest."""
+    base = Opening(
+        seconds=2.0,
+        ok=100,
+        failures=3,
+        p50_us=22_000,
+        p99_us=191_000,
+        max_us=220_000,
+        left_out=False,
+        rest_rps=88.0,
+        rest_p50_us=8_000,
+        rest_p99_us=27_000,
+    )
+    return replace(base, **changes)
+
+
+def run(rate: float, name: str = "read-10u", *, p99_us: int | None = 9_000, **changes: Any) -> ScenarioResult:
+    """A run of 15 s without failures, at that many requests per second."""
+    requests = round(rate * 15)
+    totals = outcome(
+        requests=requests,
+        failures=0,
+        failures_by_cause={},
+        error_texts={},
+        reads_ok=requests,
+        writes_ok=0,
+        p50_us=None if p99_us is None else p99_us // 3,
+        p95_us=None if p99_us is None else p99_us // 2,
+        p99_us=p99_us,
+        max_us=None if p99_us is None else p99_us * 3,
+        **changes,
+    )
+    return result(name, outcome=totals, elections=(), verification=None)
+
+
+def repeated(rates: Sequence[float], name: str = "read-10u") -> ScenarioResult:
+    """Runs of one scenario, one after the other."""
+    runs = [run(rate, name) for rate in rates]
+    return reduce(combined, runs)
+
+
+def user_series(rates: Mapping[int, float], **changes: Any) -> Series:
+    """read-10u with more and more users, of 5 s each."""
+    points = tuple(SeriesPoint(users, (replace(run(rate), users=users),)) for users, rate in rates.items())
+    base = Series(SeriesKind.USERS, ("read-10u",), "small", 5.0, tuple(rates), points)
+    return replace(base, **changes)
+
+
+def sweep(sizes: Sequence[int] = (100, 1000, 5000, 10_000)) -> Series:
+    """A sweep over a cluster whose reads grow by 0.6 ms per 1,000 entries at the median, and whose writes don't."""
+    points = []
+    for size in sizes:
+        read = replace(run(300, "read-1u", p99_us=round(6_000 + 1.8 * size)), users=1, entries_before=size)
+        write = replace(run(13, "write-1u", p99_us=24_000), users=1, entries_before=size)
+        points.append(SeriesPoint(size, (read, write)))
+    return Series(SeriesKind.ENTRIES, ("read-1u", "write-1u"), "small", 5.0, tuple(sizes), tuple(points))

@@ -13,6 +13,8 @@ from confman_tui.settings.resolve import Flags
 from confman_tui.settings.table import SETTINGS
 
 _SECRET = "s3cret-of-the-test"
+_DERIVED = {"command", "keys", "clean_tier", "user_steps", "payload_steps"}
+"""Fields that no setting fills by itself."""
 
 
 def _file(tmp_path: Path, text: str) -> Path:
@@ -27,7 +29,7 @@ def _bench(flags: Flags | None = None, environ: dict[str, str] | None = None, fi
 
 def test_the_table_fills_the_settings() -> None:
     from_table = {setting.field for setting in SETTINGS}
-    assert from_table | {"command", "keys", "clean_tier"} == {item.name for item in fields(Settings)}
+    assert from_table | _DERIVED == {item.name for item in fields(Settings)}
     assert len({setting.name for setting in SETTINGS}) == len(SETTINGS)
 
 
@@ -70,7 +72,12 @@ def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path
         "tier": "xlarge",
         "scenario": "read-1u,write-1u",
         "users": "4",
+        "rate": "0.5",
         "duration": "3s",
+        "step": "4s",
+        "warmup": "2s",
+        "repeat": "5",
+        "entries": "10,20",
         "payload": "2KB",
         "fresh": "true",
         "no-cleanup": "true",
@@ -105,7 +112,17 @@ def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path
     assert from_file.max_unavailable_s == 5.0
     default = _bench().settings
     same = {item.name for item in fields(Settings) if getattr(from_file, item.name) == getattr(default, item.name)}
-    assert same == {"command", "results_only", "yes", "print_config", "demo", "keys", "clean_tier"}
+    assert same == {
+        "command",
+        "results_only",
+        "yes",
+        "print_config",
+        "demo",
+        "keys",
+        "clean_tier",
+        "user_steps",
+        "payload_steps",
+    }
 
 
 @pytest.mark.parametrize(
@@ -115,7 +132,8 @@ def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path
         ("tier = 'huge'", ["tier", "'huge'", "small, large, xlarge"]),
         ("users = 0", ["users", "1 to 100000"]),
         ("users = true", ["users", "a string or a number"]),
-        ("users = [1]", ["users", "a string or a number"]),
+        ("users = [[1]]", ["users", "a string or a number or an array"]),
+        ("users = [1, 10, 5]", ["users", "ascending order"]),
         ("duration = nan", ["duration", "more than 0"]),
         ("demo = 'yes'", ["demo", "true or false"]),
         ("print-config = true", ["'print-config'", "not known"]),
@@ -188,6 +206,14 @@ def test_wrong_values_name_the_flag_or_the_variable() -> None:
         ("bench", {"demo": True, "demo-nodes": "3", "demo-ports": "7001,7002"}, "2 ports, but there are 3"),
         ("bench", {"headless": True, "rounds": "3"}, "--rounds is for drills: the drill command, or the screen"),
         ("bench", {"restart-cmd": "x {port}"}, "--restart-cmd needs --allow-faults"),
+        ("bench", {"users": "1,10", "payload": "1KB,2KB"}, "--users and --payload both name several values"),
+        ("bench", {"users": "1,10", "step": "5", "duration": "5"}, "leave one of the two out"),
+        ("bench", {"headless": True, "step": "5"}, "--step is the length of a step"),
+        ("bench", {"headless": True, "entries": "5"}, "--entries needs the command sweep"),
+        ("bench", {"results-only": True, "repeat": "5"}, "leave --repeat out"),
+        ("drill", {"demo": True, "users": "1,10"}, "--users: a drill takes one value"),
+        ("sweep", {"payload": "1KB,2KB"}, "--payload: a sweep takes one value"),
+        ("sweep", {"demo-nodes": "1"}, "--demo-nodes needs --demo"),
         ("drill", {}, "--allow-faults"),
         ("drill", {"allow-faults": True, "fault": "isolate"}, "demo cluster only"),
         ("drill", {"demo-ports": "auto", "allow-faults": True}, "--demo-ports needs --demo"),
@@ -196,6 +222,63 @@ def test_wrong_values_name_the_flag_or_the_variable() -> None:
 def test_contradictions(command: str, flags: Flags, said: str) -> None:
     with pytest.raises(UsageError) as caught:
         resolve(command, flags, {})
+    assert said in str(caught.value)
+
+
+def test_several_users_or_payloads_are_the_steps_of_a_series(tmp_path: Path) -> None:
+    one = _bench({"users": "10", "payload": "2KB"}).settings
+    assert (one.users, one.user_steps, one.payload_bytes, one.payload_steps) == (10, (), 2048, ())
+    users = _bench({"users": "1, 10,50"}).settings
+    assert (users.users, users.user_steps, users.duration_s, users.step_s) == (None, (1, 10, 50), None, 15.0)
+    payloads = _bench(file=_file(tmp_path, 'payload = [10, "1KB", "1.5KB"]\nstep = 3')).settings
+    assert (payloads.payload_bytes, payloads.payload_steps, payloads.step_s) == (10, (10, 1024, 1536), 3.0)
+    assert _bench({"users": "1,2", "duration": "7"}).settings.duration_s == 7.0, "the length of a step"
+    both = _bench({"users": "1,2", "step": "5"}, {"CONFMAN_BENCH_DURATION": "7"}).settings
+    assert (both.duration_s, both.step_s) == (None, 5.0)
+
+
+def test_a_series_of_the_environment_does_not_hinder_a_drill_or_a_sweep() -> None:
+    environ = {"CONFMAN_BENCH_USERS": "1,10", "CONFMAN_BENCH_PAYLOAD": "1KB,1MB"}
+    with pytest.raises(UsageError, match="CONFMAN_BENCH_USERS and CONFMAN_BENCH_PAYLOAD"):
+        _bench(environ=environ)
+    for command in ("drill", "sweep"):
+        settings = resolve(command, {"demo": True}, environ).settings
+        assert (settings.users, settings.user_steps, settings.payload_bytes) == (None, (), 1024)
+
+
+def test_warm_up_repeats_and_sizes_of_a_sweep() -> None:
+    default = _bench().settings
+    assert (default.warmup_s, default.repeat, default.entries) == (0.0, 1, (100, 1000, 5000, 10000))
+    said = resolve("sweep", {"entries": "50", "warmup": "2", "repeat": "3", "duration": "2"}, {}).settings
+    assert (said.entries, said.warmup_s, said.repeat, said.duration_s) == ((50,), 2.0, 3, 2.0)
+
+
+@pytest.mark.parametrize("text", ["1.5", "500ms", "2h", "-1", "x"])
+def test_a_warm_up_is_whole_seconds(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--warmup: .*0 to 1 h$"):
+        _bench({"warmup": text})
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "said"),
+    [
+        ("users", "1,1", "in ascending order, each once, such as 1,10,50,100"),
+        ("users", "10,1", "in ascending order"),
+        ("users", "1,,2", "must be a whole number from 1 to 100000"),
+        ("users", "1,x", "must be a whole number"),
+        ("users", ",".join(map(str, range(1, 34))), "up to 32"),
+        ("payload", "1KB,1024", "in ascending order"),
+        ("payload", "1KB,60MB", "1 byte to 50 MB"),
+        ("entries", "100,50", "such as 100,1000,5000"),
+        ("entries", "100001", "1 to 100000"),
+        ("repeat", "0", "1 to 100"),
+        ("step", "0", "more than 0"),
+    ],
+)
+def test_wrong_steps_name_what_is_allowed(flag: str, text: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        _bench({flag: text})
+    assert str(caught.value).startswith(f"--{flag}: ")
     assert said in str(caught.value)
 
 

@@ -27,6 +27,21 @@ def _tried(parse: Callable[[str], Any], text: str) -> tuple[Any, str]:
 
 
 @pytest.mark.parametrize(
+    ("text", "rate"), [("500", 500.0), ("0.5", 0.5), ("500/s", 500.0), (" 12.25 / S ", 12.25), ("100000", 100_000.0)]
+)
+def test_rates(text: str, rate: float) -> None:
+    assert values.rate(text) == rate
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "0.4", "100001", "100000.1", "-5", "fast", "1e3", "nan", "inf", "500/m", "٣", "9" * 400]
+)
+def test_wrong_rates_name_the_range(text: str) -> None:
+    with pytest.raises(ValueError, match=r"from 0\.5 to 100000, such as 500"):
+        values.rate(text)
+
+
+@pytest.mark.parametrize(
     ("text", "size"),
     [
         ("1", 1),
@@ -50,6 +65,23 @@ def test_sizes(text: str, size: int) -> None:
 def test_wrong_sizes_name_the_range(text: str) -> None:
     with pytest.raises(ValueError, match="1 byte to 50 MB"):
         values.payload(text)
+
+
+@given(st.sets(st.integers(1, 1000), min_size=1, max_size=32))
+def test_steps_in_ascending_order_are_taken_and_in_any_other_refused(steps: set[int]) -> None:
+    parse = values.ascending(values.integer(1, 1000), "1,10")
+    ordered = sorted(steps)
+    assert parse(", ".join(map(str, ordered))) == tuple(ordered)
+    if len(ordered) > 1:
+        for wrong in (ordered[::-1], [*ordered, ordered[-1]]):
+            assert "in ascending order" in _tried(parse, ",".join(map(str, wrong)))[1]
+
+
+@given(st.text(max_size=40))
+def test_steps_of_any_text_give_numbers_or_one_sentence(text: str) -> None:
+    value, error = _tried(values.ascending(values.payload, "10,1KB"), text)
+    assert (value is None) == bool(error)
+    assert "\n" not in error
 
 
 @settings(deadline=None)

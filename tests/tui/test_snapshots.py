@@ -10,8 +10,9 @@ import pytest
 from textual.pilot import Pilot
 
 from confman_tui.cluster.model import NodeState
-from confman_tui.events import ClusterChanged, Event, Phase, PhaseChanged
+from confman_tui.events import ClusterChanged, Event, Phase, PhaseChanged, SeriesEnded
 from confman_tui.tui.app import ConfmanApp
+from tests.record import samples
 from tests.tui import story
 from tests.tui.fakes import FakeConductor
 from tests.tui.helpers import Desk, TestClock, make_app
@@ -56,6 +57,14 @@ def test_an_election_during_a_run(tmp_path: Path, snap_compare: Compare, size: t
     assert snap_compare(app, terminal_size=size, run_before=before)
 
 
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_a_run_with_a_rate_during_a_stall(tmp_path: Path, snap_compare: Compare, size: tuple[int, int]) -> None:
+    events: list[tuple[float, Event]] = [(story.START, event) for event in story.found()]
+    events += story.stall(story.START + 3)
+    app, before = staged(tmp_path, events=events)
+    assert snap_compare(app, terminal_size=size, run_before=before)
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_a_saturated_generator(tmp_path: Path, snap_compare: Compare, size: tuple[int, int]) -> None:
     app, before = staged(tmp_path, events=list(story.saturated_run(story.START)), toasts=False)
@@ -83,3 +92,23 @@ def test_the_drill(tmp_path: Path, snap_compare: Compare) -> None:
     events = [(story.START, event) for event in [*story.found(), *story.drill(story.START, rounds=4)]]
     app, before = staged(tmp_path, events=events)
     assert snap_compare(app, terminal_size=(120, 40), run_before=before)
+
+
+SIZES = pytest.mark.parametrize(
+    "size", [(60, 20), (80, 24), (120, 40), (200, 60)], ids=lambda size: f"{size[0]}x{size[1]}"
+)
+
+
+@SIZES
+def test_a_series_of_users(tmp_path: Path, snap_compare: Compare, size: tuple[int, int]) -> None:
+    series = samples.user_series({1: 1500, 10: 3000, 50: 3100, 100: 3050}, files=("results/small-read-10u_users.csv",))
+    events = [(story.START, event) for event in [*story.found(), SeriesEnded(series)]]
+    app, before = staged(tmp_path, events=events)
+    assert snap_compare(app, terminal_size=size, run_before=before)
+
+
+@SIZES
+def test_a_sweep(tmp_path: Path, snap_compare: Compare, size: tuple[int, int]) -> None:
+    events = [(story.START, event) for event in [*story.found(), SeriesEnded(samples.sweep())]]
+    app, before = staged(tmp_path, events=events)
+    assert snap_compare(app, terminal_size=size, run_before=before)

@@ -121,9 +121,7 @@ class MemberRun(Run):
 
     def set_rate(self, rate: float) -> None:
         """Open loop: change this worker's part of the rate."""
-        change = getattr(self._context, "set_rate", None)
-        if change is not None:
-            change(rate)
+        self._context.set_rate(rate)
 
     def abort(self) -> None:
         """Nobody waits for its end any more."""
@@ -164,11 +162,9 @@ class MemberRun(Run):
         recorder = self._recorder = Recorder(started)
         environment: Any = self._worker.environment
         environment.events.request.add_listener(recorder.on_request)
-        begin = getattr(self._context, "begin", None)
-        if begin is not None:
-            # the workers' requests are due in turn, not all at one moment
-            turn = self._orders.share.index / (self._orders.share.count * plan.rate) if plan.rate else 0.0
-            begin(started + turn, None if plan.duration_s is None else plan.warmup_s + plan.duration_s - turn)
+        # the workers' requests are due in turn, not all at one moment
+        turn = self._orders.share.index / (self._orders.share.count * plan.rate) if plan.rate else 0.0
+        self._context.begin(started + turn, None if plan.duration_s is None else plan.warmup_s + plan.duration_s - turn)
         self._cpu_then, self._process_cpu_then = time.thread_time(), time.process_time()
         sampling = [self._spawn(self._tick), self._spawn(self._sample_each_second, started)]
         telling = [self._spawn(self._tell_writes), self._spawn(self._tell_pulse)]

@@ -15,11 +15,14 @@ from textual.widgets import Static
 
 from confman_tui.load.generator import Used, gauges_of
 from confman_tui.load.model import CAUSE_WORDS
+from confman_tui.record.opening import opening_matters
+from confman_tui.record.repeats import spreads
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.client import ChartRenderer
 from confman_tui.tui.dialogs.base import Dialog
 from confman_tui.tui.look import Look
 from confman_tui.tui.names import name_of
+from confman_tui.tui.numbers import NOTHING
 from confman_tui.tui.rows import Row
 from confman_tui.tui.text import clean, wrap
 from confman_tui.tui.widgets.graph import HistogramGraph
@@ -88,6 +91,8 @@ class DetailsDialog(Dialog[None]):
             sheet.heading("So far")
             sheet.entry("requests", numbers.count(row.requests))
             sheet.entry("failed", numbers.count(row.failures))
+            self._live_open_loop(sheet)
+
             self._bound_lines(sheet)
             self._live_lines(sheet)
             return sheet.lines
@@ -101,21 +106,89 @@ class DetailsDialog(Dialog[None]):
         sheet.entry("reads, writes ok", f"{numbers.count(outcome.reads_ok)}, {numbers.count(outcome.writes_ok)}")
         sheet.entry("throughput", f"{numbers.rate(outcome.rps)} req/s")
         sheet.entry("redirected", numbers.count(outcome.redirected))
+        if outcome.redirect_p50_us is not None:
+            cost = f"{numbers.milliseconds(outcome.redirect_p50_us)} ms median"
+            sheet.entry("redirects took", f"{cost}, max {numbers.milliseconds(outcome.redirect_max_us)}")
+        self._open_loop(sheet)
         if result.note:
             sheet.entry("note", clean(result.note), f"bold {sheet.look.warn}")
         sheet.heading("Latency, ms")
-        for name, value in (
-            ("p50", outcome.p50_us),
-            ("p90", outcome.p90_us),
-            ("p95", outcome.p95_us),
-            ("p99", outcome.p99_us),
-            ("p99.9", outcome.p999_us),
-            ("p99.99", outcome.p9999_us),
-            ("max", outcome.max_us),
+        actual = outcome.uncorrected
+        if actual is not None:
+            sheet.entry("from when it was", f"{'due':>8}  {'sent':>8}", sheet.look.dim)
+        for name, field in (
+            ("p50", "p50_us"),
+            ("p90", "p90_us"),
+            ("p95", "p95_us"),
+            ("p99", "p99_us"),
+            ("p99.9", "p999_us"),
+            ("p99.99", "p9999_us"),
+            ("max", "max_us"),
         ):
-            sheet.entry(name, f"{numbers.milliseconds(value):>8}")
+            sent = f"  {numbers.milliseconds(getattr(actual, field)):>8}" if actual is not None else ""
+            sheet.entry(name, f"{numbers.milliseconds(getattr(outcome, field)):>8}{sent}")
+        self._opening_lines(sheet)
+        self._repeated_lines(sheet)
         self._checked_lines(sheet)
         return sheet.lines
+
+    def _live_open_loop(self, sheet: _Sheet) -> None:
+        """The schedule of the run that goes on, and the last second's p99 both ways."""
+        row, sample = self._row, self._row.sample
+        if row.rate is None:
+            return
+        sheet.heading("Schedule")
+        sheet.entry("rate", numbers.asked(row.rate))
+        if sample is None:
+            return
+        sheet.entry("due, waiting", numbers.count(sample.not_started))
+        sheet.entry("late by at most", f"{sample.schedule_lag_s * 1000:.1f} ms")
+        sheet.entry("p99 from due", f"{numbers.milliseconds(sample.p99_us)} ms (corrected)")
+        sheet.entry("p99 from sent", f"{numbers.milliseconds(sample.uncorrected_p99_us)} ms (uncorrected)")
+
+    def _open_loop(self, sheet: _Sheet) -> None:
+        """The schedule of the run that ended."""
+        result = self._row.result
+        if result is None or result.rate is None:
+            return
+        rate = numbers.asked(result.rate)
+        if result.rate_changes:
+            rate += f", {numbers.asked(result.rate_changes[-1].rate)} at the end"
+        sheet.entry("rate", rate)
+        outcome = result.outcome
+        missed = f"bold {sheet.look.warn}" if outcome.not_started else ""
+        sheet.entry("never began", numbers.count(outcome.not_started), missed)
+        sheet.entry("late by at most", f"{outcome.schedule_lag_s * 1000:.1f} ms")
+
+    def _opening_lines(self, sheet: _Sheet) -> None:
+        first = self._row.result.outcome.opening if self._row.result is not None else None
+        if self._row.result is None or first is None:
+            return
+        sheet.heading("Warm-up, left out" if first.left_out else f"First {first.seconds:.1f} s, and then")
+        style = sheet.look.warn if opening_matters(self._row.result) and not first.left_out else ""
+        sheet.entry("req/s", f"{numbers.rate(first.rps):>8} {numbers.rate(first.rest_rps):>8}", style)
+        for name, one, then in (("p50", first.p50_us, first.rest_p50_us), ("p99", first.p99_us, first.rest_p99_us)):
+            sheet.entry(f"{name} ms", f"{numbers.milliseconds(one):>8} {numbers.milliseconds(then):>8}", style)
+
+    def _repeated_lines(self, sheet: _Sheet) -> None:
+        result = self._row.result
+        told = spreads(result) if result is not None else {}
+        if result is not None and told:
+            runs = next(iter(told.values())).runs
+            sheet.heading(f"{runs} runs: median, 95 % confidence")
+            for measure, item in told.items():
+                show = numbers.rate if measure == "rps" else numbers.milliseconds
+                within = NOTHING if item.ci95_low is None else f"{show(item.ci95_low)} … {show(item.ci95_high)}"
+                name = measure.replace("rps", "req/s").replace("_us", " ms")
+                sheet.entry(name, f"{show(item.median):>8}  {within}")
+        if result is not None and result.comparison is not None:
+            sheet.heading("Against the kept run")
+            for change in result.comparison.changes:
+                noise = "noise not known" if change.noise is None else f"noise ± {change.noise * 100:.1f} %"
+                beyond = change.noise is not None and abs(change.change) > change.noise
+                name = change.measure.replace("rps", "req/s").replace("_us", "")
+                style = sheet.look.strong if beyond else sheet.look.dim
+                sheet.entry(name, f"{change.change * 100:+8.1f} %  {noise}", style)
 
     def _bound_lines(self, sheet: _Sheet) -> None:
         bound = self._row.limit

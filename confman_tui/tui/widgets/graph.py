@@ -201,3 +201,25 @@ class DrillStrip(Graph):
         tenths, moments = tuple(ok_per_tenth), tuple(marks)
         self._build = partial(drill_spec, tenths, moments) if tenths else None
         self._ask()
+
+
+class CurveGraph(Graph):
+    """Throughput, latency or cost of a series, against what changes in it."""
+
+    def __init__(self, renderer: ChartRenderer, **options: Any) -> None:
+        super().__init__(renderer, **options)
+        self.words = ""
+        """What stands in its border."""
+
+    def show(self, build: Callable[[int, int], tuple[GraphSpec | None, tuple[LegendItem, ...]]]) -> None:
+        """Draw what ``build`` gives for a width and a height."""
+
+        def spec(width: int, height: int) -> GraphSpec | None:
+            drawn, self.legend = build(width, height)
+            return drawn
+
+        self._build = spec
+        self._ask()
+
+    def _title(self) -> str:
+        return self.words

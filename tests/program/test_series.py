@@ -1,0 +1,250 @@
+"""Series, sweeps, repeats and warm-up, through the whole program: on a real cluster of one node, and as a shell runs
+them."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from confman_tui.benchmark import Benchmark
+from confman_tui.cluster.client import ConfmanClient
+from confman_tui.demo.supervisor import DemoCluster
+from confman_tui.errors import EXIT_INTERRUPTED, UsageError
+from confman_tui.events import SampleRecorded, ScenarioEnded, ScenarioStarted, SeriesEnded, SeriesStepEnded
+from tests.benchmarks.confman_server import Server
+from tests.program.run import run
+from tests.program.test_data import KEY, Heard, settings_for
+from tests.program.test_endings import Started
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[DemoCluster]:
+    with DemoCluster(1, "auto", (150, 300)) as cluster:
+        assert cluster.wait_ready(10.0)
+        yield cluster
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        yield server
+
+
+@asynccontextmanager
+async def benchmark(cluster: DemoCluster, home: Path, **changes: Any) -> AsyncIterator[tuple[Benchmark, Heard]]:
+    heard = Heard()
+    bench = Benchmark(replace(settings_for(cluster.urls[0], home), **changes), heard, interactive=True)
+    try:
+        await bench.open()
+        yield bench, heard
+    finally:
+        await bench.close()
+
+
+async def count_entries(cluster: DemoCluster) -> int:
+    client = ConfmanClient(KEY, nodes=cluster.urls)
+    try:
+        return await client.count_entries(cluster.urls[0])
+    finally:
+        await client.aclose()
+
+
+def document(path: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return told
+
+
+async def test_a_series_of_users_finds_the_same_data_at_each_step(cluster: DemoCluster, tmp_path: Path) -> None:
+    async with benchmark(cluster, tmp_path, user_steps=(1, 3), step_s=0.5) as (bench, heard):
+        await bench.run_series(["write-stress-10u"])
+        (series,) = bench.series
+        assert bench.results == ()
+        started = [event for event in heard.events if isinstance(event, ScenarioStarted)]
+        assert [(event.users, event.step) for event in started] == [(1, "step 1 of 2"), (3, "step 2 of 2")]
+        assert {event.entries_before for event in started} <= {100, 101}, "seeded, and the probe's own key"
+        assert len([event for event in heard.events if isinstance(event, SeriesStepEnded)]) == 2
+        assert [event.series for event in heard.events if isinstance(event, SeriesEnded)] == [series]
+        results = [result for point in series.points for result in point.results]
+        assert [result.users for result in results] == [1, 3]
+        assert all(result.verification is not None and result.verification.passed for result in results)
+    names = {path.name for path in (tmp_path / "results").iterdir()}
+    assert names == {
+        "small-registry.json",
+        "small-write-stress-10u_users.csv",
+        "small-write-stress-10u_users.json",
+        "small-write-stress-10u-users-1_timeline.csv",
+        "small-write-stress-10u-users-3_timeline.csv",
+    }
+
+
+async def test_a_series_of_payloads_reads_values_of_that_size(cluster: DemoCluster, tmp_path: Path) -> None:
+    sizes: list[int] = []
+    async with benchmark(cluster, tmp_path, payload_bytes=10, payload_steps=(10, 3000), step_s=0.4) as (bench, heard):
+        client = ConfmanClient(KEY, nodes=cluster.urls)
+        try:
+            waiting: list[asyncio.Task[None]] = []
+
+            async def look() -> None:
+                entries = await client.list_entries(cluster.urls[0], "bench-small-000")
+                sizes.append(len(entries[0].value))
+
+            def watch() -> None:
+                heard.when(lambda event: isinstance(event, SampleRecorded), looked)
+
+            def looked() -> None:
+                waiting.append(asyncio.create_task(look()))
+                watch()
+
+            watch()
+            await bench.run_series(["read-1u"])
+            await asyncio.gather(*waiting)
+            assert (sizes[0], sizes[-1]) == (10, 3000)
+            (series,) = bench.series
+            assert [point.value for point in series.points] == [10, 3000]
+            assert [point.results[0].payload_bytes for point in series.points] == [10, 3000]
+            entries = await client.list_entries(cluster.urls[0], "bench-small-000")
+            assert {len(entry.value) for entry in entries} == {10}, "seeded again as it was"
+            assert len(entries) == 20
+        finally:
+            await client.aclose()
+
+
+async def test_a_sweep_measures_at_each_size_and_leaves_the_data_as_it_was(
+    cluster: DemoCluster, tmp_path: Path
+) -> None:
+    async with benchmark(cluster, tmp_path, entries=(50, 100, 300), duration_s=0.5) as (bench, heard):
+        await bench.sweep()
+        (series,) = bench.series
+        assert [point.value for point in series.points] == [100, 300]
+        assert "50 entries are left out: the cluster holds" in heard.texts()
+        assert not series.stopped_early
+        for point in series.points:
+            assert [result.name for result in point.results] == ["read-1u", "write-1u"]
+            assert [result.users for result in point.results] == [1, 1]
+            assert all(point.value <= result.entries_before <= point.value + 1 for result in point.results)
+            assert all(result.outcome.failures == 0 for result in point.results)
+        assert await count_entries(cluster) <= 101
+        bench.settings = replace(bench.settings, entries=(10,))
+        with pytest.raises(UsageError, match="more than each size asked for"):
+            await bench.sweep()
+        bench.settings = replace(bench.settings, entries=(100_000,), payload_bytes=1024**2)
+        with pytest.raises(UsageError, match="more than 1 GB"):
+            await bench.sweep()
+    told = document(tmp_path / "results" / "small-sweep.json")
+    assert told["slopes"]["read-1u"]["p50"]["ms_per_1000_entries"] is not None
+    assert await count_entries(cluster) == 0
+
+
+async def test_a_sweep_that_is_stopped_keeps_its_figures_and_takes_its_entries_away(
+    cluster: DemoCluster, tmp_path: Path
+) -> None:
+    async with benchmark(cluster, tmp_path, entries=(200, 400), duration_s=0.4) as (bench, heard):
+        heard.when(lambda event: isinstance(event, SeriesStepEnded), bench.stop)
+        await bench.sweep()
+        (series,) = bench.series
+        assert ([point.value for point in series.points], series.stopped_early) == ([200], True)
+        assert await count_entries(cluster) <= 101
+        assert (tmp_path / "results" / "small-sweep.csv").exists()
+        bench.settings = replace(bench.settings, duration_s=0.3)
+        (result,) = await bench.run_series(["read-1u"])
+        assert result.outcome.failures == 0, "every seeded key is there"
+
+
+async def test_repeats_start_from_the_same_data_and_are_compared_with_the_kept_run(
+    cluster: DemoCluster, tmp_path: Path
+) -> None:
+    async with benchmark(cluster, tmp_path, repeat=2, duration_s=0.5, warmup_s=1.0) as (bench, heard):
+        (first,) = await bench.run_series(["write-10u"])
+        assert bench.results == (first,)
+        assert [run.entries_before for run in first.repeats] == pytest.approx([100, 100], abs=1)
+        assert [event.run for event in heard.events if isinstance(event, ScenarioStarted)] == [1, 2]
+        ended = [event.result for event in heard.events if isinstance(event, ScenarioEnded)]
+        assert [len(result.repeats) for result in ended] == [0, 2]
+        warm = [event.sample for event in heard.events if isinstance(event, SampleRecorded) and event.sample.warmup]
+        assert len(warm) == 2
+        assert first.outcome.opening is not None
+        assert first.outcome.opening.left_out
+        assert first.duration_s < 0.9
+        assert first.verification is not None
+        # what was written in the warm-up is verified too
+        assert first.verification.acknowledged > sum(run.requests for run in first.repeats)
+        assert first.comparison is None
+        told = document(tmp_path / "results" / "small-write-10u_summary.json")
+        assert len(told["repeats"]) == 2
+        assert told["repeated"]["rps"]["ci95_low"] <= told["repeated"]["rps"]["ci95_high"]
+        bench.settings = replace(bench.settings, repeat=1)
+        (second,) = await bench.run_series(["write-10u"])
+        assert second.comparison is not None
+        assert (second.comparison.runs_before, second.comparison.runs_after) == (2, 1)
+    told = document(tmp_path / "results" / "small-write-10u_summary.json")
+    assert told["comparison"]["runs_before"] == 2
+    with (tmp_path / "results" / "small-write-10u_timeline.csv").open(encoding="utf-8", newline="") as stream:
+        assert [row["warmup"] for row in csv.DictReader(stream)] == ["1", "0"]
+
+
+async def test_a_stop_between_repeats_keeps_those_before(cluster: DemoCluster, tmp_path: Path) -> None:
+    async with benchmark(cluster, tmp_path, repeat=5, duration_s=0.4) as (bench, heard):
+        heard.when(lambda event: isinstance(event, ScenarioEnded) and len(event.result.repeats) == 2, bench.stop)
+        (result,) = await bench.run_series(["read-1u"])
+        assert len(result.repeats) == 2
+        assert bench.results == (result,)
+
+
+def test_a_series_without_a_screen_prints_its_table_and_its_files(server: Server, tmp_path: Path) -> None:
+    flags = ["--headless", "--nodes", server.url, "--scenario", "read-1u", "--users", "1,2,4", "--step", "500ms"]
+    ended = run(flags, tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert "read-1u against users · 0.5 s each · tier small" in ended.stdout
+    assert "█" in ended.stdout
+    assert "knee" in ended.stdout
+    assert "step 3 of 3" in ended.stderr
+    assert server.control(values=True)["values"] == {}, "cleaned up"
+    assert len((tmp_path / "results" / "small-read-1u_users.csv").read_text(encoding="utf-8").splitlines()) == 4
+
+
+def test_a_sweep_and_a_warm_up_as_json(server: Server, tmp_path: Path) -> None:
+    flags = ["sweep", "--nodes", server.url, "--entries", "100", "--duration", "400ms", "--warmup", "1", "--json"]
+    ended = run(flags, tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)
+    (series,) = told["series"]
+    assert told["scenarios"] == []
+    assert [point["value"] for point in series["points"]] == [100]
+    assert [result["name"] for result in series["points"][0]["results"]] == ["read-1u", "write-1u"]
+    opening = series["points"][0]["results"][0]["opening"]
+    assert opening["left_out"]
+    assert opening["requests"] > 0
+    assert "warming up: 100%, 00:01/00:01" in ended.stderr
+    assert server.control(values=True)["values"] == {}
+
+
+def test_a_run_that_is_ended_in_its_warm_up_leaves_no_figures_and_no_data(server: Server, tmp_path: Path) -> None:
+    flags = ["--headless", "--nodes", server.url, "--scenario", "mixed-10u", "--warmup", "60", "--json"]
+    program = Started(flags, tmp_path)
+    program.wait_said("warming up")
+    program.process.send_signal(signal.SIGTERM)
+    assert program.wait_end() == EXIT_INTERRUPTED, program.said()
+    (scenario,) = json.loads(program.output.read_text())["scenarios"]
+    assert (scenario["requests"], scenario["rps"], scenario["stopped_early"]) == (0, 0.0, True)
+    assert scenario["warmup_s"] == 60
+    assert server.control(values=True)["values"] == {}
+
+
+def test_a_series_cut_short_by_a_signal_tells_what_it_has(server: Server, tmp_path: Path) -> None:
+    flags = ["--headless", "--nodes", server.url, "--scenario", "read-1u", "--users", "1,2,4", "--step", "500ms"]
+    program = Started(flags, tmp_path)
+    program.wait_said("step 2 of 3")
+    program.process.send_signal(signal.SIGINT)
+    assert program.wait_end() == EXIT_INTERRUPTED, program.said()
+    assert "stopped early" in program.output.read_text()
+    assert document(tmp_path / "results" / "small-read-1u_users.json")["stopped_early"]
+    assert server.control(values=True)["values"] == {}
