@@ -26,6 +26,8 @@ class Recorder:
         self._reads_failed = 0
         self._marked = (started, 0, 0)
         """When reads were last marked, and how many of this second had succeeded and failed by then."""
+        self._ordered = [0, 0, 0]
+        """How many of the present second's reads, writes and uncorrected latencies lie in ascending runs already."""
 
     def on_request(
         self,
@@ -63,8 +65,21 @@ class Recorder:
         self._marked = (at, len(self._reads), self._reads_failed)
         more, worse = len(self._reads) - ok, self._reads_failed - failed
         if more or worse:
-            start = self.second_start
-            self._bucket.read_marks += (max(0, round((since - start) * 1000)), round((at - start) * 1000), more, worse)
+            begin, end = (max(0, round((moment - self.second_start) * 1000)) for moment in (since, at))
+            self._bucket.read_marks += (begin, end, more, worse)
+
+    def put_in_order(self) -> None:
+        """Sort what came since the last call, some times a second.
+
+        Sorting a whole second's 12,000 latencies at once would hold up every user for a millisecond; merging twenty
+        ascending runs, which is what Python's sort then does with them, takes a third of that.
+        """
+        bucket = self._bucket
+        for place, latencies in enumerate((bucket.reads, bucket.writes, bucket.uncorrected)):
+            done = self._ordered[place]
+            if len(latencies) > done:
+                latencies[done:] = sorted(latencies[done:])
+                self._ordered[place] = len(latencies)
 
     def cut(
         self,
@@ -80,6 +95,7 @@ class Recorder:
         self._marked, self._reads_failed = (at, 0, 0), 0
         bucket, self._bucket = self._bucket, Bucket(at, at)
         self._reads, self._writes = self._bucket.reads, self._bucket.writes
+        self._ordered = [0, 0, 0]
         self.second_start = at
         bucket.end = at
         bucket.users = users

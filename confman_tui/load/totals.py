@@ -235,4 +235,5 @@ def _sample(bucket: Bucket, latencies: list[int], *, warmup: bool) -> SecondSamp
         rate=bucket.rate or None,
         worker_cpu=bucket.worker_cpu,
         reads_within=bucket.reads_within(),
+        worker_wait=bucket.worker_wait,
     )
