@@ -236,7 +236,7 @@ class Benchmark:
     async def count_entries(self) -> int | None:
         """How many entries the cluster holds; None when it is stopped while no node leads."""
         cluster = self._cluster()
-        leader = await cluster.wait_for_leader(self.stopping)
+        leader = await cluster.wait_for_leader(self.stopping, lambda: self.phase(Phase.WAITING))
         return None if leader is None else await cluster.client.count_entries(leader)
 
     def keep_step(self, so_far: Series) -> None:
@@ -363,7 +363,7 @@ class Benchmark:
         complete: Callable[[ScenarioResult], ScenarioResult],
     ) -> ScenarioResult | None:
         cluster, settings = self._cluster(), self.settings
-        leader = await cluster.wait_for_leader(self.stopping)
+        leader = await cluster.wait_for_leader(self.stopping, lambda: self.phase(Phase.WAITING))
         if step is not None:
             if not self.stopping():
                 await step.prepare()
@@ -525,7 +525,7 @@ class Benchmark:
         self._stop.clear()
         await self._seed_if_needed()
         cluster = self._cluster()
-        leader = await cluster.wait_for_leader(self.stopping)
+        leader = await cluster.wait_for_leader(self.stopping, lambda: self.phase(Phase.WAITING))
         if leader is None or self.stopping():
             return None
         assert self._engine is not None

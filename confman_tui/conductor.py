@@ -81,7 +81,7 @@ class ConductorThread:
         bench = self._bench
         assert bench is not None
         if self._activity is not None and not self._activity.done():
-            self._notice(f"{self._activity_name} is still under way: s stops it", Level.WARNING)
+            self._notice(f"{self._activity_name} is still under way: stop it first", Level.WARNING)
             return
         self._activity_name = name
         self._activity = asyncio.create_task(self._guard(bench, work), name=name)

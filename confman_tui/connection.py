@@ -176,20 +176,27 @@ class Connection:
         if leader is not None:
             await self.client.list_namespaces(leader)
 
-    async def wait_for_leader(self, stopping: Callable[[], bool]) -> str | None:
+    async def wait_for_leader(
+        self, stopping: Callable[[], bool], waiting: Callable[[], None] | None = None
+    ) -> str | None:
         """The serving leader; waits up to ``--wait`` and shows it. None when it shall stop meanwhile.
+
+        ``waiting`` is called once when there is something to wait for and it takes a moment.
 
         Raises:
             ClusterError: no node led within that time; tells what each answered.
         """
         monitor, wait_s = self.monitor, self._settings.wait_s
-        began = self._clock()
+        began, activity = self._clock(), Phase.FINDING if waiting is None else Phase.WAITING
         while monitor.view.leader is None and not stopping():
             waited = self._clock() - began
             if waited >= wait_s:
                 raise ClusterError(f"no leader within {wait_s:g} s: {monitor.describe()}")
             if waited > TELL_S:
-                self._emit(ProgressMade(Phase.FINDING, round(waited), round(wait_s), 0.0, wait_s - waited))
+                if waiting is not None:
+                    waiting()
+                    waiting = None
+                self._emit(ProgressMade(activity, round(waited), round(wait_s), 0.0, wait_s - waited))
             await monitor.wait_for(lambda view: view.leader is not None or stopping(), min(TELL_S, wait_s - waited))
         return monitor.view.leader
 

@@ -32,6 +32,8 @@ class Phase(StrEnum):
     SEEDING = "seeding"
     IDLE = "idle"
     """Seeded, nothing runs."""
+    WAITING = "waiting for a leader"
+    """Something was asked for that needs one."""
     RUNNING = "running"
     STOPPING = "stopping"
     """No new requests; those in flight are waited for."""

@@ -52,7 +52,13 @@ PLAIN_EVERY_S = 5.0
 QUIET_FACTS = {FactKind.ALL_AGREE}
 """Facts that say nothing to a reader of a log that the ones around them don't."""
 
-UNITS = {Phase.GATHERING: " workers", Phase.SEEDING: " keys", Phase.VERIFYING: " writes", Phase.FINDING: " s"}
+UNITS = {
+    Phase.GATHERING: " workers",
+    Phase.SEEDING: " keys",
+    Phase.VERIFYING: " writes",
+    Phase.FINDING: " s",
+    Phase.WAITING: " s",
+}
 """What an activity counts; cleaning counts its steps."""
 
 WARMING = "warming up"

@@ -109,7 +109,8 @@ class Judge:
 
     def hear_sample(self, sample: SecondSample) -> None:
         """A second of a run ended."""
-        self._meter.reads(sample.start, sample.end, sample.reads_ok, sample.reads_failed)
+        for start, end, ok, failed in sample.reads_within:
+            self._meter.reads(start, end, ok, failed)
 
     def load_changed(self) -> None:
         """Writers start or stop: throughput before and after can't be compared."""

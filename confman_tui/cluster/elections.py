@@ -28,7 +28,8 @@ RECOVERY_LIMIT_S = 60.0
 FOLLOWING_LIMIT_S = 10.0
 """So long after the new leader serves, the agreement of the others and the first write are waited for."""
 
-_READS_KEPT = 600
+_READS_KEPT = 12_000
+"""Ten minutes of stretches of 50 ms."""
 FAILED_STATES = (
     NodeState.UNKNOWN,
     NodeState.REFUSED,
@@ -119,9 +120,11 @@ class ElectionMeter:
         self._load_since = at
         if self._open is not None and self._open.told is not None:
             self._open = None
+        elif self._open is not None:
+            self._open.before_from = at
 
     def reads(self, start: float, end: float, ok: int, failed: int) -> None:
-        """Reads that ended within [start, end). Each such sample counts for its share of an election's time."""
+        """Reads that ended within [start, end). A stretch counts for its share of an election's time."""
         self._reads.append((start, end, ok, failed))
 
     def agreed(self, on: str | None, since: float | None) -> None:

@@ -124,7 +124,7 @@ class Verification:
     phantom: int = 0
     """Refused for certain, but present."""
     checked: int = 0
-    """Writes that were read back."""
+    """Writes that were read back, whatever their outcome was."""
     seconds: float = 0.0
     lost_keys: tuple[str, ...] = field(default=())
     """``namespace/key`` of each lost or phantom write (the first 1,000)."""

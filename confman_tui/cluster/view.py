@@ -215,5 +215,7 @@ class ViewMachine:
             self._agreed_on, self._agreed_since = on, None if on is None else poll.sent
         agreed = on is not None and on == known.leader and term == known.leader_term
         if agreed and not self._agreed:
-            self._tell(FactKind.ALL_AGREE, poll, uncertainty, on, term)
+            # A poll asked earlier can be the last to answer; nobody agrees on a leader before it is one.
+            at = min(max(poll.sent, known.leader_since), poll.answered)
+            self._facts.append(Fact(FactKind.ALL_AGREE, at, on, term, "", uncertainty, poll.answered))
         self._agreed = agreed

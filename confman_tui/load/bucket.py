@@ -21,6 +21,8 @@ class Bucket:
     """Likewise of the writes."""
     uncorrected: list[int] = field(default_factory=list)
     """Open loop: latencies of both from the actual start, in µs; empty in a closed loop."""
+    read_marks: list[int] = field(default_factory=list)
+    """The reads more finely, in groups of four: from, to (ms since ``start``), succeeded and failed between them."""
     failures: list[tuple[bool, Cause, str]] = field(default_factory=list)
     """Whether it was a write, why it failed, and the normalised text."""
     redirects: list[int] = field(default_factory=list)
@@ -54,6 +56,7 @@ class Bucket:
             whole.reads += part.reads
             whole.writes += part.writes
             whole.uncorrected += part.uncorrected
+            whole.read_marks += _moved(part.read_marks, part.start - whole.start)
             whole.failures += part.failures
             whole.redirects += part.redirects
             whole.redirected += part.redirected
@@ -69,3 +72,22 @@ class Bucket:
             whole.worker_cpu.update(part.worker_cpu)
             whole.worker_wait.update(part.worker_wait)
         return whole
+
+    def begin_at(self, start: float) -> None:
+        """Give it another start; what was marked within it stays at its time."""
+        self.read_marks = _moved(self.read_marks, self.start - start)
+        self.start = start
+
+    def reads_within(self) -> tuple[tuple[float, float, int, int], ...]:
+        """``read_marks`` in absolute time: (from, to, succeeded, failed)."""
+        marks = iter(self.read_marks)
+        return tuple(
+            (self.start + since / 1000, self.start + until / 1000, ok, failed)
+            for since, until, ok, failed in zip(marks, marks, marks, marks, strict=True)
+        )
+
+
+def _moved(marks: list[int], seconds: float) -> list[int]:
+    """Marks whose times count from another start, so much earlier."""
+    by = round(seconds * 1000)
+    return [value + by if at % 4 < 2 else value for at, value in enumerate(marks)] if by else marks

@@ -23,6 +23,9 @@ class Recorder:
         self._bucket = Bucket(started, started)
         self._reads = self._bucket.reads
         self._writes = self._bucket.writes
+        self._reads_failed = 0
+        self._marked = (started, 0, 0)
+        """When reads were last marked, and how many of this second had succeeded and failed by then."""
         self._ordered = [0, 0, 0]
         """How many of the present second's reads, writes and uncorrected latencies lie in ascending runs already."""
 
@@ -53,7 +56,17 @@ class Recorder:
         failure = exception if isinstance(exception, RequestFailure) else RequestFailure(Cause.OTHER, "not judged")
         if failure.redirected:
             self._bucket.redirected += 1
+        self._reads_failed += request_type != "PUT"
         self._bucket.failures.append((request_type == "PUT", failure.cause, failure.text))
+
+    def mark(self, at: float) -> None:
+        """Note how many reads ended since the last mark: an election is judged by less than whole seconds."""
+        since, ok, failed = self._marked
+        self._marked = (at, len(self._reads), self._reads_failed)
+        more, worse = len(self._reads) - ok, self._reads_failed - failed
+        if more or worse:
+            begin, end = (max(0, round((moment - self.second_start) * 1000)) for moment in (since, at))
+            self._bucket.read_marks += (begin, end, more, worse)
 
     def put_in_order(self) -> None:
         """Sort what came since the last call, some times a second.
@@ -78,6 +91,8 @@ class Recorder:
         hub_lag_s: float = 0.0,
     ) -> Bucket:
         """Close the present second at ``at`` and begin the next. It covers what ended since the last call."""
+        self.mark(at)
+        self._marked, self._reads_failed = (at, 0, 0), 0
         bucket, self._bucket = self._bucket, Bucket(at, at)
         self._reads, self._writes = self._bucket.reads, self._bucket.writes
         self._ordered = [0, 0, 0]

@@ -217,6 +217,7 @@ class Run:
                 self._users = self._runner.user_count
             recorder = self._recorder
             if recorder is not None:
+                recorder.mark(at)
                 recorder.put_in_order()
             flying = self._context.in_flight
             span = at - recorder.second_start if recorder is not None else 0.0

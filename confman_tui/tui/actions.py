@@ -117,6 +117,11 @@ def display(key: str) -> str:
     return _DISPLAY.get(first, first.upper() if first[0] == "f" and first[1:].isdigit() else first)
 
 
+def key_of(action: str, state: UiState) -> str:
+    """The key in force for an action, as it is written on the screen."""
+    return display(state.keys.get(action, BY_ID[action].key))
+
+
 @dataclass(frozen=True, slots=True)
 class Circumstances:
     """What decides, beside the state, whether a key does something now."""
@@ -136,7 +141,7 @@ def why_not(action: str, now: Circumstances) -> str | None:
     """Why ``action`` can't be done now, as one sentence for a person; None when it can."""
     state = now.state
     if now.leaving:
-        return None if action == "quit" else "Leaving; q leaves at once."
+        return None if action == "quit" else f"Leaving; {key_of('quit', state)} leaves at once."
     if action.startswith(RUN) or action in ("suite", "drill", "sweep", "overrides", "tier", "leftovers"):
         return _why_no_load(action, state)
     if action in ("kill", "pause", "isolate", "fault", "revive"):
@@ -157,7 +162,7 @@ def why_not(action: str, now: Circumstances) -> str | None:
         case "graphs" if not now.one_graph:
             return "Both graphs are shown." if now.graphs_shown else "The screen is too small for graphs."
         case "forward" if now.live:
-            return "This is the present; ← goes back in time."
+            return f"This is the present; {key_of('back', state)} goes back in time."
         case "copy" | "filter" if not now.log_shown:
             return "The event log needs a larger screen."
         case "copy" if not state.log.lines:
@@ -170,14 +175,15 @@ def _why_no_load(action: str, state: UiState) -> str | None:
     if action == "leftovers" and not state.leftovers:
         return "No leftovers of an earlier run were found."
     if state.phase is Phase.OFFLINE:
-        return "There is no cluster; r tries again, d starts the demo cluster."
+        again, demo = key_of("retry", state), key_of("demo", state)
+        return f"There is no cluster; {again} tries again, {demo} starts the demo cluster."
     if state.phase in (Phase.STARTING, Phase.FINDING):
         return "The cluster is still being looked for."
     if action == "overrides" and state.config is not None:
         return None
     if state.phase is not Phase.IDLE:
         what = clean(state.running, 40) if state.running else str(state.phase)
-        return f"Not while this goes on: {what}; s stops it."
+        return f"Not while this goes on: {what}; {key_of('stop', state)} stops it."
     return _why_no_drill(state) if action == "drill" else None
 
 
@@ -185,7 +191,7 @@ def _why_no_drill(state: UiState) -> str | None:
     hurt = state.touched(DOWN_BY_US)
     for node in state.view.nodes if state.view is not None else ():
         if node.state in FAILED_STATES or (node.node in hurt and node.state not in WELL):
-            way = "; r brings it back" if node.node in hurt else ""
+            way = f"; {key_of('revive', state)} brings it back" if node.node in hurt else ""
             return f"A drill needs every node: {name_of(node.node, state.names)} is {STATE_WORDS[node.state]}{way}."
     return None
 
@@ -206,7 +212,7 @@ def _why_no_fault(action: str, state: UiState) -> str | None:
     if action == "revive":
         return None if state.touched(DOWN_BY_US) else "No node is down, paused or isolated by us."
     if state.phase is Phase.DRILLING:
-        return "The drill causes the faults; s stops it."
+        return f"The drill causes the faults; {key_of('stop', state)} stops it."
     if action == "isolate" and not state.config.demo:
         return "Only the demo cluster's Raft links can be cut."
     if action == "pause" and state.touched(frozenset({FaultKind.PAUSE})):

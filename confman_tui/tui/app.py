@@ -29,7 +29,7 @@ from confman_tui.events import (
 )
 from confman_tui.load.scenarios import CATALOGUE
 from confman_tui.tui import state as model
-from confman_tui.tui.actions import ACTIONS, BY_ID, Circumstances, display, hints, start_keys
+from confman_tui.tui.actions import ACTIONS, BY_ID, RUN, Circumstances, display, hints, start_keys
 from confman_tui.tui.charts.axis import TimeWindow
 from confman_tui.tui.charts.client import ChartRenderer
 from confman_tui.tui.commands_palette import ActionProvider
@@ -79,7 +79,11 @@ class ConfmanApp(App[int], inherit_bindings=False):
         super().__init__()
         self.conductor = conductor
         self.options = options
-        self.state = model.initial(CATALOGUE)
+        self.state = model.initial(
+            [replace(scenario, key=self.shown_key(f"{RUN}{scenario.name}")) for scenario in CATALOGUE]
+        )
+        self.state.keys = options.keymap
+        self.state.drill_row.scenario = replace(self.state.drill_row.scenario, key=self.shown_key("drill"))
         self.history = History()
         self.window = TimeWindow(span=60.0)
         self.renderer = ChartRenderer(on_notice=self._chart_notice)

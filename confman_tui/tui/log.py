@@ -179,7 +179,13 @@ def describe(event: Event, names: Mapping[str, str], told: Collection[float], no
             return LogLine(now, "◆", clean(f"series over: {words}", 300), Topic.RUNS)
         case LeftoversFound(namespaces) if namespaces:
             some = "1 namespace" if len(namespaces) == 1 else f"{len(namespaces)} namespaces"
-            return LogLine(now, "▲", f"leftovers of an earlier run: {some}; x removes them", Topic.RUNS, Level.WARNING)
+            return LogLine(
+                now,
+                "▲",
+                f"leftovers of an earlier run: {some}; 'remove leftovers' takes them away",
+                Topic.RUNS,
+                Level.WARNING,
+            )
         case NoticeGiven():
             glyph = {Level.INFO: "·", Level.WARNING: "▲", Level.ERROR: "✗"}[event.level]
             topic = Topic.RUNS if event.level is Level.INFO else Topic.PROBLEMS
@@ -257,7 +263,8 @@ def _verification(scenario: str, result: Verification, now: float) -> LogLine:
         return LogLine(now, "·", f"{about} not verified: {note}", Topic.RUNS)
     if result.passed:
         stale = f", {numbers.count(result.stale)} stale" if result.stale else ""
-        text = f"{about} verified: {numbers.count(result.checked)} acknowledged writes checked, 0 lost{stale}"
+        read = f"{numbers.count(result.checked)} writes read back, {numbers.count(result.acknowledged)} acknowledged"
+        text = f"{about} verified: {read}, 0 lost{stale}"
         return LogLine(now, "✓", text, Topic.RUNS, Level.WARNING if result.stale else Level.INFO)
     text = f"{about}: {numbers.count(result.lost)} LOST, {numbers.count(result.phantom)} phantom writes"
     return LogLine(now, "✗", text, Topic.PROBLEMS, Level.ERROR)

@@ -41,6 +41,22 @@ _STATE_MEANINGS: dict[NodeState, str] = {
 }
 
 
+STATE_HELP = {
+    NodeState.UNKNOWN: "it was not asked yet",
+    NodeState.LEADER: "says that it leads, in the highest term: it serves writes",
+    NodeState.ELECTED: "names itself as leader but does not serve yet",
+    NodeState.FOLLOWER: "follows the serving leader",
+    NodeState.FOLLOWER_OF_DEAD: "says ready, and names a leader that is gone",
+    NodeState.NOT_READY: "503: it knows no leader",
+    NodeState.STALE_LEADER: "says that it leads, in a term that is over",
+    NodeState.REFUSED: "nothing listens on its port",
+    NodeState.SILENT: "it accepts connections and does not answer",
+    NodeState.NOT_CONFMAN: "something else answers on its port",
+    NodeState.WRONG: "it answers with values that can't be",
+}
+"""What each state of a node means, for the help and the cards' tooltips."""
+
+
 def state_color(state: NodeState, dark: bool) -> str:
     """The colour of a node's state, as ``#rrggbb``; its glyph and word stand beside it always."""
     if state is NodeState.UNKNOWN:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification, WriteWindow
@@ -40,7 +40,10 @@ from confman_tui.tui.names import short_names
 from confman_tui.tui.rows import DRILL, Row, RowStatus
 
 BUSY = frozenset(
-    {Phase.GATHERING, Phase.SEEDING, Phase.RUNNING, Phase.STOPPING, Phase.DRILLING, Phase.VERIFYING, Phase.CLEANING}
+    {
+        *(Phase.GATHERING, Phase.SEEDING, Phase.WAITING, Phase.RUNNING, Phase.STOPPING),
+        *(Phase.DRILLING, Phase.VERIFYING, Phase.CLEANING),
+    }
 )
 """Phases in which something runs that a person would not want to lose by accident."""
 
@@ -63,6 +66,8 @@ class UiState:
     """By scenario name, in the catalogue's order."""
     drill_row: Row = field(default_factory=lambda: Row(DRILL))
     """The load of a drill; it has no place among the scenarios."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """The keys in force by action, where the settings file remaps them."""
     phase: Phase = Phase.STARTING
     phase_detail: str = ""
     phase_since: float = 0.0

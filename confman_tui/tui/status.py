@@ -7,6 +7,7 @@ from confman_tui.events import Phase
 from confman_tui.load.generator import CPU_LIMIT, Limit, over_limit
 from confman_tui.load.model import SecondSample
 from confman_tui.tui import numbers
+from confman_tui.tui.actions import key_of
 from confman_tui.tui.frame import Frame
 from confman_tui.tui.look import Look
 from confman_tui.tui.names import name_of
@@ -25,6 +26,7 @@ _PHASE_WORDS = {
     Phase.OFFLINE: "no cluster",
     Phase.SEEDING: "seeding",
     Phase.IDLE: "idle",
+    Phase.WAITING: "waiting for a leader",
     Phase.RUNNING: "running",
     Phase.STOPPING: "stopping",
     Phase.DRILLING: "election drill",
@@ -32,7 +34,13 @@ _PHASE_WORDS = {
     Phase.CLEANING: "cleaning up",
     Phase.CLOSED: "closed",
 }
-_WORK_UNITS = {Phase.SEEDING: "keys", Phase.VERIFYING: "keys", Phase.FINDING: "s", Phase.GATHERING: "workers"}
+_WORK_UNITS = {
+    Phase.SEEDING: "keys",
+    Phase.VERIFYING: "keys",
+    Phase.GATHERING: "workers",
+    Phase.FINDING: "s",
+    Phase.WAITING: "s",
+}
 
 
 def writes(frame: Frame, look: Look) -> Part:
@@ -83,7 +91,7 @@ def activity(frame: Frame, look: Look, width: int) -> list[Part]:
         gone = numbers.short_seconds(frame.now - frame.closing_since)
         return [
             Part(f"leaving: {word} · {gone}", f"bold {look.warn}", 1, "leaving"),
-            Part("q leaves at once", look.dim, 4),
+            Part(f"{key_of('quit', state)} leaves at once", look.dim, 4),
         ]
     row = state.rows.get(state.running or "")
     if row is not None and row.started is not None and state.phase in (Phase.RUNNING, Phase.STOPPING):
@@ -113,7 +121,7 @@ def activity(frame: Frame, look: Look, width: int) -> list[Part]:
         parts.append(Part(numbers.minutes(frame.now - state.phase_since), look.text, 6))
         if state.phase_detail:
             parts.append(Part(clean(state.phase_detail, 120), look.dim, 9))
-    parts.append(Part("s stops it", look.dim, 8))
+    parts.append(Part(f"{key_of('stop', state)} stops it", look.dim, 8))
     return parts
 
 

@@ -294,6 +294,17 @@ def test_agreement_is_told_again_after_a_disagreement(settled: ViewMachine) -> N
     assert kinds(facts) == [FactKind.NODE_DOWN, FactKind.NODE_BACK, FactKind.ALL_AGREE]
 
 
+def test_nobody_agrees_on_a_leader_before_it_is_one() -> None:
+    """A poll that was asked before the leader's own may be answered after it."""
+    machine = ViewMachine(NODES)
+    slow = answer(C, 10.0, "follower", A, 3, took=0.2)
+    facts = feed(machine, answer(B, 10.05, "follower", A, 3), answer(A, 10.1, "leader", A, 3), slow)
+    assert [(fact.kind, fact.at) for fact in facts if fact.kind is not FactKind.TERM_ADVANCED] == [
+        (FactKind.LEADER_SERVING, 10.1),
+        (FactKind.ALL_AGREE, 10.1),
+    ]
+
+
 def test_polls_of_foreign_nodes_change_nothing(settled: ViewMachine) -> None:
     before = settled.view(0)
     assert settled.apply(answer("http://127.0.0.1:7000", 20.0, "leader", A, 99)) == ()

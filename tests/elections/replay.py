@@ -29,6 +29,8 @@ class Replay:
     acks: list[tuple[float, float]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     reads: list[tuple[float, float, int, int]] = field(default_factory=list)
+    loads: list[float] = field(default_factory=list)
+    """When writers start, stop or change their number."""
     facts: list[Fact] = field(default_factory=list)
     meter: ElectionMeter = field(init=False)
     stream: WriteStream = field(init=False)
@@ -43,6 +45,7 @@ class Replay:
         events += [(ack, 1, (ack, start)) for ack, start in self.acks]
         events += [(fault.at, 2, fault) for fault in self.faults]
         events += [(sample[1], 4, sample) for sample in self.reads]
+        events += [(at, 6, at) for at in self.loads]
         events.sort(key=lambda event: event[:2])
         end = until if until is not None else events[-1][0] + 5.0
         steps = int((end - events[0][0]) / drain_s)
@@ -64,6 +67,8 @@ class Replay:
                 self.meter.viewed(view.view(at))
             elif kind == 4:
                 self.meter.reads(*what)
+            elif kind == 6:
+                self.meter.load_changed(what)
             else:
                 self.stream.drain(at)
                 told += self.meter.tick(at)

@@ -282,6 +282,19 @@ def test_recovery_waits_for_nine_tenths_and_a_change_of_load_ends_the_waiting() 
     assert replay.meter.tick(EPOCH + 25) == ()
 
 
+def test_a_load_that_begins_in_an_outage_can_not_recover_to_what_was_before() -> None:
+    replay = Replay()
+    replay.faults = [Fault(FaultKind.KILL, A, EPOCH + 5.0)]
+    cluster(replay, [(0.0, led_by(A, 1)), (5.0, {A: "ConnectError"}), (6.0, led_by(B, 2, B, C))], 13.0)
+    replay.writes(EPOCH, EPOCH + 5, 0.1)
+    replay.writes(EPOCH + 5, EPOCH + 6, 0.1, served=False)
+    replay.writes(EPOCH + 6, EPOCH + 13, 0.01)
+    replay.loads = [EPOCH + 5.9]
+    election = only(replay)
+    assert election.without_writes_s == pytest.approx(1.1, abs=0.02)
+    assert election.recover90_s is None
+
+
 def test_without_any_writes_the_election_is_told_all_the_same() -> None:
     replay = Replay()
     replay.faults = [Fault(FaultKind.KILL, A, EPOCH + 5.0)]

@@ -185,3 +185,42 @@ def test_merged_buckets_are_the_bucket_of_all(parts: list[list[int]]) -> None:
     assert one.add(merged) == other.add(pooled)
     ended = 7.0 + len(parts)
     assert one.outcome(ended, stopped_early=False) == other.outcome(ended, stopped_early=False)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 400), st.sampled_from(["read", "failed read", "write", "mark", "cut"])), max_size=60
+    )
+)
+def test_reads_within_a_second_are_all_of_its_reads_and_no_others(steps: list[tuple[int, str]]) -> None:
+    """However often they are marked; and two processes' seconds as one keep them at their times."""
+    at, context, recorder = 1000.0, a_context(), Recorder(1000.0)
+    seconds: list[Bucket] = []
+    ended: list[float] = []
+    for wait_ms, what in [*steps, (1, "cut")]:
+        at += wait_ms / 1000
+        if what == "mark":
+            recorder.mark(at)
+        elif what == "cut":
+            seconds.append(recorder.cut(at, context, users=1))
+        else:
+            exception = RequestFailure(Cause.TIMEOUT, "late") if what == "failed read" else None
+            recorder.on_request("PUT" if what == "write" else "GET", 1.0, exception)
+            ended += [at] * (what != "write")
+    for bucket in seconds:
+        told = bucket.reads_within()
+        assert sum(ok for *_, ok, _failed in told) == len(bucket.reads)
+        assert sum(failed for *_, failed in told) == sum(not write for write, *_ in bucket.failures)
+        assert all(bucket.start - 0.001 <= start <= end <= bucket.end + 0.001 for start, end, *_ in told)
+    shown = [part for bucket in seconds for part in bucket.reads_within()]
+    for moment in ended:
+        assert any(start - 0.001 <= moment <= end + 0.001 for start, end, *_ in shown)
+    whole = Bucket.merged(seconds)
+    whole.begin_at(990.0)
+    moved = whole.reads_within()
+    assert [part[2:] for part in moved] == [part[2:] for part in shown]
+    assert all(
+        abs(a - b) < 0.0025
+        for one, other in zip(moved, shown, strict=True)
+        for a, b in zip(one[:2], other[:2], strict=True)
+    )

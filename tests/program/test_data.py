@@ -17,7 +17,7 @@ from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.lease import Lease, LeaseHeldError
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.errors import ClusterError, UsageError
-from confman_tui.events import Event, LeftoversFound, NoticeGiven, Phase, PhaseChanged, ProgressMade
+from confman_tui.events import ClusterChanged, Event, LeftoversFound, NoticeGiven, Phase, PhaseChanged, ProgressMade
 from confman_tui.settings import Settings, resolve
 from confman_tui.settings.resolve import Flags
 
@@ -165,6 +165,27 @@ async def test_a_search_that_is_stopped_opens_nothing(cluster: DemoCluster, tmp_
         assert not bench.is_open
         await bench.open()
         assert bench.is_open
+    assert await namespaces(cluster) == set()
+
+
+async def test_waiting_for_a_leader_before_a_run_is_told_and_can_be_stopped(
+    cluster: DemoCluster, tmp_path: Path
+) -> None:
+    async with benchmark(cluster, tmp_path) as (bench, heard):
+        await bench.open()
+        bench.settings = replace(bench.settings, duration_s=0.4)
+        lost = asyncio.Event()
+        heard.when(lambda event: isinstance(event, ClusterChanged) and event.view.leader is None, lost.set)
+        cluster.kill(cluster.urls[0])
+        async with asyncio.timeout(5):
+            await lost.wait()
+        heard.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.WAITING, bench.stop)
+        assert await bench.run_series(["write-1u"]) == ()
+        phases = [event.phase for event in heard.events if isinstance(event, PhaseChanged)]
+        assert phases[-2:] == [Phase.WAITING, Phase.IDLE]
+        cluster.restart(cluster.urls[0])
+        results = await bench.run_series(["write-1u"])
+        assert results[0].outcome.writes_ok > 0
     assert await namespaces(cluster) == set()
 
 

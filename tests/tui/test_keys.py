@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from confman_tui.events import (
     NoticeGiven,
     Phase,
     PhaseChanged,
+    ProgressMade,
     SampleRecorded,
     ScenarioEnded,
     ScenarioStarted,
@@ -36,6 +38,7 @@ from confman_tui.tui.dialogs.overrides import OverridesDialog
 from confman_tui.tui.dialogs.rounds import RoundsDialog
 from confman_tui.tui.dialogs.tier import TierDialog
 from confman_tui.tui.log import Topic
+from confman_tui.tui.widgets.cards import NodeCard
 from tests.tui import story
 from tests.tui.helpers import Desk, desk, until
 
@@ -304,7 +307,7 @@ async def test_enter_opens_the_details_of_a_row(tmp_path: Path) -> None:
         await board.drawn()
         text = board.text()
         assert "p99.99" in text
-        assert "3,088 checked, 0 lost" in text
+        assert "3,088 read back, 0 lost" in text
         assert "latency histogram" in text
         await board.press("escape", "down", "enter")
         text = board.text()
@@ -515,3 +518,46 @@ async def test_each_rounds_fault_is_named_whole(width: int, tmp_path: Path) -> N
                 await board.tell(DrillRoundEnded(replace(told.round, fault=fault)))
         await board.press("v")
         assert board.text().count("isolate :61234 ") >= 2
+
+
+async def test_waiting_for_a_leader_is_seen_and_can_be_stopped(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        now = board.clock.now
+        await board.press("2")
+        await board.tell(PhaseChanged(Phase.WAITING, now), ProgressMade(Phase.WAITING, 3, 45, 0.0, 42.0))
+        assert "▸ waiting for a leader" in board.text()
+        assert "3/45 s" in board.text()
+        assert "s stop" in board.lines()[-1]
+        await board.press("1")
+        assert board.toasts() == ["Not while this goes on: waiting for a leader; s stops it."]
+        await board.press("s")
+        assert board.asked("stop") == [("stop",)]
+
+
+async def test_a_cards_tooltip_explains_the_state_and_keeps_the_error_as_text(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        now = board.clock.now
+        wrong = story.view(now, states={1: NodeState.WRONG}, detail="says [red]term -1[/red]")
+        await board.tell(ClusterChanged(wrong, 0.0))
+        card = next(card for card in board.app.dashboard.query(NodeCard) if card.node == story.NODES[1])
+        assert str(card.tooltip) == (
+            f"{story.NODES[1]}: wrong answer (it answers with values that can't be). says [red]term -1[/red]"
+        )
+        await board.tell(ClusterChanged(story.view(now), 0.0))
+        assert str(card.tooltip) == f"{story.NODES[1]}: follower (follows the serving leader)"
+
+
+async def test_remapped_keys_are_the_ones_that_are_named(tmp_path: Path) -> None:
+    keymap = {"stop": "f9", "suite": "z", "run.write-10u": "j", "hold": "h", "quit": "Q"}
+    async with desk(tmp_path, keymap=keymap) as board:
+        lines = "\n".join(board.lines())
+        assert re.search(r"│  j +write-10u", lines)
+        assert re.search(r"│  z +all five", lines)
+        await board.press("h")
+        assert "h goes on" in board.text()
+        await board.press("h", "j")
+        assert board.asked("run_scenarios") == [("run_scenarios", ("write-10u",))]
+        await board.tell(PhaseChanged(Phase.SEEDING, board.clock.now))
+        assert "F9 stops it" in board.text()
+        await board.press("z")
+        assert board.toasts() == ["Not while this goes on: seeding; F9 stops it."]

@@ -38,7 +38,8 @@ async def test_q_leaves_without_a_question_when_nothing_runs(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "phase", [Phase.SEEDING, Phase.RUNNING, Phase.DRILLING, Phase.VERIFYING, Phase.CLEANING, Phase.STOPPING]
+    "phase",
+    [Phase.SEEDING, Phase.WAITING, Phase.RUNNING, Phase.DRILLING, Phase.VERIFYING, Phase.CLEANING, Phase.STOPPING],
 )
 async def test_q_asks_when_something_runs_and_a_second_q_is_a_yes(tmp_path: Path, phase: Phase) -> None:
     async with desk(tmp_path) as board:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confman_tui.cluster.elections_model import Fault, FaultKind
+from confman_tui.cluster.elections_model import Fault, FaultKind, Verification
 from confman_tui.cluster.model import Fact, FactKind
-from confman_tui.events import ElectionMeasured, FactTold, FaultCaused
+from confman_tui.events import ElectionMeasured, FactTold, FaultCaused, VerificationEnded
 from confman_tui.tui.log import MOST_LINES, EventLog, LogLine, Topic, describe
 from tests.tui import story
 
@@ -55,3 +55,10 @@ def test_an_election_whose_first_write_came_before_the_poll_that_shows_its_leade
     told = describe(ElectionMeasured(election), {story.NODES[1]: ":6200"}, (), 160.0)
     assert told is not None
     assert told.text == "election of :6200: writing after 2.09 s"
+
+
+def test_what_was_read_back_is_not_all_acknowledged() -> None:
+    verified = Verification(acknowledged=640, refused=49, unknown=1, checked=690)
+    told = describe(VerificationEnded("drill", verified), {}, (), 160.0)
+    assert told is not None
+    assert told.text == "drill verified: 690 writes read back, 640 acknowledged, 0 lost"

@@ -80,7 +80,7 @@ class SecondsMerger:
         buckets = [bucket for _number, _worker, bucket in parts]
         whole = Bucket.merged(buckets) if buckets else Bucket(self._ended, self._ended)
         ends = [bucket.end for reported, _worker, bucket in parts if reported == number]
-        whole.start = self._ended
+        whole.begin_at(self._ended)
         whole.end = self._ended = max(self._ended + _SHORTEST_S, *(ends or [self._started + number]))
         return whole
 

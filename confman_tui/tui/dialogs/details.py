@@ -236,9 +236,9 @@ class DetailsDialog(Dialog[None]):
         if result is None or result.verification is None:
             return
         verified = result.verification
-        sheet.heading("Acknowledged writes, read back")
+        sheet.heading("Writes, read back")
         style = look.good if verified.passed else look.alarm if verified.judged else look.dim
-        judged = f"{numbers.count(verified.checked)} checked, {numbers.count(verified.lost)} lost"
+        judged = f"{numbers.count(verified.checked)} read back, {numbers.count(verified.lost)} lost"
         sheet.entry("verdict", judged if verified.judged else clean(verified.note) or "nothing to judge", style)
         for name in ("acknowledged", "refused", "unknown", "recovered", "stale", "phantom"):
             sheet.entry(name, numbers.count(getattr(verified, name)))

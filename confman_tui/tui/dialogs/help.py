@@ -13,25 +13,12 @@ from textual.content import Content
 from textual.events import Resize
 from textual.widgets import Static
 
-from confman_tui.cluster.model import STATE_WORDS, NodeState
+from confman_tui.cluster.model import STATE_WORDS
 from confman_tui.tui.actions import ACTIONS
 from confman_tui.tui.charts.palette import STATE_GLYPHS
 from confman_tui.tui.dialogs.base import Dialog
-from confman_tui.tui.look import Look
+from confman_tui.tui.look import STATE_HELP, Look
 from confman_tui.tui.text import wrap
-
-_STATES = {
-    NodeState.LEADER: "says that it leads, in the highest term: it serves writes",
-    NodeState.ELECTED: "names itself as leader but does not serve yet",
-    NodeState.FOLLOWER: "follows the serving leader",
-    NodeState.FOLLOWER_OF_DEAD: "says ready, and names a leader that is gone",
-    NodeState.NOT_READY: "503: it knows no leader",
-    NodeState.STALE_LEADER: "says that it leads, in a term that is over",
-    NodeState.REFUSED: "nothing listens on its port",
-    NodeState.SILENT: "it accepts connections and does not answer",
-    NodeState.NOT_CONFMAN: "something else answers on its port",
-    NodeState.WRONG: "it answers with values that can't be",
-}
 
 _FIGURES = (
     ("writes go through", "judged by acknowledged writes alone, of the scenario and of a small probe"),
@@ -118,7 +105,7 @@ class HelpDialog(Dialog[None]):
         for keys, words in _PANE_KEYS:
             page.entry(keys, words, self.look.strong)
         page.heading("Nodes")
-        for state, words in _STATES.items():
+        for state, words in STATE_HELP.items():
             page.entry(f"{STATE_GLYPHS[state]} {STATE_WORDS[state]}", words, self.look.state(state))
         page.heading("Figures")
         for name, words in _FIGURES:

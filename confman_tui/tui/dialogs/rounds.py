@@ -123,8 +123,8 @@ class RoundsDialog(Dialog[None]):
         lines = [Content.assemble((head, f"bold {look.good if good else look.alarm}"))]
         if (verified := ended.verification) is not None:
             words = (
-                f"{numbers.count(verified.acknowledged)} writes acknowledged, "
-                f"{numbers.count(verified.checked)} checked: "
+                f"{numbers.count(verified.checked)} writes read back, "
+                f"{numbers.count(verified.acknowledged)} acknowledged: "
                 f"{numbers.count(verified.lost)} lost, {numbers.count(verified.phantom)} phantom, "
                 f"{numbers.count(verified.unknown)} unknown ({numbers.count(verified.recovered)} of them there)"
             )

@@ -15,7 +15,7 @@ from confman_tui.tui.charts.palette import STATE_GLYPHS
 from confman_tui.tui.charts.spark import sparkline
 from confman_tui.tui.frame import Frame
 from confman_tui.tui.layout import CardStyle
-from confman_tui.tui.look import Look
+from confman_tui.tui.look import STATE_HELP, Look
 from confman_tui.tui.names import name_of
 from confman_tui.tui.text import Part, clean, fit, line
 from confman_tui.tui.widgets.lines import Lines
@@ -66,7 +66,17 @@ class NodeCard(Lines):
         elif self._border_color:
             self._border_color = ""
             self.styles.border = None
+        self._explain(frame)
         self.redraw()
+
+    def _explain(self, frame: Frame) -> None:
+        """For the mouse: the whole address, what the state means, and the last error at length."""
+        view = self._view(frame)
+        words = f"{clean(self.node, 80)}: {STATE_WORDS[view.state]} ({STATE_HELP[view.state]})"
+        if view.detail and view.state in _AWAY:
+            words += f". {clean(view.detail, 300)}"
+        if str(self.tooltip) != words:
+            self.tooltip = Content(words)
 
     def _dress(self, frame: Frame) -> None:
         view, look = self._view(frame), self.look

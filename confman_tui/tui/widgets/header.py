@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from confman_tui.tui import status
+from confman_tui.tui.actions import key_of
 from confman_tui.tui.frame import Frame
 from confman_tui.tui.look import Look
 from confman_tui.tui.text import Part, line
@@ -38,7 +39,7 @@ class Header(Lines):
         first = line(width, [name, *status.cluster(state, look)], status.generator(frame, look))
         right = status.activity(frame, look, width)
         if frame.held is not None:
-            held = f" ‖ view held · {frame.held} behind · space goes on "
+            held = f" ‖ view held · {frame.held} behind · {key_of('hold', frame.state)} goes on "
             right = [Part(held, look.pill(look.warn), 1, f" ‖ held · {frame.held} ")]
         second = line(width, [status.writes(frame, look), status.leadership(state, look)], right)
         return (first, second) if height > 1 else (second,)

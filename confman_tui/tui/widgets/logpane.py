@@ -135,7 +135,8 @@ class EventLogPane(Lines, can_focus=True):
 
     def _retitle(self) -> None:
         title = "events" if self.topic is None else f"events · {self.topic.value} only"
-        place = f"{self.cursor + 1} of {len(self._entries)}" if self.cursor else ""
+        # The chosen line stays where it is while new ones come: say so, or the log seems to have stopped.
+        place = f"{self.cursor + 1} of {len(self._entries)} · home newest" if self.cursor else ""
         if (wanted := f"{title}|{place}") != self._title:
             self._title = wanted
             self.border_title = title

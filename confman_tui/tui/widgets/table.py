@@ -14,6 +14,7 @@ from textual.message import Message
 
 from confman_tui.events import Phase
 from confman_tui.tui import numbers
+from confman_tui.tui.actions import key_of
 from confman_tui.tui.frame import Frame
 from confman_tui.tui.look import Look
 from confman_tui.tui.rows import Row, RowStatus
@@ -152,7 +153,7 @@ class ScenarioTable(Lines, can_focus=True):
             word = _WORDS[len(suite)] if len(suite) < len(_WORDS) else str(len(suite))
             queued = len(frame.state.queue)
             fields = {"scenario": f"  all {word}", "time": f"{queued} to go" if queued else ""}
-            values = (" a", *(fields.get(column.title, "") for column in columns))
+            values = (f" {key_of('suite', frame.state)}", *(fields.get(column.title, "") for column in columns))
             lines.append(_cells(values, columns, f"bold {look.accent}", look.text, self._gap))
         return lines
 
