@@ -91,8 +91,11 @@ def verdict_of(series: Series) -> list[str]:
     if len(points) < 2:
         return ["no knee: fewer than two whole steps"]
     if knee is None:
-        users = series.kind is SeriesKind.USERS
-        return ["no knee: throughput grows on with the users" if users else "no knee: throughput shows no bend"]
+        if series.kind is SeriesKind.USERS:
+            return ["no knee: throughput grows on with the users"]
+        rates = [typical(point.results[0], "rps") or 0.0 for point in points]
+        share = f"{rates[-1] / max(rates) * 100:.0f} % of the best throughput"
+        return [f"no knee: {value_words(series.kind, points[-1].value)} gets {share}"]
     rps, p99 = (typical(knee.results[0], measure) for measure in ("rps", "p99_us"))
     line = f"knee at {value_words(series.kind, knee.value)}: {sensible(rps)} req/s, p99 {_ms(p99)} ms"
     beyond = [(typical(point.results[0], "rps") or 0.0, point) for point in points if point.value > knee.value]

@@ -140,10 +140,10 @@ class OverridesDialog(Dialog[Overrides]):
         payload = ",".join(map(size_text, present.payload_steps)) or payload
         fields = (
             ("users", users, "1,10,50: a series"),
-            ("seconds", seconds, "empty: the scenario's own"),
+            ("seconds", seconds, "such as 30 or 2m"),
             ("payload", payload, "10,1KB,1MB: a series"),
             ("warm-up", f"{present.warmup_s:g}", "seconds, left out"),
-            ("runs", str(present.repeat), "of each, for its spread"),
+            ("runs", str(present.repeat), "of each scenario"),
         )
         box = Container(classes="box")
         box.border_title = Content("the next runs")
