@@ -37,6 +37,7 @@ from confman_tui.load.distributed.model import WorkerError
 from confman_tui.load.engine import Engine
 from confman_tui.load.model import RunPlan, Scenario
 from confman_tui.load.scenarios import by_name
+from confman_tui.load.schedule import senders_for
 from confman_tui.mustering import SETTLE_S, Mustering, crew_of
 from confman_tui.record.files import ResultsError, check_writable
 from confman_tui.record.kept import Kept
@@ -178,6 +179,7 @@ class Benchmark:
                 payload_bytes=settings.payload_bytes,
                 users=settings.users,
                 duration_s=settings.duration_s,
+                rate=settings.rate,
                 entry=cluster.entry,
                 nodes=cluster.nodes,
                 demo=cluster.demo is not None,
@@ -292,9 +294,11 @@ class Benchmark:
 
     def _plan(self, scenario: Scenario, step: Step | None = None) -> RunPlan:
         settings, dataset = self.settings, self._cluster().dataset
+        rate = settings.rate
+        own_users = scenario.users if rate is None else senders_for(rate, scenario.users)
         return RunPlan(
             scenario=scenario.name,
-            users=(step.users if step is not None else settings.users) or scenario.users,
+            users=(step.users if step is not None else settings.users) or own_users,
             duration_s=step.duration_s if step is not None else settings.duration_s or scenario.duration_s,
             target=scenario.target,
             write_share=scenario.write_share,
@@ -303,6 +307,7 @@ class Benchmark:
             namespaces=dataset.namespaces,
             keys=dataset.keys,
             api_key=settings.api_key,
+            rate=rate,
             warmup_s=settings.warmup_s,
             workers=settings.workers + settings.expect_workers,
         )
@@ -380,6 +385,7 @@ class Benchmark:
                 plan.duration_s,
                 run.entries_before,
                 plan.payload_bytes,
+                rate=plan.rate,
                 warmup_s=plan.warmup_s,
                 run=number,
                 runs=settings.repeat,
@@ -423,13 +429,21 @@ class Benchmark:
 
     # -- what a person changes
 
-    def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None) -> None:
-        """Users, seconds and payload of the next runs; None gives the scenario's own back (payload: leaves it)."""
+    def override(
+        self, users: int | None, duration_s: float | None, payload_bytes: int | None, rate: float | None = None
+    ) -> None:
+        """Users, seconds, payload and rate of the next runs; None gives the scenario's own back (payload: leaves it;
+        rate: closed loop)."""
         payload = payload_bytes if payload_bytes is not None else self.settings.payload_bytes
-        self.settings = replace(self.settings, users=users, duration_s=duration_s, payload_bytes=payload)
+        self.settings = replace(self.settings, users=users, duration_s=duration_s, payload_bytes=payload, rate=rate)
         if self._connection is not None:
             self._connection.dataset.settings = self.settings
             self._tell_configuration()
+
+    def change_rate(self, factor: float) -> None:
+        """Multiply the rate of the open loop that runs, within the limits of ``--rate``; says why when none does."""
+        if self._run is None or not self._run.change_rate(factor):
+            self.notice("no run with a rate goes on, so there is none to change", Level.WARNING)
 
     def vary(self, user_steps: tuple[int, ...], payload_steps: tuple[int, ...], warmup_s: float, repeat: int) -> None:
         """Steps, warm-up and repeats of the next runs; see `confman_tui.commands.Conductor.vary`."""

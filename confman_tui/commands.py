@@ -42,8 +42,17 @@ class Conductor(Protocol):
     def choose_tier(self, tier: str) -> None:
         """Clean the present tier's data and seed the other's."""
 
-    def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None = None) -> None:
-        """Users, seconds and payload of the next runs; None gives the scenario's own back."""
+    def override(
+        self,
+        users: int | None,
+        duration_s: float | None,
+        payload_bytes: int | None = None,
+        rate: float | None = None,
+    ) -> None:
+        """Users, seconds, payload and rate of the next runs; None gives the scenario's own back (rate: closed loop)."""
+
+    def change_rate(self, factor: float) -> None:
+        """Multiply the rate of the open loop that runs; `RateChanged` tells the new one."""
 
     def vary(self, user_steps: tuple[int, ...], payload_steps: tuple[int, ...], warmup_s: float, repeat: int) -> None:
         """How the next runs are varied: each scenario at several numbers of users, or payloads (empty: not so), so many

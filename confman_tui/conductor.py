@@ -158,9 +158,19 @@ class ConductorThread:
 
         self._post(stop)
 
-    def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None = None) -> None:
+    def override(
+        self,
+        users: int | None,
+        duration_s: float | None,
+        payload_bytes: int | None = None,
+        rate: float | None = None,
+    ) -> None:
         """See `Conductor.override`."""
-        self._post(lambda: self._try(lambda bench: bench.override(users, duration_s, payload_bytes)))
+        self._post(lambda: self._try(lambda bench: bench.override(users, duration_s, payload_bytes, rate)))
+
+    def change_rate(self, factor: float) -> None:
+        """See `Conductor.change_rate`."""
+        self._post(lambda: self._try(lambda bench: bench.change_rate(factor)))
 
     def vary(self, user_steps: tuple[int, ...], payload_steps: tuple[int, ...], warmup_s: float, repeat: int) -> None:
         """See `Conductor.vary`."""

@@ -87,7 +87,13 @@ class DrillRig:
         plan = parts.run.plan
         parts.emit(
             ScenarioStarted(
-                plan.scenario, parts.clock(), plan.users, None, parts.run.entries_before, plan.payload_bytes
+                plan.scenario,
+                parts.clock(),
+                plan.users,
+                None,
+                parts.run.entries_before,
+                plan.payload_bytes,
+                plan.rate,
             )
         )
         parts.monitor.turn_page(booking=True)

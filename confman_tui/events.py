@@ -25,6 +25,8 @@ class Phase(StrEnum):
     """Starting the demo cluster's processes."""
     FINDING = "finding"
     """Looking for the cluster and its leader."""
+    GATHERING = "gathering"
+    """Starting workers, or waiting for those from elsewhere."""
     OFFLINE = "offline"
     """No cluster, no leader, or a refused key: waits for the person to try again (never in headless runs)."""
     SEEDING = "seeding"
@@ -109,6 +111,9 @@ class ScenarioStarted:
     entries_before: int
     """Entries that the cluster held before it."""
     payload_bytes: int
+    rate: float | None = None
+    """Requests per second of an open loop; None: closed loop."""
+
     warmup_s: float = 0.0
     """Seconds from ``at`` on that count for none of its figures; ``duration_s`` begins after them."""
     run: int = 1
@@ -116,6 +121,18 @@ class ScenarioStarted:
     runs: int = 1
     step: str = ""
     """The step of a series that it is, in words such as ``step 3 of 4``; empty: of none."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateChanged:
+    """A running open loop goes on at another rate."""
+
+    scenario: str
+    at: float
+    rate: float
+    """Requests per second from now on."""
+    before: float
+    """Until now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +245,8 @@ class ConfigurationChanged:
     nodes: tuple[str, ...]
     demo: bool
     faults_allowed: bool
+    rate: float | None = None
+    """Requests per second of the next runs; None: closed loop."""
     user_steps: tuple[int, ...] = ()
     """The users of each step of a series; empty: ``users`` holds."""
     payload_steps: tuple[int, ...] = ()
@@ -252,6 +271,7 @@ Event = (
     | ProgressMade
     | WritesAcknowledged
     | ScenarioStarted
+    | RateChanged
     | SampleRecorded
     | GeneratorWatched
     | GeneratorLimitReached

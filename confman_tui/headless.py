@@ -31,6 +31,7 @@ from confman_tui.events import (
     Phase,
     PhaseChanged,
     ProgressMade,
+    RateChanged,
     SampleRecorded,
     ScenarioEnded,
     ScenarioStarted,
@@ -51,7 +52,7 @@ PLAIN_EVERY_S = 5.0
 QUIET_FACTS = {FactKind.ALL_AGREE}
 """Facts that say nothing to a reader of a log that the ones around them don't."""
 
-UNITS = {Phase.STARTING: " workers", Phase.SEEDING: " keys", Phase.VERIFYING: " writes", Phase.FINDING: " s"}
+UNITS = {Phase.GATHERING: " workers", Phase.SEEDING: " keys", Phase.VERIFYING: " writes", Phase.FINDING: " s"}
 """What an activity counts; cleaning counts its steps."""
 
 WARMING = "warming up"
@@ -115,17 +116,21 @@ class Printer:
                 self._said_at.pop(WARMING, None)
                 parts = [
                     f"{event.users} user{'s' if event.users != 1 else ''}",
+                    *([f"{event.rate:g} requests/s"] if event.rate is not None else []),
                     f"{event.entries_before} entries before",
                 ]
                 parts += [event.step] if event.step else []
                 parts += [f"run {event.run} of {event.runs}"] if event.runs > 1 else []
                 self.say(f"{event.name}: {', '.join(parts)}")
+            case RateChanged(rate=rate, before=before):
+                self.say(f"rate: {rate:g} requests/s, was {before:g}")
             case SampleRecorded(sample=sample) if self._running is not None:
                 warmup_s = self._running.warmup_s
                 seconds = sample.end - self._running.at - warmup_s
                 speed = f"{sample.ok / max(sample.end - sample.start, 1e-9):.0f} req/s"
                 p99 = f", p99 {sample.p99_us / 1000:.1f} ms" if sample.p99_us is not None else ""
                 failed = f", {sample.failures} failed" if sample.failures else ""
+                failed += f", {sample.not_started} due and not begun" if sample.not_started else ""
                 if sample.warmup:
                     warm = min(sample.end - self._running.at, warmup_s)
                     tail = f"{_clock(warm)}/{_clock(warmup_s)}, {speed}{p99}{failed}"
@@ -143,7 +148,9 @@ class Printer:
                 notes += ["generator-bound"] if result.generator_bound is not None else []
                 self.say(
                     f"{result.name}: {outcome.requests} requests, {outcome.failures} failed, "
-                    f"{outcome.rps:.1f} req/s{' (' + ', '.join(notes) + ')' if notes else ''}"
+                    f"{outcome.rps:.1f} req/s"
+                    + (f", {outcome.not_started} never began" if outcome.not_started else "")
+                    + (f" ({', '.join(notes)})" if notes else "")
                 )
             case SeriesEnded(series=ended):
                 for line in verdict_of(ended):

@@ -63,12 +63,12 @@ class Mustering:
     def _tell(self, waiting: Waiting, crew: CrewPlan) -> None:
         at = self._clock()
         if self._told_at is None:
-            self._emit(PhaseChanged(Phase.STARTING, at, f"{waiting.wanted} worker{'s' if waiting.wanted > 1 else ''}"))
+            self._emit(PhaseChanged(Phase.GATHERING, at, f"{waiting.wanted} worker{'s' if waiting.wanted > 1 else ''}"))
             self._told_at = at - TELL_S
         if crew.remote and waiting.address != self._invited:
             self._invited = waiting.address
-            text = f"workers from elsewhere join with: confman-tui worker --master {waiting.address}"
+            text = f"workers join: confman-tui worker --master {waiting.address}"
             self._emit(NoticeGiven(Level.INFO, text, at))
         if at - self._told_at >= TELL_S:
             self._told_at = at
-            self._emit(ProgressMade(Phase.STARTING, waiting.present, waiting.wanted, 0.0, waiting.left_s))
+            self._emit(ProgressMade(Phase.GATHERING, waiting.present, waiting.wanted, 0.0, waiting.left_s))

@@ -10,17 +10,25 @@ from pathlib import Path
 from confman_tui.clock import Clock
 from confman_tui.cluster.elections_model import Election, Fault, Verification
 from confman_tui.cluster.model import ClusterView
-from confman_tui.events import GeneratorLimitReached, Level, NoticeGiven, SampleRecorded, Sink
+from confman_tui.events import GeneratorLimitReached, Level, NoticeGiven, RateChanged, SampleRecorded, Sink
 from confman_tui.load.engine import Engine
 from confman_tui.load.generator import BoundRule, GeneratorSample, UseTotals
 from confman_tui.load.model import RunOutcome, RunPlan, SecondSample
 from confman_tui.monitor import Monitor
 from confman_tui.record.elections import write_lost
 from confman_tui.record.files import ResultsError, Staging, path_of
-from confman_tui.record.model import ScenarioResult
+from confman_tui.record.model import RateChange, ScenarioResult
 from confman_tui.record.summary import save_result
-from confman_tui.record.timeline import TimelineWriter, bound_mark, election_mark, fault_mark, window_mark
+from confman_tui.record.timeline import (
+    TimelineWriter,
+    bound_mark,
+    election_mark,
+    fault_mark,
+    rate_mark,
+    window_mark,
+)
 from confman_tui.settings import Settings
+from confman_tui.settings.values import MAX_RATE, MIN_RATE
 from confman_tui.watch import GeneratorWatch, usable_cores
 
 
@@ -60,6 +68,8 @@ class ScenarioRun:
         self._use = UseTotals()
         self.elections: list[Election] = []
         self.outcome: RunOutcome | None = None
+        self._rate = plan.rate
+        self._rates: list[tuple[float, float]] = []
         self._timeline: TimelineWriter | None = None
         self.on_sample: Callable[[SecondSample], None] = lambda sample: None
 
@@ -75,6 +85,25 @@ class ScenarioRun:
         if len(known) == len(self.elections):
             self._marks.append(election_mark(election))
         self.elections = sorted([*known, election], key=lambda held: held.origin)
+
+    def change_rate(self, factor: float) -> bool:
+        """Multiply an open loop's rate, within the limits of ``--rate``, and tell it. False when this is a closed
+        loop, or it has ended."""
+        before = self._rate
+        if before is None or self.outcome is not None:
+            return False
+        # rounded, so that a step up and one down give the rate before
+        rate = round(min(MAX_RATE, max(MIN_RATE, before * factor)), 6)
+        at = self._clock()
+        if rate == before:
+            self._emit(NoticeGiven(Level.WARNING, f"{rate:g} requests/s is as far as the rate goes", at))
+            return True
+        self._engine.set_rate(rate)
+        self._rate = rate
+        self._rates.append((at, rate))
+        self._marks.append(rate_mark(rate))
+        self._emit(RateChanged(self.plan.scenario, at, rate, before))
+        return True
 
     def note_writes(self, without: bool) -> None:
         """Whether a stretch without acknowledged writes lasts."""
@@ -183,6 +212,8 @@ class ScenarioRun:
             elections=tuple(self.elections),
             verification=verification,
             files=(*(str(file) for file in outcome.files), *registry),
+            rate=self.plan.rate,
+            rate_changes=tuple(RateChange(at - outcome.started, rate) for at, rate in self._rates),
             warmup_s=self.plan.warmup_s,
             generator=self._use.told(),
             generator_bound=self._bound.verdict,

@@ -161,9 +161,18 @@ class WriteObserver(Protocol):
         """A write is sent now."""
 
     def ended(
-        self, namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
+        self,
+        namespace: str,
+        key: str,
+        digest: int,
+        started: float,
+        ended: float,
+        node: str,
+        outcome: WriteOutcome,
+        intended: float | None = None,
     ) -> None:
-        """A write ended. ``digest`` is `value_digest` of the value sent; ``node`` the base URL it was sent to."""
+        """A write ended. ``digest`` is `value_digest` of the value sent; ``node`` the base URL it was sent to.
+        ``started`` is when it was sent, ``intended`` when it was due in an open loop: since then the client waited."""
 
 
 def value_digest(value: str) -> int:

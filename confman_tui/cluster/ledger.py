@@ -14,14 +14,14 @@ from confman_tui.cluster.writes import Drained, WriteStream
 _ACKNOWLEDGED = WriteOutcome.ACKNOWLEDGED
 _HEX_DIGITS = 12
 _RECORD = Struct("<6sQddHBB")
-"""Key's 12 hex digits, digest, intended start, end, node, outcome, prefix of the key: 34 bytes."""
+"""Key's 12 hex digits, digest, start, end, node, outcome, prefix of the key: 34 bytes."""
 _OUTCOME_AT = Struct("<6sQddH").size
 _CHUNK_BYTES = 4 << 20
 _ODD = 255
 """Prefix number of a key that does not end in 12 hex digits; its six bytes number it among the odd ones."""
 
 
-_Row = tuple[str, str, int, float, float, str, WriteOutcome]
+_Row = tuple[str, str, int, float, float, str, WriteOutcome, float | None]
 """The arguments of `WriteObserver.ended`."""
 
 
@@ -93,7 +93,7 @@ class WriteLedger:
         """Books many writes at once: half the time of as many calls of `book`. One thread at a time."""
         pages, nodes, prefixes, pack, digits_of = self._pages, self._nodes, self._prefixes, _RECORD.pack, bytes.fromhex
         extends = {namespace: page.extend for namespace, page in pages.items()}
-        for namespace, key, digest, started, ended, node, outcome in rows:
+        for namespace, key, digest, started, ended, node, outcome, _intended in rows:
             try:
                 digits = digits_of(key[-12:])
                 if len(digits) == 6 and key.islower():
@@ -193,10 +193,18 @@ class WriteBook:
         self._acknowledged = self.stream.acknowledged
 
     def ended(
-        self, namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
+        self,
+        namespace: str,
+        key: str,
+        digest: int,
+        started: float,
+        ended: float,
+        node: str,
+        outcome: WriteOutcome,
+        intended: float | None = None,
     ) -> None:
         """A write ended; see `WriteObserver`."""
-        self._tell((namespace, key, digest, started, ended, node, outcome))
+        self._tell((namespace, key, digest, started, ended, node, outcome, intended))
 
     def passed(self, started: float, ended: float, outcome: WriteOutcome) -> None:
         """A write ended that nobody will judge: it counts for the stream alone."""
@@ -212,7 +220,9 @@ class WriteBook:
     def _book(self) -> None:
         take = self._told.popleft
         rows = [take() for _ in range(len(self._told))]
-        self.stream.acknowledged_all([(row[4], row[3]) for row in rows if row[6] is _ACKNOWLEDGED])
+        self.stream.acknowledged_all(
+            [(row[4], row[3], row[3] if row[7] is None else row[7]) for row in rows if row[6] is _ACKNOWLEDGED]
+        )
         self._ledger.book_all(rows)
 
     def drain(self, now: float) -> Drained:

@@ -79,9 +79,17 @@ class ToldWrites:
         self._teller.tell(("start", at))
 
     def ended(
-        self, namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
+        self,
+        namespace: str,
+        key: str,
+        digest: int,
+        started: float,
+        ended: float,
+        node: str,
+        outcome: WriteOutcome,
+        intended: float | None = None,
     ) -> None:
-        """One that is booked ended."""
+        """One that is booked ended. The probe has no schedule: its writes are due when they are sent."""
         self._tell(wire.ended_message(namespace, key, digest, started, ended, node, outcome), outcome)
 
     def passed(self, started: float, ended: float, outcome: WriteOutcome) -> None:

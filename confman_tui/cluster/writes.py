@@ -112,11 +112,11 @@ class WriteStream:
         self.settle_s = SETTLE_S
         """How long stragglers are waited for; longer where the writes of other processes come in."""
         self._started_in: deque[float] = deque()
-        self._acks_in: deque[tuple[float, float]] = deque()
+        self._acks_in: deque[tuple[float, float, float]] = deque()
         self._tell_start = self._started_in.append
         self._tell_ack = self._acks_in.append
         self._pending_starts: list[float] = []
-        self._pending_acks: list[tuple[float, float]] = []
+        self._pending_acks: list[tuple[float, float, float]] = []
         self._recent: deque[float] = deque(maxlen=_RECENT_STARTS)
         self._gaps: deque[tuple[float, float]] = deque(maxlen=_USUAL_MOST)
         self._usual: float | None = None
@@ -135,13 +135,17 @@ class WriteStream:
         self.last_started = at
         self._tell_start(at)
 
-    def acknowledged(self, at: float, started: float) -> None:
-        """A write that was started at ``started`` was acknowledged. Any thread."""
-        self.last_ack = at
-        self._tell_ack((at, started))
+    def acknowledged(self, at: float, started: float, intended: float | None = None) -> None:
+        """A write that was sent at ``started`` was acknowledged. Any thread.
 
-    def acknowledged_all(self, acks: Sequence[tuple[float, float]]) -> None:
-        """As `acknowledged` for each (at, started)."""
+        The stretches without writes are judged by what was sent. The client's wait begins when the write was due:
+        at ``intended`` where that was earlier (an open loop's backlog).
+        """
+        self.last_ack = at
+        self._tell_ack((at, started, started if intended is None else intended))
+
+    def acknowledged_all(self, acks: Sequence[tuple[float, float, float]]) -> None:
+        """As `acknowledged` for each (at, started, intended)."""
         if acks:
             self.last_ack = acks[-1][0]
             self._acks_in.extend(acks)
@@ -150,7 +154,7 @@ class WriteStream:
         """Takes in what was told and judges all that is older than 150 ms. One thread only, some times a second."""
         take = self._acks_in.popleft
         acks = [take() for _ in range(len(self._acks_in))]
-        slots = Counter([floor(at * SLOTS_PER_SECOND) for at, _ in acks])
+        slots = Counter([floor(at * SLOTS_PER_SECOND) for at, _, _ in acks])
         self._pending_acks += acks
         take_start = self._started_in.popleft
         self._pending_starts += [take_start() for _ in range(len(self._started_in))]
@@ -223,11 +227,11 @@ class WriteStream:
             position = bisect_right(starts, ready[-1][0], hi=start_count)
             self._take_without_gaps(ready, starts[:position])
             ready = []
-        for at, begun in ready:
+        for at, begun, intended in ready:
             while position < start_count and starts[position] <= at:
                 self._on_start(starts[position])
                 position += 1
-            gap = self._on_ack(at, begun)
+            gap = self._on_ack(at, begun, intended)
             if gap is not None:
                 yield gap
         for start in starts[position:start_count]:
@@ -235,7 +239,7 @@ class WriteStream:
         del starts[:start_count]
         del acks[:ack_count]
 
-    def _without_gaps(self, acks: list[tuple[float, float]]) -> bool:
+    def _without_gaps(self, acks: list[tuple[float, float, float]]) -> bool:
         """Whether between these, which are in order, no stretch can be worth keeping, nor any wait.
 
         A busy cluster acknowledges thousands of writes a second, and looking at each one by one would take several
@@ -244,23 +248,23 @@ class WriteStream:
         before = self._ack
         if before is None or len(acks) < _WORTH_A_LOOK or not 0 < acks[0][0] - before < _KEPT_GAP_S:
             return False
-        times = [at for at, _ in acks]
+        times = [at for at, _, _ in acks]
         if max(map(sub, times[1:], times)) >= _KEPT_GAP_S:
             return False
         ended = next((gap.end for gap in reversed(self._windows) if gap.end is not None), None)
-        return ended is None or min(begun for _, begun in acks) >= ended
+        return ended is None or min(intended for _, _, intended in acks) >= ended
 
-    def _take_without_gaps(self, acks: list[tuple[float, float]], starts: list[float]) -> None:
+    def _take_without_gaps(self, acks: list[tuple[float, float, float]], starts: list[float]) -> None:
         """As `_on_start` and `_on_ack` for each of them, in the order of time."""
         before = self._ack
         assert before is not None
         last = acks[-1][0]
-        for index, count in Counter([floor(at * BINS_PER_SECOND) for at, _ in acks]).items():
+        for index, count in Counter([floor(at * BINS_PER_SECOND) for at, _, _ in acks]).items():
             self._bin(index / BINS_PER_SECOND + 0.5 / BINS_PER_SECOND).acks += count
         # a start takes its place only after a later one
         newest = self._recent[-1] if self._recent else float("-inf")
         self._recent.extend(sorted({start for start in starts[-_RECENT_STARTS:] if start > newest}))
-        times = sorted({at for at, _ in acks})
+        times = sorted({at for at, _, _ in acks})
         times.insert(0, before)
         for earlier, later in pairwise(times[-_USUAL_MOST - 1 :]):
             self._gaps.append((later, later - earlier))
@@ -294,11 +298,11 @@ class WriteStream:
         if self._from is not None and self._counts(last_try - self._from):
             self._windows.append(_Gap(self._from, None, self._edge, self._intended, counts=True))
 
-    def _on_ack(self, at: float, begun: float) -> _Gap | None:
+    def _on_ack(self, at: float, begun: float, intended: float) -> _Gap | None:
         self._bin(at).acks += 1
         before = self._ack
         if before is not None and at <= before:
-            self._wait(at, begun)
+            self._wait(at, intended)
             return None
         self._ack = at
         begin = self._from
@@ -310,7 +314,7 @@ class WriteStream:
         closed = self._close(begin, at, begun, before) if at - begin >= _KEPT_GAP_S else None
         if before is not None:
             self._note_gap(at, at - before)
-        self._wait(at, begun)
+        self._wait(at, intended)
         self._from = at
         self._first_after = None
         self._edge = 0.0
@@ -339,14 +343,14 @@ class WriteStream:
         around.append(at)
         return max((later - earlier for earlier, later in pairwise(around)), default=0.0)
 
-    def _wait(self, at: float, begun: float) -> None:
-        """A write that succeeded had waited through every window that ended after it was started."""
+    def _wait(self, at: float, intended: float) -> None:
+        """A write that succeeded had waited through every window that ended after it was due."""
         for gap in reversed(self._windows):
             if gap.end is None:
                 continue
-            if begun >= gap.end:
+            if intended >= gap.end:
                 return
-            gap.longest_wait = max(gap.longest_wait, at - begun)
+            gap.longest_wait = max(gap.longest_wait, at - intended)
 
     def _note_gap(self, at: float, gap: float) -> None:
         self._gaps.append((at, gap))

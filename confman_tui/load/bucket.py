@@ -36,6 +36,8 @@ class Bucket:
     not_started: int = 0
     """Open loop: requests due by the bucket's end that have not begun."""
     schedule_lag_s: float = 0.0
+    rate: float = 0.0
+    """Open loop: requests per second asked for at the bucket's end; 0 in a closed loop."""
     worker_cpu: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -61,5 +63,6 @@ class Bucket:
             whole.hub_lag_s = max(whole.hub_lag_s, part.hub_lag_s)
             whole.not_started += part.not_started
             whole.schedule_lag_s = max(whole.schedule_lag_s, part.schedule_lag_s)
+            whole.rate += part.rate
             whole.worker_cpu.update(part.worker_cpu)
         return whole

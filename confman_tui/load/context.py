@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
+from confman_tui.clock import now
 from confman_tui.cluster.elections_model import WriteObserver, bytes_digest
 from confman_tui.errors import UsageError
 from confman_tui.load.model import RunPlan, Target
+from confman_tui.load.schedule import Schedule
 from confman_tui.load.targets import TargetBoard, Targets
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -115,6 +118,7 @@ class RunContext:
         write_share: float | None = None,
         wait_s: tuple[float, float] | None = None,
         observer: WriteObserver | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         self.board = board
         self.to_leader = target is Target.LEADER
@@ -123,31 +127,53 @@ class RunContext:
         self.wait_s = wait_s
         """None: the user class's own."""
         self.observer = observer
+        self.schedule = schedule
+        """When requests are due (open loop); None: a user sends when it was answered (closed loop)."""
         self.writes = WriteMaker(namespaces, payload_bytes, keys, digests=observer is not None)
         self.read_paths = tuple(_path(namespace, key) for namespace, key in keys)
         self.read_headers: dict[str, str] = {"X-Api-Key": api_key, "Accept": "application/json"}
         self.write_headers: dict[str, str] = {**self.read_headers, "Content-Type": "application/json"}
-        self.stopping = False
-        """Set before users are stopped, so that none begins another request or goes on waiting for a leader."""
+        self._stopping = False
         self.in_flight: dict[int, float] = {}
         """User number → start of its request. A user has one at a time, so the first entry is the oldest."""
         self.per_node: dict[str, int] = {}
         """Requests that ended, per node they were sent to, since the recorder last took them."""
         self._users = 0
-        self._step = 1
         self._texts: set[str] = set()
 
-    def take_share(self, index: int, count: int, token: str) -> None:
-        """Be number ``index`` of ``count`` contexts of one run: with every ``count``-th user's number, so that the
-        users of all are spread over the nodes as those of one would be, and with a token of keys of its own."""
-        self._users = index
-        self._step = count
+    @property
+    def stopping(self) -> bool:
+        """Set before users are stopped, so that none begins another request or goes on waiting for a leader. In an
+        open loop nothing is due from then on."""
+        return self._stopping
+
+    @stopping.setter
+    def stopping(self, value: bool) -> None:
+        self._stopping = value
+        if value and self.schedule is not None:
+            self.schedule.stop(now())
+
+    def begin(self, started: float, seconds: float | None) -> None:
+        """The run begins: in an open loop, its first request is due at ``started``, its last one before the end of so
+        many seconds (None: of the run)."""
+        if self.schedule is not None:
+            self.schedule.begin(started, inf if seconds is None else started + seconds)
+
+    def set_rate(self, rate: float) -> None:
+        """Change an open loop's pace from now on; nothing happens in a closed loop."""
+        if self.schedule is not None and not self._stopping:
+            self.schedule.set_rate(rate, now())
+
+    def take_share(self, first_user: int, token: str) -> None:
+        """Be one of several contexts of one run: its users' numbers begin with ``first_user``, so that the users of
+        all are spread over the nodes as those of one would be, and its keys have a token of their own."""
+        self._users = first_user
         self.writes.take_token(token)
 
     def enrol(self) -> int:
         """A number of its own for each user, from 0."""
         number = self._users
-        self._users = number + self._step
+        self._users = number + 1
         return number
 
     def bounded(self, text: str) -> bool:
@@ -172,6 +198,7 @@ def from_plan(plan: RunPlan, board: TargetBoard, observer: WriteObserver | None)
         write_share=plan.write_share,
         wait_s=plan.wait_s,
         observer=observer,
+        schedule=Schedule(plan.rate) if plan.rate is not None else None,
     )
 
 

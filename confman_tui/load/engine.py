@@ -177,6 +177,11 @@ class Engine:
         """Change the number of users of the present run; nothing happens when nothing runs."""
         self._send(lambda: self._run.set_users(count) if self._run is not None else None)
 
+    def set_rate(self, rate: float) -> None:
+        """Change the rate of the present run, in requests per second, from now on: what is due already stays due.
+        Nothing happens when nothing runs, or in a closed loop."""
+        self._send(lambda: self._run.set_rate(rate) if self._run is not None else None)
+
     def set_targets(self, leader: str | None, ready: tuple[str, ...]) -> None:
         """Tell which node leads and which serve reads; in force from each user's next request on. One caller only."""
         before = self._board.current

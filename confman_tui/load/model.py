@@ -129,7 +129,10 @@ class SecondSample:
     not_started: int = 0
     """Open loop: requests that were due in this second or before and have not begun at its end."""
     schedule_lag_s: float = 0.0
-    """Open loop: the longest time that a request which ended in this second had begun after it was due."""
+    """Open loop: the longest time that a request which began in this second was late, or that one which has not begun
+    at its end has waited."""
+    rate: float | None = None
+    """Open loop: requests per second asked for at its end. None: closed loop."""
     worker_cpu: Mapping[str, float] = field(default_factory=dict)
     """CPU of each worker process, as a share of one core."""
 
@@ -236,7 +239,7 @@ class RunOutcome:
     not_started: int = 0
     """Open loop: requests that were due before the run's end and never began."""
     schedule_lag_s: float = 0.0
-    """Open loop: the longest time that a request began after it was due."""
+    """Open loop: the longest time that a request began after it was due, or waited and never began."""
     invalid: str = ""
     """Why the figures are not those that were asked for (a worker died), one sentence; empty when they are."""
 

@@ -25,14 +25,25 @@ class Recorder:
         self._writes = self._bucket.writes
 
     def on_request(
-        self, request_type: str, response_time: float, exception: Any = None, response: Any = None, **_: Any
+        self,
+        request_type: str,
+        response_time: float,
+        exception: Any = None,
+        response: Any = None,
+        late_us: int | None = None,
+        **_: Any,
     ) -> None:
-        """Locust's ``events.request``: ``response_time`` is in milliseconds, with fractions."""
+        """Locust's ``events.request``: ``response_time`` is in milliseconds, with fractions. In an open loop
+        ``late_us`` is how much later than due it began, which counts as latency too."""
         if exception is None:
+            took_us = int(response_time * 1000)
+            if late_us is not None:
+                self._bucket.uncorrected.append(took_us)
+                took_us += late_us
             if request_type == "PUT":
-                self._writes.append(int(response_time * 1000))
+                self._writes.append(took_us)
             else:
-                self._reads.append(int(response_time * 1000))
+                self._reads.append(took_us)
             if response is not None and response._history:
                 self._bucket.redirected += 1
                 self._bucket.redirects.append(_hops_us(response))
@@ -63,6 +74,11 @@ class Recorder:
         bucket.oldest_in_flight_s = max(0.0, at - next(iter(flying.values()))) if flying else 0.0
         bucket.engine_cpu = engine_cpu
         bucket.hub_lag_s = hub_lag_s
+        schedule = context.schedule
+        if schedule is not None:
+            bucket.rate = schedule.rate
+            bucket.not_started = schedule.not_started(at)
+            bucket.schedule_lag_s = schedule.cut_lag(at)
         return bucket
 
     @property

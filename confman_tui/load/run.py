@@ -42,7 +42,8 @@ class EngineDefect(RuntimeError):
 
 
 class Run:
-    """One run. `execute` is called once, in a greenlet; `stop` and `set_users` from other greenlets of that thread."""
+    """One run. `execute` is called once, in a greenlet; `stop`, `set_users` and `set_rate` from other greenlets of that
+    thread."""
 
     def __init__(
         self,
@@ -80,6 +81,10 @@ class Run:
         self._wanted_users = count
         self._resize.set()
 
+    def set_rate(self, rate: float) -> None:
+        """Change an open loop's pace from now on; nothing happens in a closed loop."""
+        self._context.set_rate(rate)
+
     def execute(self) -> RunOutcome:
         """Run it to its end.
 
@@ -107,6 +112,8 @@ class Run:
             finally:
                 gevent.killall(helpers)
                 runner.quit()
+                if self._context.schedule is not None:
+                    self._context.schedule.close()
                 if files is not None:
                     files.discard()
                 self._runner = None
@@ -118,6 +125,7 @@ class Run:
         recorder = self._recorder = Recorder(started)
         totals = self._totals = RunTotals(started, plan.warmup_s)
         environment.events.request.add_listener(recorder.on_request)
+        self._context.begin(started, None if plan.duration_s is None else plan.warmup_s + plan.duration_s)
         self._cpu_then = time.thread_time()
         ticking = self._spawn(self._tick)
         sampling = self._spawn(self._sample_each_second, started)

@@ -122,7 +122,7 @@ class RunTotals:
         (self._opening if opening else self._rest).add(bucket)
         if opening:
             self._opened_until = bucket.end
-        self._open_loop = self._open_loop or bool(bucket.uncorrected) or bucket.not_started > 0
+        self._open_loop = self._open_loop or bucket.rate > 0 or bool(bucket.uncorrected)
         self._not_started = bucket.not_started
         return _sample(bucket, latencies, warmup=opening and self._warmup_s > 0)
 
@@ -232,5 +232,6 @@ def _sample(bucket: Bucket, latencies: list[int], *, warmup: bool) -> SecondSamp
         uncorrected_max_us=actual[-1] if actual else None,
         not_started=bucket.not_started,
         schedule_lag_s=bucket.schedule_lag_s,
+        rate=bucket.rate or None,
         worker_cpu=bucket.worker_cpu,
     )

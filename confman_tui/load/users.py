@@ -7,6 +7,9 @@ What a user does when a request failed: it pauses for 100 to 250 ms, like an hon
 spinning at thousands of refused connections a second. The pause ends at once when the polling names another node to
 send to. While nobody is known to lead, writers go on trying the last leader at that pace, so that an outage shows as
 failed requests and not as silence.
+
+In an open loop (`confman_tui.load.schedule`) a user sends when a request is due: it waits neither between requests nor
+after a failure, since the schedule goes on and sets the pace.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from confman_tui.errors import EXIT_USAGE, UsageError
 from confman_tui.load import causes, context, patches
 from confman_tui.load.context import RunContext, Write
 from confman_tui.load.model import Cause
+from confman_tui.load.schedule import Schedule
 
 READ_NAME = "/config/[key] GET"
 WRITE_NAME = "/config/[key] PUT"
@@ -72,12 +76,18 @@ class _Gate:
                 failure.text = "other: further texts"
             meta["exception"] = failure
         user.failure = failure
+        intended: float | None = None
+        if shared.schedule is not None:
+            meta["late_us"] = int(user.late_s * 1_000_000)
+            intended = user.due
         write = user.write
         if write is not None:
             user.write = None
             if shared.observer is not None:
                 outcome = WriteOutcome.ACKNOWLEDGED if failure is None else failure.write_outcome
-                shared.observer.ended(write.namespace, write.key, write.digest, write.started, ended, node, outcome)
+                shared.observer.ended(
+                    write.namespace, write.key, write.digest, write.started, ended, node, outcome, intended
+                )
         self._event.fire(**meta)
 
 
@@ -123,6 +133,12 @@ class ConfmanUser(FastHttpUser):
         """The write that is in flight."""
         self.failure: causes.RequestFailure | None = None
         """How the last request failed; None when it did not."""
+        self.due = 0.0
+        """Open loop: when the present request was due."""
+        self.late_s = 0.0
+        """Open loop: by how much it began later."""
+        self._waiter: Any = None
+        """Open loop: what this user waits in line with, while it does."""
         self._share = self.write_share if shared.write_share is None else shared.write_share
         self._wait = self.pause_between_s if shared.wait_s is None else shared.wait_s
         # nobody sets cookies here, and looking for them costs each request more than anything of ours
@@ -131,6 +147,8 @@ class ConfmanUser(FastHttpUser):
 
     def wait_time(self) -> float:
         """Seconds until the next request."""
+        if self.shared.schedule is not None:
+            return 0.0
         least, most = self._wait
         return least if least == most else random.uniform(least, most)
 
@@ -143,6 +161,8 @@ class ConfmanUser(FastHttpUser):
         if force or self._state is None:
             return bool(super().stop(force))
         self._state = LOCUST_STATE_STOPPING
+        if self._waiter is not None and self.shared.schedule is not None:
+            self.shared.schedule.dismiss(self._waiter)
         return False
 
     def on_stop(self) -> None:
@@ -152,15 +172,39 @@ class ConfmanUser(FastHttpUser):
     @task
     def one_request(self) -> None:
         """One write or one read, and a pause when it failed."""
-        if self.shared.stopping:
+        shared = self.shared
+        if shared.stopping:
             raise StopUser
+        if shared.schedule is not None:
+            self._wait_until_due(shared.schedule)
         share = self._share
         if share and (share >= 1.0 or random.random() < share):
             self._send_write()
         else:
             self._send_read()
-        if self.failure is not None:
+        if self.failure is not None and shared.schedule is None:
             self._pause()
+
+    def _wait_until_due(self, schedule: Schedule) -> None:
+        due = schedule.take(now())
+        if due is None:
+            self._waiter = waiter = schedule.waiter()
+            try:
+                due = schedule.wait(waiter)
+            finally:
+                self._waiter = None
+            if due is None:
+                raise StopUser
+        self.due = due
+
+    def _begin(self) -> float:
+        """The request is sent now; gives the time."""
+        shared = self.shared
+        started = now()
+        shared.in_flight[self.number] = started
+        if shared.schedule is not None:
+            self.late_s = shared.schedule.began(self.due, started)
+        return started
 
     def _send_write(self) -> None:
         node = self._choose_node()
@@ -170,8 +214,7 @@ class ConfmanUser(FastHttpUser):
         write = shared.writes.next()
         self.write = write
         self.node = node
-        write.started = started = now()
-        shared.in_flight[self.number] = started
+        write.started = started = self._begin()
         if shared.observer is not None:
             shared.observer.started(started)
         self._request("PUT", node + write.path, WRITE_NAME, shared.write_headers, write.body)
@@ -183,7 +226,7 @@ class ConfmanUser(FastHttpUser):
         shared = self.shared
         paths = shared.read_paths
         self.node = node
-        shared.in_flight[self.number] = now()
+        self._begin()
         self._request("GET", node + paths[int(random.random() * len(paths))], READ_NAME, shared.read_headers, None)
 
     def _request(self, method: str, url: str, name: str, headers: dict[str, str], body: bytes | None) -> None:

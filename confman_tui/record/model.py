@@ -11,6 +11,16 @@ from confman_tui.load.model import RunOutcome
 
 
 @dataclass(frozen=True, slots=True)
+class RateChange:
+    """An open loop's rate was changed while it ran."""
+
+    after_s: float
+    """Seconds from the run's start; below 0 in its warm-up."""
+    rate: float
+    """Requests per second from then on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Spread:
     """How one figure differs between repeated runs."""
 
@@ -97,6 +107,9 @@ class ScenarioResult:
     """Paths of the files written for it."""
     note: str = ""
     """Why it ended early or counts for less; empty when there is nothing to say."""
+    rate: float | None = None
+    """Requests per second that an open loop was started with. None: closed loop."""
+    rate_changes: tuple[RateChange, ...] = ()
     warmup_s: float = 0.0
     """Seconds before the run that count for none of its figures."""
     repeats: tuple[Repetition, ...] = ()

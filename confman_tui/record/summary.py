@@ -22,6 +22,13 @@ from confman_tui.record.files import ResultsError, path_of, told, write_text
 from confman_tui.record.generator import bound_document, bound_from, use_document, use_from
 from confman_tui.record.machine import machine, versions
 from confman_tui.record.model import ScenarioResult
+from confman_tui.record.open_loop import (
+    open_loop_document,
+    rate_changes_from,
+    rate_from,
+    uncorrected_from,
+    uncorrected_histogram,
+)
 from confman_tui.record.opening import opening_document, opening_from
 from confman_tui.record.plain import count, finite, from_iso, iso, rounded
 from confman_tui.record.repeats import repeats_document, repeats_from
@@ -36,6 +43,10 @@ def scenario_document(result: ScenarioResult) -> dict[str, Any]:
 
     Latencies are of successful requests, in µs; ``rps`` counts successful requests. None: not known (results of
     stock Locust).
+
+    In an open loop latencies count from when each request was due; ``uncorrected`` holds those from its actual start,
+    ``not_started`` how many were due and never began. In a closed loop ``rate``, ``uncorrected``, ``not_started`` and
+    ``schedule_lag_s`` are None.
     """
     outcome = result.outcome
     seconds = outcome.ended - outcome.started
@@ -66,6 +77,9 @@ def scenario_document(result: ScenarioResult) -> dict[str, Any]:
         "p9999_us": outcome.p9999_us,
         "per_node": dict(outcome.per_node),
         "redirected": outcome.redirected,
+        "redirect_p50_us": outcome.redirect_p50_us,
+        "redirect_max_us": outcome.redirect_max_us,
+        **open_loop_document(result),
         "error_texts": dict(outcome.error_texts),
         "start": iso(outcome.started, "microseconds"),
         "end": iso(outcome.ended, "microseconds"),
@@ -121,6 +135,7 @@ def summary_document(result: ScenarioResult, settings: Settings, cluster: Mappin
             "all": result.outcome.histogram,
             "reads": result.outcome.read_histogram,
             "writes": result.outcome.write_histogram,
+            **uncorrected_histogram(result),
         },
         "settings": settings.public(),
         "versions": versions(),
@@ -217,6 +232,11 @@ def result_from(document: Mapping[str, Any]) -> ScenarioResult:
         write_histogram=str(histograms.get("writes", "")),
         per_node={str(node): count(times) for node, times in document.get("per_node", {}).items()},
         redirected=count(document.get("redirected", 0)),
+        redirect_p50_us=_latency(document.get("redirect_p50_us")),
+        redirect_max_us=_latency(document.get("redirect_max_us")),
+        uncorrected=uncorrected_from(document),
+        not_started=count(document.get("not_started") or 0),
+        schedule_lag_s=finite(document.get("schedule_lag_s") or 0.0),
         files=(),
         stopped_early=bool(document.get("stopped_early", False)),
         opening=opening_from(document.get("opening")),
@@ -234,6 +254,8 @@ def result_from(document: Mapping[str, Any]) -> ScenarioResult:
         verification=verification_from(document.get("verification")),
         files=tuple(str(file) for file in document["files"]),
         note=str(document.get("note", "")),
+        rate=rate_from(document),
+        rate_changes=rate_changes_from(document),
         **repeats_from(document),
         generator=use_from(document.get("generator")),
         generator_bound=bound_from(document.get("generator_bound")),

@@ -9,6 +9,7 @@ from confman_tui.cluster.elections_model import Election, Verification
 from confman_tui.load.generator import GeneratorBound
 from confman_tui.load.model import CAUSE_WORDS, Cause
 from confman_tui.record.model import ScenarioResult
+from confman_tui.record.open_loop import open_loop_notes, redirect_notes
 from confman_tui.record.opening import opening_line
 from confman_tui.record.plain import milliseconds, one_line, per_cent, seconds, sensible, short_node, wrapped
 from confman_tui.record.repeats import comparison_line, spread_rows
@@ -16,6 +17,7 @@ from confman_tui.record.repeats import comparison_line, spread_rows
 WIDTH = 100
 _HEADING = ("scenario", "requests", "failed", "req/s", "p50 ms", "p95 ms", "p99 ms", "max ms", "entries")
 _LEGEND = "req/s and times: successful requests only; entries: what the cluster held before the scenario"
+_OPEN_LOOP_LEGEND = "with a rate, times run from when each request was due; uncorrected: from when it was sent"
 
 
 def results_table(results: Sequence[ScenarioResult]) -> str:
@@ -26,7 +28,10 @@ def results_table(results: Sequence[ScenarioResult]) -> str:
         lines = [*_notes(of_tier), *_peaks(of_tier), *verdict_lines(of_tier), *_election_lines(of_tier)]
         table = "\n".join([aligned([_HEADING, *_rows(of_tier)]), *_spread_tables(of_tier)])
         blocks.append("\n".join([f"tier {one_line(tier, 20)}", table, *(wrapped(line, WIDTH) for line in lines)]))
-    return "\n\n".join([*blocks, _LEGEND])
+    legends = [_LEGEND]
+    if any(result.outcome.uncorrected is not None for result in results):
+        legends.append(_OPEN_LOOP_LEGEND)
+    return "\n\n".join([*blocks, "\n".join(legends)])
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -56,6 +61,10 @@ def _rows(results: Sequence[ScenarioResult]) -> list[tuple[str, ...]]:
                 "-" if result.entries_before < 0 else f"{result.entries_before:,}",
             )
         )
+        if outcome.uncorrected is not None:
+            actual = outcome.uncorrected
+            latencies = (actual.p50_us, actual.p95_us, actual.p99_us, actual.max_us)
+            rows.append(("  uncorrected", "", "", "", *(milliseconds(us) for us in latencies), ""))
         for cause in Cause:
             count = outcome.failures_by_cause.get(cause, 0)
             if count:
@@ -71,6 +80,9 @@ def _failed(count: int, requests: int) -> str:
 
 def _notes(results: Sequence[ScenarioResult]) -> list[str]:
     notes = [f"{result.name}: {result.note}" for result in results if result.note]
+    for result in results:
+        words = [*open_loop_notes(result), *redirect_notes(result)]
+        notes += [f"{one_line(result.name, 40)}: {word}" for word in words]
     notes += [bound_line(result.name, result.generator_bound) for result in results if result.generator_bound]
     told = [line(result) for result in results for line in (opening_line, comparison_line)]
     return notes + [line for line in told if line]

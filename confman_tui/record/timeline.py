@@ -31,6 +31,10 @@ _AFTER_CAUSES = (
     "engine_cpu",
     "hub_lag_ms",
 )
+_OPEN_LOOP = (
+    *("rate", "uncorrected_p50_us", "uncorrected_p99_us", "uncorrected_max_us", "not_started", "schedule_lag_ms"),
+)
+"""Empty in a closed loop."""
 
 
 _GENERATOR = ("engine_wait", "machine_cpu", "program_cpu", "worker_cpu_max", "conductor_lag_ms", "screen_lag_ms")
@@ -68,7 +72,7 @@ class TimelineWriter:
         states = [f"state {short_node(node)}" for node in self._nodes]
         sent = [f"sent {short_node(node)}" for node in self._nodes]
         cpu = [f"cpu {short_node(node)}" for node in self._nodes]
-        return [*_BEFORE_CAUSES, *causes, *_AFTER_CAUSES, *states, *sent, *_GENERATOR, *cpu]
+        return [*_BEFORE_CAUSES, *causes, *_AFTER_CAUSES, *_OPEN_LOOP, *states, *sent, *_GENERATOR, *cpu]
 
     def row(
         self,
@@ -111,6 +115,7 @@ class TimelineWriter:
                 f"{sample.oldest_in_flight_s:.3f}",
                 f"{sample.engine_cpu:.3f}",
                 f"{sample.hub_lag_s * 1000:.2f}",
+                *_open_loop(sample),
                 *(states.get(node, "") for node in self._nodes),
                 *(sample.per_node.get(node, 0) for node in self._nodes),
                 *(_figure(name, gauges.get(name)) for name in _GENERATOR),
@@ -160,6 +165,24 @@ class TimelineWriter:
     def discard(self) -> None:
         """End without a file: the run never began. The earlier file stays."""
         self._drop()
+
+
+def _open_loop(sample: SecondSample) -> tuple[object, ...]:
+    if sample.rate is None:
+        return ("",) * len(_OPEN_LOOP)
+    return (
+        f"{sample.rate:g}",
+        sample.uncorrected_p50_us,
+        sample.uncorrected_p99_us,
+        sample.uncorrected_max_us,
+        sample.not_started,
+        f"{sample.schedule_lag_s * 1000:.2f}",
+    )
+
+
+def rate_mark(rate: float) -> str:
+    """An open loop's new rate: ``rate 550/s``."""
+    return f"rate {rate:g}/s"
 
 
 def _figure(name: str, value: float | None) -> str | None:

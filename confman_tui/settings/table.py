@@ -183,9 +183,21 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "N[,N…]",
         "runs",
-        f"users of a run, 1 to {values.MAX_USERS} (default: the scenario's own); several, such as 1,10,50: a series",
+        f"users of a run, 1 to {values.MAX_USERS} (default: the scenario's own; with --rate as many as 2 s of requests "
+        "need, at most 256); several, such as 1,10,50: a series",
         _FAULTY,
         listed=True,
+    ),
+    Setting(
+        "rate",
+        "rate",
+        values.rate,
+        None,
+        "N",
+        "runs",
+        f"requests per second of all users together, {values.MIN_RATE:g} to {values.MAX_RATE:g}, sent on schedule "
+        "whatever the answers do; latency counts from when each was due (default: each user waits for its answer)",
+        _FAULTY,
     ),
     Setting(
         "duration",

@@ -19,6 +19,8 @@ MB = 1024 * KB
 MAX_PAYLOAD = 50 * MB
 """The largest value that Confman takes."""
 MAX_USERS = 100_000
+MIN_RATE, MAX_RATE = 0.5, 100_000.0
+"""Least and most requests per second of an open loop."""
 MAX_ENTRIES = 100_000
 """The most entries that a sweep seeds."""
 
@@ -26,6 +28,7 @@ _SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(b|kb|kib|mb|mib)?", re.IGN
 _SIZE_UNITS = {"b": 1, "kb": KB, "kib": KB, "mb": MB, "mib": MB}
 _TIME = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(ms|s|m|h)?", re.IGNORECASE)
 _TIME_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?(?:/ ?s)?", re.IGNORECASE)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
@@ -61,6 +64,17 @@ def integer(low: int, high: int) -> Callable[[str], int]:
         return value
 
     return parse
+
+
+def rate(text: str) -> float:
+    """Requests per second: ``500``, ``0.5``, ``500/s``."""
+    match = _RATE.fullmatch(text.strip())
+    value = float(match[1]) if match is not None else 0.0
+    if not MIN_RATE <= value <= MAX_RATE:
+        raise ValueError(
+            f"{shown(text)} must be a number of requests per second from {MIN_RATE:g} to {MAX_RATE:g}, such as 500"
+        )
+    return value
 
 
 def payload(text: str) -> int:

@@ -48,8 +48,12 @@ ACTIONS: tuple[Action, ...] = (
     *(_scenario(scenario) for scenario in CATALOGUE),
     Action("suite", "a", "all", "Run all scenarios of the suite in turn", "Load", 2),
     Action("stop", "s", "stop", "Stop what runs; requests in flight are waited for", "Load", 0),
+    Action("rate_down", "less_than_sign", "rate", "Lower the rate of the running open loop by 10 %", "Load", 2),
+    Action("rate_up", "greater_than_sign", "rate", "Raise the rate of the running open loop by 10 %", "Load", 2),
     Action("tier", "y", "tier", "Choose the tier: how many namespaces and keys are seeded", "Load", 12),
-    Action("overrides", "u", "users", "Users, seconds, payload, warm-up and repeats of the next runs", "Load", 11),
+    Action(
+        "overrides", "u", "users", "Users, rate, seconds, payload, warm-up and repeats of the next runs", "Load", 11
+    ),
     Action(
         "sweep", "n", "entries sweep", "Measure reads and writes at one size of the data after the other", "Load", 16
     ),
@@ -83,12 +87,23 @@ BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
 
 GROUPS: tuple[tuple[tuple[str, ...], str], ...] = (
     (tuple(action.id for action in ACTIONS if action.id.startswith(RUN)), "run"),
+    (("rate_down", "rate_up"), "rate"),
     (("zoom_in", "zoom_out"), "zoom"),
     (("back", "forward"), "time"),
 )
 """Actions that share one place in the line of keys."""
 
-_DISPLAY = {"question_mark": "?", "plus": "+", "minus": "−", "left": "←", "right": "→", "colon": ":", "slash": "/"}
+_DISPLAY = {
+    "question_mark": "?",
+    "plus": "+",
+    "minus": "−",
+    "left": "←",
+    "right": "→",
+    "colon": ":",
+    "slash": "/",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+}
 
 
 def binding_ids() -> frozenset[str]:
@@ -127,6 +142,8 @@ def why_not(action: str, now: Circumstances) -> str | None:
     if action in ("kill", "pause", "isolate", "fault", "revive"):
         return _why_no_fault(action, state)
     match action:
+        case "rate_down" | "rate_up":
+            return _why_no_rate(state)
         case "stop" if not state.busy and state.phase not in (Phase.FINDING, Phase.STARTING):
             return "Nothing runs that could be stopped."
         case "stop" if state.phase is Phase.STOPPING:
@@ -170,6 +187,14 @@ def _why_no_drill(state: UiState) -> str | None:
         if node.state in FAILED_STATES or (node.node in hurt and node.state not in WELL):
             way = "; r brings it back" if node.node in hurt else ""
             return f"A drill needs every node: {name_of(node.node, state.names)} is {STATE_WORDS[node.state]}{way}."
+    return None
+
+
+def _why_no_rate(state: UiState) -> str | None:
+    if state.phase not in (Phase.RUNNING, Phase.DRILLING) or state.running is None:
+        return "No run goes on whose rate could be changed; u sets a rate for the next ones."
+    if state.rate is None:
+        return "This run has no rate: its users wait for their answers. u sets a rate for the next runs."
     return None
 
 

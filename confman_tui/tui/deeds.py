@@ -27,6 +27,8 @@ from confman_tui.tui.names import name_of
 if TYPE_CHECKING:
     from confman_tui.tui.app import ConfmanApp
 
+RATE_STEP = 1.1
+"""What one step of the rate multiplies or divides it by: a step back gives the rate before."""
 SCROLL = 0.25
 """Share of the window that one step through time takes."""
 
@@ -63,6 +65,12 @@ class Deeds:
     def _do_stop(self) -> None:
         self._app.conductor.stop()
 
+    def _do_rate_up(self) -> None:
+        self._app.conductor.change_rate(RATE_STEP)
+
+    def _do_rate_down(self) -> None:
+        self._app.conductor.change_rate(1 / RATE_STEP)
+
     def _do_tier(self) -> None:
         config = self._app.state.config
         present = config.tier if config is not None else ""
@@ -80,10 +88,10 @@ class Deeds:
         def chosen(wanted: Overrides | None) -> None:
             if wanted is not None:
                 conductor = self._app.conductor
-                conductor.override(wanted.users, wanted.duration_s, wanted.payload_bytes)
+                conductor.override(wanted.users, wanted.duration_s, wanted.payload_bytes, wanted.rate)
                 conductor.vary(wanted.user_steps, wanted.payload_steps, wanted.warmup_s, wanted.repeat)
 
-        present = Overrides(config.users, config.duration_s, config.payload_bytes)
+        present = Overrides(config.users, config.duration_s, config.payload_bytes, config.rate)
         present = replace(present, user_steps=config.user_steps, payload_steps=config.payload_steps)
         present = replace(present, warmup_s=config.warmup_s, repeat=config.repeat)
         self._app.push_screen(OverridesDialog(present), chosen)

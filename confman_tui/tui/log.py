@@ -23,6 +23,7 @@ from confman_tui.events import (
     NoticeGiven,
     Phase,
     PhaseChanged,
+    RateChanged,
     ScenarioEnded,
     ScenarioStarted,
     SeriesEnded,
@@ -126,6 +127,8 @@ def describe(event: Event, names: Mapping[str, str], told: Collection[float], no
             return LogLine(fault.at, "⚑", fault_words(fault, names), Topic.FAULTS, Level.WARNING)
         case ScenarioStarted():
             people = "1 user" if event.users == 1 else f"{event.users} users"
+            if event.rate is not None:
+                people += f", {numbers.asked(event.rate)}"
             span = "until stopped" if event.duration_s is None else f"{event.duration_s:.0f} s"
             entries = f"{numbers.count(event.entries_before)} entries"
             more = f", {clean(event.step, 60)}" if event.step else ""
@@ -133,6 +136,9 @@ def describe(event: Event, names: Mapping[str, str], told: Collection[float], no
             more += f", after {event.warmup_s:g} s of warm-up" if event.warmup_s else ""
             text = f"{clean(event.name, 40)} started: {people}, {span}, {entries}{more}"
             return LogLine(event.at, "▸", text, Topic.RUNS)
+        case RateChanged():
+            text = f"rate {numbers.asked(event.rate)}, was {numbers.asked(event.before)}"
+            return LogLine(event.at, "⇅", text, Topic.RUNS)
         case ScenarioEnded(result):
             outcome = result.outcome
             word = "stopped" if outcome.stopped_early else "done"
@@ -141,11 +147,15 @@ def describe(event: Event, names: Mapping[str, str], told: Collection[float], no
                 f"{clean(result.name, 40)} {word}: {numbers.rate(outcome.rps)} req/s, "
                 f"p99 {numbers.milliseconds(outcome.p99_us)} ms, {failed}"
             )
+            if outcome.not_started:
+                text += f", {numbers.count(outcome.not_started)} never began"
             note = f" · {clean(result.note)}" if result.note else ""
             note += f" · {clean(line, 300)}" if (line := comparison_line(result, short=True)) else ""
             if result.generator_bound is not None:
                 note += f" · generator-bound for {result.generator_bound.seconds} s"
             level = Level.INFO if outcome.reads_ok + outcome.writes_ok else Level.ERROR
+            if level is Level.INFO and outcome.not_started:
+                level = Level.WARNING
             return LogLine(outcome.ended, "■", text + note, Topic.RUNS, level)
         case GeneratorLimitReached(scenario, at, bound):
             text = f"{clean(scenario, 40)}: generator-bound, not the cluster's limit: {clean(bound.reason)}"

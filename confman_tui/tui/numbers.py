@@ -19,6 +19,14 @@ def rate(per_second: float | None) -> str:
     return f"{per_second:.1f}" if per_second < 999.95 else f"{per_second:,.0f}"
 
 
+def asked(per_second: float) -> str:
+    """The rate that was asked for: ``500/s``, ``0.5/s``, ``665.5/s``, ``1,000/s``."""
+    text = (
+        f"{per_second:,.0f}" if per_second >= 1000 else f"{per_second:.1f}" if per_second >= 10 else f"{per_second:.2f}"
+    )
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}/s"
+
+
 def milliseconds(microseconds: int | float | None) -> str:
     """A latency in milliseconds with three telling digits: ``0.84``, ``21.4``, ``1,630``."""
     if microseconds is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from confman_tui.events import ScenarioStarted
-from confman_tui.load.generator import GeneratorBound
+from confman_tui.load.generator import GeneratorBound, GeneratorSample
 from confman_tui.load.model import Cause, Scenario, SecondSample, Target
 from confman_tui.record.model import ScenarioResult
 
@@ -35,6 +35,8 @@ class Row:
     started: ScenarioStarted | None = None
     sample: SecondSample | None = None
     """The last second of the run that goes on."""
+    generator: GeneratorSample | None = None
+    """What this program and its machine used in about that second."""
     requests: int = 0
     """Ended so far, in the run that goes on."""
     failed: Counter[Cause] = field(default_factory=Counter)
@@ -42,6 +44,8 @@ class Row:
     max_us: int | None = None
     result: ScenarioResult | None = None
     """Of the last run that ended."""
+    rate: float | None = None
+    """Open loop: requests per second asked for, now or at the last run's end. None: closed loop."""
     limit: GeneratorBound | None = None
     """How the generator became the limit of the run that goes on, or was that of the last one."""
 
@@ -50,11 +54,13 @@ class Row:
         self.status = RowStatus.RUNNING
         self.started = event
         self.sample = None
+        self.generator = None
         self.result = None
         self.requests = 0
         self.failed = Counter()
         self.per_node = Counter()
         self.max_us = None
+        self.rate = event.rate
         self.limit = None
 
     def add(self, sample: SecondSample) -> None:

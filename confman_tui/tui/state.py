@@ -23,6 +23,7 @@ from confman_tui.events import (
     Phase,
     PhaseChanged,
     ProgressMade,
+    RateChanged,
     SampleRecorded,
     ScenarioEnded,
     ScenarioStarted,
@@ -38,7 +39,9 @@ from confman_tui.tui.log import EventLog, describe
 from confman_tui.tui.names import short_names
 from confman_tui.tui.rows import DRILL, Row, RowStatus
 
-BUSY = frozenset({Phase.SEEDING, Phase.RUNNING, Phase.STOPPING, Phase.DRILLING, Phase.VERIFYING, Phase.CLEANING})
+BUSY = frozenset(
+    {Phase.GATHERING, Phase.SEEDING, Phase.RUNNING, Phase.STOPPING, Phase.DRILLING, Phase.VERIFYING, Phase.CLEANING}
+)
 """Phases in which something runs that a person would not want to lose by accident."""
 
 MOST_ELECTIONS = 500
@@ -72,6 +75,8 @@ class UiState:
     """Of the present phase only."""
     running: str | None = None
     """Name of the scenario that runs."""
+    rate: float | None = None
+    """Requests per second that the run which goes on is asked for; None: closed loop, or none goes on."""
     queue: list[str] = field(default_factory=list)
     """Scenarios asked for that have not begun."""
     sample: SecondSample | None = None
@@ -200,20 +205,26 @@ def _change(state: UiState, event: Event) -> None:
                 state.view = None
         case ScenarioStarted(name):
             state.running = name
+            state.rate = event.rate
             if name in state.queue:
                 state.queue.remove(name)
             if (row := state.row(name)) is not None:
                 row.start(event)
+        case RateChanged(name, _, rate):
+            state.rate = rate
+            if (row := state.row(name)) is not None:
+                row.rate = rate
         case SampleRecorded(name, sample):
             state.sample = sample
             state.limit = event.limit
             if (row := state.row(name)) is not None:
                 row.add(sample)
+                row.generator = event.generator
         case GeneratorLimitReached(name):
             if (row := state.row(name)) is not None:
                 row.limit = event.bound
         case ScenarioEnded(result):
-            state.running = None
+            state.running = state.rate = None
             state.sample = None
             state.limit = None
             if (row := state.row(result.name)) is not None:
@@ -250,7 +261,7 @@ def _phase(state: UiState, event: PhaseChanged) -> None:
     state.phase_detail = event.detail
     state.phase_since = event.at
     state.progress = None
-    if event.phase in (Phase.SEEDING, Phase.IDLE, Phase.RUNNING, Phase.DRILLING) and not state.found:
+    if event.phase in (Phase.GATHERING, Phase.SEEDING, Phase.IDLE, Phase.RUNNING, Phase.DRILLING) and not state.found:
         state.found = True
         state.exit_code = EXIT_OK
     if event.phase is Phase.DRILLING and state.drill.ended is not None:
@@ -260,7 +271,7 @@ def _phase(state: UiState, event: PhaseChanged) -> None:
             row = state.rows[name]
             row.status = RowStatus.DONE if row.result else RowStatus.NEVER
         state.queue.clear()
-        state.running = None
+        state.running = state.rate = None
 
 
 def _acknowledged(state: UiState, event: WritesAcknowledged) -> None:

@@ -21,6 +21,7 @@ FRESH_S = 1.0
 _PHASE_WORDS = {
     Phase.STARTING: "starting the demo cluster",
     Phase.FINDING: "looking for the cluster",
+    Phase.GATHERING: "waiting for workers",
     Phase.OFFLINE: "no cluster",
     Phase.SEEDING: "seeding",
     Phase.IDLE: "idle",
@@ -31,7 +32,7 @@ _PHASE_WORDS = {
     Phase.CLEANING: "cleaning up",
     Phase.CLOSED: "closed",
 }
-_WORK_UNITS = {Phase.SEEDING: "keys", Phase.VERIFYING: "keys", Phase.FINDING: "s"}
+_WORK_UNITS = {Phase.SEEDING: "keys", Phase.VERIFYING: "keys", Phase.FINDING: "s", Phase.GATHERING: "workers"}
 
 
 def writes(frame: Frame, look: Look) -> Part:
@@ -91,6 +92,8 @@ def activity(frame: Frame, look: Look, width: int) -> list[Part]:
     if state.phase is Phase.DRILLING and state.drill.rounds:
         last = state.drill.rounds[-1]
         word = f"election drill, round {min(last.number + 1, last.total)} of {last.total}"
+    if state.phase is Phase.DRILLING and state.rate is not None:
+        word += f" at {numbers.asked(state.rate)}"
     if state.phase in (Phase.IDLE, Phase.CLOSED):
         return [Part(word, look.dim, 3)]
     if state.phase is Phase.OFFLINE:
@@ -131,6 +134,10 @@ def _run(frame: Frame, look: Look, width: int) -> list[Part]:
         parts.append(Part(f"{numbers.minutes(elapsed)}/{numbers.minutes(planned)}", look.text, 3))
     else:
         parts.append(Part(numbers.minutes(elapsed), look.text, 3))
+    if state.rate is not None:
+        parts.append(Part(numbers.asked(state.rate), look.text, 4))
+        if state.sample is not None and state.sample.not_started:
+            parts.append(Part(f"{numbers.count(state.sample.not_started)} waiting", f"bold {look.warn}", 4))
     if state.phase is Phase.STOPPING:
         flight = f", {state.sample.in_flight} in flight" if state.sample and state.sample.in_flight else ""
         parts.append(Part(f"stopping{flight}", f"bold {look.warn}", 2, "stopping"))
@@ -166,6 +173,9 @@ def generator(frame: Frame, look: Look) -> list[Part]:
         parts.append(Part(f"cpu {numbers.per_cent(cpu)}", look.dim, 8))
     lag = max(sample.hub_lag_s if sample is not None else frame.state.loop_lag_s, frame.screen_lag_s)
     parts.append(Part(f"lag {lag * 1000:.1f} ms", look.dim, 9))
+    if sample is not None:
+        oldest = f", oldest {numbers.short_seconds(sample.oldest_in_flight_s)}" if sample.in_flight else ""
+        parts.append(Part(f"{numbers.count(sample.in_flight)} in flight{oldest}", look.dim, 10))
     return parts
 
 
@@ -202,6 +212,8 @@ def cluster(state: UiState, look: Look) -> list[Part]:
     changed = []
     if config.users is not None:
         changed.append("1 user" if config.users == 1 else f"{config.users} users")
+    if config.rate is not None:
+        changed.append(numbers.asked(config.rate))
     if config.user_steps:
         changed.append(f"{','.join(map(str, config.user_steps))} users")
     if config.payload_steps:

@@ -33,7 +33,15 @@ class NoObserver:
         """Nothing."""
 
     def ended(
-        self, namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
+        self,
+        namespace: str,
+        key: str,
+        digest: int,
+        started: float,
+        ended: float,
+        node: str,
+        outcome: WriteOutcome,
+        intended: float | None = None,
     ) -> None:
         """Nothing."""
 

@@ -49,6 +49,10 @@ class Store:
 
     def __init__(self, delay_s: float) -> None:
         self.delay_s = delay_s
+        self.delays_s: list[float] = []
+        """A delay for each read or write, in turn, instead of the fixed one."""
+        self.stalled_until = 0.0
+        """No answer leaves before this moment of the loop's time."""
         self.port = 0
         self.mode = "ok"
         self.to = ""
@@ -83,6 +87,15 @@ class Store:
             return self.namespaces(method, [unquote(part) for part in parts[4:]], body), then
         return answer(b"404 Not Found"), "keep"
 
+    def hold_s(self, path: bytes) -> float:
+        """How long the answer is kept back."""
+        if path == b"/__control":
+            return 0.0
+        delay = self.delay_s
+        if self.delays_s and b"/config/" in path:
+            delay = self.delays_s[(self.counts["GET"] + self.counts["PUT"] - 1) % len(self.delays_s)]
+        return max(delay, self.stalled_until - asyncio.get_running_loop().time())
+
     def ready(self) -> bytes:
         url = f"http://127.0.0.1:{self.port}/"
         cluster = {"role": "leader", "leaderKnown": True, "leader": url, "term": 1}
@@ -92,11 +105,14 @@ class Store:
         )
 
     def control(self, body: bytes) -> bytes:
-        """Set the mode or the delay, and tell the counts so far."""
+        """Set the mode or the delays, begin a stall, and tell the counts so far."""
         wanted = json.loads(body) if body else {}
         self.mode = wanted.get("mode", self.mode)
         self.to = wanted.get("to", self.to)
         self.delay_s = wanted.get("delay_s", self.delay_s)
+        self.delays_s = wanted.get("delays_s", self.delays_s)
+        if "stall_s" in wanted:
+            self.stalled_until = asyncio.get_running_loop().time() + wanted["stall_s"]
         told = {
             "put": self.counts["PUT"],
             "get": self.counts["GET"],
@@ -210,8 +226,9 @@ class Connection(asyncio.Protocol):
             self.buffer = self.buffer[end + 4 + length :]
             method, path, _ = head.split(b" ", 2)
             reply, then = self.store.handle(method.decode(), path.decode("latin-1"), head, body)
-            if self.store.delay_s and path != b"/__control":
-                asyncio.get_running_loop().call_later(self.store.delay_s, self.reply, reply, then)
+            hold_s = self.store.hold_s(path)
+            if hold_s > 0:
+                asyncio.get_running_loop().call_later(hold_s, self.reply, reply, then)
             else:
                 self.reply(reply, then)
 
@@ -273,7 +290,8 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def control(self, **wanted: Any) -> dict[str, Any]:
-        """Set ``mode``, ``to`` or ``delay_s``, or ``clear`` the counts; tells the counts as they were."""
+        """Set ``mode``, ``to``, ``delay_s`` or ``delays_s`` (one per request, in turn), hold all answers for
+        ``stall_s`` from now on, or ``clear`` the counts; tells the counts as they were."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
         with contextlib.closing(connection):
             connection.request("POST", "/__control", json.dumps(wanted))

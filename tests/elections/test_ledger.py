@@ -50,10 +50,10 @@ def test_many_at_once_are_booked_as_one_by_one(parts: list[list[tuple[str, Booke
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ledger_module, "_CHUNK_BYTES", 100)
         for part in parts:
-            rows = [(name, w.key, w.digest, w.started, w.ended, w.node, w.outcome) for name, w in part]
+            rows = [(name, w.key, w.digest, w.started, w.ended, w.node, w.outcome, None) for name, w in part]
             one.book_all(rows)
             for row in rows:
-                other.book(*row)
+                other.book(*row[:7])
     assert one.namespaces == other.namespaces
     for namespace in one.namespaces:
         assert list(one.writes(namespace)) == list(other.writes(namespace))

@@ -188,7 +188,7 @@ def test_many_at_once_are_judged_as_one_by_one(first: list[Write], second: list[
     looked: list[int] = []
     take = WriteStream._take_without_gaps
 
-    def counted(self: WriteStream, acks: list[tuple[float, float]], starts: list[float]) -> None:
+    def counted(self: WriteStream, acks: list[tuple[float, float, float]], starts: list[float]) -> None:
         looked.append(len(acks))
         take(self, acks, starts)
 
@@ -227,6 +227,32 @@ def test_a_write_that_succeeds_long_after_the_window_counts_as_its_longest_wait(
     stream, closed, _ = replay(writes)
     assert closed[0].longest_wait_s < 0.1
     assert stream.windows[0].longest_wait_s == pytest.approx(3.2)
+
+
+def test_the_client_waits_since_the_write_was_due_but_windows_are_judged_by_what_was_sent() -> None:
+    # an open loop: a write that was due early in the outage is sent at its end, as one of a backlog
+    stream = WriteStream()
+    attempts = [EPOCH + n * 0.05 for n in range(40)]
+    outage = [EPOCH + 2 + n * 0.5 for n in range(5)]
+    for at in [*attempts, *outage, EPOCH + 4.49]:
+        stream.started(at)
+    for at in attempts:
+        stream.acknowledged(at + 0.01, at, at)
+    stream.acknowledged(EPOCH + 4.5, EPOCH + 4.49, EPOCH + 2.1)
+    [window] = stream.drain(EPOCH + 5).closed
+    assert window.start == attempts[-1] + 0.01
+    assert window.end == EPOCH + 4.5
+    assert window.longest_wait_s == pytest.approx(2.4)
+    assert window.intended == 6
+    # judged from when it was due, this would be the half second between two attempts in the middle of the outage
+    plain = WriteStream()
+    for at in [*attempts, *outage, EPOCH + 4.49]:
+        plain.started(at)
+    for at in attempts:
+        plain.acknowledged(at + 0.01, at)
+    plain.acknowledged(EPOCH + 4.5, EPOCH + 4.49)
+    [expected] = plain.drain(EPOCH + 5).closed
+    assert (window.uncertainty_s, window.start) == (expected.uncertainty_s, expected.start)
 
 
 def test_nothing_acknowledged_yet_is_an_open_window_from_the_first_attempt() -> None:

@@ -31,7 +31,7 @@ def one_server() -> Iterator[Server]:
 @pytest.fixture
 def server(one_server: Server) -> Server:
     """The one server, behaving well and with nothing counted."""
-    one_server.control(mode="ok", delay_s=0, to="", clear=True)
+    one_server.control(mode="ok", delay_s=0, delays_s=[], stall_s=0, to="", clear=True)
     return one_server
 
 

@@ -26,9 +26,25 @@ def plan(
     wait_s: tuple[float, float] = (0.0, 0.0),
     payload: int = 100,
     csv_prefix: Path | None = None,
+    rate: float | None = None,
+    warmup_s: float = 0.0,
 ) -> RunPlan:
     """A short run."""
-    return RunPlan("test", users, seconds, target, write_share, wait_s, payload, NAMESPACES, KEYS, API_KEY, csv_prefix)
+    return RunPlan(
+        "test",
+        users,
+        seconds,
+        target,
+        write_share,
+        wait_s,
+        payload,
+        NAMESPACES,
+        KEYS,
+        API_KEY,
+        csv_prefix,
+        rate=rate,
+        warmup_s=warmup_s,
+    )
 
 
 class Book:
@@ -36,14 +52,24 @@ class Book:
 
     def __init__(self) -> None:
         self.starts: list[float] = []
+        self.intended: list[float | None] = []
         self.ends: list[tuple[str, str, int, float, float, str, WriteOutcome]] = []
 
     def started(self, at: float) -> None:
         self.starts.append(at)
 
     def ended(
-        self, namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
+        self,
+        namespace: str,
+        key: str,
+        digest: int,
+        started: float,
+        ended: float,
+        node: str,
+        outcome: WriteOutcome,
+        intended: float | None = None,
     ) -> None:
+        self.intended.append(intended)
         self.ends.append((namespace, key, digest, started, ended, node, outcome))
 
     def outcomes(self) -> set[WriteOutcome]:

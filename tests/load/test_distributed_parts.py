@@ -118,6 +118,15 @@ def test_writes_go_over_the_wire_on_the_masters_clock(
     assert batch.empty
     assert book.starts == [at + offset for at in starts]
     assert book.ends == [(*end[:3], end[3] + offset, end[4] + offset, *end[5:]) for end in ends]
+    assert book.intended == [None] * len(ends), "in a closed loop, nothing was due before it was sent"
+
+
+def test_when_an_open_loops_writes_were_due_goes_over_the_wire_too() -> None:
+    batch = wire.WriteBatch()
+    batch.ended("space", "key", 1, 12.0, 12.5, "node", WriteOutcome.ACKNOWLEDGED, 10.0)
+    book = Book()
+    wire.replay_writes(over_the_wire(batch.take(100.0)), book)  # type: ignore[arg-type]
+    assert (book.ends[0][3], book.intended) == (112.0, [110.0])
 
 
 def test_what_are_no_writes_is_refused() -> None:

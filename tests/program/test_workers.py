@@ -34,7 +34,7 @@ def place(home: Path, name: str) -> Path:
 
 def address_of(started: Started) -> str:
     """Where workers join, as the program told it."""
-    started.wait_said("workers from elsewhere join with")
+    started.wait_said("workers join: ")
     match = re.search(r"--master (\S+)", started.said())
     assert match is not None
     return match[1]
@@ -173,7 +173,7 @@ def test_wrong_use(arguments: list[str], said: str, tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-MOMENTS = {"start": "starting: 2 workers", "run": "write-10u: 10 users"}
+MOMENTS = {"start": "gathering: 2 workers", "run": "write-10u: 10 users"}
 
 
 @pytest.mark.slow

@@ -28,6 +28,8 @@ def test_the_table_of_a_series() -> None:
         "  refused                   8 (0.60 %)",
         "  503 no leader             4 (0.30 %)",
         "read-10u            7,965            0    531    0.51    81.2     110   1,630    1,000",
+        "write-10u: after a redirect: 3 requests",
+        "read-10u: after a redirect: 3 requests",
         "peak read throughput: 531 req/s (read-10u)",
         "peak write throughput: 88.0 req/s (write-10u)",
         "peak read to peak write: 6.03",

@@ -12,9 +12,18 @@ from pathlib import Path
 from confman_tui.cluster.elections_model import WriteWindow
 from confman_tui.load.model import Cause
 from confman_tui.record.plain import from_iso
-from confman_tui.record.timeline import TimelineWriter, election_mark, fault_mark, window_mark
+from confman_tui.record.timeline import TimelineWriter, election_mark, fault_mark, rate_mark, window_mark
 
 from . import samples
+
+_OPEN_LOOP = (
+    "rate",
+    "uncorrected_p50_us",
+    "uncorrected_p99_us",
+    "uncorrected_max_us",
+    "not_started",
+    "schedule_lag_ms",
+)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -47,6 +56,18 @@ def test_a_row_tells_what_was(tmp_path: Path) -> None:
     assert (first["in_flight"], first["oldest_in_flight_s"]) == ("4", "0.750")
     assert (first["engine_cpu"], first["hub_lag_ms"]) == ("0.310", "0.40")
     assert [second[name] for name in ("p50_us", "leader", "term", "marks", "without_writes")] == ["", "", "", "", "0"]
+    assert {first[name] for name in _OPEN_LOOP} == {""}, "a closed loop has no schedule"
+
+
+def test_a_row_of_an_open_loop(tmp_path: Path) -> None:
+    writer = TimelineWriter(tmp_path / "a_timeline.csv", samples.NODES)
+    figures = {"uncorrected_p50_us": 900, "uncorrected_p99_us": 4_000, "uncorrected_max_us": 9_000}
+    writer.row(samples.sample(0, rate=550.0, not_started=17, schedule_lag_s=0.25, **figures), marks=[rate_mark(550.0)])
+    path = writer.close()
+    assert path is not None
+    [row] = _rows(path)
+    assert [row[name] for name in _OPEN_LOOP] == ["550", "900", "4000", "9000", "17", "250.00"]
+    assert row["marks"] == "rate 550/s"
 
 
 def test_marks_of_windows() -> None:

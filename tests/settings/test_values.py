@@ -27,6 +27,21 @@ def _tried(parse: Callable[[str], Any], text: str) -> tuple[Any, str]:
 
 
 @pytest.mark.parametrize(
+    ("text", "rate"), [("500", 500.0), ("0.5", 0.5), ("500/s", 500.0), (" 12.25 / S ", 12.25), ("100000", 100_000.0)]
+)
+def test_rates(text: str, rate: float) -> None:
+    assert values.rate(text) == rate
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "0.4", "100001", "100000.1", "-5", "fast", "1e3", "nan", "inf", "500/m", "٣", "9" * 400]
+)
+def test_wrong_rates_name_the_range(text: str) -> None:
+    with pytest.raises(ValueError, match=r"from 0\.5 to 100000, such as 500"):
+        values.rate(text)
+
+
+@pytest.mark.parametrize(
     ("text", "size"),
     [
         ("1", 1),

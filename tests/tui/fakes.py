@@ -43,8 +43,17 @@ class FakeConductor:
     def choose_tier(self, tier: str) -> None:
         self.calls.append(("choose_tier", tier))
 
-    def override(self, users: int | None, duration_s: float | None, payload_bytes: int | None = None) -> None:
-        self.calls.append(("override", users, duration_s, payload_bytes))
+    def override(
+        self,
+        users: int | None,
+        duration_s: float | None,
+        payload_bytes: int | None = None,
+        rate: float | None = None,
+    ) -> None:
+        self.calls.append(("override", users, duration_s, payload_bytes, rate))
+
+    def change_rate(self, factor: float) -> None:
+        self.calls.append(("change_rate", factor))
 
     def vary(self, user_steps: tuple[int, ...], payload_steps: tuple[int, ...], warmup_s: float, repeat: int) -> None:
         self.calls.append(("vary", user_steps, payload_steps, warmup_s, repeat))

@@ -23,6 +23,7 @@ from confman_tui.events import (
     GeneratorWatched,
     Phase,
     PhaseChanged,
+    RateChanged,
     SampleRecorded,
     ScenarioEnded,
     ScenarioStarted,
@@ -121,6 +122,31 @@ def acknowledgements(at: float, rate: int, window: WriteWindow | None = None) ->
     per_slot = rate // 20
     counts = tuple((at - 1 + slot * 0.05, per_slot) for slot in range(20)) if per_slot else ()
     return WritesAcknowledged(counts, at, window)
+
+
+def stall(base: float) -> Iterator[tuple[float, Event]]:
+    """(when, event): write-10u as an open loop, raised once, with a backlog in its last seconds."""
+    yield base, PhaseChanged(Phase.RUNNING, base)
+    yield base, ScenarioStarted("write-10u", base, 10, 60.0, 100, 1024, 200.0)
+    for second in range(1, 31):
+        at = base + second
+        if second == 10:
+            yield at - 0.5, RateChanged("write-10u", at - 0.5, 220.0, 200.0)
+        plain = sample(at - 1, 200 if second < 28 else 80)
+        late_us = 400_000 * (second - 27) if second >= 28 else 200
+        assert plain.p50_us is not None
+        assert plain.p95_us is not None
+        assert plain.p99_us is not None
+        assert plain.max_us is not None
+        slowed = replace(
+            plain, rate=200.0 if second < 10 else 220.0,
+            p50_us=plain.p50_us + late_us, p95_us=plain.p95_us + late_us, p99_us=plain.p99_us + late_us,
+            max_us=plain.max_us + late_us, uncorrected_p50_us=plain.p50_us, uncorrected_p99_us=plain.p99_us,
+            uncorrected_max_us=plain.max_us, not_started=late_us * 220 // 1_000_000, schedule_lag_s=late_us / 1e6,
+        )  # fmt: skip
+        yield at, ClusterChanged(view(at), 0.0004)
+        yield at, acknowledgements(at, 200)
+        yield at, SampleRecorded("write-10u", slowed, NODES[0], 6)
 
 
 def election_run(base: float) -> Iterator[tuple[float, Event]]:

@@ -136,6 +136,28 @@ async def test_the_details_tell_why_and_the_means(tmp_path: Path) -> None:
             assert told in words, told
 
 
+async def test_the_details_of_a_run_that_goes_on_tell_the_last_second(tmp_path: Path) -> None:
+    async with desk(tmp_path, (120, 60)) as board:
+        now = board.clock.now
+        late = second(now, engine_cpu=0.44, in_flight=7, oldest_in_flight_s=1.25, worker_cpu={"worker-1": 0.5})
+        await board.tell(*started(now), late)
+        board.app.deeds.show_details("read-10u")
+        await until(lambda: "Generator, last second" in board.text(), "the dialog")
+        words = " ".join(board.text().split())
+        for told in (
+            "cpu load's thread 44 %", "cpu all cores 60 %", "lag screen's loop 1.0 ms", "in flight 7.0",
+            "oldest in flight 1.25 s", "cpu worker-1 50 %", "cpu :6200 24 %",
+        ):  # fmt: skip
+            assert told in words, told
+
+
+async def test_a_wide_header_tells_what_is_in_flight(tmp_path: Path) -> None:
+    async with desk(tmp_path, (200, 50)) as board:
+        now = board.clock.now
+        await board.tell(*started(now), second(now, in_flight=7, oldest_in_flight_s=1.25))
+        assert "7 in flight, oldest 1.25 s" in board.lines()[0]
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
 async def test_cards_show_the_nodes_cpu(tmp_path: Path, size: tuple[int, int]) -> None:
     async with desk(tmp_path, size) as board:

@@ -126,7 +126,7 @@ async def test_y_chooses_another_tier(tmp_path: Path) -> None:
         assert len(board.asked("choose_tier")) == 1, "the tier in use is not seeded anew"
 
 
-async def test_u_sets_users_seconds_and_payload(tmp_path: Path) -> None:
+async def test_u_sets_users_rate_seconds_and_payload(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
         await board.press("u")
         assert isinstance(board.app.screen, OverridesDialog)
@@ -136,7 +136,15 @@ async def test_u_sets_users_seconds_and_payload(tmp_path: Path) -> None:
         assert "Users: a whole number from 1 to 10,000." in board.text()
         board.app.screen.query_one("#users", Input).value = "25"
         await board.press("enter")
-        assert board.asked("override") == [("override", 25, 120.0, 4096)]
+        assert board.asked("override") == [("override", 25, 120.0, 4096, None)]
+        await board.press("u")
+        for wrong in ("0.4", "100001", "ten", "-1", "1e3"):
+            board.app.screen.query_one("#rate", Input).value = wrong
+            await board.press("enter")
+            assert "Rate: requests per second, from 0.5 to 100,000, such as 500." in board.text()
+        board.app.screen.query_one("#rate", Input).value = "500/s"
+        await board.press("enter")
+        assert board.asked("override")[-1] == ("override", None, None, 1024, 500.0)
 
 
 async def test_k_kills_the_leader_of_the_demo_cluster_at_once(tmp_path: Path) -> None:

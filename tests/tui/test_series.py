@@ -42,10 +42,10 @@ async def fill_in(board: Desk, **texts: str) -> None:
 async def test_u_takes_several_users_or_payloads_warm_up_and_runs(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
         await fill_in(board, users="1, 10,50", warm_up="1m", runs="5")
-        assert board.asked("override") == [("override", None, None, 1024)]
+        assert board.asked("override") == [("override", None, None, 1024, None)]
         assert board.asked("vary") == [("vary", (1, 10, 50), (), 60.0, 5)]
         await fill_in(board, payload="10,1KB,1MB", seconds="5")
-        assert board.asked("override")[-1] == ("override", None, 5.0, 10)
+        assert board.asked("override")[-1] == ("override", None, 5.0, 10, None)
         assert board.asked("vary")[-1] == ("vary", (), (10, 1024, 1_048_576), 0.0, 1)
 
 
@@ -56,6 +56,7 @@ async def test_u_takes_several_users_or_payloads_warm_up_and_runs(tmp_path: Path
         ({"users": "1,,2"}, "in ascending order"),
         ({"users": "1,0"}, "Users: a whole number from 1 to 10,000."),
         ({"users": "1,2", "payload": "1KB,2KB"}, "a series changes one of them"),
+        ({"users": "1,2", "rate": "50"}, "a rate fixes the throughput"),
         ({"payload": "1KB,60MB"}, "Payload: from 1 byte to 50 MB"),
         ({"warm_up": "1.5"}, "Warm-up: whole seconds"),
         ({"warm_up": "2h"}, "Warm-up: whole seconds"),
@@ -78,7 +79,14 @@ async def test_the_header_and_the_dialog_tell_what_the_next_runs_will_be(tmp_pat
         assert "next: 1,10,50 users, warm-up 5 s, 3 runs" in board.text()
         await board.press("u")
         fields = {item.id: item.value for item in board.app.screen.query(Input)}
-        assert fields == {"users": "1,10,50", "seconds": "", "payload": "1KB", "warm-up": "5", "runs": "3"}
+        assert fields == {
+            "users": "1,10,50",
+            "rate": "",
+            "seconds": "",
+            "payload": "1KB",
+            "warm-up": "5",
+            "runs": "3",
+        }
         await board.press("escape")
         await board.tell(replace(story.configuration(), payload_steps=(10, 1024, 102_400)))
         assert "next: 10B,1KB,100KB" in board.text()

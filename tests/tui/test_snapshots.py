@@ -57,6 +57,14 @@ def test_an_election_during_a_run(tmp_path: Path, snap_compare: Compare, size: t
     assert snap_compare(app, terminal_size=size, run_before=before)
 
 
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_a_run_with_a_rate_during_a_stall(tmp_path: Path, snap_compare: Compare, size: tuple[int, int]) -> None:
+    events: list[tuple[float, Event]] = [(story.START, event) for event in story.found()]
+    events += story.stall(story.START + 3)
+    app, before = staged(tmp_path, events=events)
+    assert snap_compare(app, terminal_size=size, run_before=before)
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_a_saturated_generator(tmp_path: Path, snap_compare: Compare, size: tuple[int, int]) -> None:
     app, before = staged(tmp_path, events=list(story.saturated_run(story.START)), toasts=False)

@@ -11,12 +11,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from confman_tui import paths
+from confman_tui import children, paths
 from confman_tui.load.distributed.lifeline import Orders
 from confman_tui.load.distributed.model import WorkerError
 from confman_tui.load.distributed.offset import anchor
@@ -40,13 +39,17 @@ class Child:
         return self.process.pid
 
     def ended(self) -> str:
-        """How it ended, in words; empty while it lives."""
+        """How it ended, in words; empty while it lives. One that ended by itself has said why in its log's last line,
+        one that a signal ended has not."""
         code = self.process.poll()
         if code is None:
             return ""
-        return f"ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        if code < 0:
+            return f"ended by signal {-code}"
+        words = self._last_words()
+        return f"ended with code {code}{': ' + words if words else ''}"
 
-    def last_words(self) -> str:
+    def _last_words(self) -> str:
         """The last line of its log, the way a traceback ends; empty when there is none."""
         try:
             text = self.log.read_text(encoding="utf-8", errors="replace")
@@ -80,9 +83,8 @@ class Children:
         try:
             log = self._made_folder() / f"{name}.log"
             with log.open("wb") as output:
-                # -P: a module of the working directory must not stand in for one of ours
                 process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "confman_tui.load.distributed.child"],
+                    children.command("confman_tui.load.distributed.child"),
                     stdin=subprocess.PIPE,
                     stdout=output,
                     stderr=output,
@@ -144,12 +146,8 @@ class Children:
 
 
 def _environment() -> dict[str, str]:
-    """This process's, without what would hand a worker a key, or change how Locust behaves in it."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("LOCUST_") and not name.endswith("_API_KEY")
-    }
+    """What any child gets, without what would change how Locust behaves in it."""
+    return {name: value for name, value in children.environment().items() if not name.startswith("LOCUST_")}
 
 
 def _sweep(state: Path) -> None:

@@ -115,9 +115,10 @@ class Crew:
         host, port = plan.bind
         self.runner: Any = self._listen(host, port)
         self.environment.runner = self.runner
-        self.address = f"{host}:{self.runner.server.port}"
+        everywhere = host in ("*", "0.0.0.0")
+        self.address = f"{socket.gethostname() if everywhere else host}:{self.runner.server.port}"
         """``HOST:PORT`` where workers join."""
-        local_host = "127.0.0.1" if host in ("*", "0.0.0.0") else host
+        local_host = "127.0.0.1" if everywhere else host
         self._refused: set[str] = set()
         self._children = Children((local_host, self.runner.server.port), plan.api_key)
         self._watcher = gevent.spawn(self._watch)
@@ -211,10 +212,9 @@ class Crew:
         for child in started:
             how = child.ended()
             if how and child.pid in self._children.alive:
-                words = child.last_words()
                 self._children.reap(child)
                 self._discard(started)
-                raise WorkerError(f"{child.name} can't be started: it {how}{': ' + words if words else ''}")
+                raise WorkerError(f"{child.name} can't be started: it {how}")
 
     # -- runs
 
@@ -274,6 +274,7 @@ class Crew:
     def _trouble(self, sentence: str) -> None:
         if self._run is not None:
             self._run.trouble(sentence)
+            sentence += "; the run goes on, but its figures are not those that were asked for"
         self._on_trouble(sentence)
 
     # -- what comes in
@@ -343,9 +344,8 @@ class Crew:
     def _look_at(self, member: Member, at: float) -> None:
         how = member.child.ended() if member.child is not None else ""
         if how and member.child is not None:
-            words = member.child.last_words()
             self._children.reap(member.child)
-            self.lose(member, f"{member.name} {how}{': ' + words if words else ''}")
+            self.lose(member, f"{member.name} {how}")
             return
         node = self.runner.clients.get(member.id)
         if node is not None and node.state == STATE_MISSING:

@@ -8,18 +8,14 @@ program dies before it is set.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
-import signal
-import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_PR_SET_PDEATHSIG = 1
-EXIT_ORPHANED = 1
+from confman_tui.children import EXIT_ORPHANED, die_with
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +55,7 @@ class Orders:
 
 def tie(orders: Orders) -> None:
     """End this process when its master ends, however that happens."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != orders.parent:
-        _leave(orders)
+    die_with(orders.parent)
     # a thread of its own: the hub may be busy with the load
     threading.Thread(target=_watch, args=(orders,), name="lifeline", daemon=True).start()
 

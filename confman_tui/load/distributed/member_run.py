@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from confman_tui.load.distributed.member import _Worker
 
 FLUSH_S = 0.02
-"""How long a write waits for others before it is told to the master."""
+"""Writes are told to the master no more often than this …"""
+LEAST_FLUSH_S = 0.003
+"""… and a lone one so soon: the probe writes when it hears of no write, and its own turn is not to be taken early."""
 PULSE_S = 0.25
 _WARM_TOLERANCE_S = 0.0005
 
@@ -50,7 +52,7 @@ class RunOrders:
         return {
             "run": self.run,
             "plan": wire.pack_plan(self.plan),
-            "share": [share.index, share.count, share.token, share.name],
+            "share": [share.index, share.count, share.first_user, share.token, share.name],
             "targets": wire.pack_targets(self.targets),
             "observed": self.observed,
         }
@@ -70,7 +72,7 @@ class MemberRun(Run):
         self._batch = WriteBatch()
         self._told = Event()
         super().__init__(orders.plan, self.board, lambda sample: None, self if orders.observed else None)
-        self._context.take_share(orders.share.index, orders.share.count, orders.share.token)
+        self._context.take_share(orders.share.first_user, orders.share.token)
         self._orders = orders
         self._worker = worker
         self._runner = worker
@@ -119,9 +121,7 @@ class MemberRun(Run):
 
     def set_rate(self, rate: float) -> None:
         """Open loop: change this worker's part of the rate."""
-        change = getattr(self._context, "set_rate", None)
-        if change is not None:
-            change(rate)
+        self._context.set_rate(rate)
 
     def abort(self) -> None:
         """Nobody waits for its end any more."""
@@ -139,6 +139,9 @@ class MemberRun(Run):
                 event._handlers.remove(listener)
         if self._worker.run is self:
             self._worker.run = None
+        schedule = getattr(self._context, "schedule", None)
+        if schedule is not None:
+            schedule.close()
         self.under_way = False
         self.finished.set()
         self._undisturbed.close()
@@ -159,6 +162,9 @@ class MemberRun(Run):
         recorder = self._recorder = Recorder(started)
         environment: Any = self._worker.environment
         environment.events.request.add_listener(recorder.on_request)
+        # the workers' requests are due in turn, not all at one moment
+        turn = self._orders.share.index / (self._orders.share.count * plan.rate) if plan.rate else 0.0
+        self._context.begin(started + turn, None if plan.duration_s is None else plan.warmup_s + plan.duration_s - turn)
         self._cpu_then, self._process_cpu_then = time.thread_time(), time.process_time()
         sampling = [self._spawn(self._tick), self._spawn(self._sample_each_second, started)]
         telling = [self._spawn(self._tell_writes), self._spawn(self._tell_pulse)]
@@ -220,9 +226,11 @@ class MemberRun(Run):
         )
 
     def _tell_writes(self) -> None:
+        then = 0.0
         while True:
             self._told.wait()
-            gevent.sleep(FLUSH_S)
+            gevent.sleep(max(LEAST_FLUSH_S, then + FLUSH_S - now()))
+            then = now()
             self._flush_writes()
 
     def _flush_writes(self) -> None:

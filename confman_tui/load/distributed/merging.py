@@ -13,6 +13,8 @@ from confman_tui.load.bucket import Bucket
 WAIT_S = 0.5
 """How long after its end a second waits for a worker that is late."""
 _SHORTEST_S = 0.001
+_GAUGES = ("users", "in_flight", "oldest_in_flight_s", "not_started", "rate")
+"""Fields of a bucket that are so at its end, not counted over it."""
 
 
 class SecondsMerger:
@@ -90,5 +92,6 @@ def _keep_latest_gauges(parts: list[tuple[int, str, Bucket]]) -> None:
         latest[worker] = max(latest.get(worker, 0), number)
     for number, worker, bucket in parts:
         if number < latest[worker]:
-            bucket.users = bucket.in_flight = bucket.not_started = 0
-            bucket.oldest_in_flight_s = 0.0
+            for gauge in _GAUGES:
+                if hasattr(bucket, gauge):
+                    setattr(bucket, gauge, 0)

@@ -60,6 +60,8 @@ class Share:
     """From 0."""
     count: int
     """Workers that take part."""
+    first_user: int
+    """Number of its first user."""
     token: str
     """Five hex digits that the keys of its writes begin with, and no other worker's."""
     name: str

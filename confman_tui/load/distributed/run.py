@@ -94,8 +94,8 @@ class DistributedRun:
     def set_rate(self, rate: float) -> None:
         """Open loop: change the rate of all users together."""
         self._rate = rate
-        for member, part in zip(self._members, self._parts(self._members), strict=True):
-            self._crew.tell(member, Kind.RATE, rate * part)
+        for member, users in zip(self._members, self._users_of(self._members), strict=True):
+            self._crew.tell(member, Kind.RATE, self._part(rate, users))
 
     def set_targets(self, targets: Targets) -> None:
         """Tell every worker where requests go from now on."""
@@ -179,18 +179,20 @@ class DistributedRun:
     def _prepare(self) -> None:
         """Give each worker its part of the plan, and wait until all have taken it."""
         plan, crew, members = self._plan, self._crew, list(self._members)
-        for index, (member, part) in enumerate(zip(members, self._parts(members), strict=True)):
+        first_user = 0
+        for index, (member, users) in enumerate(zip(members, self._users_of(members), strict=True)):
             crew.tell(
                 member,
                 Kind.PLAN,
                 RunOrders(
                     crew.runs,
-                    replace(plan, rate=plan.rate * part if plan.rate is not None else None),
-                    Share(index, len(members), take_token(plan.keys), member.name),
+                    replace(plan, rate=self._part(plan.rate, users) if plan.rate is not None else None),
+                    Share(index, len(members), first_user, take_token(plan.keys), member.name),
                     self._board.current,
                     self._observer is not None,
                 ).pack(),
             )
+            first_user += users
         waited(PREPARE_S, lambda: self._defect is not None or all(member.prepared for member in self._members))
         for member in list(self._members):
             if not member.prepared:
@@ -200,10 +202,14 @@ class DistributedRun:
         if not self._members:
             raise WorkerError("no worker is left to make the load: " + "; ".join(self._troubles))
 
-    def _parts(self, members: list[Member]) -> list[float]:
-        """Each worker's part of the rate: that of its users, whom Locust hands out in turn."""
-        users, count = max(self._wanted_users, 1), len(members)
-        return [(users // count + (index < users % count)) / users for index in range(count)]
+    def _users_of(self, members: list[Member]) -> list[int]:
+        """How many users each worker has: Locust hands them out in turn."""
+        users, count = self._wanted_users, len(members)
+        return [users // count + (index < users % count) for index in range(count)]
+
+    def _part(self, rate: float, users: int) -> float:
+        """That of so many users in the rate of all."""
+        return rate * users / max(self._wanted_users, 1)
 
     def _drive(self, environment: Any, runner: Any, files: CsvFiles | None, helpers: list[Any]) -> RunOutcome:
         plan, crew = self._plan, self._crew
@@ -265,18 +271,20 @@ class DistributedRun:
         if not self._troubles:
             return ""
         more = len(self._troubles) - 1
-        return self._troubles[0] + (f"; and {more} more of the kind" if more else "")
+        return self._troubles[0] + (f" (and {more} more)" if more else "")
 
     def _keep_number_of_users(self) -> None:
         """One change after another, since Locust loses count of its users when a change is interrupted."""
         runner = self._crew.runner
+        users = self._plan.users
         while True:
             self._resize.wait()
             self._resize.clear()
             count = self._wanted_users
             runner.start(count, spawn_rate=min(max(count, 1), _SPAWN_RATE))
-            if self._rate is not None:
-                self.set_rate(self._rate)
+            if self._rate is not None and count != users:
+                self.set_rate(self._rate)  # each worker's part follows its users
+            users = count
 
     # -- seconds
 

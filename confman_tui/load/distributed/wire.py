@@ -197,16 +197,27 @@ class WriteBatch:
     def __init__(self) -> None:
         self._starts: list[float] = []
         self._ends: list[tuple[str, str, int, float, float, str, WriteOutcome]] = []
+        self._intended: list[float] = []
 
     def started(self, at: float) -> None:
         """See `WriteObserver`."""
         self._starts.append(at)
 
     def ended(
-        self, namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
+        self,
+        namespace: str,
+        key: str,
+        digest: int,
+        started: float,
+        ended: float,
+        node: str,
+        outcome: WriteOutcome,
+        intended: float | None = None,
     ) -> None:
-        """See `WriteObserver`."""
+        """See `WriteObserver`. Either every write of a run has an intended start (open loop) or none has."""
         self._ends.append((namespace, key, digest, started, ended, node, outcome))
+        if intended is not None:
+            self._intended.append(intended)
 
     @property
     def empty(self) -> bool:
@@ -218,6 +229,7 @@ class WriteBatch:
         costs a tenth of packing its cells."""
         starts, self._starts = self._starts, []
         ends, self._ends = self._ends, []
+        intended, self._intended = self._intended, []
         message: dict[str, Any] = {"starts": _packed("d", [at + offset_s for at in starts])}
         if ends:
             spaces: dict[str, int] = {}
@@ -232,6 +244,8 @@ class WriteBatch:
                 "outcome": bytes(end[6] for end in ends),
             }
             message |= {"spaces": list(spaces), "nodes": list(nodes)}
+            if intended:
+                message["intended"] = _packed("d", [at + offset_s for at in intended])
         return message
 
 
@@ -243,16 +257,18 @@ def replay_writes(message: Mapping[str, Any], observer: WriteObserver) -> None:
         if "key" not in message:
             return
         spaces, nodes = message["spaces"], message["nodes"]
-        for key, digest, started, ended, space, node, outcome in zip(
+        columns = [
+            [spaces[number] for number in _unpacked("H", message["space"])],
             message["key"],
             _unpacked("Q", message["digest"]),
             _unpacked("d", message["started"]),
             _unpacked("d", message["ended"]),
-            _unpacked("H", message["space"]),
-            _unpacked("H", message["node"]),
-            message["outcome"],
-            strict=True,
-        ):
-            observer.ended(spaces[space], key, digest, started, ended, nodes[node], WriteOutcome(outcome))
+            [nodes[number] for number in _unpacked("H", message["node"])],
+            [WriteOutcome(number) for number in message["outcome"]],
+        ]
+        if "intended" in message:
+            columns.append(_unpacked("d", message["intended"]))
+        for write in zip(*columns, strict=True):
+            observer.ended(*write)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise WireError(f"no writes: {error}") from None

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.events import Resize
 from textual.widgets import Static
 
-from confman_tui.load.generator import Used
+from confman_tui.load.generator import Used, gauges_of
 from confman_tui.load.model import CAUSE_WORDS
 from confman_tui.record.opening import opening_matters
 from confman_tui.record.repeats import spreads
@@ -91,7 +91,10 @@ class DetailsDialog(Dialog[None]):
             sheet.heading("So far")
             sheet.entry("requests", numbers.count(row.requests))
             sheet.entry("failed", numbers.count(row.failures))
+            self._live_open_loop(sheet)
+
             self._bound_lines(sheet)
+            self._live_lines(sheet)
             return sheet.lines
         outcome = result.outcome
         sheet.heading("Run")
@@ -103,23 +106,59 @@ class DetailsDialog(Dialog[None]):
         sheet.entry("reads, writes ok", f"{numbers.count(outcome.reads_ok)}, {numbers.count(outcome.writes_ok)}")
         sheet.entry("throughput", f"{numbers.rate(outcome.rps)} req/s")
         sheet.entry("redirected", numbers.count(outcome.redirected))
+        if outcome.redirect_p50_us is not None:
+            cost = f"{numbers.milliseconds(outcome.redirect_p50_us)} ms median"
+            sheet.entry("redirects took", f"{cost}, max {numbers.milliseconds(outcome.redirect_max_us)}")
+        self._open_loop(sheet)
         if result.note:
             sheet.entry("note", clean(result.note), f"bold {sheet.look.warn}")
         sheet.heading("Latency, ms")
-        for name, value in (
-            ("p50", outcome.p50_us),
-            ("p90", outcome.p90_us),
-            ("p95", outcome.p95_us),
-            ("p99", outcome.p99_us),
-            ("p99.9", outcome.p999_us),
-            ("p99.99", outcome.p9999_us),
-            ("max", outcome.max_us),
+        actual = outcome.uncorrected
+        if actual is not None:
+            sheet.entry("from when it was", f"{'due':>8}  {'sent':>8}", sheet.look.dim)
+        for name, field in (
+            ("p50", "p50_us"),
+            ("p90", "p90_us"),
+            ("p95", "p95_us"),
+            ("p99", "p99_us"),
+            ("p99.9", "p999_us"),
+            ("p99.99", "p9999_us"),
+            ("max", "max_us"),
         ):
-            sheet.entry(name, f"{numbers.milliseconds(value):>8}")
+            sent = f"  {numbers.milliseconds(getattr(actual, field)):>8}" if actual is not None else ""
+            sheet.entry(name, f"{numbers.milliseconds(getattr(outcome, field)):>8}{sent}")
         self._opening_lines(sheet)
         self._repeated_lines(sheet)
         self._checked_lines(sheet)
         return sheet.lines
+
+    def _live_open_loop(self, sheet: _Sheet) -> None:
+        """The schedule of the run that goes on, and the last second's p99 both ways."""
+        row, sample = self._row, self._row.sample
+        if row.rate is None:
+            return
+        sheet.heading("Schedule")
+        sheet.entry("rate", numbers.asked(row.rate))
+        if sample is None:
+            return
+        sheet.entry("due, waiting", numbers.count(sample.not_started))
+        sheet.entry("late by at most", f"{sample.schedule_lag_s * 1000:.1f} ms")
+        sheet.entry("p99 from due", f"{numbers.milliseconds(sample.p99_us)} ms (corrected)")
+        sheet.entry("p99 from sent", f"{numbers.milliseconds(sample.uncorrected_p99_us)} ms (uncorrected)")
+
+    def _open_loop(self, sheet: _Sheet) -> None:
+        """The schedule of the run that ended."""
+        result = self._row.result
+        if result is None or result.rate is None:
+            return
+        rate = numbers.asked(result.rate)
+        if result.rate_changes:
+            rate += f", {numbers.asked(result.rate_changes[-1].rate)} at the end"
+        sheet.entry("rate", rate)
+        outcome = result.outcome
+        missed = f"bold {sheet.look.warn}" if outcome.not_started else ""
+        sheet.entry("never began", numbers.count(outcome.not_started), missed)
+        sheet.entry("late by at most", f"{outcome.schedule_lag_s * 1000:.1f} ms")
 
     def _opening_lines(self, sheet: _Sheet) -> None:
         first = self._row.result.outcome.opening if self._row.result is not None else None
@@ -161,6 +200,21 @@ class DetailsDialog(Dialog[None]):
         sheet.paragraph("why", clean(bound.reason), warn)
         if bound.advice:
             sheet.paragraph("try", clean(bound.advice), warn)
+
+    def _live_lines(self, sheet: _Sheet) -> None:
+        """What this program and its machine use now."""
+        sample, watched = self._row.sample, self._row.generator
+        if sample is None:
+            return
+        sheet.heading("Generator, last second")
+        gauges = gauges_of(sample, watched)
+        for name, words, unit in _GAUGE_WORDS:
+            if (value := gauges[name]) is not None:
+                sheet.entry(words, f"{_figure(value, unit)} {unit}".rstrip())
+        for worker, cpu in sorted(sample.worker_cpu.items()):
+            sheet.entry(f"cpu {clean(worker, 14)}", f"{_figure(cpu, _CPU)} {_CPU}")
+        for node, cpu in sorted(watched.node_cpu.items() if watched is not None else ()):
+            sheet.entry(f"cpu {name_of(node, self._names)}", f"{_figure(cpu, _CPU)} {_CPU}")
 
     def _generator_lines(self, sheet: _Sheet) -> None:
         """What this program and its machine used, mean and maximum over the run."""
@@ -243,13 +297,14 @@ _GAUGE_WORDS = (
 )
 
 
-def _figures(used: Used, unit: str) -> str:
-    def one(value: float) -> str:
-        if unit == _CPU:
-            return f"{value * 100:>7.0f}"
-        return f"{value:>7.1f}" if unit != "s" else f"{value:>7.2f}"
+def _figure(value: float, unit: str) -> str:
+    if unit == _CPU:
+        return f"{value * 100:>7.0f}"
+    return f"{value:>7.1f}" if unit != "s" else f"{value:>7.2f}"
 
-    return f"{one(used.mean)} {one(used.max)} {unit}".rstrip()
+
+def _figures(used: Used, unit: str) -> str:
+    return f"{_figure(used.mean, unit)} {_figure(used.max, unit)} {unit}".rstrip()
 
 
 class _Sheet:

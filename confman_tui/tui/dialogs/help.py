@@ -37,13 +37,16 @@ _FIGURES = (
     ("writes go through", "judged by acknowledged writes alone, of the scenario and of a small probe"),
     ("req/s, p50 … p99", "of the last second while a scenario runs, of the whole run afterwards"),
     ("latency", "from our own recorder, in ms; successful requests only"),
+    ("rate", "open loop: so many requests per second are due, whatever the answers do"),
+    ("latency with a rate", "from when a request was due; uncorrected: from when it was sent"),
+    ("waiting", "due, but no user is free; what never began is counted at the end"),
     ("max, failed", "of the run so far"),
     ("entries", "what the cluster held before the run: reads slow down with it"),
     ("knee", "the users from which on more bring little, or the size up to which payloads cost little"),
     ("± 95 %", "half the confidence interval of the mean over repeated runs"),
     ("within the noise", "a difference no larger than the spread of repeated runs explains"),
     ("without writes", "from the last acknowledgement before to the first one after"),
-    ("generator", "amber when this program, not the cluster, is the limit"),
+    ("generator", "amber ▲ when this program, not the cluster, is the limit: the row keeps the mark"),
 )
 
 _PANE_KEYS = (

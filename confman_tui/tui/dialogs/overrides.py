@@ -1,4 +1,4 @@
-"""Users, seconds and payload of the next runs."""
+"""Users, rate, seconds and payload of the next runs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from confman_tui.tui import numbers
 from confman_tui.tui.dialogs.base import Dialog
 
 MOST_USERS = 10_000
+LEAST_RATE, MOST_RATE = 0.5, 100_000
 MOST_SECONDS = 24 * 3600.0
 MOST_PAYLOAD = 50 * 1024 * 1024
 """Confman's own limit for a value."""
@@ -35,6 +36,8 @@ class Overrides:
     users: int | None
     duration_s: float | None
     payload_bytes: int | None
+    rate: float | None = None
+    """None: closed loop."""
     user_steps: tuple[int, ...] = ()
     """Several users make a series; ``users`` is then None."""
     payload_steps: tuple[int, ...] = ()
@@ -61,6 +64,16 @@ def parse_users(text: str) -> int | None:
     if not re.fullmatch(r"\d{1,9}", text.strip()) or not 1 <= int(text) <= MOST_USERS:
         raise ValueError(f"Users: a whole number from 1 to {MOST_USERS:,}.")
     return int(text)
+
+
+def parse_rate(text: str) -> float | None:
+    """Requests per second; empty is a closed loop. ``500`` and ``0.5`` are taken. Raises ValueError."""
+    if not text.strip():
+        return None
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)\s*(/\s*s)?", text.strip().lower())
+    if match is None or not LEAST_RATE <= float(match[1]) <= MOST_RATE:
+        raise ValueError(f"Rate: requests per second, from {LEAST_RATE:g} to {MOST_RATE:,}, such as 500.")
+    return float(match[1])
 
 
 def parse_duration(text: str) -> float | None:
@@ -134,12 +147,14 @@ class OverridesDialog(Dialog[Overrides]):
     def compose(self) -> ComposeResult:
         present = self._present
         users = "" if present.users is None else str(present.users)
+        rate = "" if present.rate is None else f"{present.rate:g}"
         seconds = "" if present.duration_s is None else f"{present.duration_s:g}"
         payload = "" if present.payload_bytes is None else size_text(present.payload_bytes)
         users = ",".join(map(str, present.user_steps)) or users
         payload = ",".join(map(size_text, present.payload_steps)) or payload
         fields = (
             ("users", users, "1,10,50: a series"),
+            ("rate", rate, "per second, all users"),
             ("seconds", seconds, "such as 30 or 2m"),
             ("payload", payload, "10,1KB,1MB: a series"),
             ("warm-up", f"{present.warmup_s:g}", "seconds, left out"),
@@ -152,7 +167,7 @@ class OverridesDialog(Dialog[Overrides]):
             for name, value, hint in fields:
                 with Horizontal(classes="field"):
                     yield Label(name)
-                    own = "its own" if name in ("users", "seconds") else ""
+                    own = {"users": "its own", "seconds": "its own", "rate": "as answered"}.get(name, "")
                     yield Input(value, own, id=name, compact=True, select_on_focus=True)
                     yield Label(hint, classes="hint")
             yield Static("", id="wrong", markup=False)
@@ -182,11 +197,14 @@ class OverridesDialog(Dialog[Overrides]):
                 None if users else parse_users(texts["users"]),
                 parse_duration(texts["seconds"]),
                 payloads[0] if payloads else parse_payload(texts["payload"]),
+                parse_rate(texts["rate"]),
                 user_steps=users,
                 payload_steps=payloads,
                 warmup_s=parse_warmup(texts["warm-up"]),
                 repeat=parse_repeat(texts["runs"]),
             )
+            if users and wanted.rate is not None:
+                raise ValueError("Several users and a rate: a rate fixes the throughput; leave one of the two out.")
         except ValueError as error:
             self.query_one("#wrong", Static).update(Content(f"▲ {error}"))
             return

@@ -45,12 +45,17 @@ COLUMNS = (
     Column("max", 6, 5),
     Column("failed", 7, 3),
 )
+OPEN_LOOP_COLUMNS = {"entries": Column("rate", 7, 2), "p99": Column("uncorr", 6, 3)}
+"""What stands behind these columns once a run had a rate: the rate asked for, and the p99 from the actual start."""
 _KEY_WIDTH = 3
 
 
-def columns_for(width: int) -> tuple[Column, ...]:
+def columns_for(width: int, *, open_loop: bool = False) -> tuple[Column, ...]:
     """The columns that fit into ``width`` cells."""
     chosen = list(COLUMNS)
+    if open_loop:
+        for before, column in OPEN_LOOP_COLUMNS.items():
+            chosen.insert(next(place for place, held in enumerate(chosen, 1) if held.title == before), column)
     while chosen and _KEY_WIDTH + sum(column.width + 1 for column in chosen) > width:
         chosen.remove(max(chosen, key=lambda column: column.rank))
     return tuple(chosen)
@@ -135,7 +140,7 @@ class ScenarioTable(Lines, can_focus=True):
         frame = self._frame
         if frame is None:
             return ()
-        columns = columns_for(width)
+        columns = columns_for(width, open_loop=any(row.rate is not None for row in frame.state.rows.values()))
         self._gap = "  " if _KEY_WIDTH + sum(column.width + 2 for column in columns) <= width else " "
         lines = [_cells(("key", *(column.title for column in columns)), columns, look.dim, look.dim, self._gap)]
         for index, row in enumerate(frame.state.rows.values()):
@@ -187,12 +192,16 @@ def row_fields(frame: Frame, row: Row) -> dict[str, str]:
         fields["users"] = str(started.users)
         fields["entries"] = numbers.count(started.entries_before)
         fields["failed"] = numbers.count(row.failures)
+        if row.rate is not None:
+            fields["rate"] = numbers.asked(row.rate)
         if sample is not None:
             seconds = max(sample.end - sample.start, 1e-3)
             fields["req/s"] = numbers.rate(sample.ok / seconds)
             fields["p50"] = numbers.milliseconds(sample.p50_us)
             fields["p95"] = numbers.milliseconds(sample.p95_us)
             fields["p99"] = numbers.milliseconds(sample.p99_us)
+            fields["uncorr"] = numbers.milliseconds(sample.uncorrected_p99_us) if row.rate is not None else ""
+            fields["waiting"] = numbers.count(sample.not_started) if sample.not_started else ""
             fields["max"] = numbers.milliseconds(row.max_us)
     elif row.result is not None:
         result, outcome = row.result, row.result.outcome
@@ -206,6 +215,11 @@ def row_fields(frame: Frame, row: Row) -> dict[str, str]:
         fields["p50"] = numbers.milliseconds(outcome.p50_us)
         fields["p95"] = numbers.milliseconds(outcome.p95_us)
         fields["p99"] = numbers.milliseconds(outcome.p99_us)
+        if row.rate is not None:
+            fields["rate"] = numbers.asked(row.rate)
+        if outcome.uncorrected is not None:
+            fields["uncorr"] = numbers.milliseconds(outcome.uncorrected.p99_us)
+            fields["waiting"] = numbers.count(outcome.not_started) if outcome.not_started else ""
         fields["max"] = numbers.milliseconds(outcome.max_us)
     return fields
 
@@ -261,10 +275,15 @@ class RunningRow(Lines):
         users = "1 user" if fields["users"] == "1" else f"{fields['users']} users"
         time_style = f"bold {look.alarm}" if row.broken else f"bold {look.warn}" if row.limit else look.text
         head = [Part(marked, style), Part(fields["time"], time_style, 1), Part(users, look.dim, 3)]
+        if rate := fields.get("rate"):
+            head.append(Part(f"at {rate}", look.text, 2, rate))
         if row.limit is not None:
             head.insert(2, Part("generator-bound", f"bold {look.warn}", 1))
         failed = f"{fields['failed']} failed"
         right = [Part(failed, f"bold {look.alarm}" if row.failures else look.dim, 2)] if fields["failed"] else []
+        if waiting := fields.get("waiting"):
+            word = "waiting" if running else "never began"
+            right.insert(0, Part(f"{waiting} {word}", f"bold {look.warn}", 2))
         if entries := fields.get("entries"):
             right.insert(0, Part(f"{entries} entries before", look.dim, 4))
         figures = [
@@ -272,6 +291,8 @@ class RunningRow(Lines):
             for title, rank in (("req/s", 0), ("p50", 2), ("p95", 4), ("p99", 1), ("max", 3))
             if title in fields
         ]
+        if figures and fields.get("uncorr"):
+            figures.append(Part(f"uncorrected p99 {fields['uncorr']}", look.text, 3, f"unc. {fields['uncorr']}"))
         if not figures:
             return (line(width, head, right),)
         unit = [Part("ms", look.dim, 5)]

@@ -1,0 +1,119 @@
+"""The whole path, from answers with planned delays to table, JSON and files: the figures are those of the plan, and
+agree with one another to the digit."""
+
+from __future__ import annotations
+
+import csv
+import json
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from confman_tui.load.histogram import decode, nearest_rank
+from confman_tui.record.plain import milliseconds
+from tests.benchmarks.confman_server import Server
+from tests.program.run import run
+
+PLAN_MS = {20: 140, 120: 30, 250: 24, 500: 6}
+"""Delay → how many of 200 answers: so p50 is 20 ms, p71 to p85 120, to p97 250, above 500."""
+PERCENTS = {"p50_us": 50.0, "p90_us": 90.0, "p95_us": 95.0, "p99_us": 99.0, "p999_us": 99.9}
+EARLY_US = 1_500
+"""The server's timers count whole milliseconds, and may end one early."""
+LATE_US = {"p50_us": 60_000, "p90_us": 90_000, "p95_us": 150_000, "p99_us": 250_000, "p999_us": 500_000}
+"""What a busy machine may add: never so much that a percentile could be mistaken for that of another delay."""
+
+
+def planned() -> list[int]:
+    """The delays in ms, well mixed: neighbours are 77 apart in order of size."""
+    ordered = list(chain.from_iterable(repeat(delay, times) for delay, times in PLAN_MS.items()))
+    return [ordered[index * 77 % len(ordered)] for index in range(len(ordered))]
+
+
+def figures(ended_stdout: str) -> dict[str, Any]:
+    """The one scenario of a JSON document."""
+    [scenario] = json.loads(ended_stdout)["scenarios"]
+    assert isinstance(scenario, dict)
+    return scenario
+
+
+@pytest.mark.parametrize("rate", [None, "150"])
+def test_planned_delays_come_out_everywhere_as_planned(rate: str | None, tmp_path: Path) -> None:
+    with Server() as server:
+        server.control(delays_s=[delay / 1000 for delay in planned()])
+        flags = ["--headless", "--json", "--nodes", server.url, "--scenario", "read-10u", "--probe", "0"]
+        ended = run([*flags, "--duration", "2s", *(["--rate", rate] if rate else [])], tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    told = figures(ended.stdout)
+    assert told["failures"] == 0
+    assert told["requests"] > 200
+    ordered = sorted(delay * 1000 for delay in planned())
+    for name, percent in PERCENTS.items():
+        meant = nearest_rank(ordered, percent)
+        assert meant - EARLY_US <= told[name] <= meant + LATE_US[name], name
+        if rate:
+            # the pool is large enough: each began in time, so both tell the same
+            assert meant - EARLY_US <= told["uncorrected"][name] <= told[name], name
+    if rate:
+        assert told["requests"] + told["not_started"] == 300
+
+    results = tmp_path / "results"
+    summary = json.loads((results / "small-read-10u_summary.json").read_text())
+    assert {name: summary[name] for name in told} == told
+    _agree_with_the_histogram(told, summary["histograms"])
+    _agree_with_the_timeline(told, results / "small-read-10u_timeline.csv")
+    with (results / "small-read-10u_stats.csv").open(newline="") as stream:
+        rows = {row["Name"]: row for row in csv.DictReader(stream)}
+    assert int(rows["Aggregated"]["Request Count"]) == told["requests"]
+
+    table = run(["--results-only"], tmp_path)
+    assert table.returncode == 0, table.stderr
+    lines = {line.split()[0]: line.split() for line in table.stdout.splitlines() if line.strip()}
+    shown = [milliseconds(told[name]) for name in ("p50_us", "p95_us", "p99_us", "max_us")]
+    assert lines["read-10u"][4:8] == shown
+    if rate:
+        actual = told["uncorrected"]
+        assert lines["uncorrected"][1:] == [milliseconds(actual[f"{name}_us"]) for name in ("p50", "p95", "p99", "max")]
+
+
+def _agree_with_the_histogram(told: dict[str, Any], histograms: dict[str, str]) -> None:
+    for figures_, histogram in ((told, histograms["all"]), (told["uncorrected"], histograms.get("uncorrected"))):
+        if figures_ is None or histogram is None:
+            continue
+        counted = decode(histogram)
+        assert counted.get_total_count() == told["requests"]
+        for name, percent in PERCENTS.items():
+            assert figures_[name] == min(counted.get_value_at_percentile(percent), figures_["max_us"]), name
+
+
+def _agree_with_the_timeline(told: dict[str, Any], path: Path) -> None:
+    with path.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert sum(int(row["ok"]) for row in rows) == told["requests"]
+    assert max(int(row["max_us"]) for row in rows) == told["max_us"]
+    # the run's percentile lies between those of its seconds
+    for name in ("p50_us", "p95_us", "p99_us"):
+        seconds = [int(row[name]) for row in rows]
+        assert min(seconds) * 0.999 <= told[name] <= max(seconds) * 1.001
+    if told["uncorrected"] is not None:
+        assert max(int(row["uncorrected_max_us"]) for row in rows) == told["uncorrected"]["max_us"]
+        assert rows[-1]["not_started"] == str(told["not_started"])
+
+
+def test_a_rate_that_cannot_be_kept_is_told_everywhere(tmp_path: Path) -> None:
+    with Server(delay_ms=30) as server:
+        flags = ["--headless", "--nodes", server.url, "--scenario", "read-10u", "--probe", "0", "--users", "1"]
+        ended = run([*flags, "--duration", "1500ms", "--rate", "100"], tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert "read-10u: 1 user, 100 requests/s" in ended.stderr
+    assert "never began" in ended.stderr
+    assert "of 150 requests were due and never began" in " ".join(ended.stdout.split())
+
+
+def test_a_wrong_rate_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    ended = run(["--headless", "--rate", "0.4"], tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "confman-tui: --rate: '0.4' must be a number of requests per second from 0.5 to 100000, such as 500\n"
+    )
