@@ -108,7 +108,13 @@ class Benchmark:
         if self.stopping():
             # Neither is the key tried nor the tier ours: nothing may be run on it.
             raise ClusterError("stopped while looking for the cluster")
-        await self._muster()
+        try:
+            await self._muster()
+        except WorkerError as error:
+            if not self._interactive:
+                raise
+            # the cluster is there, and the first run waits for workers again
+            self.notice(str(error), Level.ERROR)
         await cluster.dataset.claim()
         cluster.monitor.start_probe()
         await cluster.dataset.announce_leftovers()

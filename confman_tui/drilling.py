@@ -259,7 +259,6 @@ async def drill(parts: DrillParts) -> DrillEnded:
         with contextlib.suppress(ClusterError):
             await rig.end_load()
         parts.monitor.turn_page(booking=False)
-    ended = generator_judged(ended, rig.result, strict=settings.strict)
     invalid = rig.result.outcome.invalid if rig.result is not None else ""
     if invalid:
         ended = replace(
@@ -267,6 +266,7 @@ async def drill(parts: DrillParts) -> DrillEnded:
             verdict=f"{ended.verdict}; the figures are invalid: {invalid}",
             exit_code=ended.exit_code or EXIT_WORKERS,
         )
+    ended = generator_judged(ended, rig.result, strict=settings.strict)
     try:
         save_drill(ended, settings.output_dir, settings.tier, parts.cluster)
     except ResultsError as error:

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import psutil
@@ -23,6 +22,7 @@ from confman_tui.clock import Clock, now
 from confman_tui.cluster.local_nodes import local_nodes, processes_of
 from confman_tui.events import GeneratorWatched, Sink
 from confman_tui.load.generator import GeneratorSample
+from confman_tui.load.waiting import waited_s
 
 _Key = TypeVar("_Key", int, str)
 
@@ -123,15 +123,12 @@ class CpuMeter:
         return CpuReading(seconds, machine, ours / seconds, of_nodes, wait)
 
     def _read_wait(self, seconds: float) -> float | None:
-        """From the scheduler's own count: running, then waiting to run, both in ns (Linux, Documentation/scheduler)."""
         thread = self._load_thread()
         before, self._wait = self._wait, None
         if thread is None:
             return None
-        try:
-            told = Path(f"/proc/self/task/{thread}/schedstat").read_text(encoding="ascii").split()
-            wait = int(told[1]) / 1e9
-        except (OSError, ValueError, IndexError):
+        wait = waited_s(thread)
+        if wait is None:
             return None
         self._wait = (thread, wait)
         if before is None or before[0] != thread or seconds <= 0:
@@ -150,6 +147,10 @@ class CpuMeter:
         if before is None or whole <= before[0]:
             return None
         return min(1.0, max(0.0, (busy - before[1]) / (whole - before[0])))
+
+    def look_again(self) -> None:
+        """Look for this program's children at the next reading: there may be new ones. Any thread."""
+        self._children_at = -math.inf
 
     def _find_children(self) -> None:
         with suppress(psutil.Error, OSError):
@@ -245,6 +246,7 @@ class GeneratorWatch:
     def begin_run(self) -> None:
         """A run begins now: what was used before does not belong to its first second."""
         self.align(self._clock())
+        self._meter.look_again()
         self._wake.set()
 
     def align(self, at: float) -> None:

@@ -34,11 +34,13 @@ class Bucket:
     engine_cpu: float = 0.0
     hub_lag_s: float = 0.0
     not_started: int = 0
-    """Open loop: requests due by the bucket's end that have not begun."""
+    """Open loop: requests due by the bucket's end that have not begun; while the run lasts, those of its last 10 ms are
+    not among them."""
     schedule_lag_s: float = 0.0
     rate: float = 0.0
     """Open loop: requests per second asked for at the bucket's end; 0 in a closed loop."""
     worker_cpu: dict[str, float] = field(default_factory=dict)
+    worker_wait: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def merged(cls, parts: Sequence[Bucket]) -> Bucket:
@@ -65,4 +67,5 @@ class Bucket:
             whole.schedule_lag_s = max(whole.schedule_lag_s, part.schedule_lag_s)
             whole.rate += part.rate
             whole.worker_cpu.update(part.worker_cpu)
+            whole.worker_wait.update(part.worker_wait)
         return whole

@@ -84,8 +84,9 @@ class _Stretch:
     cpu: float = 0.0
     """Of the thread: the sum of share × seconds."""
     wait: float = 0.0
-    """Likewise of its waiting for a core."""
-    worst_worker: float = 0.0
+    """Likewise of waiting for a core, of the thread or of the worker that had least left."""
+    worst_worker: tuple[float, float] = (0.0, 0.0)
+    """CPU and wait of the worker that had least left."""
     busy_workers: set[str] = field(default_factory=set)
     workers: int = 0
     worst_lag_s: float = 0.0
@@ -101,12 +102,16 @@ class _Stretch:
         self.by[what] = self.by.get(what, 0.0) + seconds
         if what in (Limit.THREAD, Limit.MASTER):
             self.cpu += sample.engine_cpu * seconds
-            self.wait += waited(watched) * seconds
         self.worst_lag_s = max(self.worst_lag_s, sample.hub_lag_s)
         self.workers = max(self.workers, len(sample.worker_cpu))
         if what is Limit.WORKER:
-            self.busy_workers |= {name for name, cpu in sample.worker_cpu.items() if cpu > CPU_LIMIT}
-            self.worst_worker = max(self.worst_worker, *sample.worker_cpu.values())
+            workers = {name: (cpu, sample.worker_wait.get(name, 0.0)) for name, cpu in sample.worker_cpu.items()}
+            self.busy_workers |= {name for name, used in workers.items() if sum(used) > CPU_LIMIT}
+            worst = max(workers.values(), key=sum)
+            self.worst_worker = max(self.worst_worker, worst, key=sum)
+            self.wait += worst[1] * seconds
+        else:
+            self.wait += waited(watched) * seconds
         if watched is not None and watched.machine_cpu is not None:
             self.machine += watched.machine_cpu * seconds
             self.machine_s += seconds
@@ -117,7 +122,7 @@ class _Stretch:
             self.by[what] = self.by.get(what, 0.0) + seconds
         self.cpu += other.cpu
         self.wait += other.wait
-        self.worst_worker = max(self.worst_worker, other.worst_worker)
+        self.worst_worker = max(self.worst_worker, other.worst_worker, key=sum)
         self.busy_workers |= other.busy_workers
         self.workers = max(self.workers, other.workers)
         self.worst_lag_s = max(self.worst_lag_s, other.worst_lag_s)
@@ -144,11 +149,14 @@ class _Stretch:
         if what is Limit.WORKER:
             busy = sorted(self.busy_workers)
             who = busy[0] if len(busy) == 1 else f"{len(busy)} of {self.workers} workers"
-            return f"{who} used up to {_per_cent(self.worst_worker)} of a core"
+            return _used(f"{who} used up to", *self.worst_worker)
         who = "the load's thread" if what is Limit.THREAD else "the master's thread"
-        used, wait = self.cpu / self.by[what], self.wait / self.by[what]
-        told = f"{who} used {_per_cent(used)} of a core"
-        return told if used > CPU_LIMIT else f"{told} and waited for one {_per_cent(wait)} of the time"
+        return _used(f"{who} used", self.cpu / self.by[what], self.wait / self.seconds)
+
+
+def _used(who: str, cpu: float, wait: float) -> str:
+    told = f"{who} {_per_cent(cpu)} of a core"
+    return told if cpu > CPU_LIMIT else f"{told} and waited for one {_per_cent(wait)} of the time"
 
 
 def waited(watched: GeneratorSample | None) -> float:
@@ -158,7 +166,7 @@ def waited(watched: GeneratorSample | None) -> float:
 
 def over_limit(sample: SecondSample, watched: GeneratorSample | None = None) -> Limit | None:
     """Which limit a second is over, None for none: the first of a worker's CPU, the thread's CPU and the lag."""
-    if any(cpu > CPU_LIMIT for cpu in sample.worker_cpu.values()):
+    if any(cpu + sample.worker_wait.get(name, 0.0) > CPU_LIMIT for name, cpu in sample.worker_cpu.items()):
         return Limit.WORKER
     if sample.engine_cpu + waited(watched) > CPU_LIMIT:
         return Limit.MASTER if sample.worker_cpu else Limit.THREAD
@@ -266,6 +274,7 @@ GAUGES = (
     "engine_cpu",
     "engine_wait",
     "worker_cpu_max",
+    "worker_wait_max",
     "program_cpu",
     "machine_cpu",
     "hub_lag_ms",
@@ -274,8 +283,8 @@ GAUGES = (
     "in_flight",
     "oldest_in_flight_s",
 )
-"""Names of the gauges, as they stand in files. ``machine_cpu`` is a share of all cores, ``engine_wait`` one of time;
-the other CPU figures are in cores."""
+"""Names of the gauges, as they stand in files. ``machine_cpu`` is a share of all cores, the waits are of time; the
+other CPU figures are in cores."""
 
 
 def gauges_of(sample: SecondSample, watched: GeneratorSample | None) -> dict[str, float | None]:
@@ -285,6 +294,7 @@ def gauges_of(sample: SecondSample, watched: GeneratorSample | None) -> dict[str
         "engine_cpu": sample.engine_cpu,
         "engine_wait": watched.engine_wait if watched is not None else None,
         "worker_cpu_max": max(sample.worker_cpu.values(), default=None),
+        "worker_wait_max": max(sample.worker_wait.values(), default=None),
         "program_cpu": watched.program_cpu if watched is not None else None,
         "machine_cpu": watched.machine_cpu if watched is not None else None,
         "hub_lag_ms": sample.hub_lag_s * 1000,

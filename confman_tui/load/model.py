@@ -135,6 +135,8 @@ class SecondSample:
     """Open loop: requests per second asked for at its end. None: closed loop."""
     worker_cpu: Mapping[str, float] = field(default_factory=dict)
     """CPU of each worker process, as a share of one core."""
+    worker_wait: Mapping[str, float] = field(default_factory=dict)
+    """Share of the time in which each worker was ready to run but had no core, where its system tells (Linux does)."""
 
     @property
     def ok(self) -> int:

@@ -23,6 +23,8 @@ class Recorder:
         self._bucket = Bucket(started, started)
         self._reads = self._bucket.reads
         self._writes = self._bucket.writes
+        self._ordered = [0, 0, 0]
+        """How many of the present second's reads, writes and uncorrected latencies lie in ascending runs already."""
 
     def on_request(
         self,
@@ -53,6 +55,19 @@ class Recorder:
             self._bucket.redirected += 1
         self._bucket.failures.append((request_type == "PUT", failure.cause, failure.text))
 
+    def put_in_order(self) -> None:
+        """Sort what came since the last call, some times a second.
+
+        Sorting a whole second's 12,000 latencies at once would hold up every user for a millisecond; merging twenty
+        ascending runs, which is what Python's sort then does with them, takes a third of that.
+        """
+        bucket = self._bucket
+        for place, latencies in enumerate((bucket.reads, bucket.writes, bucket.uncorrected)):
+            done = self._ordered[place]
+            if len(latencies) > done:
+                latencies[done:] = sorted(latencies[done:])
+                self._ordered[place] = len(latencies)
+
     def cut(
         self,
         at: float,
@@ -65,6 +80,7 @@ class Recorder:
         """Close the present second at ``at`` and begin the next. It covers what ended since the last call."""
         bucket, self._bucket = self._bucket, Bucket(at, at)
         self._reads, self._writes = self._bucket.reads, self._bucket.writes
+        self._ordered = [0, 0, 0]
         self.second_start = at
         bucket.end = at
         bucket.users = users

@@ -216,6 +216,8 @@ class Run:
             if not self._context.stopping:
                 self._users = self._runner.user_count
             recorder = self._recorder
+            if recorder is not None:
+                recorder.put_in_order()
             flying = self._context.in_flight
             span = at - recorder.second_start if recorder is not None else 0.0
             previous = self.health

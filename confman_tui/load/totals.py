@@ -234,4 +234,5 @@ def _sample(bucket: Bucket, latencies: list[int], *, warmup: bool) -> SecondSamp
         schedule_lag_s=bucket.schedule_lag_s,
         rate=bucket.rate or None,
         worker_cpu=bucket.worker_cpu,
+        worker_wait=bucket.worker_wait,
     )

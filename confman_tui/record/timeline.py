@@ -37,7 +37,10 @@ _OPEN_LOOP = (
 """Empty in a closed loop."""
 
 
-_GENERATOR = ("engine_wait", "machine_cpu", "program_cpu", "worker_cpu_max", "conductor_lag_ms", "screen_lag_ms")
+_GENERATOR = (
+    *("engine_wait", "machine_cpu", "program_cpu", "worker_cpu_max", "worker_wait_max"),
+    *("conductor_lag_ms", "screen_lag_ms"),
+)
 """Empty where a figure is not known, as the screen's lag without a screen."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,10 +14,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import msgpack  # type: ignore[import-untyped]
 import psutil
 import pytest
+import zmq
 
 from confman_tui.cluster.elections_model import WriteOutcome, value_digest
+from confman_tui.load.distributed import wire
 from confman_tui.load.distributed.children import Children
 from confman_tui.load.distributed.model import CrewPlan, Waiting, WorkerError
 from confman_tui.load.engine import Engine, EngineBusyError
@@ -114,6 +118,8 @@ def test_samples_totals_files_writes_and_the_server_agree(crew: Crewed, server: 
     names = {name for sample in samples for name in sample.worker_cpu}
     assert len(names) == 2
     assert all(0.01 < sample.worker_cpu[name] <= 1.2 for sample in samples for name in names)
+    assert all(0.0 <= wait <= 1.05 for sample in samples for wait in sample.worker_wait.values())
+    assert {name for sample in samples for name in sample.worker_wait} <= names
     # Locust's own files, complete, from the master
     stats = {row["Name"]: row for row in rows(tmp_path / "small-mixed_stats.csv")}
     assert int(stats["Aggregated"]["Request Count"]) == outcome.requests
@@ -210,6 +216,48 @@ def test_the_number_of_users_changes_while_it_runs(engine: Engine, server: Serve
     outcome = future.result(10)
     assert outcome.failures == 0
     assert outcome.requests == server.control()["put"]
+
+
+def test_an_open_loop_is_one_schedule_over_all_workers(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    book = Book()
+    open_loop = replace(plan(users=5, seconds=2, rate=100.0), workers=2)
+    future = engine.run(open_loop, on_sample=samples.append, observer=book)
+    wait_until(lambda: len(samples) == 1)
+    engine.set_rate(300.0)
+    outcome = future.result(30)
+    told = server.control()
+    assert outcome.requests == told["put"]
+    assert samples[0].ok <= 105
+    assert 150 < samples[1].ok <= 320
+    # three and two users: each worker has its part of the rate
+    assert [sample.rate for sample in samples] == pytest.approx([100.0, 300.0])
+    assert outcome.requests + outcome.not_started == pytest.approx(400, abs=110)
+    assert outcome.uncorrected is not None
+    assert decode(outcome.uncorrected.histogram).get_total_count() == outcome.requests
+    assert len(book.intended) == outcome.requests
+    for (_, _, _, started, ended, _, _), intended in zip(book.ends, book.intended, strict=True):
+        assert intended is not None
+        assert outcome.started - 0.1 < intended <= started + 1e-6 < ended
+
+
+def test_a_stall_shows_with_workers_too_even_if_one_has_no_user(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    open_loop = replace(plan(users=1, seconds=2, rate=100.0), workers=2)
+    future = engine.run(open_loop, on_sample=samples.append)
+    wait_until(lambda: server.control()["put"] > 20)
+    server.control(stall_s=1.0)
+    outcome = future.result(30)
+    assert outcome.requests + outcome.not_started == 200
+    assert outcome.p90_us is not None
+    assert outcome.p90_us > 400_000
+    assert outcome.uncorrected is not None
+    assert outcome.uncorrected.p90_us is not None
+    assert outcome.uncorrected.p90_us < 300_000
+    assert max(sample.not_started for sample in samples) > 30
+    assert outcome.schedule_lag_s > 0.7
 
 
 def test_what_goes_wrong_is_told_by_cause(engine: Engine, server: Server) -> None:
@@ -321,6 +369,33 @@ def bare(state: Path) -> Iterator[Engine]:
     engine.start()
     yield engine
     assert engine.close(10)
+
+
+def test_whatever_else_speaks_to_the_master_is_left_out(crew: Crewed, server: Server) -> None:
+    port = int(crew.muster().rpartition(":")[2])
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    stranger = context.socket(zmq.DEALER)
+    stranger.setsockopt(zmq.IDENTITY, b"stranger")
+    stranger.connect(f"tcp://127.0.0.1:{port}")
+    try:
+        odd: tuple[object, ...] = (None, 5, {}, {"run": 1}, {"data": []})
+        messages = [[kind, data, "x"] for kind in ("stats", "client_ready", "quit", *wire.FROM_WORKERS) for data in odd]
+        for payload in (b"", b"garbage", b"\xc1", *(msgpack.packb(message) for message in (7, ["a", 1], *messages))):
+            stranger.send(payload)
+        # nobody takes a stranger's word, but a hello is answered
+        assert stranger.poll(5000)
+        refused = msgpack.unpackb(stranger.recv())
+        assert refused[0] == "confman.refused"
+    finally:
+        stranger.close(linger=0)
+        context.term()
+    with socket.create_connection(("127.0.0.1", port)) as raw:
+        raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    crew.engine.set_targets(server.url, (server.url,))
+    outcome = run(crew.engine, replace(plan(seconds=0.2), workers=2))
+    assert outcome.requests == server.control()["put"]
+    assert outcome.invalid == ""
+    assert all("was refused" in trouble for trouble in crew.troubles)
 
 
 def test_logs_go_away_when_all_was_well(bare: Engine, server: Server, state: Path) -> None:

@@ -59,6 +59,16 @@ def test_a_second_is_over_a_limit_only_above_it(sample: SecondSample, limit: Lim
     assert over_limit(sample) is limit
 
 
+def test_a_worker_that_waits_for_a_core_is_over_its_limit_too() -> None:
+    starved = replace(IDLE, worker_cpu={"a": 0.6, "b": 0.95}, worker_wait={"a": 0.35})
+    assert over_limit(starved) is Limit.WORKER
+    alone = replace(IDLE, worker_cpu={"a": 0.6, "b": 0.2}, worker_wait={"a": 0.35, "b": 0.1})
+    verdict = judge(run_of(*[alone] * 3), replace(PLAN, workers=2), 4)
+    assert verdict is not None
+    assert verdict.reason == "a used up to 60 % of a core and waited for one 35 % of the time"
+    assert verdict.advice == "the generator on a machine of its own, or fewer users", "more workers would wait too"
+
+
 def test_waiting_for_a_core_counts_as_using_it() -> None:
     starved = replace(IDLE, engine_cpu=0.6)
     assert over_limit(starved, replace(WATCHED, engine_wait=0.35)) is Limit.THREAD

@@ -96,12 +96,14 @@ requests = st.tuples(
 )
 
 
-@given(st.lists(st.lists(requests, max_size=40), min_size=1, max_size=6))
-def test_the_seconds_add_up_to_the_run(seconds: list[list[tuple[str, float, Cause | None]]]) -> None:
+@given(st.lists(st.lists(requests, max_size=40), min_size=1, max_size=6), st.integers(1, 9))
+def test_the_seconds_add_up_to_the_run(seconds: list[list[tuple[str, float, Cause | None]]], tick: int) -> None:
     recorder, totals, context = Recorder(100.0), RunTotals(100.0), a_context()
     samples: list[SecondSample] = []
     for number, second in enumerate(seconds):
-        for method, milliseconds, cause in second:
+        for place, (method, milliseconds, cause) in enumerate(second):
+            if place % tick == 0:
+                recorder.put_in_order()
             failure: Any = RequestFailure(cause) if cause is not None else None
             recorder.on_request(request_type=method, response_time=milliseconds, exception=failure, response=None)
             context.per_node["n"] = context.per_node.get("n", 0) + 1

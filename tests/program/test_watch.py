@@ -15,6 +15,7 @@ import pytest
 
 from confman_tui.cluster.local_nodes import local_nodes, processes_of
 from confman_tui.events import Event, GeneratorWatched
+from confman_tui.load.waiting import waited_s
 from confman_tui.watch import LEAST_SEARCH_S, CpuMeter, GeneratorWatch
 from tests.program.run import wait_for
 
@@ -152,26 +153,32 @@ def test_who_only_passes_on_is_not_the_node(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_waiting_for_a_core_is_told_of_the_loads_thread() -> None:
-    ready, go = threading.Event(), threading.Event()
+    end = threading.Event()
 
     def work() -> None:
-        ready.set()
-        go.wait()
+        while not end.is_set():
+            pass
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    ready.wait()
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    watched = threads[0].native_id
+    assert watched is not None
     try:
-        measure = meter(load_thread=lambda: thread.native_id)
+        before = waited_s(watched)
+        measure = meter(load_thread=lambda: watched)
         assert measure.read().load_wait is None
-        time.sleep(0.05)
-        wait = measure.read().load_wait
+        burn(0.1)
+        reading, after = measure.read(), waited_s(watched)
     finally:
-        go.set()
-        thread.join()
-    if wait is None:
+        end.set()
+        for thread in threads:
+            thread.join()
+    if before is None or after is None:
         pytest.skip("this system does not count it")
-    assert wait == pytest.approx(0.0, abs=0.05), "a thread that sleeps waits for no core"
+    assert reading.load_wait is not None
+    assert 0.0 <= reading.load_wait * reading.seconds <= after - before
+    assert meter(load_thread=lambda: 1 << 22).read().load_wait is None, "no such thread"
 
 
 def _cpu(pid: int) -> float:

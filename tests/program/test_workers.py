@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from confman_tui.benchmark import Benchmark
+from confman_tui.events import Event, Phase, PhaseChanged
+from confman_tui.load.distributed.model import WorkerError
 from tests.benchmarks.confman_server import Server
 from tests.program.run import run as run_program
 from tests.program.run import wait_for
+from tests.program.test_data import Heard, settings_for
 from tests.program.test_endings import DEMO, Started
 
 SERVED = ["--headless", "--no-cleanup", "--probe", "0", "--scenario", "write-10u"]
@@ -228,6 +234,33 @@ def test_no_worker_outlives_a_killed_program_by_five_seconds(tmp_path: Path) -> 
             worker.process.kill()
         assert "Traceback" not in worker.said()
         worker.assert_nothing_left()
+
+
+async def test_a_person_whose_workers_do_not_come_sees_the_cluster_all_the_same(tmp_path: Path) -> None:
+    heard = Heard()
+    with Server() as server:
+        settings = settings_for(server.url, tmp_path, ("expect-workers", "1"), ("wait", "300ms"))
+        bench = Benchmark(settings, heard, interactive=True)
+        try:
+            await bench.open()
+            assert bench.is_open
+            assert "0 of 1 workers from elsewhere joined" in heard.texts()
+            # a run waits for them again; a stop ends the wait, and is no error
+            bench.settings = replace(settings, wait_s=60.0)
+
+            def waits(event: Event) -> bool:
+                return isinstance(event, PhaseChanged) and event.phase is Phase.GATHERING
+
+            heard.when(waits, bench.stop)
+            async with asyncio.timeout(10.0):
+                assert await bench.run_series(("write-1u",)) == ()
+            assert isinstance(heard.events[-1], PhaseChanged)
+            assert heard.events[-1].phase is Phase.IDLE
+            bench.settings = settings
+            with pytest.raises(WorkerError, match="0 of 1 workers"):
+                await bench.run_series(("write-1u",))
+        finally:
+            await bench.close()
 
 
 @pytest.mark.slow

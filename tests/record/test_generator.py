@@ -38,7 +38,7 @@ WATCHED = GeneratorSample(
 
 def test_the_timeline_has_a_row_a_second_of_it(tmp_path: Path) -> None:
     writer = TimelineWriter(tmp_path / "a.csv", samples.NODES)
-    busy = samples.sample(0, worker_cpu={"worker-1": 0.5, "worker-2": 0.75})
+    busy = samples.sample(0, worker_cpu={"worker-1": 0.5, "worker-2": 0.75}, worker_wait={"worker-1": 0.25})
     writer.row(busy, samples.view(), [bound_mark(BOUND)], generator=WATCHED)
     writer.row(samples.sample(1), generator=replace(WATCHED, machine_cpu=None, screen_lag_s=None, engine_wait=None))
     writer.row(samples.sample(2))
@@ -46,10 +46,13 @@ def test_the_timeline_has_a_row_a_second_of_it(tmp_path: Path) -> None:
     assert path is not None
     with path.open(newline="") as stream:
         first, second, third = csv.DictReader(stream)
-    names = ("engine_wait", "machine_cpu", "program_cpu", "worker_cpu_max", "conductor_lag_ms", "screen_lag_ms")
-    assert [first[name] for name in names] == ["0.050", "0.654", "1.200", "0.750", "1.50", "4.00"]
-    assert [second[name] for name in names] == ["", "", "1.200", "", "1.50", ""]
-    assert [third[name] for name in names] == [""] * 6
+    names = (
+        *("engine_wait", "machine_cpu", "program_cpu", "worker_cpu_max", "worker_wait_max"),
+        *("conductor_lag_ms", "screen_lag_ms"),
+    )
+    assert [first[name] for name in names] == ["0.050", "0.654", "1.200", "0.750", "0.250", "1.50", "4.00"]
+    assert [second[name] for name in names] == ["", "", "1.200", "", "", "1.50", ""]
+    assert [third[name] for name in names] == [""] * 7
     assert [first[f"cpu 127.0.0.1:{port}"] for port in (6100, 6200, 6300)] == ["0.300", "", ""]
     assert first["marks"] == "generator-bound: the load's thread used 97 % of a core"
     assert None not in first

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import gevent
 from locust.env import Environment
 from locust.event import Events
-from locust.exception import RPCError
+from locust.exception import RPCError, RPCReceiveError, RPCSendError
 from locust.rpc.protocol import Message
 from locust.runners import STATE_INIT, STATE_MISSING, MasterRunner
 
@@ -79,6 +79,18 @@ class _Master(MasterRunner):
     def __init__(self, environment: Any, host: str, port: int, crew: Crew) -> None:
         self._crew = crew
         super().__init__(environment, host, port)
+        server: Any = self.server
+        self._receive: Any = server.recv_from_client
+        server.recv_from_client = self._receive_anything
+
+    def _receive_anything(self) -> Any:
+        """What is no message of Locust's must not end the listening either; Locust expects some kinds of it only."""
+        try:
+            return self._receive()
+        except (RPCError, RPCSendError, RPCReceiveError):
+            raise
+        except Exception as error:
+            raise RPCReceiveError(f"no message: {type(error).__name__}", addr=None) from None
 
     def handle_message(self, client_id: str, msg: Any) -> None:
         """As Locust's, for those that belong to the crew. Whatever comes from outside must not end the listening."""

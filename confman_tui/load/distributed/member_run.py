@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from confman_tui.load.model import RunPlan
 from confman_tui.load.recorder import Recorder
 from confman_tui.load.run import _SHORTEST_SAMPLE_S, Run, _little_disturbed, _user_class
 from confman_tui.load.targets import TargetBoard
+from confman_tui.load.waiting import waited_s
 
 if TYPE_CHECKING:
     from confman_tui.load.distributed.member import _Worker
@@ -83,6 +85,7 @@ class MemberRun(Run):
         self._offset_s = 0.0
         """Of this run: the grid of its seconds must not move."""
         self._process_cpu_then = 0.0
+        self._wait_then: float | None = None
         self._requests = 0
         self.warm = orders.plan.warmup_s <= 0
         """Whether what ends now counts for the outcome."""
@@ -139,9 +142,8 @@ class MemberRun(Run):
                 event._handlers.remove(listener)
         if self._worker.run is self:
             self._worker.run = None
-        schedule = getattr(self._context, "schedule", None)
-        if schedule is not None:
-            schedule.close()
+        if self._context.schedule is not None:
+            self._context.schedule.close()
         self.under_way = False
         self.finished.set()
         self._undisturbed.close()
@@ -166,6 +168,7 @@ class MemberRun(Run):
         turn = self._orders.share.index / (self._orders.share.count * plan.rate) if plan.rate else 0.0
         self._context.begin(started + turn, None if plan.duration_s is None else plan.warmup_s + plan.duration_s - turn)
         self._cpu_then, self._process_cpu_then = time.thread_time(), time.process_time()
+        self._wait_then = waited_s(threading.get_native_id())
         sampling = [self._spawn(self._tick), self._spawn(self._sample_each_second, started)]
         telling = [self._spawn(self._tell_writes), self._spawn(self._tell_pulse)]
         self._greenlets += sampling + telling
@@ -211,6 +214,10 @@ class MemberRun(Run):
         lag, self._lag_s = self._lag_s, 0.0
         bucket = recorder.cut(at, self._context, users=self._users, engine_cpu=share, hub_lag_s=lag)
         bucket.worker_cpu = {self._orders.share.name: process_share}
+        wait = waited_s(threading.get_native_id())
+        if wait is not None and self._wait_then is not None:
+            bucket.worker_wait = {self._orders.share.name: (wait - self._wait_then) / seconds}
+        self._wait_then = wait
         self._requests += len(bucket.reads) + len(bucket.writes) + len(bucket.failures)
         started = self._began
         self._number = self._number + 1 if last else max(self._number + 1, int(at - started + 0.0005))
