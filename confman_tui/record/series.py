@@ -110,6 +110,13 @@ def verdict_of(series: Series) -> list[str]:
     return [line]
 
 
+def stop_words(series: Series) -> str:
+    """How far a series came that was stopped: ``stopped early, in step 3 of 4``."""
+    done = len(series.points)
+    cut = any(result.outcome.stopped_early for result in series.points[-1].results) if done else False
+    return f"stopped early, {'in' if cut else 'after'} step {done} of {len(series.wanted)}"
+
+
 def _slope_line(series: Series, scenario: str) -> str:
     told = []
     for measure in ("p50_us", "p99_us"):
@@ -168,7 +175,7 @@ def series_table(series: Series) -> str:
     if series.kind is SeriesKind.ENTRIES:
         lines.append("slopes: least squares over the sizes, ± their 95 % confidence; writes pause between requests")
     if series.stopped_early:
-        lines.append(f"stopped early, in step {len(series.points)} of {len(series.wanted)}")
+        lines.append(stop_words(series))
     return "\n".join([*blocks, *(wrapped(line) for line in lines)])
 
 

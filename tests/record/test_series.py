@@ -67,6 +67,7 @@ def test_a_step_that_was_stopped_is_shown_but_bends_no_curve() -> None:
     text = series_table(series)
     assert "8 (stopped)" in text
     assert "stopped early, in step 4 of 4" in text
+    assert "stopped early, after step 3 of 4" in series_table(replace(series, points=series.points[:3]))
 
 
 def test_the_table_of_a_sweep_tells_the_slopes() -> None:
