@@ -233,6 +233,11 @@ class Benchmark:
         """The tier in use."""
         return self.dataset.tier.name
 
+    @property
+    def leaving(self) -> bool:
+        """Whether the program ends."""
+        return self._interrupted
+
     async def count_entries(self) -> int | None:
         """How many entries the cluster holds; None when it is stopped while no node leads."""
         cluster = self._cluster()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from confman_tui.dataset import Dataset
-from confman_tui.errors import UsageError
+from confman_tui.errors import ClusterError, UsageError
 from confman_tui.events import Level, Phase
 from confman_tui.load.model import Scenario
 from confman_tui.load.scenarios import by_name
@@ -64,6 +64,9 @@ class Host(Protocol):
 
     @property
     def tier(self) -> str: ...
+
+    @property
+    def leaving(self) -> bool: ...
 
     def stopping(self) -> bool: ...
 
@@ -173,7 +176,7 @@ async def run_sweep(host: Host) -> None:
         UsageError: the cluster holds more entries already than each size asked for, or a size would take too much room.
         ClusterError: no leader within ``--wait``, or the cluster took nothing. What was measured is kept.
     """
-    settings, dataset = host.settings, host.dataset
+    settings = host.settings
     sizes = settings.entries
     if sizes[-1] * settings.payload_bytes > MOST_SWEPT_BYTES:
         payload = value_words(SeriesKind.PAYLOAD, settings.payload_bytes)
@@ -198,9 +201,19 @@ async def run_sweep(host: Host) -> None:
                     f"--entries: the cluster holds {held:,} entries already, more than each size asked for; "
                     "name a larger one"
                 )
-        finally:
-            host.phase(Phase.CLEANING, "the entries of the sweep")
-            await dataset.shed()
+        except ClusterError:
+            raise  # it takes nothing: neither would it take this away
+        except BaseException:
+            await _shed(host)
+            raise
+        await _shed(host)
+
+
+async def _shed(host: Host) -> None:
+    """Take the sweep's entries away, also after a stop; not at the program's end, which removes all."""
+    if not host.leaving:
+        host.phase(Phase.CLEANING, "the entries of the sweep")
+        await host.dataset.shed()
 
 
 async def _grow(host: Host, size: int) -> int:

@@ -91,8 +91,11 @@ def verdict_of(series: Series) -> list[str]:
     if len(points) < 2:
         return ["no knee: fewer than two whole steps"]
     if knee is None:
-        users = series.kind is SeriesKind.USERS
-        return ["no knee: throughput grows on with the users" if users else "no knee: throughput shows no bend"]
+        if series.kind is SeriesKind.USERS:
+            return ["no knee: throughput grows on with the users"]
+        rates = [typical(point.results[0], "rps") or 0.0 for point in points]
+        share = f"{rates[-1] / max(rates) * 100:.0f} % of the best throughput"
+        return [f"no knee: {value_words(series.kind, points[-1].value)} gets {share}"]
     rps, p99 = (typical(knee.results[0], measure) for measure in ("rps", "p99_us"))
     line = f"knee at {value_words(series.kind, knee.value)}: {sensible(rps)} req/s, p99 {_ms(p99)} ms"
     beyond = [(typical(point.results[0], "rps") or 0.0, point) for point in points if point.value > knee.value]
@@ -105,6 +108,13 @@ def verdict_of(series: Series) -> list[str]:
         else:
             line += "; more users bring nothing more"
     return [line]
+
+
+def stop_words(series: Series) -> str:
+    """How far a series came that was stopped: ``stopped early, in step 3 of 4``."""
+    done = len(series.points)
+    cut = any(result.outcome.stopped_early for result in series.points[-1].results) if done else False
+    return f"stopped early, {'in' if cut else 'after'} step {done} of {len(series.wanted)}"
 
 
 def _slope_line(series: Series, scenario: str) -> str:
@@ -165,7 +175,7 @@ def series_table(series: Series) -> str:
     if series.kind is SeriesKind.ENTRIES:
         lines.append("slopes: least squares over the sizes, ± their 95 % confidence; writes pause between requests")
     if series.stopped_early:
-        lines.append(f"stopped early, in step {len(series.points)} of {len(series.wanted)}")
+        lines.append(stop_words(series))
     return "\n".join([*blocks, *(wrapped(line) for line in lines)])
 
 

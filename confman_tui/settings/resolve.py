@@ -322,6 +322,9 @@ def _settle_series(command: str, parsed: dict[str, Any], origins: Mapping[str, O
             given = () if default is None else BY_NAME[name].parse(default)
         parsed[steps] = given if len(given) > 1 else ()
         parsed[single] = given[0] if given else None
+    if command == SWEEP:
+        # it measures one user each, who waits for the answer; what was said of other runs does not apply
+        parsed["users"] = parsed["rate"] = None
     if not (parsed["user_steps"] or parsed["payload_steps"]):
         return
     if parsed["user_steps"] and parsed["payload_steps"]:
@@ -329,6 +332,11 @@ def _settle_series(command: str, parsed: dict[str, Any], origins: Mapping[str, O
         raise UsageError(f"{one} and {other} both name several values; a series changes one of them, so give one alone")
     if parsed["user_steps"]:
         parsed["users"] = None
+        if parsed["rate"] is not None:
+            one, other = (_source(BY_NAME[name], origins[name]) for name in ("users", "rate"))
+            raise UsageError(
+                f"{one} names several values and {other} a rate, which fixes the throughput; give one alone"
+            )
     step, duration = origins["step"].rank, origins["duration"].rank
     if step is duration is Rank.FLAG:
         raise UsageError("--step and --duration both give the length of a step; leave one of the two out")

@@ -211,7 +211,10 @@ class History:
     def _scenario_ended(self, event: events.ScenarioEnded) -> None:
         if self._scenarios and self._scenarios[-1].end is None:
             span = self._scenarios.pop()
-            self._scenarios.append(ScenarioSpan(span.name, span.start, event.result.outcome.ended))
+            ended = event.result.outcome.ended
+            # stopped in its warm-up, it never began
+            if ended > span.start:
+                self._scenarios.append(ScenarioSpan(span.name, span.start, ended))
 
     # What is asked
 

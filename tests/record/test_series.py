@@ -46,6 +46,19 @@ def test_no_knee_is_said() -> None:
     assert verdict_of(samples.user_series({1: 100})) == ["no knee: fewer than two whole steps"]
 
 
+@pytest.mark.parametrize(
+    ("rates", "said"),
+    [
+        ((400, 390, 100), "knee at 1 KB: 390 req/s, p99 9.00 ms; beyond it throughput falls to 100 req/s"),
+        ((400, 390, 360), "no knee: 100 KB gets 90 % of the best throughput"),
+    ],
+)
+def test_what_a_series_of_payloads_says(rates: tuple[int, ...], said: str) -> None:
+    sizes = (10, 1024, 102_400)
+    points = tuple(SeriesPoint(size, (samples.run(rate),)) for size, rate in zip(sizes, rates, strict=True))
+    assert verdict_of(Series(SeriesKind.PAYLOAD, ("read-10u",), "small", 5.0, sizes, points)) == [said]
+
+
 def test_a_step_that_was_stopped_is_shown_but_bends_no_curve() -> None:
     series = samples.user_series({1: 100, 2: 200, 4: 400}, stopped_early=True, wanted=(1, 2, 4, 8))
     cut = SeriesPoint(8, (samples.run(3, stopped_early=True),))
@@ -54,6 +67,7 @@ def test_a_step_that_was_stopped_is_shown_but_bends_no_curve() -> None:
     text = series_table(series)
     assert "8 (stopped)" in text
     assert "stopped early, in step 4 of 4" in text
+    assert "stopped early, after step 3 of 4" in series_table(replace(series, points=series.points[:3]))
 
 
 def test_the_table_of_a_sweep_tells_the_slopes() -> None:

@@ -207,6 +207,7 @@ def test_wrong_values_name_the_flag_or_the_variable() -> None:
         ("bench", {"headless": True, "rounds": "3"}, "--rounds is for drills: the drill command, or the screen"),
         ("bench", {"restart-cmd": "x {port}"}, "--restart-cmd needs --allow-faults"),
         ("bench", {"users": "1,10", "payload": "1KB,2KB"}, "--users and --payload both name several values"),
+        ("bench", {"users": "1,10", "rate": "50"}, "--users names several values and --rate a rate"),
         ("bench", {"users": "1,10", "step": "5", "duration": "5"}, "leave one of the two out"),
         ("bench", {"headless": True, "step": "5"}, "--step is the length of a step"),
         ("bench", {"headless": True, "entries": "5"}, "--entries needs the command sweep"),
@@ -241,6 +242,8 @@ def test_a_series_of_the_environment_does_not_hinder_a_drill_or_a_sweep() -> Non
     environ = {"CONFMAN_BENCH_USERS": "1,10", "CONFMAN_BENCH_PAYLOAD": "1KB,1MB"}
     with pytest.raises(UsageError, match="CONFMAN_BENCH_USERS and CONFMAN_BENCH_PAYLOAD"):
         _bench(environ=environ)
+    alone = resolve("sweep", {"demo": True}, {"CONFMAN_BENCH_USERS": "7", "CONFMAN_BENCH_RATE": "50"}).settings
+    assert (alone.users, alone.rate) == (None, None), "a sweep measures one user who waits for the answer"
     for command in ("drill", "sweep"):
         settings = resolve(command, {"demo": True}, environ).settings
         assert (settings.users, settings.user_steps, settings.payload_bytes) == (None, (), 1024)

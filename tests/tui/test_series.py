@@ -56,6 +56,7 @@ async def test_u_takes_several_users_or_payloads_warm_up_and_runs(tmp_path: Path
         ({"users": "1,,2"}, "in ascending order"),
         ({"users": "1,0"}, "Users: a whole number from 1 to 10,000."),
         ({"users": "1,2", "payload": "1KB,2KB"}, "a series changes one of them"),
+        ({"users": "1,2", "rate": "50"}, "a rate fixes the throughput"),
         ({"payload": "1KB,60MB"}, "Payload: from 1 byte to 50 MB"),
         ({"warm_up": "1.5"}, "Warm-up: whole seconds"),
         ({"warm_up": "2h"}, "Warm-up: whole seconds"),

@@ -154,11 +154,11 @@ class OverridesDialog(Dialog[Overrides]):
         payload = ",".join(map(size_text, present.payload_steps)) or payload
         fields = (
             ("users", users, "1,10,50: a series"),
-            ("rate", rate, "per second; empty: as answered"),
-            ("seconds", seconds, "empty: the scenario's own"),
+            ("rate", rate, "per second, all users"),
+            ("seconds", seconds, "such as 30 or 2m"),
             ("payload", payload, "10,1KB,1MB: a series"),
             ("warm-up", f"{present.warmup_s:g}", "seconds, left out"),
-            ("runs", str(present.repeat), "of each, for its spread"),
+            ("runs", str(present.repeat), "of each scenario"),
         )
         box = Container(classes="box")
         box.border_title = Content("the next runs")
@@ -167,7 +167,7 @@ class OverridesDialog(Dialog[Overrides]):
             for name, value, hint in fields:
                 with Horizontal(classes="field"):
                     yield Label(name)
-                    own = "its own" if name in ("users", "seconds") else ""
+                    own = {"users": "its own", "seconds": "its own", "rate": "as answered"}.get(name, "")
                     yield Input(value, own, id=name, compact=True, select_on_focus=True)
                     yield Label(hint, classes="hint")
             yield Static("", id="wrong", markup=False)
@@ -203,6 +203,8 @@ class OverridesDialog(Dialog[Overrides]):
                 warmup_s=parse_warmup(texts["warm-up"]),
                 repeat=parse_repeat(texts["runs"]),
             )
+            if users and wanted.rate is not None:
+                raise ValueError("Several users and a rate: a rate fixes the throughput; leave one of the two out.")
         except ValueError as error:
             self.query_one("#wrong", Static).update(Content(f"▲ {error}"))
             return

@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from confman_tui.record.model import ScenarioResult, Series, SeriesKind
 from confman_tui.record.repeats import runs_of, spreads, typical
-from confman_tui.record.series import knee_of, noise_lines, value_words, verdict_of
+from confman_tui.record.series import knee_of, noise_lines, stop_words, value_words, verdict_of
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.client import ChartRenderer
 from confman_tui.tui.charts.curves import Curve, cost_curve, latency_curve, throughput_curve
@@ -92,7 +92,7 @@ class SeriesDialog(Dialog[None]):
         lines = [(line, f"bold {look.accent}") for line in verdict_of(series)]
         done, wanted = len(series.points), len(series.wanted)
         if series.stopped_early:
-            lines.append((f"stopped early, in step {done} of {wanted}", look.warn))
+            lines.append((stop_words(series), look.warn))
         elif done < wanted:
             lines.append((f"{done} of {wanted} steps are over", look.warn))
         return [Content.assemble((text, style)) for words, style in lines for text in wrap(clean(words, 300), width, 4)]

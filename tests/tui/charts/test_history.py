@@ -16,6 +16,7 @@ from confman_tui.cluster.model import ClusterView, Fact, FactKind, NodeState, No
 from confman_tui.load.model import Cause, SecondSample
 from confman_tui.tui.charts.store import CAUSES, AckStore, Bucket, SampleStore, Track, merge_buckets
 from confman_tui.tui.history import History
+from tests.tui import story
 from tests.tui.charts.feed import NODES, Feed
 
 T0 = 1_800_000_000.0
@@ -247,3 +248,16 @@ def test_an_hour_with_elections_takes_little_memory() -> None:
     oldest = history.samples(T0, T0 + 60)
     assert oldest, "the first minute is still there"
     assert oldest[0].seconds > 1, "but thinned"
+
+
+def test_a_warm_up_is_named_apart_from_its_run() -> None:
+    history = History()
+    history.apply(events.ScenarioStarted("read-10u", T0, 10, 15.0, 100, 1024, warmup_s=5.0))
+    ran = [(span.name, span.start - T0) for span in history.scenarios(T0, T0 + 60)]
+    assert ran == [("warm-up", 0.0), ("read-10u", 5.0)]
+    history.apply(events.ScenarioEnded(story.result("read-10u", 10, T0 + 5, T0 + 20)))
+    ended = [(span.name, span.end) for span in history.scenarios(T0, T0 + 60)]
+    assert ended == [("warm-up", T0 + 5), ("read-10u", T0 + 20)]
+    history.apply(events.ScenarioStarted("read-1u", T0 + 30, 1, 15.0, 100, 1024, warmup_s=9.0))
+    history.apply(events.ScenarioEnded(story.result("read-1u", 1, T0 + 33, T0 + 33)))
+    assert [span.name for span in history.scenarios(T0, T0 + 60)] == ["warm-up", "read-10u", "warm-up"]
