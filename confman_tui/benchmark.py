@@ -14,7 +14,7 @@ from dataclasses import replace
 from confman_tui import connection, drilling, series
 from confman_tui.clock import Clock, now
 from confman_tui.cluster.control import FaultRefusedError
-from confman_tui.cluster.elections_model import FaultKind, Verification
+from confman_tui.cluster.elections_model import FaultKind
 from confman_tui.commands import FaultPreview
 from confman_tui.connection import Connection
 from confman_tui.dataset import Dataset
@@ -26,32 +26,25 @@ from confman_tui.events import (
     NoticeGiven,
     Phase,
     PhaseChanged,
-    ScenarioEnded,
-    ScenarioStarted,
     SeriesEnded,
     SeriesStepEnded,
     Sink,
-    VerificationEnded,
 )
 from confman_tui.load.distributed.model import WorkerError
 from confman_tui.load.engine import Engine
-from confman_tui.load.model import RunPlan, Scenario
+from confman_tui.load.model import Scenario
 from confman_tui.load.scenarios import by_name
-from confman_tui.load.schedule import senders_for
 from confman_tui.mustering import SETTLE_S, Mustering, crew_of
 from confman_tui.record.files import ResultsError, check_writable
-from confman_tui.record.kept import Kept
 from confman_tui.record.model import ScenarioResult, Series
-from confman_tui.record.repeats import combined
 from confman_tui.record.series import save_series
+from confman_tui.running import RunParts, Runs
 from confman_tui.scenario_run import ScenarioRun
 from confman_tui.series import Step
 from confman_tui.settings import Settings
 
 STOP_WITHIN_S = 3.5
 """How long requests in flight are waited for at a stop: their connection and network timeouts, and a little."""
-AFTERMATH_S = 0.3
-"""After a run, what was told but not judged yet is waited for so long."""
 
 
 class Benchmark:
@@ -251,7 +244,7 @@ class Benchmark:
     def keep_series(self, ended: Series) -> None:
         """A series is over: write its files and tell it."""
         try:
-            ended = save_series(ended, self._as_here(), self.cluster_summary())
+            ended = save_series(ended, self._runs().settings_here(), self.cluster_summary())
         except ResultsError as error:
             self.notice(str(error), Level.ERROR)
         self.series = (*self.series, ended)
@@ -298,140 +291,35 @@ class Benchmark:
         if not cluster.dataset.seeded and not self._interrupted:
             await self._seed(cluster)
 
-    def _plan(self, scenario: Scenario, step: Step | None = None) -> RunPlan:
-        settings, dataset = self.settings, self._cluster().dataset
-        rate = settings.rate
-        own_users = scenario.users if rate is None else senders_for(rate, scenario.users)
-        return RunPlan(
-            scenario=scenario.name,
-            users=(step.users if step is not None else settings.users) or own_users,
-            duration_s=step.duration_s if step is not None else settings.duration_s or scenario.duration_s,
-            target=scenario.target,
-            write_share=scenario.write_share,
-            wait_s=scenario.wait_s,
-            payload_bytes=(step.payload_bytes if step is not None else None) or settings.payload_bytes,
-            namespaces=dataset.namespaces,
-            keys=dataset.keys,
-            api_key=settings.api_key,
-            rate=rate,
-            warmup_s=settings.warmup_s,
-            workers=settings.workers + settings.expect_workers,
-        )
-
-    def _as_here(self) -> Settings:
-        """The settings as they are in force on this cluster."""
-        cluster = self._cluster()
-        return replace(self.settings, tier=cluster.dataset.tier.name, demo=cluster.demo is not None)
-
-    async def _scenario_run(self, plan: RunPlan, leader: str, stem: str = "") -> ScenarioRun:
-        cluster = self._cluster()
+    def _runs(self) -> Runs:
         assert self._engine is not None
-        await self._muster()
-        entries_before = await cluster.client.count_entries(leader)
-        return ScenarioRun(
-            plan,
-            self._as_here(),
-            entries_before,
-            self._engine,
-            cluster.monitor,
-            self._emit,
-            self._clock,
-            cluster.watch,
-            stem=stem,
-        )
-
-    async def run_one(self, scenario: Scenario, step: Step | None = None) -> ScenarioResult | None:
-        """Run a scenario as often as ``--repeat`` says, each time on the same data; a stop keeps the runs so far, None
-        when there is none. A step of a series leaves the kept run of that scenario alone."""
-        kept = Kept(self._as_here(), scenario.name) if step is None else None
-        done: ScenarioResult | None = None
-        for number in range(1, self.settings.repeat + 1):
-
-            def complete(latest: ScenarioResult, before: ScenarioResult | None = done) -> ScenarioResult:
-                whole = latest if before is None else combined(before, latest)
-                return whole if kept is None else kept.compared(whole)
-
-            result = await self._run_once(scenario, step, number, complete)
-            if result is None:
-                break
-            done = result
-            if step is None:
-                self.results = (*(held for held in self.results if held.name != result.name), result)
-            self._emit(ScenarioEnded(result))
-        return done
-
-    async def _run_once(
-        self,
-        scenario: Scenario,
-        step: Step | None,
-        number: int,
-        complete: Callable[[ScenarioResult], ScenarioResult],
-    ) -> ScenarioResult | None:
-        cluster, settings = self._cluster(), self.settings
-        leader = await cluster.wait_for_leader(self.stopping, lambda: self.phase(Phase.WAITING))
-        if step is not None:
-            if not self.stopping():
-                await step.prepare()
-        elif (settings.fresh or (settings.repeat > 1 and scenario.write_share > 0)) and not self.stopping():
-            # runs that write would each find more entries than the one before
-            self.phase(Phase.CLEANING, "back to the seeded state")
-            await cluster.dataset.reset()
-        if leader is None or self.stopping():
-            return None
-        plan = self._plan(scenario, step)
-        run = await self._scenario_run(plan, leader, step.stem if step is not None else "")
-        if self.stopping():
-            return None
-        self.phase(Phase.RUNNING, plan.scenario)
-        self._emit(
-            ScenarioStarted(
-                plan.scenario,
-                self._clock(),
-                plan.users,
-                plan.duration_s,
-                run.entries_before,
-                plan.payload_bytes,
-                rate=plan.rate,
-                warmup_s=plan.warmup_s,
-                run=number,
-                runs=settings.repeat,
-                step=step.label if step is not None else "",
+        return Runs(
+            RunParts(
+                cluster=self._cluster(),
+                engine=self._engine,
+                settings=lambda: self.settings,
+                muster=self._muster,
+                set_run=self._set_run,
+                keep=self._keep,
+                emit=self._emit,
+                clock=self._clock,
+                stopping=self.stopping,
+                leaving=lambda: self._interrupted,
+                give_up=self._give_up,
             )
         )
-        return await self._measure(run, scenario, complete)
 
-    async def _measure(
-        self, run: ScenarioRun, scenario: Scenario, complete: Callable[[ScenarioResult], ScenarioResult]
-    ) -> ScenarioResult:
-        cluster = self._cluster()
-        monitor, judge = cluster.monitor, cluster.judge
-        monitor.turn_page(booking=True)
-        run.on_sample = judge.hear_sample
+    def _set_run(self, run: ScenarioRun | None) -> None:
         self._run = run
-        if not self._interrupted:
+        if run is not None and not self._interrupted:
             self._give_up.clear()
-        judge.load_changed()
-        try:
-            await run.run()
-            judge.load_changed()
-            # The stream of writes is judged a moment late; an election near the end must not be lost.
-            await asyncio.sleep(AFTERMATH_S)
-            monitor.drain()
-            ledger = monitor.turn_page(booking=False)
-            verification: Verification | None = None
-            if scenario.write_share > 0 and not self._interrupted:
-                verification = await judge.verify(
-                    ledger, self._give_up, entries_before=run.entries_before, payload_bytes=run.plan.payload_bytes
-                )
-                self._emit(VerificationEnded(scenario.name, verification))
-            registry = cluster.dataset.registry_files
-            return run.finish(verification, cluster.summary(), registry, complete=complete)
-        except BaseException:
-            # The probe must not go on with a key of its own for each write: nobody would ever read them back.
-            monitor.turn_page(booking=False)
-            raise
-        finally:
-            self._run = None
+
+    def _keep(self, result: ScenarioResult) -> None:
+        self.results = (*(held for held in self.results if held.name != result.name), result)
+
+    async def run_one(self, scenario: Scenario, step: Step | None = None) -> ScenarioResult | None:
+        """See `confman_tui.running.Runs.run_one`."""
+        return await self._runs().run_one(scenario, step)
 
     # -- what a person changes
 
@@ -534,13 +422,12 @@ class Benchmark:
         if leader is None or self.stopping():
             return None
         assert self._engine is not None
-        plan = replace(self._plan(by_name(drilling.LOAD)), scenario=drilling.NAME, duration_s=None, warmup_s=0.0)
-        run = await self._scenario_run(plan, leader)
+        runs = self._runs()
+        plan = replace(runs.plan(by_name(drilling.LOAD)), scenario=drilling.NAME, duration_s=None, warmup_s=0.0)
+        run = await runs.prepare(plan, leader)
         if self.stopping():
             return None
-        self._run = run
-        if not self._interrupted:
-            self._give_up.clear()
+        self._set_run(run)
         try:
             ended = await drilling.drill(
                 drilling.DrillParts(
@@ -558,7 +445,7 @@ class Benchmark:
                 )
             )
         finally:
-            self._run = None
+            self._set_run(None)
         self.rest()
         return ended
 
