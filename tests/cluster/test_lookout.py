@@ -155,6 +155,24 @@ async def test_it_polls_and_probes_and_the_writes_are_there(demo: DemoCluster) -
         assert watched.book.stream.last_started == at_rest, "a stopped probe writes no more"
 
 
+async def test_a_write_of_an_earlier_run_that_is_told_late_is_not_booked_in_the_next() -> None:
+    """Between two runs its key was removed with all of that run, and it would seem lost."""
+    watched = Watched(("http://127.0.0.1:9",), 0.1)
+
+    def told(key: str, started: float) -> None:
+        watched.lookout._take(wire.messages_line([("end", PROBE_NAMESPACE, key, 1, started, started + 0.001, "n", 0)]))
+
+    watched.lookout.book(True)
+    told("key-first", now())
+    watched.lookout.book(False)
+    sent = now()
+    watched.book.turn_page()
+    watched.lookout.book(True)
+    told("key-late", sent)
+    told("key-second", now())
+    assert keys_of(watched.book) == ["key-second"]
+
+
 async def test_a_write_of_the_load_keeps_the_probe_quiet(demo: DemoCluster) -> None:
     async with watching(demo.urls, probe_s=0.3) as watched:
         watched.lookout.start_probe()
