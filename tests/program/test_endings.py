@@ -27,11 +27,11 @@ SUITE = ["write-1u", "write-10u", "read-1u", "read-10u", "mixed-10u"]
 class Started:
     """The program as a child, with its stderr in a file and all its descendants marked by their environment."""
 
-    def __init__(self, arguments: list[str], home: Path) -> None:
+    def __init__(self, arguments: list[str], home: Path, name: str = "") -> None:
         self.home = home
         self.mark = uuid.uuid4().hex
-        self.errors = home / "stderr.txt"
-        self.output = home / "stdout.txt"
+        self.errors = home / f"stderr{name}.txt"
+        self.output = home / f"stdout{name}.txt"
         with self.errors.open("w") as errors, self.output.open("w") as output:
             self.process = subprocess.Popen(
                 [*PROGRAM, *arguments],
@@ -210,7 +210,7 @@ def test_a_second_program_on_the_same_tier_refuses_and_names_the_first(home: Pat
         first = Started(["--headless", *nodes, "--scenario", "write-1u"], home)
         try:
             first.wait_said("write-1u:")
-            second = Started(["--headless", *nodes, "--scenario", "read-1u"], home)
+            second = Started(["--headless", *nodes, "--scenario", "read-1u"], home, "-second")
             assert second.wait_end() == 2, second.said()
             assert f"pid {first.process.pid}" in second.said()
         finally:
