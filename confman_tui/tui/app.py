@@ -50,6 +50,9 @@ TICK_S = 0.25
 """Gauges and counters move this often at most."""
 LEAST_GAP_S = 0.05
 """News is drawn at once, but no two drawings come closer than this."""
+STEADY_S = 1.2
+"""While a run goes on without news, the screen is drawn once for each of its seconds: each drawing holds up the load of
+this process for some milliseconds. After so long without a second, it is drawn all the same."""
 TIMELINE_TICKS, SECOND_TICKS = 2, 4
 """While something moves the lanes are drawn twice a second; all else, and all when nothing moves, once."""
 
@@ -239,16 +242,21 @@ class ConfmanApp(App[int], inherit_bindings=False):
 
     def _tick(self) -> None:
         self._ticks += 1
-        moving = self.state.busy or self.state.open_window is not None or self.closing_since is not None
+        steady = self.state.steady and self.closing_since is None
+        moving = not steady and (
+            self.state.busy or self.state.open_window is not None or self.closing_since is not None
+        )
         whole = self._ticks % SECOND_TICKS == 0
-        if moving or whole:
+        # what a steady run's every second brings is drawn when it comes
+        due = whole and not (steady and self._loop_time() - self._drawn < STEADY_S)
+        if moving or due:
             self._take(draw_gauges=True)
         if self.closing_since is not None:
             self.deeds.watch_leaving()
         if whole:
             self.conductor.note_screen_lag(self._lag.worst())
         if self.held is None and self.state.phase is not Phase.CLOSED:
-            if whole:
+            if due:
                 self.draw_charts()
             elif moving and self._ticks % TIMELINE_TICKS == 0:
                 self.draw_charts(graphs=False)

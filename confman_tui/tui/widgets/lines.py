@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from textual.content import Content
 from textual.geometry import Region
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import Visual
 from textual.widget import Widget
 
 from confman_tui.tui.look import Look
@@ -56,6 +59,8 @@ class Lines(Widget):
         super().__init__(id=id, classes=classes)
         self._shown: list[Content] = []
         self._shown_width = -1
+        self._strips: dict[int, tuple[Content, Style, int, Strip]] = {}
+        """Per line, what its strip was made of, and the strip."""
 
     def build(self, width: int, height: int, look: Look) -> Sequence[Content]:
         """The lines for a content area of this size, at most ``height`` of them."""
@@ -82,7 +87,11 @@ class Lines(Widget):
             if not new.is_same(before) and (span := changed_cells(before, new)) is not None:
                 changed.append(Region(span[0], index, min(width, span[1]) - span[0], 1))
         if changed:
-            self._shown = lines
+            # a line that looks the same stays the same object, so that its strip is kept
+            looks_new = {region.y for region in changed}
+            self._shown = [
+                new if y in looks_new else before for y, (new, before) in enumerate(zip(lines, old, strict=True))
+            ]
             self.refresh(*changed)
 
     def on_mount(self) -> None:
@@ -97,3 +106,17 @@ class Lines(Widget):
 
     def render(self) -> Content:
         return Content("\n").join(self._shown)
+
+    def render_line(self, y: int) -> Strip:
+        """Made anew only where the line changed: Textual would lay out all lines for a change in one of them, and the
+        load waits for that."""
+        width, style = self.size.width, self.visual_style
+        self._dirty_regions.clear()
+        content = self._shown[y] if y < len(self._shown) else Content("")
+        kept = self._strips.get(y)
+        if kept is not None and kept[0] is content and kept[1] == style and kept[2] == width:
+            return kept[3]
+        strips = Visual.to_strips(self, content, width, 1, style)
+        strip = strips[0] if strips else Strip.blank(width, style.rich_style)
+        self._strips[y] = (content, style, width, strip)
+        return strip
