@@ -1,4 +1,4 @@
-"""The screen's face: wires the app to a conductor on its own thread, and sees that both end."""
+"""The screen's face: wires the app to a conductor in a process of its own, and sees that both end."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from types import FrameType
 
 from confman_tui import errors
 from confman_tui.cluster.elections_model import FaultKind
-from confman_tui.conductor import ConductorThread
-from confman_tui.load.engine import prepare
+from confman_tui.remote_conductor import RemoteConductor
 from confman_tui.settings import Resolved, check_keys, remembered
 
 JOIN_S = 8.0
@@ -22,8 +21,6 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def run_interactive(resolved: Resolved) -> int:
     """Show the screen until the person leaves, a signal comes or the terminal is closed. Returns the exit code."""
-    # Before the app: importing Locust registers a signal handler, which only the main thread may.
-    prepare()
     from confman_tui.tui.actions import binding_ids
     from confman_tui.tui.app import ConfmanApp
     from confman_tui.tui.driver import EnduringDriver
@@ -32,7 +29,7 @@ def run_interactive(resolved: Resolved) -> int:
 
     check_keys(resolved, binding_ids())
     settings = resolved.settings
-    conductor = ConductorThread(settings)
+    conductor = RemoteConductor(settings)
     app = ConfmanApp(
         conductor,
         UiOptions(
@@ -51,20 +48,19 @@ def run_interactive(resolved: Resolved) -> int:
     finally:
         conductor.quit()
         ended = conductor.join(0.5 if app.stays_behind else JOIN_S)
+        left = "" if ended else conductor.leave_behind()
         if not ended:
             conductor.abandon()
     if not ended:
-        _leave_at_once(conductor, code, told=bool(app.stays_behind))
+        _leave_at_once(left, code, told=bool(app.stays_behind))
     if conductor.crash is not None and code == errors.EXIT_OK:
-        crash = conductor.crash
-        sys.stderr.write(f"confman-tui: a defect of this program: {type(crash).__name__}: {crash}\n")
+        sys.stderr.write(f"confman-tui: a defect of this program: {conductor.crash}\n")
         return errors.EXIT_CRASH
     return code
 
 
-def _leave_at_once(conductor: ConductorThread, code: int, *, told: bool) -> None:
-    """The conductor has not ended: say what stays and end without waiting for its thread."""
-    left = conductor.leave_behind()
+def _leave_at_once(left: str, code: int, *, told: bool) -> None:
+    """The conductor had not ended: say what stays and end without waiting for anything."""
     if not told:
         sys.stderr.write(f"confman-tui: left before everything had ended{'; ' + left if left else ''}\n")
     sys.stderr.flush()
