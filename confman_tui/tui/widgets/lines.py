@@ -116,7 +116,7 @@ class Lines(Widget):
         kept = self._strips.get(y)
         if kept is not None and kept[0] is content and kept[1] == style and kept[2] == width:
             return kept[3]
-        strips = Visual.to_strips(self, content, width, 1, style)
+        strips = Visual.to_strips(self, content, width, 1, style) if content.plain else []
         strip = strips[0] if strips else Strip.blank(width, style.rich_style)
         self._strips[y] = (content, style, width, strip)
         return strip
