@@ -125,6 +125,10 @@ async def watching(nodes: tuple[str, ...], probe_s: float = 0.03) -> AsyncIterat
         yield watched
     finally:
         await watched.lookout.stop()
+        # the cluster is shared with other tests
+        async with ConfmanClient(ADMIN, nodes=nodes) as client:
+            for entry in await client.list_entries(nodes[0], PROBE_NAMESPACE):
+                await client.delete_entry(nodes[0], PROBE_NAMESPACE, entry.key)
 
 
 def keys_of(book: WriteBook) -> list[str]:

@@ -87,6 +87,7 @@ def check(ended: DrillEnded, report: dict[str, Any]) -> None:
     assert report["acknowledged"] > 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [FaultKind.KILL, FaultKind.PAUSE])
 async def test_a_round_agrees_with_an_independent_observer(kind: FaultKind) -> None:
     check(*await drilled(kind, 1, (500, 1500)))

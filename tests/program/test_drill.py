@@ -142,6 +142,7 @@ def test_fifty_rounds_lose_and_leak_nothing_and_need_no_hand(tmp_path: Path) -> 
     started.assert_nothing_left()
 
 
+@pytest.mark.slow
 def test_a_limit_that_is_broken_is_exit_4(tmp_path: Path) -> None:
     started = Started(
         [*DRILL, "--rounds", "1", "--max-unavailable", "0.1s", "--demo-election-timeout", "500-900"],
@@ -204,6 +205,7 @@ def test_a_drill_on_a_cluster_without_a_leader(tmp_path: Path) -> None:
         assert "no leader" in started.said()
 
 
+@pytest.mark.slow
 def test_a_drill_on_a_cluster_that_lacks_a_node(tmp_path: Path) -> None:
     """It is refused with the node's name before any load."""
     with DemoCluster(3, "auto", (150, 300)) as cluster:

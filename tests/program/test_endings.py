@@ -66,6 +66,15 @@ class Started:
             with contextlib.suppress(psutil.Error):
                 self.ports |= {item.laddr.port for item in process.net_connections() if item.status == "LISTEN"}
 
+    def listening(self) -> set[int]:
+        """Those of the family's ports that somebody still accepts connections on."""
+        found = set()
+        for port in self.ports:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    found.add(port)
+        return found
+
     def wait_end(self, deadline_s: float = 30.0) -> int:
         try:
             return self.process.wait(deadline_s)
@@ -74,9 +83,8 @@ class Started:
 
     def assert_nothing_left(self, *, temporary_too: bool = True) -> None:
         wait_for(lambda: not self.family(), f"processes left: {self.family()}", 5.0)
-        for port in self.ports:
-            with socket.socket() as probe:
-                assert probe.connect_ex(("127.0.0.1", port)) != 0, f"port {port} still listens"
+        # a process that dies loses its environment, by which the family is known, before its sockets
+        wait_for(lambda: not self.listening(), f"ports still listen: {self.listening()}", 5.0)
         if temporary_too:
             kept = {"stderr.txt", "stdout.txt", "results", "state", "cache", "config", "runtime", "kept"}
             assert {path.name for path in self.home.iterdir()} <= kept

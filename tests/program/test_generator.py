@@ -80,6 +80,7 @@ def test_a_saturated_worker_is_named(node: str, tmp_path: Path) -> None:
     assert document["generator"]["program_cpu"]["mean"] >= document["generator"]["worker_cpu_max"]["mean"] * 0.8
 
 
+@pytest.mark.slow
 def test_an_idle_generator_is_not_the_limit(node: str, tmp_path: Path) -> None:
     arguments = ["--headless", "--nodes", node, "--scenario", "write-1u", "--duration", "3.5", "--strict", "--json"]
     ended = run(arguments, tmp_path)

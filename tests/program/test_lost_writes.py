@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.elections.trio import Trio
 from tests.program.liars import LyingCluster
 from tests.program.run import run
@@ -75,6 +77,7 @@ def test_a_broken_promise_is_exit_5_and_names_the_keys(tmp_path: Path) -> None:
     assert summary["verification"]["lost"] == 3
 
 
+@pytest.mark.slow
 def test_what_is_no_loss_is_counted_under_its_own_name(tmp_path: Path) -> None:
     lies = Lies("stale", "late", "recovered")
     verification, code, said = judged(lies, tmp_path)

@@ -86,6 +86,7 @@ async def test_a_series_of_users_finds_the_same_data_at_each_step(cluster: DemoC
     }
 
 
+@pytest.mark.slow
 async def test_a_series_of_payloads_reads_values_of_that_size(cluster: DemoCluster, tmp_path: Path) -> None:
     sizes: list[int] = []
     async with benchmark(cluster, tmp_path, payload_bytes=10, payload_steps=(10, 3000), step_s=0.4) as (bench, heard):
@@ -211,6 +212,7 @@ def test_a_series_without_a_screen_prints_its_table_and_its_files(server: Server
     assert len((tmp_path / "results" / "small-read-1u_users.csv").read_text(encoding="utf-8").splitlines()) == 4
 
 
+@pytest.mark.slow
 def test_a_sweep_and_a_warm_up_as_json(server: Server, tmp_path: Path) -> None:
     flags = ["sweep", "--nodes", server.url, "--entries", "100", "--duration", "400ms", "--warmup", "1", "--json"]
     ended = run(flags, tmp_path)

@@ -230,6 +230,7 @@ def test_samples_are_merged_to_what_an_axis_can_show() -> None:
     assert max(bucket.failed_max for bucket in merged) == 5
 
 
+@pytest.mark.slow
 def test_an_hour_with_elections_takes_little_memory() -> None:
     history = History()
     feed = Feed(T0, election_every=11.0, run_s=60.0, pause_s=2.0, poll_s=0.1)
