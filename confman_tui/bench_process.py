@@ -16,7 +16,7 @@ import threading
 from typing import Any
 
 from confman_tui import errors
-from confman_tui.children import die_with
+from confman_tui.children import belong_to, die_with
 from confman_tui.conductor import ConductorThread
 from confman_tui.events import Event
 from confman_tui.load.engine import prepare
@@ -67,6 +67,7 @@ def main(arguments: list[str]) -> None:
     """The process's life."""
     parent, descriptor = (int(text) for text in arguments)
     die_with(parent)
+    belong_to(parent)
     # The screen's process is told by signals and tells this one; a ^C or a hang-up is not for it.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

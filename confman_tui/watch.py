@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import psutil
 
+from confman_tui.children import program_pid
 from confman_tui.clock import Clock, now
 from confman_tui.cluster.local_nodes import local_nodes, processes_of
 from confman_tui.events import GeneratorWatched, Sink
@@ -54,7 +55,7 @@ class CpuReading:
     machine: float | None
     """Share of all cores."""
     program: float | None
-    """This process and its children but for the nodes, in cores."""
+    """This program's processes but for the nodes, in cores."""
     nodes: Mapping[str, float]
     """Per node on this machine, in cores."""
     load_wait: float | None = None
@@ -155,7 +156,9 @@ class CpuMeter:
     def _find_children(self) -> None:
         with suppress(psutil.Error, OSError):
             nodes = {process.pid for process in self._of_node.values()}
-            found = {child.pid: child for child in self._self.children(recursive=True) if child.pid not in nodes}
+            root = psutil.Process(program_pid())
+            family = (root, *root.children(recursive=True))
+            found = {each.pid: each for each in family if each.pid not in nodes and each.pid != self._self.pid}
             self._children = {pid: self._children.get(pid, child) for pid, child in found.items()}
 
     def _find_nodes(self, at: float) -> None:

@@ -217,3 +217,24 @@ def test_an_unknown_action_in_the_keys_table_is_one_sentence(home: Path) -> None
         assert "Traceback" not in screen.said()
     finally:
         screen.end()
+
+
+def test_a_killed_bench_process_is_told_and_leaves_a_whole_terminal_and_no_process(home: Path) -> None:
+    """Conductor, engine and Locust live in a process of their own; what they started ends with them."""
+    screen = OnScreen(DEMO, home)
+    try:
+        screen.wait_idle()
+        screen.note_ports()
+        screen.press("2")
+        wait_for((home / "results" / "small-write-10u_timeline.csv.part").exists, "the run")
+        [bench] = [process for process in screen.family() if "confman_tui.bench_process" in process.cmdline()]
+        assert "confman_dev" not in " ".join(bench.cmdline())
+        bench.kill()
+        assert screen.wait_end(10.0) == 70, screen.said()
+        wait_for(lambda: LEFT_ALTERNATE_SCREEN in screen.written, "the terminal is restored")
+        assert b"Traceback" not in screen.written
+        assert "a defect of this program: the process that makes the load ended by itself (signal 9)" in screen.said()
+    finally:
+        screen.end()
+    # a killed program can't remove its temporary folder: the next start does
+    screen.assert_nothing_left(temporary_too=False)
