@@ -172,7 +172,16 @@ def screen(server: Server, seconds: float, folder: Path, *more: str, size: tuple
         os.write(terminal, SCENARIO_KEY)
         wait(lambda: any(folder.glob(f"*{SCENARIO}_summary.json")), terminal, process, seconds + 60, every_s=0.2)
         os.write(terminal, b"q")
-        wait(lambda: process.poll() is not None, terminal, process, 20, every_s=0.1)
+        asked = time.monotonic()
+
+        def left() -> bool:
+            # the files may be there before the screen knows that the run is over: then it asks
+            if process.poll() is None and time.monotonic() - asked > 2:
+                with contextlib.suppress(OSError):
+                    os.write(terminal, b"y")
+            return process.poll() is not None
+
+        wait(left, terminal, process, 20, every_s=0.5)
     return from_summary(folder)
 
 
