@@ -55,6 +55,8 @@ class Run:
         self._plan = plan
         self._on_sample = on_sample
         self._context = context.from_plan(plan, board, observer)
+        self._settle: Callable[[], None] | None = getattr(observer, "settle", None)
+        """What the booking of writes wants to be called some times a second."""
         self._end = Event()
         self._stopped_early = False
         self._defect: BaseException | None = None
@@ -219,6 +221,8 @@ class Run:
             if recorder is not None:
                 recorder.mark(at)
                 recorder.put_in_order()
+            if self._settle is not None:
+                self._settle()
             flying = self._context.in_flight
             span = at - recorder.second_start if recorder is not None else 0.0
             previous = self.health

@@ -139,3 +139,13 @@ def test_the_book_tells_stream_and_ledger_and_turns_its_page() -> None:
     observer.ended("bench", "key-0000000000ff", 1, 1.0, 2.0, NODES[0], WriteOutcome.ACKNOWLEDGED)
     assert len(finished) == 3
     assert len(book.ledger) == 1
+
+
+def test_what_the_loads_thread_settles_is_booked_once() -> None:
+    book = WriteBook()
+    for n in range(10):
+        book.ended("bench", f"key-{n:012x}", n, 1.0 + n, 2.0 + n, NODES[0], WriteOutcome.ACKNOWLEDGED)
+        book.settle()
+    book.ended("bench", f"key-{10:012x}", 10, 11.0, 12.0, NODES[0], WriteOutcome.UNKNOWN)
+    assert book.drain(200.0).counts[0] == (2.0, 1)
+    assert [write.digest for write in book.turn_page().writes("bench")] == list(range(11))
