@@ -40,7 +40,9 @@ def test_as_many_are_due_as_the_rate_says(rate: float, seconds: float, looks: li
         taken += len(all_due(schedule, EPOCH + look))
         # what is due but has not begun is the backlog, taken or not
         assert backlog == schedule.not_started(EPOCH + look + UNDER_WAY_S)
-        assert abs(backlog - taken) <= 1 + 1e-6
+        # (from the run's end on it leaves nothing out, also not what became due in its last 10 ms)
+        if not look < seconds <= look + UNDER_WAY_S:
+            assert abs(backlog - taken) <= 1
         assert abs(taken - min(look, seconds) * schedule.rate) <= 1 + 1e-6
     all_due(schedule, EPOCH + 100)
     # before the end, the first one at the beginning included
