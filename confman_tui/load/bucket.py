@@ -1,7 +1,8 @@
-"""What the users of one process met in one second, raw: buckets of several processes add up without any loss."""
+"""What the users of one process met in one second, exactly: buckets of several processes add up without any loss."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,18 +16,18 @@ class Bucket:
     start: float
     end: float
     users: int = 0
-    reads: list[int] = field(default_factory=list)
-    """Latencies of the reads that succeeded, in µs, from the intended start of each (see `RunOutcome`)."""
-    writes: list[int] = field(default_factory=list)
+    reads: Counter[int] = field(default_factory=Counter)
+    """How many of the reads that succeeded took so many µs, from the intended start of each (see `RunOutcome`)."""
+    writes: Counter[int] = field(default_factory=Counter)
     """Likewise of the writes."""
-    uncorrected: list[int] = field(default_factory=list)
-    """Open loop: latencies of both from the actual start, in µs; empty in a closed loop."""
+    uncorrected: Counter[int] = field(default_factory=Counter)
+    """Open loop: likewise of both, from the actual start; empty in a closed loop."""
     read_marks: list[int] = field(default_factory=list)
     """The reads more finely, in groups of four: from, to (ms since ``start``), succeeded and failed between them."""
     failures: list[tuple[bool, Cause, str]] = field(default_factory=list)
     """Whether it was a write, why it failed, and the normalised text."""
-    redirects: list[int] = field(default_factory=list)
-    """What the redirects of a request that succeeded in the end took, in µs."""
+    redirects: Counter[int] = field(default_factory=Counter)
+    """Of how many requests that succeeded in the end the redirects took so many µs."""
     redirected: int = 0
     """Requests that were redirected, whatever became of them."""
     per_node: dict[str, int] = field(default_factory=dict)
@@ -46,19 +47,19 @@ class Bucket:
 
     @classmethod
     def merged(cls, parts: Sequence[Bucket]) -> Bucket:
-        """All buckets of one second as one: lists and counts add up, ages and lags are the greatest.
+        """All buckets of one second as one: counts add up, ages and lags are the greatest.
 
         ``engine_cpu`` and ``hub_lag_s`` are the greatest too; whoever merges sets those of its own thread.
         """
         whole = cls(min(part.start for part in parts), max(part.end for part in parts))
         for part in parts:
             whole.users += part.users
-            whole.reads += part.reads
-            whole.writes += part.writes
-            whole.uncorrected += part.uncorrected
+            whole.reads.update(part.reads)
+            whole.writes.update(part.writes)
+            whole.uncorrected.update(part.uncorrected)
             whole.read_marks += _moved(part.read_marks, part.start - whole.start)
             whole.failures += part.failures
-            whole.redirects += part.redirects
+            whole.redirects.update(part.redirects)
             whole.redirected += part.redirected
             for node, count in part.per_node.items():
                 whole.per_node[node] = whole.per_node.get(node, 0) + count
@@ -72,6 +73,11 @@ class Bucket:
             whole.worker_cpu.update(part.worker_cpu)
             whole.worker_wait.update(part.worker_wait)
         return whole
+
+    @property
+    def requests(self) -> int:
+        """How many ended, in whatever way."""
+        return self.reads.total() + self.writes.total() + len(self.failures)
 
     def begin_at(self, start: float) -> None:
         """Give it another start; what was marked within it stays at its time."""

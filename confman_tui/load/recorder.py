@@ -1,7 +1,8 @@
 """Notes what happens to each request of one process's users, and cuts it into a bucket a second.
 
-The listener does next to nothing per request (it appends to a list). Once a second the lists are swapped for empty
-ones; sorting and counting are `confman_tui.load.totals`' business, in whichever process the totals are kept.
+The listener does next to nothing per request (it appends to a list). Some times a second what came is counted, so that
+a second's end finds little to do: counting 12,000 latencies at once would hold up every user for half a millisecond.
+What a second's figures are is `confman_tui.load.totals`' business, in whichever process the totals are kept.
 """
 
 from __future__ import annotations
@@ -21,13 +22,16 @@ class Recorder:
         self.second_start = started
         """When the present second began."""
         self._bucket = Bucket(started, started)
-        self._reads = self._bucket.reads
-        self._writes = self._bucket.writes
+        self._reads: list[int] = []
+        """What came since the last `count`; likewise in the next three."""
+        self._writes: list[int] = []
+        self._uncorrected: list[int] = []
+        self._redirects: list[int] = []
+        self._counted = [0, 0]
+        """Reads and writes of the present second that are counted already."""
         self._reads_failed = 0
         self._marked = (started, 0, 0)
         """When reads were last marked, and how many of this second had succeeded and failed by then."""
-        self._ordered = [0, 0, 0]
-        """How many of the present second's reads, writes and uncorrected latencies lie in ascending runs already."""
 
     def on_request(
         self,
@@ -43,7 +47,7 @@ class Recorder:
         if exception is None:
             took_us = int(response_time * 1000)
             if late_us is not None:
-                self._bucket.uncorrected.append(took_us)
+                self._uncorrected.append(took_us)
                 took_us += late_us
             if request_type == "PUT":
                 self._writes.append(took_us)
@@ -51,7 +55,7 @@ class Recorder:
                 self._reads.append(took_us)
             if response is not None and response._history:
                 self._bucket.redirected += 1
-                self._bucket.redirects.append(_hops_us(response))
+                self._redirects.append(_hops_us(response))
             return
         failure = exception if isinstance(exception, RequestFailure) else RequestFailure(Cause.OTHER, "not judged")
         if failure.redirected:
@@ -62,24 +66,27 @@ class Recorder:
     def mark(self, at: float) -> None:
         """Note how many reads ended since the last mark: an election is judged by less than whole seconds."""
         since, ok, failed = self._marked
-        self._marked = (at, len(self._reads), self._reads_failed)
-        more, worse = len(self._reads) - ok, self._reads_failed - failed
+        reads = self._counted[0] + len(self._reads)
+        self._marked = (at, reads, self._reads_failed)
+        more, worse = reads - ok, self._reads_failed - failed
         if more or worse:
             begin, end = (max(0, round((moment - self.second_start) * 1000)) for moment in (since, at))
             self._bucket.read_marks += (begin, end, more, worse)
 
-    def put_in_order(self) -> None:
-        """Sort what came since the last call, some times a second.
-
-        Sorting a whole second's 12,000 latencies at once would hold up every user for a millisecond; merging twenty
-        ascending runs, which is what Python's sort then does with them, takes a third of that.
-        """
+    def count(self) -> None:
+        """Count what came since the last call."""
         bucket = self._bucket
-        for place, latencies in enumerate((bucket.reads, bucket.writes, bucket.uncorrected)):
-            done = self._ordered[place]
-            if len(latencies) > done:
-                latencies[done:] = sorted(latencies[done:])
-                self._ordered[place] = len(latencies)
+        self._counted[0] += len(self._reads)
+        self._counted[1] += len(self._writes)
+        for came, counts in (
+            (self._reads, bucket.reads),
+            (self._writes, bucket.writes),
+            (self._uncorrected, bucket.uncorrected),
+            (self._redirects, bucket.redirects),
+        ):
+            if came:
+                counts.update(came)
+                came.clear()
 
     def cut(
         self,
@@ -92,10 +99,9 @@ class Recorder:
     ) -> Bucket:
         """Close the present second at ``at`` and begin the next. It covers what ended since the last call."""
         self.mark(at)
-        self._marked, self._reads_failed = (at, 0, 0), 0
+        self.count()
+        self._marked, self._reads_failed, self._counted = (at, 0, 0), 0, [0, 0]
         bucket, self._bucket = self._bucket, Bucket(at, at)
-        self._reads, self._writes = self._bucket.reads, self._bucket.writes
-        self._ordered = [0, 0, 0]
         self.second_start = at
         bucket.end = at
         bucket.users = users
@@ -115,7 +121,7 @@ class Recorder:
     @property
     def pending(self) -> int:
         """Requests that ended since the last `cut`."""
-        return len(self._reads) + len(self._writes) + len(self._bucket.failures)
+        return sum(self._counted) + len(self._reads) + len(self._writes) + len(self._bucket.failures)
 
 
 def _hops_us(response: Any) -> int:

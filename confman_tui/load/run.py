@@ -220,7 +220,7 @@ class Run:
             recorder = self._recorder
             if recorder is not None:
                 recorder.mark(at)
-                recorder.put_in_order()
+                recorder.count()
             if self._settle is not None:
                 self._settle()
             flying = self._context.in_flight

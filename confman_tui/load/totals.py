@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from typing import TypeVar
 
 from confman_tui.load.bucket import Bucket
-from confman_tui.load.histogram import LatencyCounts, encode, nearest_rank, percentiles_us
+from confman_tui.load.histogram import LatencyCounts, encode, nearest_ranks, percentiles_us
 from confman_tui.load.model import Cause, Opening, RunOutcome, SecondSample, Uncorrected
 
 OPENING_S = 2.0
@@ -34,7 +35,7 @@ class _Sums:
         self.schedule_lag_s = 0.0
 
     def add(self, bucket: Bucket) -> None:
-        """Count a bucket whose lists are in ascending order."""
+        """Count a bucket."""
         self.reads.add(bucket.reads)
         self.writes.add(bucket.writes)
         self.uncorrected.add(bucket.uncorrected)
@@ -110,21 +111,13 @@ class RunTotals:
 
     def add(self, bucket: Bucket) -> SecondSample:
         """Count the next bucket and give its figures. A bucket belongs to the warm-up when it begins in it."""
-        bucket.reads.sort()
-        bucket.writes.sort()
-        bucket.uncorrected.sort()
-        bucket.redirects.sort()
-        # one sort of two ascending runs is a merge
-        latencies = (
-            sorted(bucket.reads + bucket.writes) if bucket.reads and bucket.writes else bucket.reads or bucket.writes
-        )
         opening = self._opens(bucket.start)
         (self._opening if opening else self._rest).add(bucket)
         if opening:
             self._opened_until = bucket.end
         self._open_loop = self._open_loop or bucket.rate > 0 or bool(bucket.uncorrected)
         self._not_started = bucket.not_started
-        return _sample(bucket, latencies, warmup=opening and self._warmup_s > 0)
+        return _sample(bucket, warmup=opening and self._warmup_s > 0)
 
     def outcome(self, ended: float, *, stopped_early: bool) -> RunOutcome:
         """The totals of all buckets so far; the files are the caller's to add."""
@@ -201,24 +194,26 @@ def _told_uncorrected(counts: LatencyCounts) -> Uncorrected:
     )
 
 
-def _sample(bucket: Bucket, latencies: list[int], *, warmup: bool) -> SecondSample:
+def _sample(bucket: Bucket, *, warmup: bool) -> SecondSample:
+    latencies = bucket.reads + bucket.writes if bucket.reads and bucket.writes else bucket.reads or bucket.writes
+    p50, p95, p99, greatest = _percentiles(latencies, 50, 95, 99, 100)
+    actual_p50, actual_p99, actual_greatest = _percentiles(bucket.uncorrected, 50, 99, 100)
     failed: dict[Cause, int] = {}
     writes_failed = 0
     for is_write, cause, _text in bucket.failures:
         failed[cause] = failed.get(cause, 0) + 1
         writes_failed += is_write
-    actual = bucket.uncorrected
     return SecondSample(
         start=bucket.start,
         end=bucket.end,
         users=bucket.users,
-        reads_ok=len(bucket.reads),
-        writes_ok=len(bucket.writes),
+        reads_ok=bucket.reads.total(),
+        writes_ok=bucket.writes.total(),
         failed=failed,
-        p50_us=nearest_rank(latencies, 50) if latencies else None,
-        p95_us=nearest_rank(latencies, 95) if latencies else None,
-        p99_us=nearest_rank(latencies, 99) if latencies else None,
-        max_us=latencies[-1] if latencies else None,
+        p50_us=p50,
+        p95_us=p95,
+        p99_us=p99,
+        max_us=greatest,
         in_flight=bucket.in_flight,
         oldest_in_flight_s=bucket.oldest_in_flight_s,
         per_node=bucket.per_node,
@@ -227,9 +222,9 @@ def _sample(bucket: Bucket, latencies: list[int], *, warmup: bool) -> SecondSamp
         reads_failed=len(bucket.failures) - writes_failed,
         writes_failed=writes_failed,
         warmup=warmup,
-        uncorrected_p50_us=nearest_rank(actual, 50) if actual else None,
-        uncorrected_p99_us=nearest_rank(actual, 99) if actual else None,
-        uncorrected_max_us=actual[-1] if actual else None,
+        uncorrected_p50_us=actual_p50,
+        uncorrected_p99_us=actual_p99,
+        uncorrected_max_us=actual_greatest,
         not_started=bucket.not_started,
         schedule_lag_s=bucket.schedule_lag_s,
         rate=bucket.rate or None,
@@ -237,3 +232,7 @@ def _sample(bucket: Bucket, latencies: list[int], *, warmup: bool) -> SecondSamp
         reads_within=bucket.reads_within(),
         worker_wait=bucket.worker_wait,
     )
+
+
+def _percentiles(counts: Counter[int], *percents: float) -> list[int | None]:
+    return [*nearest_ranks(counts, percents)] if counts else [None] * len(percents)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import fields, replace
 from math import inf
 from pathlib import Path
@@ -16,23 +17,24 @@ from confman_tui.load.bucket import Bucket
 from confman_tui.load.distributed import wire
 from confman_tui.load.distributed.merging import WAIT_S, SecondsMerger
 from confman_tui.load.distributed.offset import ClockOffset, anchor
-from confman_tui.load.histogram import nearest_rank
+from confman_tui.load.histogram import nearest_ranks
 from confman_tui.load.model import Cause, RunPlan
 from confman_tui.load.targets import Targets
 from confman_tui.load.totals import RunTotals
 from tests.load.helpers import API_KEY, Book, plan
 
 latencies = st.lists(st.integers(0, 2**32 - 1), max_size=30)
+counts = latencies.map(Counter)
 buckets = st.builds(
     Bucket,
     st.just(10.0),
     st.just(11.0),
     users=st.integers(0, 1000),
-    reads=latencies,
-    writes=latencies,
-    uncorrected=latencies,
+    reads=counts,
+    writes=counts,
+    uncorrected=counts,
     failures=st.lists(st.tuples(st.booleans(), st.sampled_from(Cause), st.text(max_size=5)), max_size=8),
-    redirects=latencies,
+    redirects=counts,
     redirected=st.integers(0, 50),
     per_node=st.dictionaries(st.text(max_size=5), st.integers(0, 99), max_size=3),
     in_flight=st.integers(0, 9),
@@ -62,14 +64,18 @@ def test_a_second_goes_over_the_wire_whole(bucket: Bucket) -> None:
 
 
 def test_a_latency_beyond_an_hour_goes_over_the_wire() -> None:
-    bucket = Bucket(1.0, 2.0, reads=[2**32, 5])
-    assert wire.unpack_bucket(wire.pack_bucket(bucket)).reads == [2**32, 5]
+    bucket = Bucket(1.0, 2.0, reads=Counter([2**32, 5, 5]))
+    assert wire.unpack_bucket(wire.pack_bucket(bucket)).reads == {2**32: 1, 5: 2}
 
 
 @given(st.recursive(st.none() | st.integers() | st.text() | st.binary(), lambda inner: st.lists(inner, max_size=3)))
 def test_what_is_no_second_is_refused(value: object) -> None:
     with pytest.raises(wire.WireError):
-        wire.unpack_bucket({"start": 1.0, "reads": ["I", value]} if value != b"" else {})
+        wire.unpack_bucket({"start": 1.0, "end": 2.0, "read_marks": ["I", value]} if value != b"" else {})
+    with pytest.raises(wire.WireError):
+        wire.unpack_bucket({"start": 1.0, "end": 2.0, "reads": ["cI", value]})
+    with pytest.raises(wire.WireError):
+        wire.unpack_bucket({"start": 1.0, "end": 2.0, "reads": ["cI", [b"\0" * 8, b"\0" * 4]]})
     with pytest.raises(wire.WireError):
         wire.unpack_bucket(value)  # type: ignore[arg-type]
 
@@ -162,7 +168,7 @@ def test_nothing_is_dropped_and_percentiles_are_those_of_the_pooled_values(
         number[name] += 1
         failures = [(True, Cause.TIMEOUT, "timeout")] if failed else []
         end = 100.0 + number[name]
-        merger.add(name, number[name], Bucket(end - 1, end, 1, list(reads), list(values), failures=failures))
+        merger.add(name, number[name], Bucket(end - 1, end, 1, Counter(reads), Counter(values), failures=failures))
         at = max(at, end) + delay
         told += merger.due(at)
     for name in "abc":
@@ -170,11 +176,11 @@ def test_nothing_is_dropped_and_percentiles_are_those_of_the_pooled_values(
     told += [*merger.due(at), *merger.rest()]
     assert merger.pending == 0
     for bucket in told:
-        pooled = sorted(bucket.reads + bucket.writes)
+        pooled = bucket.reads + bucket.writes
         sample = totals.add(bucket)
         samples.append(sample)
-        assert sample.ok == len(pooled)
-        assert sample.p99_us == (nearest_rank(pooled, 99) if pooled else None)
+        assert sample.ok == pooled.total()
+        assert sample.p99_us == (nearest_ranks(pooled, [99])[0] if pooled else None)
     ends = [100.0, *(bucket.end for bucket in told)]
     assert [bucket.start for bucket in told] == ends[:-1]
     assert ends == sorted(set(ends))
@@ -184,7 +190,7 @@ def test_nothing_is_dropped_and_percentiles_are_those_of_the_pooled_values(
     assert outcome.reads_ok + outcome.writes_ok == len(everything)
     assert outcome.failures == sum(failed for *_rest, failed, _delay in reported)
     if everything:
-        exact = nearest_rank(everything, 50)
+        exact = nearest_ranks(Counter(everything), [50])[0]
         assert outcome.p50_us is not None
         # an HdrHistogram of three digits, up to its 60 s
         assert min(exact, 60_000_000) * 0.999 - 1 <= outcome.p50_us <= min(exact, 60_000_000) * 1.001 + 1
@@ -195,15 +201,15 @@ def test_a_second_waits_for_the_late_but_not_for_long() -> None:
     merger = SecondsMerger(0.0)
     merger.join("a")
     merger.join("b")
-    merger.add("a", 1, Bucket(0.0, 1.0, users=2, reads=[10], in_flight=1))
+    merger.add("a", 1, Bucket(0.0, 1.0, users=2, reads=Counter([10]), in_flight=1))
     assert merger.due(1.0 + WAIT_S - 0.01) == []
     (first,) = merger.due(1.0 + WAIT_S)
-    assert (first.start, first.end, first.reads, first.users) == (0.0, 1.0, [10], 2)
+    assert (first.start, first.end, first.reads, first.users) == (0.0, 1.0, Counter([10]), 2)
     # b's first second counts for the next one; its users and its requests in flight count once
-    merger.add("b", 1, Bucket(0.0, 1.0, users=3, reads=[20], in_flight=3))
-    merger.add("b", 2, Bucket(1.0, 2.0, users=3, reads=[30], in_flight=2))
+    merger.add("b", 1, Bucket(0.0, 1.0, users=3, reads=Counter([20]), in_flight=3))
+    merger.add("b", 2, Bucket(1.0, 2.0, users=3, reads=Counter([30]), in_flight=2))
     assert merger.due(2.1) == []
-    merger.add("a", 2, Bucket(1.0, 2.01, users=2, reads=[40], in_flight=1))
+    merger.add("a", 2, Bucket(1.0, 2.01, users=2, reads=Counter([40]), in_flight=1))
     (second,) = merger.due(2.1)
     assert (second.start, second.end) == (1.0, 2.01)
     assert (sorted(second.reads), second.users, second.in_flight) == ([20, 30, 40], 5, 3)
@@ -213,11 +219,11 @@ def test_a_worker_that_is_gone_is_not_waited_for() -> None:
     merger = SecondsMerger(0.0)
     merger.join("a")
     merger.join("b")
-    merger.add("a", 1, Bucket(0.0, 1.0, reads=[10]))
+    merger.add("a", 1, Bucket(0.0, 1.0, reads=Counter([10])))
     assert merger.due(1.01) == []
     merger.leave("b")
-    assert [bucket.reads for bucket in merger.due(1.01)] == [[10]]
-    merger.add("a", 2, Bucket(1.0, 1.4, reads=[11]), last=True)
+    assert [bucket.reads for bucket in merger.due(1.01)] == [Counter([10])]
+    merger.add("a", 2, Bucket(1.0, 1.4, reads=Counter([11])), last=True)
     assert [bucket.end for bucket in [*merger.due(9.0), *merger.rest()]] == [1.4]
 
 

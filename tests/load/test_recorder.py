@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from confman_tui.load.bucket import Bucket
 from confman_tui.load.causes import RequestFailure
 from confman_tui.load.context import RunContext
-from confman_tui.load.histogram import LatencyCounts, decode, encode, nearest_rank, percentiles_us
+from confman_tui.load.histogram import LatencyCounts, decode, encode, nearest_ranks, percentiles_us
 from confman_tui.load.model import Cause, SecondSample, Target
 from confman_tui.load.recorder import Recorder
 from confman_tui.load.targets import TargetBoard
@@ -26,27 +26,31 @@ def a_context() -> RunContext:
 
 
 @given(
-    values=st.lists(st.integers(0, 10**8), min_size=1, max_size=300),
-    thousandths=st.integers(1, 100_000),
+    values=st.lists(st.integers(0, 10**8) | st.integers(0, 5), min_size=1, max_size=300),
+    thousandths=st.lists(st.integers(1, 100_000), max_size=4),
 )
-def test_nearest_rank_is_what_its_definition_says(values: list[int], thousandths: int) -> None:
+def test_nearest_ranks_are_what_their_definition_says(values: list[int], thousandths: list[int]) -> None:
     ordered = sorted(values)
-    percent = Fraction(thousandths, 1000)
-    expected = ordered[max(1, ceil(percent * len(ordered) / 100)) - 1]
-    assert nearest_rank(ordered, float(percent)) == expected
+    percents = [Fraction(each, 1000) for each in thousandths]
+    expected = [ordered[max(1, ceil(percent * len(ordered) / 100)) - 1] for percent in percents]
+    assert nearest_ranks(Counter(values), [float(percent) for percent in percents]) == expected
 
 
-def test_nearest_rank_is_not_misled_by_floating_point() -> None:
-    assert nearest_rank(range(1000), 99.9) == 998
-    assert nearest_rank(range(1000), 100) == 999
-    assert nearest_rank([5], 0) == 5
+def test_nearest_ranks_are_not_misled_by_floating_point() -> None:
+    assert nearest_ranks(Counter(range(1000)), [99.9, 100]) == [998, 999]
+    assert nearest_ranks(Counter([5]), [0]) == [5]
+
+
+def test_no_values_have_no_percentiles() -> None:
+    with pytest.raises(ValueError, match="no values"):
+        nearest_ranks(Counter(), [50])
 
 
 @given(st.lists(st.integers(1, 59_000_000), min_size=1, max_size=500), st.sampled_from([50.0, 90.0, 99.0, 99.9]))
 def test_a_runs_percentiles_are_within_a_thousandth_of_the_exact_ones(values: list[int], percent: float) -> None:
     counts = LatencyCounts(limit=50)
     for at in range(0, len(values), 60):
-        counts.add(sorted(values[at : at + 60]))
+        counts.add(Counter(values[at : at + 60]))
     ordered = sorted(values)
     exact = ordered[max(1, int(percent * len(values) / 100 + 0.5)) - 1]
     found = percentiles_us(counts, [percent])[percent]
@@ -61,19 +65,19 @@ def test_counts_that_are_merged_are_the_counts_of_all() -> None:
     parts = [LatencyCounts(limit=10), LatencyCounts(limit=10)]
     everything = []
     for number, part in enumerate(parts):
-        values = sorted((i * 37 + number) % 5000 + 1 for i in range(200))
-        part.add(values)
+        values = [(i * 37 + number) % 5000 + 1 for i in range(200)]
+        part.add(Counter(values))
         everything += values
     merged = LatencyCounts.merged(*parts)
     pooled = LatencyCounts()
-    pooled.add(sorted(everything))
+    pooled.add(Counter(everything))
     assert merged.total == 400
     assert encode(merged.histogram()) == encode(pooled.histogram())
 
 
 def test_longer_than_a_minute_is_a_minute_in_the_histogram_and_itself_as_the_greatest() -> None:
     counts = LatencyCounts()
-    counts.add([1, 75_000_000])
+    counts.add(Counter([1, 75_000_000]))
     assert counts.greatest == 75_000_000
     again = decode(encode(counts.histogram()))
     assert again.get_total_count() == 2
@@ -103,15 +107,14 @@ def test_the_seconds_add_up_to_the_run(seconds: list[list[tuple[str, float, Caus
     for number, second in enumerate(seconds):
         for place, (method, milliseconds, cause) in enumerate(second):
             if place % tick == 0:
-                recorder.put_in_order()
+                recorder.count()
             failure: Any = RequestFailure(cause) if cause is not None else None
             recorder.on_request(request_type=method, response_time=milliseconds, exception=failure, response=None)
             context.per_node["n"] = context.per_node.get("n", 0) + 1
         samples.append(totals.add(recorder.cut(101.0 + number, context, users=3)))
-        good = sorted(int(ms * 1000) for _method, ms, cause in second if cause is None)
-        assert samples[-1].max_us == (good[-1] if good else None)
-        assert samples[-1].p50_us == (nearest_rank(good, 50) if good else None)
-        assert samples[-1].p99_us == (nearest_rank(good, 99) if good else None)
+        good = Counter(int(ms * 1000) for _method, ms, cause in second if cause is None)
+        figures = (samples[-1].p50_us, samples[-1].p99_us, samples[-1].max_us)
+        assert figures == (tuple(nearest_ranks(good, [50, 99, 100])) if good else (None, None, None))
     outcome = totals.outcome(101.0 + len(seconds), stopped_early=False)
     everything = [each for second in seconds for each in second]
     assert outcome.requests == len(everything) == sum(sample.ok + sample.failures for sample in samples)
@@ -135,7 +138,7 @@ def test_what_is_in_flight_and_how_old_the_oldest_is() -> None:
 
 
 def a_bucket(start: float, latencies: list[int], end: float | None = None) -> Bucket:
-    return Bucket(start, start + 1 if end is None else end, reads=list(latencies), per_node={"n": len(latencies)})
+    return Bucket(start, start + 1 if end is None else end, reads=Counter(latencies), per_node={"n": len(latencies)})
 
 
 def test_a_warmup_is_in_the_samples_and_not_in_the_outcome() -> None:
@@ -209,7 +212,7 @@ def test_reads_within_a_second_are_all_of_its_reads_and_no_others(steps: list[tu
             ended += [at] * (what != "write")
     for bucket in seconds:
         told = bucket.reads_within()
-        assert sum(ok for *_, ok, _failed in told) == len(bucket.reads)
+        assert sum(ok for *_, ok, _failed in told) == bucket.reads.total()
         assert sum(failed for *_, failed in told) == sum(not write for write, *_ in bucket.failures)
         assert all(bucket.start - 0.001 <= start <= end <= bucket.end + 0.001 for start, end, *_ in told)
     shown = [part for bucket in seconds for part in bucket.reads_within()]

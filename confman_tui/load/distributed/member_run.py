@@ -218,7 +218,7 @@ class MemberRun(Run):
         if wait is not None and self._wait_then is not None:
             bucket.worker_wait = {self._orders.share.name: (wait - self._wait_then) / seconds}
         self._wait_then = wait
-        self._requests += len(bucket.reads) + len(bucket.writes) + len(bucket.failures)
+        self._requests += bucket.requests
         started = self._began
         self._number = self._number + 1 if last else max(self._number + 1, int(at - started + 0.0005))
         if not self.warm and at >= started + self._plan.warmup_s - _WARM_TOLERANCE_S:

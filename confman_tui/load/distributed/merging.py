@@ -46,9 +46,7 @@ class SecondsMerger:
     @property
     def pending(self) -> int:
         """Requests that were reported and not told yet."""
-        return sum(
-            len(bucket.reads) + len(bucket.writes) + len(bucket.failures) for _number, _worker, bucket in self._held
-        )
+        return sum(bucket.requests for _number, _worker, bucket in self._held)
 
     def due(self, at: float) -> list[Bucket]:
         """The seconds that can be told at ``at``."""
