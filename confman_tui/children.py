@@ -1,4 +1,9 @@
-"""Child processes that run a module of this package, and that end with the program whatever becomes of it."""
+"""Child processes that run a module of this package, and that end with the program whatever becomes of it.
+
+Each gets a process group of its own, so that a ^C in the terminal is not for it, but no session of its own: Linux
+shares out the cores among sessions first (autogroup, see sched(7)), and niceness counts only within one. Next to a load
+in another session, a drawing with a niceness of 10 takes as much of a core as one without.
+"""
 
 from __future__ import annotations
 

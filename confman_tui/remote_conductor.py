@@ -95,7 +95,7 @@ class RemoteConductor:
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     pass_fds=(theirs.fileno(),),
-                    start_new_session=True,
+                    process_group=0,
                     env=children.environment(),
                 )
             send(ours, self._settings)

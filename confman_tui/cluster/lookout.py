@@ -133,7 +133,7 @@ class Lookout:
                 stderr=subprocess.DEVNULL,
                 bufsize=0,
                 pass_fds=(stamp,),
-                start_new_session=True,
+                process_group=0,
                 env=children.environment(),
             )
         except OSError as error:

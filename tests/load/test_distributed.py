@@ -344,7 +344,8 @@ def test_the_key_is_on_no_command_line_and_in_no_environment(crew: Crewed, state
     for worker in crew.workers():
         assert API_KEY not in " ".join(worker.cmdline())
         assert API_KEY not in "".join(worker.environ().values())
-        assert os.getsid(worker.pid) == worker.pid
+        assert os.getpgid(worker.pid) == worker.pid
+        assert os.getsid(worker.pid) == os.getsid(0)
     for file in state.rglob("*.log"):
         assert API_KEY not in file.read_text()
 

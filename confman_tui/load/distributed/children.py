@@ -88,7 +88,7 @@ class Children:
                     stdin=subprocess.PIPE,
                     stdout=output,
                     stderr=output,
-                    start_new_session=True,
+                    process_group=0,
                     env=_environment(),
                 )
         except OSError as error:

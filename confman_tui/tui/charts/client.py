@@ -165,7 +165,7 @@ class ChartRenderer:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 bufsize=0,
-                start_new_session=True,
+                process_group=0,
                 env={**children.environment(), "PYTHONUTF8": "1"},
             )
         except OSError as error:

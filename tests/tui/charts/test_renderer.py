@@ -68,7 +68,8 @@ async def test_draws_in_a_child_process_of_low_priority(renderer: ChartRenderer)
     assert renderer.pid is not None
     child = psutil.Process(renderer.pid)
     assert child.nice() >= 10
-    assert os.getsid(child.pid) == child.pid
+    assert os.getpgid(child.pid) == child.pid
+    assert os.getsid(child.pid) == os.getsid(0)
     assert any("plotext" in entry.path for entry in child.memory_maps())
 
 
