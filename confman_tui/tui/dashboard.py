@@ -8,6 +8,7 @@ from textual.events import Resize
 from textual.message import Message
 from textual.screen import Screen
 
+from confman_tui.tui.breath import breathe
 from confman_tui.tui.charts.axis import TimeAxis, TimeWindow
 from confman_tui.tui.charts.client import ChartRenderer
 from confman_tui.tui.frame import Frame
@@ -194,6 +195,7 @@ class Dashboard(Screen[None]):
 
     def show_timeline(self, frame: Frame, axis: TimeAxis) -> None:
         """The lanes."""
+        breathe()
         if self.timeline.display:
             self.timeline.show(axis, frame.history)
 
@@ -202,4 +204,5 @@ class Dashboard(Screen[None]):
         if self._graphs.display:
             for graph in (self.throughput, self.latency):
                 if graph.display:
+                    breathe()
                     graph.show(axis, frame.history)

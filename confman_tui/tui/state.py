@@ -124,7 +124,7 @@ class UiState:
         """Whether a run goes on, a node leads and writes go through: nothing that a person would watch by the tenth
         of a second."""
         leads = self.view is not None and self.view.leader is not None
-        return self.phase is Phase.RUNNING and self.sample is not None and leads and self.open_window is None
+        return self.phase is Phase.RUNNING and leads and self.open_window is None
 
     @property
     def running_row(self) -> Row | None:

@@ -170,7 +170,8 @@ def screen(server: Server, seconds: float, folder: Path, *more: str, size: tuple
 
         wait(seeded_and_quiet, terminal, process, 60, every_s=0.5)
         os.write(terminal, SCENARIO_KEY)
-        wait(lambda: any(folder.glob(f"*{SCENARIO}_summary.json")), terminal, process, seconds + 60, every_s=0.2)
+        # looked for rarely: looking costs the load something too
+        wait(lambda: any(folder.glob(f"*{SCENARIO}_summary.json")), terminal, process, seconds + 60, every_s=1.0)
         os.write(terminal, b"q")
         asked = time.monotonic()
 
@@ -221,7 +222,7 @@ def wait(
             due = time.monotonic() + every_s
         if time.monotonic() > deadline:
             raise TimeoutError(f"the program did not get there within {seconds:g} s (exit: {process.poll()})")
-        if select.select([terminal], [], [], 0.05)[0]:
+        if select.select([terminal], [], [], max(0.0, due - time.monotonic()))[0]:
             with contextlib.suppress(OSError):
                 os.read(terminal, 65536)
 

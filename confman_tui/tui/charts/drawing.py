@@ -11,6 +11,8 @@ from typing import Any
 
 import plotext
 
+from confman_tui.tui.breath import breathe
+
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 _BASE = 16
 """Style numbers travel through plotext as entries of the 256-colour palette from here on; below are theme colours."""
@@ -27,7 +29,9 @@ def draw(wire: dict[str, Any]) -> list[Row]:
     figure.clear.settings()
     figure.plot_size(wire["w"], wire["h"])
     figure.canvas("default")
+    breathe()
     _frame(figure, wire)
+    breathe()
     low, high = _y_limits(wire)
     columns, rows = _canvas(wire)
     for begin, end in wire["b"]:
@@ -104,6 +108,7 @@ def _columns(figure: Any, xs: list[float], ys: list[float], marker: Any) -> None
     for index in range(1, len(xs), 2):
         signal.line(index)
     figure.draw(signal.density("full", "line"))
+    breathe()
 
 
 def _layers(figure: Any, wire: dict[str, Any], columns: int, areas: bool) -> None:
@@ -134,6 +139,7 @@ def _layer(figure: Any, wire: dict[str, Any], kind: str, style: int, glyph: str,
         if kind == "area":
             signal.fillx()
     figure.draw(signal)
+    breathe()
 
 
 def resample(xs: list[float], ys: list[float], step: float, count: int) -> tuple[list[float], list[float]]:
@@ -191,6 +197,7 @@ def to_rows(ansi: str, width: int) -> list[Row]:
     terminal some twenty bytes, and a blank looks the same in any."""
     rows: list[Row] = []
     for line in ansi.rstrip("\n").split("\n"):
+        breathe()
         row: Row = []
         style = 1
         parts = _SGR.split(line)

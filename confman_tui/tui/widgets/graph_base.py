@@ -12,6 +12,7 @@ from textual.strip import Strip
 from textual.style import Style as VisualStyle
 from textual.widget import Widget
 
+from confman_tui.tui.breath import breathe
 from confman_tui.tui.charts.narrow import narrow_updates
 from confman_tui.tui.charts.palette import role_colors, term_color
 from confman_tui.tui.charts.strips import Picture, Row, refresh_changed
@@ -50,11 +51,13 @@ class PictureWidget(Widget):
 
     def paint(self, rows: list[Row]) -> None:
         """Show these rows; what did not change is not written again."""
+        breathe()
         self._rows = rows
         refresh_changed(self.refresh, self._picture.update(rows, self._current_styles(), self.size.width))
 
     def render_line(self, y: int) -> Strip:
         """A line of the picture, on the widget's own background."""
+        breathe()
         self._restyle()
         strip = self._picture.line(y)
         background = self.visual_style.rich_style

@@ -12,6 +12,7 @@ from textual.style import Style
 from textual.visual import Visual
 from textual.widget import Widget
 
+from confman_tui.tui.breath import breathe
 from confman_tui.tui.look import Look
 
 
@@ -73,6 +74,7 @@ class Lines(Widget):
 
     def redraw(self) -> None:
         """Build the lines again and repaint those that differ."""
+        breathe()
         width, height = self.content_size
         if not self.is_attached or width < 1 or height < 1:
             return
@@ -110,6 +112,7 @@ class Lines(Widget):
     def render_line(self, y: int) -> Strip:
         """Made anew only where the line changed: Textual would lay out all lines for a change in one of them, and the
         load waits for that."""
+        breathe()
         width, style = self.size.width, self.visual_style
         self._dirty_regions.clear()
         content = self._shown[y] if y < len(self._shown) else Content("")
