@@ -16,6 +16,8 @@ from confman_tui.cluster.elections_model import Fault, WriteWindow
 from confman_tui.cluster.model import ClusterView, FactKind, NodeState
 from confman_tui.tui.charts.store import AckStore, Bucket, SampleStore, Track, merge_buckets
 
+WARMUP = "warm-up"
+"""Stands for a scenario while its figures do not count yet."""
 _NO_ANSWER = frozenset({NodeState.UNKNOWN, NodeState.REFUSED, NodeState.SILENT, NodeState.NOT_CONFMAN, NodeState.WRONG})
 
 
@@ -185,7 +187,7 @@ class History:
 
     def _sampled(self, event: events.SampleRecorded) -> None:
         self._saw(event.sample.start)
-        self._samples.add(Bucket.of(event.sample, event.scenario))
+        self._samples.add(Bucket.of(event.sample, WARMUP if event.sample.warmup else event.scenario))
 
     def _acknowledged(self, event: events.WritesAcknowledged) -> None:
         for start, count in event.counts:
@@ -205,7 +207,7 @@ class History:
     def _scenario_started(self, event: events.ScenarioStarted) -> None:
         begins = event.at + event.warmup_s
         if event.warmup_s:
-            self._scenarios.append(ScenarioSpan("warm-up", event.at, begins))
+            self._scenarios.append(ScenarioSpan(WARMUP, event.at, begins))
         self._scenarios.append(ScenarioSpan(event.name, begins, None))
 
     def _scenario_ended(self, event: events.ScenarioEnded) -> None:
@@ -267,6 +269,14 @@ class History:
     def scenarios(self, start: float, end: float) -> tuple[ScenarioSpan, ...]:
         """Scenarios that touch this stretch."""
         return tuple(span for span in self._scenarios if span.start < end and (span.end is None or span.end > start))
+
+    def warmups(self, start: float, end: float, now: float) -> list[tuple[float, float]]:
+        """(start, end) of the warm-ups that touch this stretch, as far as they have passed."""
+        return [
+            (span.start, min(now, span.end))
+            for span in self.scenarios(start, end)
+            if span.name == WARMUP and span.end is not None and span.start < now
+        ]
 
     def windows(self, start: float, end: float, now: float) -> list[tuple[float, float]]:
         """(start, end) of the windows without writes that touch this stretch, uncut; an open one ends now."""

@@ -34,8 +34,8 @@ def draw(wire: dict[str, Any]) -> list[Row]:
     breathe()
     low, high = _y_limits(wire)
     columns, rows = _canvas(wire)
-    for begin, end in wire["b"]:
-        _band(figure, wire, begin, end, low, high, columns)
+    for begin, end, style, glyph in wire["b"]:
+        _band(figure, wire, (begin, end), plotext.marker(glyph, _pixel(style)), (low, high), columns)
     # A mark lies on a filled area, where it would vanish, but under lines and points, which it must not hide.
     _layers(figure, wire, columns, areas=True)
     for x, _, style, line in wire["m"]:
@@ -89,17 +89,25 @@ def _frame(figure: Any, wire: dict[str, Any]) -> None:
         upward.ticks([_y(wire, tick[0]) for tick in ticks], labels).pixel(text)
 
 
-def _band(figure: Any, wire: dict[str, Any], begin: float, end: float, low: float, high: float, columns: int) -> None:
+def _band(
+    figure: Any,
+    wire: dict[str, Any],
+    stretch: tuple[float, float],
+    marker: Any,
+    ends: tuple[float, float],
+    columns: int,
+) -> None:
     """Shade whole cells: all that the stretch touches by half, and at least one."""
+    low, high = ends
     per_cell = wire["x"] / columns
-    first = round(begin / per_cell)
-    last = max(round(end / per_cell) - 1, first)
+    first = round(stretch[0] / per_cell)
+    last = max(round(stretch[1] / per_cell) - 1, first)
     first, last = max(first, 0), min(last, columns - 1)
     if first > last:
         return
     inner = (high - low) * 1e-6
     xs = [(cell + 0.5) * per_cell for cell in range(first, last + 1) for _ in (0, 1)]
-    _columns(figure, xs, [low + inner, high - inner] * (last + 1 - first), plotext.marker("░", _pixel(2)))
+    _columns(figure, xs, [low + inner, high - inner] * (last + 1 - first), marker)
 
 
 def _columns(figure: Any, xs: list[float], ys: list[float], marker: Any) -> None:

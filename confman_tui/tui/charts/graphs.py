@@ -20,7 +20,7 @@ from confman_tui.tui.charts.ticks import (
     rate_label,
     time_step,
 )
-from confman_tui.tui.history import History
+from confman_tui.tui.history import WARMUP, History
 
 MOST_POINTS = 120
 """Points per series; more cost time and show nothing."""
@@ -78,6 +78,10 @@ class _TimeGraph:
             (round(begin - axis.start, 3), round(end - axis.start, 3))
             for begin, end in history.bands(axis.start, axis.end, axis.now)
         ]
+        spec.left_out = [
+            (round(max(begin - axis.start, 0.0), 3), round(min(end, axis.end) - axis.start, 3))
+            for begin, end in history.warmups(axis.start, axis.end, axis.now)
+        ]
         changes = history.changes(axis.start, axis.end)
         for index, change in enumerate(changes):
             x = change.at - axis.start
@@ -130,6 +134,10 @@ class _TimeGraph:
         return runs
 
 
+def _ok(bucket: Bucket) -> float:
+    return bucket.ok_rate
+
+
 def _close(run: tuple[list[float], list[float]], x: float) -> None:
     run[0].append(round(x, 3))
     run[1].append(run[1][-1])
@@ -155,8 +163,12 @@ class ThroughputPlot(_TimeGraph):
         top = self._scale.fit(highest, ticks, axis.now)
         spec.y_ticks = [(value, rate_label(value).rjust(LEFT - 1)) for value in linear_ticks(top, ticks)]
         spec.y_high = top * headroom(rows)
-        spec.layers.append(Layer("area", "ok", self._runs(axis, buckets, lambda bucket: bucket.ok_rate, edges=True)))
-        legend: list[LegendItem] = [("⣿", "ok", "ok")]
+        legend: list[LegendItem] = []
+        for word, role, warmup in (("ok", "ok", False), ("warm-up", "dim", True)):
+            runs = self._runs(axis, [bucket for bucket in buckets if (bucket.scenario == WARMUP) is warmup], _ok, True)
+            if runs or not warmup:
+                spec.layers.append(Layer("area", role, runs))
+                legend.append(("⣿", word, role))
         if self.seconds > 1:
             best = self._runs(axis, buckets, lambda bucket: float(bucket.ok_max))
             spec.layers.append(Layer("points", "peak", best))

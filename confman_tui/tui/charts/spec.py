@@ -52,13 +52,15 @@ class GraphSpec:
     right: list[tuple[float, str, str]] = field(default_factory=list)
     """(y, text, role) of labels at the right edge."""
     bands: list[tuple[float, float]] = field(default_factory=list)
-    """(x from, x to) to be shaded."""
+    """(x from, x to) to be shaded: nobody leads, or no write goes through."""
+    left_out: list[tuple[float, float]] = field(default_factory=list)
+    """(x from, x to) to be dotted: figures that do not count."""
     layers: list[Layer] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
 
     def roles(self) -> list[str]:
         """Every role in it, in a fixed order: the answer's style numbers count along it."""
-        names = ["axis", "text", "band"]
+        names = ["axis", "text", "band", "dim"]
         names += [layer.role for layer in self.layers]
         names += [role for _, _, role in self.right]
         names += [mark.role for mark in self.marks]
@@ -76,7 +78,8 @@ class GraphSpec:
             "xt": self.x_ticks,
             "yt": self.y_ticks,
             "r": [(y, text, number[role]) for y, text, role in self.right],
-            "b": self.bands,
+            "b": [(begin, end, number["band"], "░") for begin, end in self.bands]
+            + [(begin, end, number["dim"], "·") for begin, end in self.left_out],
             "l": [(layer.kind, number[layer.role], layer.glyph, layer.runs) for layer in self.layers],
             "m": [(mark.x, mark.label, number[mark.role], mark.line) for mark in self.marks],
         }

@@ -347,6 +347,29 @@ def test_an_election_on_the_graphs() -> None:
     assert any("•" in line for line in latency)
 
 
+def test_a_warm_up_is_dotted_as_far_as_it_has_passed() -> None:
+    history = History()
+    history.apply(events.ScenarioStarted("write-10u", T0 + 20, 10, 30.0, 100, 1024, warmup_s=10.0))
+
+    def dotted(upto: int) -> list[int]:
+        """Seconds of the axis that are dotted, with a second a column."""
+        spec = LatencyPlot().spec(TimeAxis(T0, T0 + 60, T0 + upto), history, 69, 14)
+        row = text_of(spec)[-3][5:]
+        return [at for at, cell in enumerate(row) if cell == "·"]
+
+    for second in range(20, 35):
+        warmup = second < 30
+        sample = replace(SAMPLE, start=T0 + second, end=T0 + second + 1, failed={}, warmup=warmup)
+        history.apply(events.SampleRecorded("write-10u", sample, NODES[0], 6))
+        if second == 24:
+            assert dotted(25) == list(range(20, 25))
+    assert dotted(58) == list(range(20, 30))
+    spec = ThroughputPlot().spec(TimeAxis(T0, T0 + 60, T0 + 35), history, 65, 14)
+    assert spec is not None
+    areas = {layer.role: (layer.runs[0][0][0], layer.runs[0][0][-1]) for layer in spec.layers if layer.kind == "area"}
+    assert areas == {"ok": (30.0, 35.0), "dim": (20.0, 30.0)}
+
+
 def test_a_single_second_of_failures_is_seen_whatever_the_scale() -> None:
     history = History()
     for second in range(600):
