@@ -162,7 +162,12 @@ class Dashboard(Screen[None]):
             graph.set_class(wanted.framed, "framed")
         beside = wanted.log_beside
         self._bottom.display = (wanted.table > 0 or wanted.log > 0) and not away
-        self._bottom.styles.height = max(wanted.table, wanted.log) if beside else wanted.table + wanted.log
+        bottom = max(wanted.table, wanted.log) if beside else wanted.table + wanted.log
+        self._bottom.styles.height = bottom
+        # Notes stand over the graphs: over the newest lines of the log they would hide what they tell of.
+        under = wanted.keys + wanted.last_event + wanted.running + (bottom if self._graphs.display else 0)
+        for rack in self.query("ToastRack"):
+            rack.styles.margin = (0, 0, under, 0)
         self._bottom.set_class(beside, "beside")
         self.table.display = wanted.table > 0
         self.log_pane.display = wanted.log > 0

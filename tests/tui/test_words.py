@@ -63,6 +63,27 @@ async def test_offline_says_what_was_tried_and_offers_ways_on(tmp_path: Path) ->
         assert "start the demo cluster" in board.text()
 
 
+async def test_a_refused_key_is_not_called_a_missing_cluster(tmp_path: Path) -> None:
+    async with desk(tmp_path) as board:
+        refused = "401 from node1: the API key was refused; --api-key or CONFMAN_BENCH_API_KEY"
+        await board.tell(PhaseChanged(Phase.OFFLINE, board.clock.now, refused))
+        text = board.text()
+        assert "This cluster can't be used" in text
+        assert refused in text
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 50)])
+async def test_a_note_hides_no_line_of_the_log(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with desk(tmp_path, size) as board:
+        await board.tell(NoticeGiven(Level.WARNING, "the disk is full", board.clock.now))
+        await board.pilot.pause()
+        (note,) = board.app.screen.query("Toast")
+        told = [pane for pane in board.app.screen.query("#log, #table, #running, #last-event, #keys") if pane.display]
+        assert note.region.area
+        assert told
+        assert not [pane.id for pane in told if pane.region.overlaps(note.region)]
+
+
 async def test_the_key_of_reviving_is_that_of_trying_again_when_offline(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
         await board.press("r")

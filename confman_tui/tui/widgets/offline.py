@@ -47,9 +47,11 @@ class OfflinePanel(Lines):
             return ()
         state = frame.state
         offline = state.phase is Phase.OFFLINE
+        leads = state.view is not None and state.view.leader is not None
         waited = numbers.minutes(frame.now - state.phase_since)
         heading = {
-            Phase.OFFLINE: "No cluster to work with",
+            # With a leader, something else is wrong, a refused key as a rule; the detail says what.
+            Phase.OFFLINE: "This cluster can't be used" if leads else "No cluster to work with",
             Phase.STARTING: f"Starting the demo cluster · {waited}",
         }.get(state.phase, f"Looking for the cluster and its leader · {waited}")
         lines = [Content.assemble((fit(heading, width), f"bold {look.alarm if offline else look.accent}"))]
