@@ -162,10 +162,9 @@ class Dashboard(Screen[None]):
             graph.set_class(wanted.framed, "framed")
         beside = wanted.log_beside
         self._bottom.display = (wanted.table > 0 or wanted.log > 0) and not away
-        bottom = max(wanted.table, wanted.log) if beside else wanted.table + wanted.log
-        self._bottom.styles.height = bottom
-        # Notes stand over the graphs: over the newest lines of the log they would hide what they tell of.
-        under = wanted.keys + wanted.last_event + wanted.running + (bottom if self._graphs.display else 0)
+        self._bottom.styles.height = max(wanted.table, wanted.log) if beside else wanted.table + wanted.log
+        # A note may hide the log's older lines, which come last, but not the one line that stands for the log.
+        under = wanted.keys + wanted.last_event + wanted.running
         for rack in self.query("ToastRack"):
             rack.styles.margin = (0, 0, under, 0)
         self._bottom.set_class(beside, "beside")

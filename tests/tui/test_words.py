@@ -73,15 +73,19 @@ async def test_a_refused_key_is_not_called_a_missing_cluster(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 50)])
-async def test_a_note_hides_no_line_of_the_log(tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_a_note_hides_neither_keys_nor_the_newest_line_of_the_log(tmp_path: Path, size: tuple[int, int]) -> None:
     async with desk(tmp_path, size) as board:
         await board.tell(NoticeGiven(Level.WARNING, "the disk is full", board.clock.now))
         await board.pilot.pause()
         (note,) = board.app.screen.query("Toast")
-        told = [pane for pane in board.app.screen.query("#log, #table, #running, #last-event, #keys") if pane.display]
         assert note.region.area
-        assert told
-        assert not [pane.id for pane in told if pane.region.overlaps(note.region)]
+        told = {pane.id: pane.region for pane in board.app.screen.query("#running, #last-event, #keys") if pane.display}
+        assert "keys" in told
+        log = board.app.dashboard.log_pane
+        if log.is_on_screen and log.region.area:
+            told["the log's newest lines"] = log.content_region._replace(height=3)
+        assert len(told) > 1
+        assert not [name for name, region in told.items() if region.overlaps(note.region)]
 
 
 async def test_the_key_of_reviving_is_that_of_trying_again_when_offline(tmp_path: Path) -> None:
