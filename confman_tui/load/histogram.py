@@ -13,6 +13,7 @@ from hdrh.histogram import HdrHistogram
 LOWEST_US = 1
 HIGHEST_US = 60_000_000
 DIGITS = 3
+_EXACT_BELOW_US = 2_048
 
 
 def nearest_ranks(counts: Mapping[int, int], percents: Iterable[float]) -> list[int]:
@@ -34,19 +35,17 @@ def nearest_ranks(counts: Mapping[int, int], percents: Iterable[float]) -> list[
 
 
 class LatencyCounts:
-    """Whole microseconds and how often each occurred: a run's latencies, exactly, in little memory.
+    """A run's latencies: how often each slot of an HdrHistogram occurred, at most 17,000 of them up to 60 s.
 
-    Recording each in an HdrHistogram, which is pure Python, takes forty times as long as counting and would hold up the
-    users for tens of milliseconds at each second's end. The histogram is made of these counts when it is asked for.
+    Recording each latency in an HdrHistogram, which is pure Python, takes forty times as long as counting and would
+    hold up the users for tens of milliseconds at each second's end. The histogram is made when it is asked for.
     """
 
-    __slots__ = ("_counts", "_greatest", "_histogram", "_limit", "_total")
+    __slots__ = ("_counts", "_greatest", "_total")
 
-    def __init__(self, limit: int = 100_000) -> None:
+    def __init__(self) -> None:
         self._counts: Counter[int] = Counter()
-        self._limit = limit
-        """Different values kept before they are moved on to the histogram."""
-        self._histogram: HdrHistogram | None = None
+        """By the least value of each slot."""
         self._total = 0
         self._greatest = 0
 
@@ -56,11 +55,11 @@ class LatencyCounts:
             return
         self._total += more.total()
         self._greatest = max(self._greatest, max(more))
-        counts = self._counts
-        counts.update(more)
-        if len(counts) > self._limit:
-            self._histogram = self.histogram()
-            self._counts = Counter()
+        counts, exact = self._counts, more.copy()
+        for value in [value for value in more if value >= _EXACT_BELOW_US]:
+            slot = _lowest_equivalent(value)
+            counts[slot] = counts.get(slot, 0) + exact.pop(value)
+        counts.update(exact)
 
     @property
     def total(self) -> int:
@@ -80,20 +79,22 @@ class LatencyCounts:
             whole._total += part._total
             whole._greatest = max(whole._greatest, part._greatest)
             whole._counts.update(part._counts)
-            if part._histogram is not None:
-                if whole._histogram is None:
-                    whole._histogram = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
-                whole._histogram.add(part._histogram)
         return whole
 
     def histogram(self) -> HdrHistogram:
         """All values so far, in an HdrHistogram of 1 µs to 60 s with 3 digits; greater ones count as 60 s."""
         whole = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
-        if self._histogram is not None:
-            whole.add(self._histogram)
         for value, count in self._counts.items():
             whole.record_value(min(max(value, LOWEST_US), HIGHEST_US), count)
         return whole
+
+
+def _lowest_equivalent(value: int) -> int:
+    """The least value of the slot that a value falls into. A histogram from 1 with 3 digits has a slot for each value
+    below 2,048, and 1,024 for each doubling from there on (HdrHistogram: the sub-buckets' count is the power of two
+    that reaches 2 × 10 ** digits)."""
+    shift = max(0, value.bit_length() - _EXACT_BELOW_US.bit_length() + 1)
+    return value >> shift << shift
 
 
 def percentiles_us(counts: LatencyCounts, percents: Iterable[float]) -> Mapping[float, int | None]:

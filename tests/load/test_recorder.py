@@ -8,6 +8,7 @@ from math import ceil
 from typing import Any
 
 import pytest
+from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,7 +49,7 @@ def test_no_values_have_no_percentiles() -> None:
 
 @given(st.lists(st.integers(1, 59_000_000), min_size=1, max_size=500), st.sampled_from([50.0, 90.0, 99.0, 99.9]))
 def test_a_runs_percentiles_are_within_a_thousandth_of_the_exact_ones(values: list[int], percent: float) -> None:
-    counts = LatencyCounts(limit=50)
+    counts = LatencyCounts()
     for at in range(0, len(values), 60):
         counts.add(Counter(values[at : at + 60]))
     ordered = sorted(values)
@@ -61,8 +62,27 @@ def test_a_runs_percentiles_are_within_a_thousandth_of_the_exact_ones(values: li
     assert counts.greatest == max(values)
 
 
+@given(st.lists(st.integers(0, 70_000_000) | st.integers(2_000, 9_000), max_size=80))
+def test_counts_are_to_the_digit_what_an_hdr_histogram_records(values: list[int]) -> None:
+    counts, recorded = LatencyCounts(), HdrHistogram(1, 60_000_000, 3)
+    for at in range(0, len(values), 7):
+        counts.add(Counter(values[at : at + 7]))
+    for value in values:
+        recorded.record_value(min(max(value, 1), 60_000_000))
+    assert encode(counts.histogram()) == encode(recorded)
+    assert (counts.total, counts.greatest) == (len(values), max(values, default=None))
+
+
+def test_a_run_keeps_few_counts_whatever_its_latencies() -> None:
+    counts = LatencyCounts()
+    for start in range(0, 60_000_000, 600_000):
+        counts.add(Counter(range(start, start + 600_000, 200)))
+    assert counts.total == 300_000
+    assert len(counts._counts) <= 17_000
+
+
 def test_counts_that_are_merged_are_the_counts_of_all() -> None:
-    parts = [LatencyCounts(limit=10), LatencyCounts(limit=10)]
+    parts = [LatencyCounts(), LatencyCounts()]
     everything = []
     for number, part in enumerate(parts):
         values = [(i * 37 + number) % 5000 + 1 for i in range(200)]
