@@ -38,7 +38,8 @@ def main(arguments: list[str]) -> None:
     """Serve on stdin and stdout."""
     die_with(int(arguments[0]))
     with contextlib.suppress(OSError):
-        os.nice(10)
+        # the screen's own, which one that was started anew has already
+        os.nice(max(0, 10 - os.nice(0)))
     # Whatever a library prints must not get between the answers.
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
