@@ -48,6 +48,8 @@ class Dashboard(Screen[None]):
         border-title-color: $text-muted; border-subtitle-color: $text-muted;
     }
     Dashboard ClusterTimeline.framed:focus { border: round $primary; }
+    Dashboard.notes-left ToastRack { align: left bottom; }
+    Dashboard.notes-left ToastHolder { align-horizontal: left; }
     """
 
     class LayoutChanged(Message):
@@ -163,7 +165,9 @@ class Dashboard(Screen[None]):
         beside = wanted.log_beside
         self._bottom.display = (wanted.table > 0 or wanted.log > 0) and not away
         self._bottom.styles.height = max(wanted.table, wanted.log) if beside else wanted.table + wanted.log
-        # A note may hide the log's older lines, which come last, but not the one line that stands for the log.
+        # A note may hide what is old: the log's last lines, or the left of the graphs; not the one line that stands for
+        # the log, nor what happens now.
+        self.set_class(self._graphs.display and not wanted.log, "notes-left")
         under = wanted.keys + wanted.last_event + wanted.running
         for rack in self.query("ToastRack"):
             rack.styles.margin = (0, 0, under, 0)

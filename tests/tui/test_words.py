@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.geometry import Region
 
 from confman_tui.cluster.elections_model import Verification, WriteWindow
 from confman_tui.cluster.model import STATE_WORDS, Fact, FactKind, NodeState
@@ -84,6 +85,10 @@ async def test_a_note_hides_neither_keys_nor_the_newest_line_of_the_log(tmp_path
         log = board.app.dashboard.log_pane
         if log.is_on_screen and log.region.area:
             told["the log's newest lines"] = log.content_region._replace(height=3)
+        for graph in board.app.screen.query("ThroughputGraph, LatencyGraph"):
+            if graph.is_on_screen and graph.region.area and graph.region.right == size[0]:
+                x, y, width, height = graph.region
+                told[f"now on {graph.id}"] = Region(x + width - 8, y, 8, height)
         assert len(told) > 1
         assert not [name for name, region in told.items() if region.overlaps(note.region)]
 
