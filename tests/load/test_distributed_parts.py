@@ -68,14 +68,25 @@ def test_a_latency_beyond_an_hour_goes_over_the_wire() -> None:
     assert wire.unpack_bucket(wire.pack_bucket(bucket)).reads == {2**32: 1, 5: 2}
 
 
-@given(st.recursive(st.none() | st.integers() | st.text() | st.binary(), lambda inner: st.lists(inner, max_size=3)))
+@given(st.dictionaries(st.integers(0, 2**64 - 1), st.sampled_from([1, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32])))
+def test_counts_of_every_width_go_over_the_wire(reads: dict[int, int]) -> None:
+    bucket = Bucket(1.0, 2.0, reads=Counter(reads))
+    assert wire.unpack_bucket(wire.pack_bucket(bucket)).reads == reads
+
+
+not_packed = st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3))
+
+
+@given(not_packed | st.just(b"\0" * 3))
 def test_what_is_no_second_is_refused(value: object) -> None:
-    with pytest.raises(wire.WireError):
-        wire.unpack_bucket({"start": 1.0, "end": 2.0, "read_marks": ["I", value]} if value != b"" else {})
-    with pytest.raises(wire.WireError):
-        wire.unpack_bucket({"start": 1.0, "end": 2.0, "reads": ["cI", value]})
-    with pytest.raises(wire.WireError):
-        wire.unpack_bucket({"start": 1.0, "end": 2.0, "reads": ["cI", [b"\0" * 8, b"\0" * 4]]})
+    for second in (
+        {"read_marks": ["I", value]},
+        {"reads": ["c", value]},
+        {"reads": ["c", [["I", value], ["I", value]]]},
+        {"reads": ["c", [["I", b"\0" * 8], ["I", b"\0" * 4]]]},
+    ):
+        with pytest.raises(wire.WireError):
+            wire.unpack_bucket({"start": ["v", 1.0], "end": ["v", 2.0], **second})
     with pytest.raises(wire.WireError):
         wire.unpack_bucket(value)  # type: ignore[arg-type]
 

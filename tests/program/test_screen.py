@@ -69,6 +69,13 @@ class OnScreen(Started):
         """Until the data is seeded: the registry of its keys is written then."""
         wait_for(lambda: (self.home / "results" / "small-registry.json").exists(), self.said(), 20.0)
 
+    def start_writing(self) -> None:
+        """Until ten users write."""
+        self.wait_idle()
+        self.note_ports()
+        self.press("2")
+        wait_for((self.home / "results" / "small-write-10u_timeline.csv.part").exists, "the run")
+
     def summary(self, name: str, deadline_s: float = 30.0) -> dict[str, Any]:
         path = self.home / "results" / f"small-{name}_summary.json"
         wait_for(path.exists, f"{path.name} in\n{self.said()}", deadline_s)
@@ -166,10 +173,7 @@ def test_a_run_that_was_stopped_is_verified_all_the_same(home: Path) -> None:
 def test_a_signal_ends_it_in_a_run(number: signal.Signals, home: Path) -> None:
     screen = OnScreen(DEMO, home)
     try:
-        screen.wait_idle()
-        screen.note_ports()
-        screen.press("2")
-        wait_for((home / "results" / "small-write-10u_timeline.csv.part").exists, "the run")
+        screen.start_writing()
         began = time.monotonic()
         screen.process.send_signal(number)
         assert screen.wait_end(10.0) == 130, screen.said()
@@ -184,10 +188,7 @@ def test_a_signal_ends_it_in_a_run(number: signal.Signals, home: Path) -> None:
 def test_a_closed_window_ends_it(home: Path) -> None:
     screen = OnScreen(DEMO, home)
     try:
-        screen.wait_idle()
-        screen.note_ports()
-        screen.press("2")
-        wait_for((home / "results" / "small-write-10u_timeline.csv.part").exists, "the run")
+        screen.start_writing()
         screen.hang_up()
         screen.process.wait(10.0)
     finally:
@@ -223,10 +224,7 @@ def test_a_killed_bench_process_is_told_and_leaves_a_whole_terminal_and_no_proce
     """Conductor, engine and Locust live in a process of their own; what they started ends with them."""
     screen = OnScreen(DEMO, home)
     try:
-        screen.wait_idle()
-        screen.note_ports()
-        screen.press("2")
-        wait_for((home / "results" / "small-write-10u_timeline.csv.part").exists, "the run")
+        screen.start_writing()
         [bench] = [process for process in screen.family() if "confman_tui.bench_process" in process.cmdline()]
         assert "confman_dev" not in " ".join(bench.cmdline())
         bench.kill()

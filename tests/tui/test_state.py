@@ -81,6 +81,20 @@ def test_gauges_are_no_news_but_a_change_of_state_is() -> None:
     assert apply(state, NoticeGiven(Level.INFO, "hello", T + 43), T + 43)
 
 
+def test_a_run_is_steady_from_its_start_until_something_happens() -> None:
+    state = initial(CATALOGUE)
+    apply(state, ClusterChanged(story.view(T), 0.0), T)
+    assert not state.steady
+    apply(state, PhaseChanged(Phase.RUNNING, T), T)
+    assert state.steady, "before its first second has passed, too"
+    apply(state, WritesAcknowledged((), T + 1, WriteWindow(T, None, 0.05)), T + 1)
+    assert not state.steady
+    apply(state, WritesAcknowledged(((T + 1, 3),), T + 1.1), T + 1.1)
+    assert state.steady
+    apply(state, ClusterChanged(story.view(T + 2, leader=None), 0.0), T + 2)
+    assert not state.steady
+
+
 def test_the_rate_of_acknowledged_writes_is_that_of_the_last_told_second() -> None:
     state = initial(CATALOGUE)
     apply(state, story.acknowledgements(T + 10, 200), T + 10)

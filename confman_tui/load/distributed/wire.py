@@ -1,7 +1,8 @@
 """What master and workers say to each other, inside Locust's messages.
 
 Locust's own reports carry rounded statistics. Beside them go the exact seconds (`Bucket`), every write, the plan and
-the targets. Numbers go as packed little-endian arrays, so that a second of 10,000 requests is some 10 KB and exact.
+the targets. Numbers go as packed little-endian arrays, so that a second of 10,000 requests is exact in
+3 KB (answers within some hundreds of µs) to 48 KB (hardly two alike).
 """
 
 from __future__ import annotations
@@ -80,6 +81,13 @@ def _packed(code: str, numbers: Sequence[float]) -> bytes:
     return packed.tobytes()
 
 
+def _narrowly(numbers: Sequence[int]) -> list[Any]:
+    """Whole numbers from 0 on, packed to the narrowest of 1, 2, 4 and 8 bytes each, and the code that says so."""
+    bits = max(numbers, default=0).bit_length()
+    code = next(code for code, most in (("B", 8), ("H", 16), ("I", 32), ("Q", 64)) if bits <= most)
+    return [code, _packed(code, numbers)]
+
+
 def _unpacked(code: str, data: Any) -> list[Any]:
     numbers = array(code)
     try:
@@ -103,11 +111,9 @@ def pack_bucket(bucket: Bucket) -> dict[str, Any]:
             counts = Counter(value)
             packed[item.name] = ["f", [[w, str(cause), text, times] for (w, cause, text), times in counts.items()]]
         elif isinstance(value, Counter):
-            code = "I" if not value or max(value) < 1 << 32 else "Q"
-            packed[item.name] = [f"c{code}", [_packed(code, [*value]), _packed("I", [*value.values()])]]
+            packed[item.name] = ["c", [_narrowly([*value]), _narrowly([*value.values()])]]
         elif isinstance(value, list):
-            code = "I" if not value or max(value) < 1 << 32 else "Q"
-            packed[item.name] = [code, _packed(code, value)]
+            packed[item.name] = _narrowly(value)
         else:
             packed[item.name] = ["v", value]
     return packed
@@ -124,13 +130,13 @@ def unpack_bucket(packed: Mapping[str, Any]) -> Bucket:
                 ]
             elif form == "v":
                 values[name] = value
-            elif form[0] == "c":
-                numbers, times = _unpacked(form[1:], value[0]), _unpacked("I", value[1])
+            elif form == "c":
+                numbers, times = (_unpacked(code, data) for code, data in value)
                 values[name] = Counter(dict(zip(numbers, times, strict=True)))
             else:
                 values[name] = _unpacked(form, value)
         return Bucket(**values)
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise WireError(f"no second: {error}") from None
 
 
