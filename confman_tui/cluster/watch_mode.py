@@ -102,7 +102,8 @@ class WatchUse:
 
 
 class WatchMode:
-    """Whether the watch is calm or alert. It begins alert: until the nodes were seen, nothing is known to be well."""
+    """Whether the watch is calm or alert. It begins alert, until the nodes were first seen to agree: a start wants to
+    know the cluster soon, and has nothing to recover from."""
 
     def __init__(self, at: float) -> None:
         """``at``: now, in seconds."""
@@ -113,6 +114,8 @@ class WatchMode:
         """The last sign."""
         self._well_since: float | None = None
         """Since when all has been well, if it is."""
+        self._first = True
+        """Nothing was amiss yet, and the nodes were not yet seen to agree."""
         self._essence: tuple[object, ...] | None = None
         self._answered: dict[str, bool] = {}
         """Whether each node answered its last poll as Confman does."""
@@ -121,6 +124,7 @@ class WatchMode:
         """Something is, or will be, amiss. Gives whether the watch became alert by it."""
         self._sign_at = max(self._sign_at, at)
         self._well_since = None
+        self._first = False
         if self.alert:
             return False
         self.alert, self.reason = True, reason
@@ -137,7 +141,7 @@ class WatchMode:
         before, self._answered[poll.node] = self._answered.get(poll.node, True), answered
         essence = view.essence
         changed, self._essence = essence != self._essence, essence
-        if changed:
+        if changed and not (self._first and answered):
             return self.sign(poll.answered, f"{poll.node}: {_change(poll)}")
         # a node that was away before is no news; one that answered until now is
         if before and not answered:
@@ -165,6 +169,9 @@ class WatchMode:
         writes_go = acknowledged > self._sign_at or started <= self._sign_at
         if not (writes_go and agrees(view)):
             self._well_since = None
+        elif self._first:
+            self._first = self.alert = False
+            return True
         elif self._well_since is None:
             self._well_since = at
         elif at - self._well_since >= WELL_FOR_S:

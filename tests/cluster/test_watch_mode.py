@@ -12,7 +12,6 @@ from confman_tui.cluster.model import ClusterView, NodeState, NodeView, Poll, Po
 from confman_tui.cluster.watch_mode import (
     PROBE_ALERT_S,
     PROBE_IDLE_S,
-    WELL_FOR_S,
     WatchMode,
     WatchPace,
     WatchUse,
@@ -41,23 +40,31 @@ def poll(url: str, at: float, kind: PollKind = PollKind.ANSWER, took: float = 0.
 
 def calm_at(at: float) -> WatchMode:
     """One that became calm at that time, having seen the nodes well."""
-    mode = WatchMode(at - WELL_FOR_S - 1)
+    mode = WatchMode(at)
     for url in NODES:
-        mode.polled(poll(url, at - WELL_FOR_S - 1), well())
-    mode.tick(at - WELL_FOR_S, well(), 0.0, 0.0)
+        mode.polled(poll(url, at), well())
     assert mode.tick(at, well(), 0.0, 0.0)
     assert not mode.alert
     return mode
 
 
-def test_it_begins_alert_and_is_calm_once_all_was_well_for_three_seconds() -> None:
+def test_it_begins_alert_and_is_calm_once_the_nodes_were_seen_to_agree() -> None:
     mode = WatchMode(100.0)
     assert mode.alert
-    for url in NODES:
-        mode.polled(poll(url, 100.0), well())
-    assert not mode.tick(100.1, well(), 0.0, 0.0)
-    assert not mode.tick(103.0, well(), 0.0, 0.0)
-    assert mode.tick(103.11, well(), 0.0, 0.0)
+    unknown = replace(well(), leader=None, nodes=(NodeView(A), NodeView(B), NodeView(C)))
+    mode.polled(poll(A, 100.0), with_node(unknown, node(A, NodeState.LEADER)))
+    assert not mode.tick(100.0, with_node(unknown, node(A, NodeState.LEADER)), 0.0, 0.0)
+    mode.polled(poll(B, 100.0), well())
+    assert mode.tick(100.1, well(), 0.0, 0.0)
+
+
+def test_a_start_in_trouble_is_calm_once_all_was_well_for_three_seconds() -> None:
+    mode = WatchMode(100.0)
+    mode.polled(poll(A, 100.0, PollKind.REFUSED), with_node(well(), node(A, NodeState.REFUSED)))
+    mode.polled(poll(A, 101.0), well())
+    assert not mode.tick(101.1, well(), 0.0, 0.0)
+    assert not mode.tick(104.0, well(), 0.0, 0.0)
+    assert mode.tick(104.2, well(), 0.0, 0.0)
     assert not mode.alert
 
 
