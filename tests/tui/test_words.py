@@ -10,6 +10,7 @@ from textual.geometry import Region
 
 from confman_tui.cluster.elections_model import Verification, WriteWindow
 from confman_tui.cluster.model import STATE_WORDS, Fact, FactKind, NodeState
+from confman_tui.cluster.watch_mode import WatchPace
 from confman_tui.events import (
     ClusterChanged,
     FactTold,
@@ -20,6 +21,7 @@ from confman_tui.events import (
     ProgressMade,
     ScenarioEnded,
     VerificationEnded,
+    WatchModeChanged,
     WritesAcknowledged,
 )
 from confman_tui.load.scenarios import CATALOGUE
@@ -116,6 +118,15 @@ async def test_waits_show_their_progress_and_the_way_out(tmp_path: Path) -> None
         await board.tell(PhaseChanged(Phase.VERIFYING, now), ProgressMade(Phase.VERIFYING, 10, 200, 80.0, 2.4))
         assert "checking acknowledged writes" in board.text()
         assert "10/200 keys" in board.text()
+
+
+async def test_how_closely_the_cluster_is_watched_stands_at_the_top(tmp_path: Path) -> None:
+    async with desk(tmp_path, size=(160, 40)) as board:
+        now = board.clock.now
+        await board.tell(WatchModeChanged(False, now, "", WatchPace()))
+        assert "watch calm 250 ms" in board.text()
+        await board.tell(WatchModeChanged(True, now, "a request failed: refused", WatchPace()))
+        assert "watch alert 50 ms" in board.text()
 
 
 async def test_writes_are_judged_by_acknowledgements_not_by_readiness(tmp_path: Path) -> None:

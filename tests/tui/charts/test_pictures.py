@@ -222,6 +222,19 @@ def test_the_length_of_a_window_stands_in_it() -> None:
     assert "6.2" not in far, "a text of four cells would look like 44 seconds"
 
 
+def test_not_probed_is_neither_success_nor_outage() -> None:
+    history = History()
+    history.apply(events.ConfigurationChanged("small", 5, 20, 1024, None, None, NODES[0], NODES, True, True))
+    for second in range(10):
+        history.apply(events.WritesAcknowledged(((T0 + second, 1),), T0 + second + 0.1))
+    lane = lane_texts(history, TimeAxis(T0, T0 + 30, T0 + 30), width=127)[3][7:]
+    assert " " not in lane[:36].strip(), "one acknowledgement a second speaks for the time until the next"
+    assert "·" not in lane[:36]
+    assert " not probed " in lane
+    assert set(lane[48:].replace(" not probed ", "").strip()) == {"·"}
+    assert "░" not in lane
+
+
 def test_a_short_outage_does_not_vanish_when_zoomed_out() -> None:
     history = filled(300, election_every=120.0)
     lanes = lane_texts(history, TimeWindow(600.0).axis(T0 + 300), width=80)
