@@ -230,6 +230,6 @@ def test_a_node_that_never_comes_back_ends_the_drill(tmp_path: Path) -> None:
             started.process.kill()
         document = json.loads(started.output.read_text())
         assert len(document["rounds"]) == 1
-        assert "never came back" in document["verdict"]
+        assert "did not come back: refused for 4 s" in document["verdict"]
         assert any(url in document["verdict"] for url in cluster.urls)
         assert document["verification"]["lost"] == 0
