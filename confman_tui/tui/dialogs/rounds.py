@@ -34,7 +34,8 @@ STEPS = (
     ("return", RETURN),
 )
 _SHORT = {"no writes": "unserved", "90 % after": "90 %"}
-_SPARE = ("agree_s", "detected_s")
+_SPARE = ("agree_s", "detected_s", "recover90_s")
+"""Steps that a narrow table leaves out, in this order."""
 _ROUND, _FAULT = 8, 15
 """Columns of a round's number and of its fault: ``isolate :12345`` and a gap."""
 MOST_STRIPS = 10
