@@ -33,7 +33,7 @@ _EXIT_CODES = (
     (errors.EXIT_NO_SUCCESS, "done, but a scenario had no successful request"),
     (errors.EXIT_USAGE, "wrong usage or settings"),
     (errors.EXIT_NO_CLUSTER, "no cluster, no leader, or a refused API key; worker: no master"),
-    (errors.EXIT_UNAVAILABLE, "drill: --max-unavailable was broken, or a node never came back"),
+    (errors.EXIT_UNAVAILABLE, "drill: --max-unavailable was broken, or a node did not come back"),
     (errors.EXIT_LOST, "an acknowledged write was lost, or a refused one appeared"),
     (errors.EXIT_GENERATOR_BOUND, "--strict: the generator, not the cluster, was the limit of a run"),
     (errors.EXIT_WORKERS, "a worker did not start, did not come or was lost: the figures are invalid"),

@@ -4,11 +4,12 @@ orchestration: whoever runs it gives it a cluster, a load and a clock."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Protocol
 
 from confman_tui.cluster.addresses import short_names
+from confman_tui.cluster.caught_up import CatchUp
 from confman_tui.cluster.control import FaultRefusedError
 from confman_tui.cluster.elections import FAILED_STATES
 from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification
@@ -55,8 +56,8 @@ class DrillPlan:
     """How long to wait for a new leader and an acknowledged write."""
     throughput_limit_s: float = 10.0
     """How long to wait, after that, for the throughput."""
-    return_limit_s: float = 45.0
-    """How long to wait until the node follows again; then the drill ends."""
+    return_limit_s: float = 30.0
+    """``--wait``: how long to wait until the failed node has caught up; then the drill ends."""
 
 
 class DrillHost(Protocol):
@@ -93,8 +94,8 @@ class DrillHost(Protocol):
     async def cause(self, kind: FaultKind, node: str) -> Fault:
         """Do it; raises `FaultRefusedError`."""
 
-    async def revive(self) -> None:
-        """Bring back every node that was hurt; raises `FaultRefusedError` when one can't be."""
+    async def revive(self) -> tuple[Fault, ...]:
+        """Bring back every node that was hurt, and give what was done; raises `FaultRefusedError` when one can't be."""
 
     def round_ended(self, round_: DrillRound) -> None:
         """A round is over."""
@@ -135,7 +136,7 @@ class _Drill:
     def __init__(self, host: DrillHost, plan: DrillPlan) -> None:
         self.rounds: list[DrillRound] = []
         self.gone: str | None = None
-        """The node that never came back, and why, where that is known."""
+        """The node that did not come back, in a sentence."""
         self.unrecovered = 0
         """Rounds in which writes did not come back within the limit."""
         self._host = host
@@ -148,9 +149,11 @@ class _Drill:
         began = host.now()
 
         def down() -> str | None:
-            failed = (node for node in host.view.nodes if node.state in FAILED_STATES)
-            late = host.now() - plan.down_limit_s
-            return next((node.node for node in failed if max(began, node.since or began) <= late), None)
+            for node in host.view.nodes:
+                held = host.now() - max(began, node.since or began)
+                if node.state in FAILED_STATES and held >= plan.down_limit_s:
+                    return f"{node.node} did not come back: {STATE_WORDS[node.state]} for {held:.0f} s"
+            return None
 
         await self._wait(lambda: not _what_is_amiss(host, plan) or down() is not None, plan.steady_limit_s)
         if why := _what_is_amiss(host, plan):
@@ -168,8 +171,8 @@ class _Drill:
             return self._unjudged(number, None, str(error))
         self._hurt = leader
         recovered = await self._recovery(fault)
-        await self.bring_back()
-        return self._judged(number, fault, recovered)
+        return_s, no_return = await self.bring_back()
+        return replace(self._judged(number, fault, recovered), return_s=return_s, no_return=no_return)
 
     async def _recovery(self, fault: Fault) -> bool:
         host, plan = self._host, self._plan
@@ -189,24 +192,37 @@ class _Drill:
         await self._wait(throughput, plan.throughput_limit_s)
         return True
 
-    async def bring_back(self) -> None:
-        """The hurt node is brought back and waited for, unless the person wants it to end; `gone` says when it stays
-        away."""
-        host, plan, node = self._host, self._plan, self._hurt
+    async def bring_back(self) -> tuple[float | None, str]:
+        """The hurt node is brought back and waited for until it has caught up, unless the person wants it to end.
+
+        Gives the seconds that it took, None when that is not known; and why it stayed away, which `gone` says, too.
+        """
+        host, node = self._host, self._hurt
         if node is None:
-            return
+            return None, ""
         self._hurt = None
-        why = ""
+        why, ended = "", None
+        began = host.now()
         try:
-            await host.revive()
+            ended = next((fault.at for fault in await host.revive() if fault.node == node), None)
         except FaultRefusedError as error:
             why = f" ({error})"
-        until = host.now() + plan.return_limit_s
-        while not host.stopping and not _all_follow(host.view):
-            if host.now() >= until:
-                self.gone = node + why
-                return
+        began = began if ended is None else ended
+        catch_up = CatchUp()
+        while not host.stopping:
+            view = host.view
+            answered = view.node(node).last_answer
+            behind = next((one for one in catch_up.behind(view, {node: began}) if one.node == node), None)
+            # What it was asked before the fault ended tells of the time before.
+            if behind is None and answered is not None and answered > began:
+                return (None if ended is None else answered - ended), ""
+            if host.now() >= began + self._plan.return_limit_s:
+                state = behind.words(host.now(), began) if behind is not None else "no answer since"
+                no_return = f"did not come back: {state}{why}"
+                self.gone = f"{node} {no_return}"
+                return None, no_return
             await host.sleep(_STEP_S)
+        return None, ""
 
     def _judged(self, number: int, fault: Fault, recovered: bool) -> DrillRound:
         host, plan = self._host, self._plan
@@ -251,13 +267,6 @@ def _too_uncertain(election: Election) -> bool:
     return election.write_uncertainty_s > min(MOST_UNCERTAIN_S, allowed)
 
 
-def _all_follow(view: ClusterView) -> bool:
-    """Whether every node leads or follows the one that does."""
-    return view.leader is not None and all(
-        one.state in (NodeState.LEADER, NodeState.FOLLOWER) and one.names_leader == view.leader for one in view.nodes
-    )
-
-
 def _what_is_amiss(host: DrillHost, plan: DrillPlan) -> str:
     """Why the state is not steady, in words; empty when it is."""
     view, names, now = host.view, short_names(host.nodes), host.now()
@@ -292,7 +301,7 @@ def judge(
 ) -> tuple[str, int]:
     """The verdict as one sentence, and the exit code.
 
-    Lost or phantom writes weigh most (exit 5), then a node that never came back and a broken limit (exit 4). With a
+    Lost or phantom writes weigh most (exit 5), then a node that did not come back and a broken limit (exit 4). With a
     limit, a round that could not be judged breaks it too: it is never counted as good. Without any judged round, or
     with nothing to verify where verification was asked for, there is no success (exit 1).
     """
@@ -326,7 +335,7 @@ def judge(
         parts.append(f"writes did not come back within {plan.recovery_limit_s:g} s in {unrecovered} rounds")
         code = EXIT_UNAVAILABLE
     if gone is not None:
-        parts.append(f"{gone} never came back")
+        parts.append(gone)
         code = EXIT_UNAVAILABLE
     if verification is not None and (verification.lost or verification.phantom):
         parts.append(f"{verification.lost} acknowledged writes lost, {verification.phantom} refused ones present")

@@ -154,10 +154,9 @@ class DrillRig:
         """Do it."""
         return await self._parts.judge.cause_fault(kind, node, by="drill")
 
-    async def revive(self) -> None:
+    async def revive(self) -> tuple[Fault, ...]:
         """Bring back every node that was hurt."""
-        if self._parts.judge.hurt():
-            self._parts.judge.revive(by="drill")
+        return self._parts.judge.revive(by="drill") if self._parts.judge.hurt() else ()
 
     def round_ended(self, round_: DrillRound) -> None:
         """Tell it."""
@@ -170,7 +169,11 @@ class DrillRig:
         parts.monitor.drain()
         ledger = parts.monitor.turn_page(booking=False)
         verification = await parts.judge.verify(
-            ledger, parts.give_up, entries_before=parts.run.entries_before, payload_bytes=parts.run.plan.payload_bytes
+            ledger,
+            parts.give_up,
+            entries_before=parts.run.entries_before,
+            payload_bytes=parts.run.plan.payload_bytes,
+            run_began=parts.run.outcome.started if parts.run.outcome is not None else 0.0,
         )
         parts.emit(VerificationEnded(NAME, verification))
         self.result = parts.run.finish(

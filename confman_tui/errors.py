@@ -10,7 +10,7 @@ EXIT_USAGE = 2
 EXIT_NO_CLUSTER = 3
 """No cluster, no leader, or a refused key."""
 EXIT_UNAVAILABLE = 4
-"""A drill's limit was broken or a node never came back."""
+"""A drill's limit was broken or a node did not come back."""
 EXIT_LOST = 5
 """An acknowledged write was lost, or a refused one appeared."""
 EXIT_GENERATOR_BOUND = 6

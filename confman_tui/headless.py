@@ -180,9 +180,13 @@ class Printer:
                     + (f" ({verification.note})" if verification.note else "")
                 )
             case DrillRoundEnded(round=drill_round):
+                back = drill_round.no_return
+                if drill_round.return_s is not None:
+                    back = f"back {drill_round.return_s:.2f} s after the fault's end"
                 self.say(
                     f"round {drill_round.number}/{drill_round.total}: "
                     + ("measured" if drill_round.judged else f"not judged: {drill_round.reason}")
+                    + (f"; {back}" if back else "")
                 )
             case LeftoversFound(namespaces=namespaces) if namespaces:
                 self.say(

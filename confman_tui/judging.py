@@ -11,13 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from confman_tui.clock import Clock
+from confman_tui.cluster.caught_up import Behind, CatchUp, awaited, why_behind
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.control import FaultRefusedError
 from confman_tui.cluster.elections import ElectionMeter
-from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification
+from confman_tui.cluster.elections_model import Election, Fault, FaultKind, UnreadNode, Verification
 from confman_tui.cluster.faults import FaultDesk
+from confman_tui.cluster.faults_history import HURTING
 from confman_tui.cluster.ledger import WriteLedger
-from confman_tui.cluster.model import ClusterView, Fact, NodeState
+from confman_tui.cluster.model import ClusterView, Fact
 from confman_tui.cluster.verify import verify
 from confman_tui.cluster.writes import Drained
 from confman_tui.commands import FaultPreview
@@ -26,17 +28,6 @@ from confman_tui.events import ElectionMeasured, FaultCaused, Phase, PhaseChange
 from confman_tui.load.model import SecondSample
 from confman_tui.monitor import Monitor
 from confman_tui.settings import Settings
-
-HEALTHY_WITHIN_S = 15.0
-"""How long verification waits for all live nodes to agree on a leader before it reads with what there is."""
-LIVE = (
-    NodeState.LEADER,
-    NodeState.ELECTED,
-    NodeState.FOLLOWER,
-    NodeState.FOLLOWER_OF_DEAD,
-    NodeState.STALE_LEADER,
-    NodeState.NOT_READY,
-)
 
 
 class Listener(Protocol):
@@ -47,14 +38,6 @@ class Listener(Protocol):
 
     def note_election(self, election: Election) -> None:
         """An election was measured, or measured further."""
-
-
-def healthy(view: ClusterView) -> bool:
-    """Whether all live nodes agree on a leader that serves."""
-    live = [node for node in view.nodes if node.state in LIVE]
-    return view.leader is not None and all(
-        node.state in (NodeState.LEADER, NodeState.FOLLOWER) and node.names_leader == view.leader for node in live
-    )
 
 
 class Judge:
@@ -182,19 +165,21 @@ class Judge:
     # -- verification
 
     async def verify(
-        self, ledger: WriteLedger, stop: asyncio.Event, *, entries_before: int, payload_bytes: int
+        self, ledger: WriteLedger, stop: asyncio.Event, *, entries_before: int, payload_bytes: int, run_began: float
     ) -> Verification:
-        """Read the acknowledged writes back from every live node, once these agree on a leader."""
+        """Read the acknowledged writes back from every node that has caught up with the cluster; those that have not
+        are waited for first (see `awaited`), then the result says that it was judged without them."""
         mode = self._settings.verify
+        absent: tuple[UnreadNode, ...] = ()
         if mode.mode != "off" and len(ledger):
-            self._emit(PhaseChanged(Phase.VERIFYING, self._clock(), f"{len(ledger)} writes"))
-            if not healthy(self._monitor.view):
-                await self._monitor.wait_for(lambda view: healthy(view) or stop.is_set(), HEALTHY_WITHIN_S)
-        live = [node.node for node in self._monitor.view.nodes if node.state in LIVE]
+            detail = f"{len(ledger)} writes"
+            self._emit(PhaseChanged(Phase.VERIFYING, self._clock(), detail))
+            absent = await self._wait_for_all_caught_up(stop, detail, run_began)
+        left_out = {one.node for one in absent}
         return await verify(
             self._client,
             ledger,
-            live or self._monitor.nodes,
+            [node for node in self._monitor.nodes if node not in left_out],
             mode=mode.mode,
             sample=mode.sample,
             payload_bytes=payload_bytes,
@@ -202,4 +187,44 @@ class Judge:
             progress=Progress(Phase.VERIFYING, self._emit),
             stop=stop,
             clock=self._clock,
+            without=absent,
+            behind=self._why_behind,
         )
+
+    def _why_behind(self, node: str) -> str:
+        view = self._monitor.view
+        return why_behind(view, view.node(node))
+
+    async def _wait_for_all_caught_up(
+        self, stop: asyncio.Event, detail: str, run_began: float
+    ) -> tuple[UnreadNode, ...]:
+        """Wait while a node is worth waiting for, ``--wait`` at most; gives those that have not caught up then."""
+        catch_up, begun, wait_s = CatchUp(), self._clock(), self._settings.wait_s
+        behind: tuple[Behind, ...] = ()
+        told = ""
+
+        def over(view: ClusterView) -> bool:
+            nonlocal behind, told
+            behind = catch_up.behind(view, self._returned())
+            # One that was killed or paused and answers was given back by somebody else.
+            standing = [
+                one for one in self._desk.standing() if one.kind is FaultKind.ISOLATE or one.node not in view.answering
+            ]
+            hurt = {fault.node for fault in standing}
+            left = awaited(behind, len(view.nodes), hurt, view.at, wait_s, run_began)
+            names = self._monitor.names
+            text = " and ".join(f"{names[one.node]} ({one.why})" for one in left)
+            if left and text != told and not stop.is_set():
+                told = text
+                self._emit(PhaseChanged(Phase.VERIFYING, view.at, f"waiting for {text}"))
+            return not left or stop.is_set()
+
+        await self._monitor.wait_for(over, wait_s)
+        if told:
+            self._emit(PhaseChanged(Phase.VERIFYING, self._clock(), detail))
+        now = self._clock()
+        return tuple(UnreadNode(one.node, one.words(now, begun)) for one in behind)
+
+    def _returned(self) -> dict[str, float]:
+        """When each node that we hurt was given back last."""
+        return {fault.node: fault.at for fault in self.faults if fault.kind not in HURTING}

@@ -175,7 +175,7 @@ class Runs:
         parts.set_run(run)
         judge.load_changed()
         try:
-            await run.run()
+            outcome = await run.run()
             judge.load_changed()
             # The stream of writes is judged a moment late; an election near the end must not be lost.
             await asyncio.sleep(AFTERMATH_S)
@@ -184,7 +184,11 @@ class Runs:
             verification: Verification | None = None
             if scenario.write_share > 0 and not parts.leaving():
                 verification = await judge.verify(
-                    ledger, parts.give_up, entries_before=run.entries_before, payload_bytes=run.plan.payload_bytes
+                    ledger,
+                    parts.give_up,
+                    entries_before=run.entries_before,
+                    payload_bytes=run.plan.payload_bytes,
+                    run_began=outcome.started,
                 )
                 self._emit(VerificationEnded(scenario.name, verification))
             registry = cluster.dataset.registry_files

@@ -107,6 +107,15 @@ class Election:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadNode:
+    """A node whose answers did not count in a verification."""
+
+    node: str
+    why: str
+    """In words, such as ``not ready for 30 s``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """What became of the acknowledged writes."""
 
@@ -129,7 +138,9 @@ class Verification:
     lost_keys: tuple[str, ...] = field(default=())
     """``namespace/key`` of each lost or phantom write (the first 1,000)."""
     note: str = ""
-    """Why nothing could be judged, or what was left unchecked."""
+    """Why nothing could be judged, what was left unchecked, and which nodes it was judged without, in words."""
+    without: tuple[UnreadNode, ...] = ()
+    """The configured nodes that it was judged without."""
 
     @property
     def judged(self) -> bool:

@@ -11,8 +11,9 @@ from functools import partial
 from typing import Literal, Protocol, TypeVar
 
 from confman_tui.clock import Clock, now
+from confman_tui.cluster.addresses import short_names
 from confman_tui.cluster.api import RETRYABLE
-from confman_tui.cluster.elections_model import Verification, WriteOutcome, value_digest
+from confman_tui.cluster.elections_model import UnreadNode, Verification, WriteOutcome, value_digest
 from confman_tui.cluster.ledger import BookedWrite, WriteLedger
 from confman_tui.cluster.verify_rules import Demand, Seen, Tally, demand, suspicious
 from confman_tui.errors import ClusterError
@@ -85,6 +86,8 @@ async def verify(
     stop: asyncio.Event | None = None,
     reread_s: float = REREAD_S,
     clock: Clock = now,
+    without: Sequence[UnreadNode] = (),
+    behind: Callable[[str], str] = lambda node: "",
 ) -> Verification:
     """Reads the booked writes back and judges them. Call it when all of ``nodes`` agree on a leader, and before any of
     the keys is removed.
@@ -92,6 +95,9 @@ async def verify(
     A write is lost when it is absent or different on more than half of the nodes read, stale on fewer, both still
     5 s after the verification began. A write whose fate was unknown is recovered when any node has it; one that was
     refused for certain is a phantom when any node has it.
+
+    A node that shows something amiss and has fallen behind the cluster meanwhile proves nothing by it: from then on it
+    is judged without that node, and the result says so.
 
     Args:
         client: reads; a namespace is listed, or read key by key where few keys of many are wanted, where the listing
@@ -106,13 +112,15 @@ async def verify(
         stop: when set, it ends soon, with what was checked.
         reread_s: how long to read again, in seconds from now.
         clock: for the time that it took.
+        without: the nodes that are not among ``nodes``, and why.
+        behind: says why a node is not caught up with the cluster now; empty when it is.
     """
     begun = clock()
     counts = ledger.outcomes()
     if mode == "off" or not len(ledger):
         note = "not verified (--verify off)" if mode == "off" else "nothing to judge: no write was booked"
         return Verification(*counts, note=note)
-    run = _Run(client, tuple(nodes), payload_bytes, stop or asyncio.Event(), reread_s, progress)
+    run = _Run(client, tuple(nodes), payload_bytes, stop or asyncio.Event(), reread_s, progress, tuple(without), behind)
     chosen = _choose(ledger, sample) if mode == "sample" else None
     run.total = sum(len(some) for some in chosen.values()) if chosen is not None else len(ledger)
     others = entries_before // max(1, len(ledger.namespaces))
@@ -136,6 +144,7 @@ async def verify(
         seconds=clock() - begun,
         lost_keys=tuple(tally.keys),
         note="; ".join(run.notes(counts[0])),
+        without=run.without,
     )
 
 
@@ -237,11 +246,12 @@ class _Run:
         stop: asyncio.Event,
         reread_s: float,
         progress: Progress,
+        without: tuple[UnreadNode, ...],
+        behind: Callable[[str], str],
     ) -> None:
         self.tally = Tally()
         self.total = 0
         self._client = client
-        self._count = len(nodes)
         self._nodes = list(nodes)
         self._payload = payload_bytes
         self._stop = stop
@@ -249,6 +259,8 @@ class _Run:
         self._progress = progress
         self._turns = asyncio.Semaphore(CONCURRENCY)
         self._given_up: dict[str, str] = {}
+        self._without = list(without)
+        self._behind = behind
         self._told = 0
 
     @property
@@ -256,12 +268,20 @@ class _Run:
         """Stopped, or no node is left to read from."""
         return self._stop.is_set() or not self._nodes
 
+    @property
+    def without(self) -> tuple[UnreadNode, ...]:
+        """The nodes that it is judged without: those that were left out, and those that could not be read."""
+        return (
+            *self._without,
+            *(UnreadNode(node, f"could not be read: {why}") for node, why in self._given_up.items()),
+        )
+
     async def check(self, work: _Work) -> None:
         """Reads one namespace from all nodes, again where something is amiss, and counts."""
         wanted = tuple(work.demands)
         seen: dict[str, dict[str, Seen]] = {node: {} for node in self._nodes}
         await asyncio.gather(*(self._look(work, node, wanted, seen[node]) for node in seen))
-        await self._look_again(work, seen)
+        self._leave_out_those_behind(await self._look_again(work, seen))
         for number, key in enumerate(wanted):
             if number % _CHUNK == 0:
                 await asyncio.sleep(0)
@@ -283,30 +303,48 @@ class _Run:
             notes.append("nothing to judge: no write was acknowledged")
         if self._stop.is_set():
             notes.append(f"stopped after {self.tally.checked:,} of {self.total:,} writes")
+        if self._without:
+            names = short_names([*(one.node for one in self._without), *self._nodes, *self._given_up])
+            told = [f"{names[one.node]} ({one.why})" for one in self._without]
+            notes.append(f"{'judged without' if self.tally.checked else 'not read:'} {' and '.join(told)}")
         notes += [f"{node} could not be read: {why}" for node, why in self._given_up.items()]
-        if len(self._given_up) == self._count:
+        if not self._nodes:
             notes.append(f"no node was left to read from after {self.tally.checked:,} of {self.total:,} writes")
         return notes
 
-    async def _look_again(self, work: _Work, seen: dict[str, dict[str, Seen]]) -> None:
-        """What is amiss is read again, less and less often, until it is right or the time is over."""
+    async def _look_again(self, work: _Work, seen: dict[str, dict[str, Seen]]) -> dict[str, list[str]]:
+        """What is amiss is read again, less and less often, until it is right or the time is over; gives the keys of
+        each node that still are."""
         loop = asyncio.get_running_loop()
         # One deadline for all namespaces: a node that lags in each of hundreds must not cost 5 s for each.
         until = max(self._until, loop.time() + LEAST_REREAD_S)
         pauses = iter(_PAUSES_S)
         while not self.over:
-            amiss: dict[str, list[str]] = {node: [] for node in self._nodes}
-            for node, keys in amiss.items():
-                for number, (key, state) in enumerate(seen[node].items()):
-                    if number % _CHUNK == 0:
-                        await asyncio.sleep(0)
-                    if suspicious(work.demands[key], state):
-                        keys.append(key)
+            amiss = await self._amiss(work, seen)
             left = until - loop.time()
             if not any(amiss.values()) or left <= 0:
-                return
+                return amiss
             await self._pause(min(next(pauses, _PAUSES_S[-1]), left))
             await asyncio.gather(*(self._look(work, node, keys, seen[node]) for node, keys in amiss.items() if keys))
+        return {}
+
+    async def _amiss(self, work: _Work, seen: dict[str, dict[str, Seen]]) -> dict[str, list[str]]:
+        """For each node, the keys of which it shows what must not be."""
+        amiss: dict[str, list[str]] = {node: [] for node in self._nodes}
+        for node, keys in amiss.items():
+            for number, (key, state) in enumerate(seen[node].items()):
+                if number % _CHUNK == 0:
+                    await asyncio.sleep(0)
+                if suspicious(work.demands[key], state):
+                    keys.append(key)
+        return amiss
+
+    def _leave_out_those_behind(self, amiss: Mapping[str, Sequence[str]]) -> None:
+        """What a node lacks that is not caught up now says nothing of what the cluster lost."""
+        for node, keys in amiss.items():
+            if keys and (why := self._behind(node)) and node in self._nodes:
+                self._nodes.remove(node)
+                self._without.append(UnreadNode(node, why))
 
     async def _look(self, work: _Work, node: str, keys: Sequence[str], seen: dict[str, Seen]) -> None:
         """Reads the keys from one node, by whichever way is cheaper, and notes what they show."""

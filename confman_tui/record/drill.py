@@ -18,18 +18,20 @@ from confman_tui.record.plain import one_line, rounded, short_node, wrapped
 from confman_tui.record.table import aligned, verdict_line
 
 _MEASURES = {
-    "detect_s": "detection",
-    "elect_s": "election",
-    "agree_s": "agreement",
+    "detect_s": "detect",
+    "elect_s": "elect",
+    "agree_s": "agree",
     "without_writes_s": "no writes",
     "recover90_s": "to 90 %",
+    "return_s": "return",
 }
-"""What is measured of each round, in seconds from the fault (``without_writes_s``: between acknowledgements), and
-its column in the table."""
+"""What is measured of each round, in seconds from the fault (``without_writes_s``: between acknowledgements;
+``return_s``: from the fault's end), and its column in the table."""
 
 _COLUMNS = (
     *("round", "fault", "node", "judged", "reason", "detect_s", "claim_s", "elect_s", "agree_s", "first_write_s"),
     *("without_writes_s", "uncertainty_s", "recover90_s", "writes_missed", "term_before", "term_after", "new_leader"),
+    *("return_s", "no_return"),
 )
 
 
@@ -38,7 +40,8 @@ def round_document(round_: DrillRound) -> dict[str, Any]:
 
     ``detect_s``: the loss of the leader could be known; ``elect_s``: a node said that it leads; ``agree_s``: all live
     nodes named it; ``without_writes_s`` ± ``uncertainty_s``: from the last acknowledgement before to the first after;
-    ``recover90_s``: throughput was back at 90 %. None: not seen.
+    ``recover90_s``: throughput was back at 90 %; ``return_s``: from the fault's end until the node had caught up, and
+    ``no_return`` why it had not. None: not seen.
     """
     fault, election = round_.fault, round_.election
     steps: Mapping[str, Any] = election_document(election) if election is not None else {}
@@ -60,6 +63,8 @@ def round_document(round_: DrillRound) -> dict[str, Any]:
         "term_before": steps.get("term_before"),
         "term_after": steps.get("term_after"),
         "new_leader": steps.get("new_leader"),
+        "return_s": rounded(round_.return_s),
+        "no_return": round_.no_return,
     }
 
 
@@ -131,8 +136,12 @@ def drill_table(ended: DrillEnded) -> str:
     uncertain = [row["uncertainty_s"] for row in rounds if row["judged"] and row["uncertainty_s"] is not None]
     if uncertain:
         within = f"± {max(uncertain):.2f} s"
-        lines.append(f"seconds from the fault, to 90 % of the writes per second before; no writes: {within}")
+        lines.append(f"seconds from the fault, to 90 % of the writes per second before; no writes: {within};")
+        lines.append("return: seconds from the end of the fault until the node had caught up")
     lines += [f"round {row['round']} unjudged: {row['reason']}" for row in rounds if not row["judged"]]
+    lines += [
+        f"round {row['round']}: {short_node(row['node'])} {row['no_return']}" for row in rounds if row["no_return"]
+    ]
     if ended.verification is not None:
         lines.append(verdict_line(ended.verification))
         lines += [f"writes: {ended.verification.note}"] * bool(ended.verification.note)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification
+from confman_tui.cluster.elections_model import Election, Fault, FaultKind, UnreadNode, Verification
 from confman_tui.record.files import path_of, remove, replacing
 from confman_tui.record.plain import count, finite, from_iso, iso, rounded
 
@@ -99,6 +99,7 @@ def verification_document(verification: Verification | None) -> dict[str, Any] |
         "seconds": rounded(verification.seconds, 3),
         "lost_keys": list(verification.lost_keys),
         "note": verification.note,
+        "without": [{"node": one.node, "why": one.why} for one in verification.without],
     }
 
 
@@ -111,6 +112,7 @@ def verification_from(document: Mapping[str, Any] | None) -> Verification | None
         seconds=finite(document["seconds"]),
         lost_keys=tuple(str(key) for key in document.get("lost_keys", ())),
         note=str(document.get("note", "")),
+        without=tuple(UnreadNode(str(one["node"]), str(one["why"])) for one in document.get("without", ())),
     )
 
 

@@ -139,6 +139,12 @@ class DrillRound:
     election: Election | None
     ok_per_tenth: tuple[tuple[float, int], ...] = ()
     """(seconds from the fault, acknowledged writes in that tenth of a second): the round's small graph."""
+    return_s: float | None = None
+    """From the end of the fault (resumed, healed, restarted) until the node had caught up: ready, naming the leader, in
+    its term; to one poll, in seconds. None when that was not seen."""
+    no_return: str = ""
+    """Why the node was not back within the time allowed, such as ``did not come back: not ready for 30 s``; empty when
+    it was, or was not waited for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ def _added(one: Verification | None, other: Verification | None) -> Verification
         seconds=one.seconds + other.seconds,
         lost_keys=(*one.lost_keys, *other.lost_keys)[:MOST_LOST_KEYS],
         note="; ".join(notes),
+        without=tuple(dict.fromkeys((*one.without, *other.without))),
     )
 
 

@@ -33,7 +33,7 @@ class Settings:
     """The nodes as they were written, separated by commas; None: the default ones on the entry's host."""
     api_key: str = field(repr=False)
     wait_s: float
-    """How long to wait for a leader, in seconds."""
+    """How long to wait for a leader, or for a node to catch up, in seconds."""
     poll_s: float
     """Interval of the health polls while all is well, in seconds."""
     poll_alert_s: float

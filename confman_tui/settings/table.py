@@ -140,7 +140,8 @@ SETTINGS: tuple[Setting, ...] = (
         "30s",
         "TIME",
         "cluster",
-        "how long to wait for a leader, for workers, for a master, and in a drill for a node to come back",
+        "how long to wait for a leader, for workers, for a master, and in a drill and before verification for nodes to "
+        "catch up",
         _CLUSTER | {WORKER},
     ),
     Setting(

@@ -170,7 +170,7 @@ def describe(event: Event, names: Mapping[str, str], told: Collection[float], no
         case VerificationEnded(scenario, result):
             return _verification(scenario, result, now)
         case DrillRoundEnded(ended):
-            return _round(ended, now)
+            return _round(ended, names, now)
         case DrillEnded():
             level = Level.INFO if event.exit_code == 0 else Level.ERROR
             return LogLine(now, "◆", f"drill over: {clean(event.verdict)}", Topic.RUNS, level)
@@ -260,21 +260,29 @@ def _verification(scenario: str, result: Verification, now: float) -> LogLine:
     about = clean(scenario, 40)
     if not result.judged:
         note = clean(result.note) or "no acknowledged write to check"
-        return LogLine(now, "·", f"{about} not verified: {note}", Topic.RUNS)
+        level = Level.WARNING if result.without else Level.INFO
+        return LogLine(now, "·", f"{about} not verified: {note}", Topic.RUNS, level)
+    note = f"; {clean(result.note)}" if result.note else ""
     if result.passed:
         stale = f", {numbers.count(result.stale)} stale" if result.stale else ""
         read = f"{numbers.count(result.checked)} writes read back, {numbers.count(result.acknowledged)} acknowledged"
-        text = f"{about} verified: {read}, 0 lost{stale}"
-        return LogLine(now, "✓", text, Topic.RUNS, Level.WARNING if result.stale else Level.INFO)
-    text = f"{about}: {numbers.count(result.lost)} LOST, {numbers.count(result.phantom)} phantom writes"
+        text = f"{about} verified: {read}, 0 lost{stale}{note}"
+        level = Level.WARNING if result.stale or result.without else Level.INFO
+        return LogLine(now, "✓", text, Topic.RUNS, level)
+    text = f"{about}: {numbers.count(result.lost)} LOST, {numbers.count(result.phantom)} phantom writes{note}"
     return LogLine(now, "✗", text, Topic.PROBLEMS, Level.ERROR)
 
 
-def _round(ended: DrillRound, now: float) -> LogLine:
+def _round(ended: DrillRound, names: Mapping[str, str], now: float) -> LogLine:
     at = now
     head = f"drill round {ended.number} of {ended.total}"
+    back = ""
+    if ended.return_s is not None:
+        back = f", back after {numbers.short_seconds(ended.return_s)}"
+    elif ended.no_return:
+        back = f"; {name_of(ended.fault.node, names) if ended.fault else 'the node'} {clean(ended.no_return)}"
     if not ended.judged:
-        return LogLine(at, "◆", f"{head} not judged: {clean(ended.reason)}", Topic.RUNS, Level.WARNING)
+        return LogLine(at, "◆", f"{head} not judged: {clean(ended.reason)}{back}", Topic.RUNS, Level.WARNING)
     gap = ended.election.without_writes_s if ended.election else None
     text = f"{head}: {numbers.short_seconds(gap)} without writes" if gap is not None else f"{head}: no gap in writes"
-    return LogLine(at, "◆", text, Topic.RUNS)
+    return LogLine(at, "◆", text + back, Topic.RUNS, Level.WARNING if ended.no_return else Level.INFO)

@@ -79,11 +79,12 @@ class RealHost:
         self.meter.fault(fault)
         return fault
 
-    async def revive(self) -> None:
+    async def revive(self) -> tuple[Fault, ...]:
         done, failed = await asyncio.to_thread(self.desk.revive, "drill")
         assert failed == ()
         for fault in done:
             self.meter.fault(fault)
+        return done
 
     def round_ended(self, round_: DrillRound) -> None:
         self.rounds.append(round_)

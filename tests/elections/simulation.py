@@ -35,6 +35,10 @@ class SimulatedHost:
         self.stop = False
         self.refuses = ""
         self.comes_back = True
+        self.not_ready: dict[str, float] = {}
+        """Nodes that answer 503 for so many seconds once they are back."""
+        self.unready_until: dict[str, float] = {}
+        self.returned: dict[str, float] = {}
         self.verification: Verification | None = Verification(acknowledged=100, checked=100)
         self.finished = 0
         self.writes = WriteStream()
@@ -79,11 +83,20 @@ class SimulatedHost:
         self.due.append((self.clock + self.outages(len(self.faults)), self._elect))
         return fault
 
-    async def revive(self) -> None:
+    async def revive(self) -> tuple[Fault, ...]:
         if self.refuses and self.down:
             raise FaultRefusedError(self.refuses)
+        undo = {FaultKind.KILL: FaultKind.RESTART, FaultKind.PAUSE: FaultKind.RESUME, FaultKind.ISOLATE: FaultKind.HEAL}
+        done = tuple(Fault(undo[kind], node, self.clock, "drill") for node, kind in self.down.items())
         if self.comes_back:
-            self.due.append((self.clock + self.return_s, self.down.clear))
+            self.due.append((self.clock + self.return_s, self._answers_again))
+        return done
+
+    def _answers_again(self) -> None:
+        for node in self.down:
+            self.returned[node] = self.clock
+            self.unready_until[node] = self.clock + self.not_ready.get(node, 0.0)
+        self.down.clear()
 
     def round_ended(self, round_: DrillRound) -> None:
         self.rounds.append(round_)
@@ -121,8 +134,9 @@ class SimulatedHost:
             poll = Poll(node, at, self.clock, kind, detail="gone")
         else:
             role = "leader" if node == self.leader else "follower"
-            ready = self.leader is not None
-            poll = Poll(node, at, self.clock, PollKind.ANSWER, ready, role, self.leader, self.term)
+            ready = self.leader is not None and at >= self.unready_until.get(node, 0.0)
+            named = self.leader if ready else None
+            poll = Poll(node, at, self.clock, PollKind.ANSWER, ready, role, named, self.term)
         for fact in self.machine.apply(poll):
             self._told(self.meter.fact(fact))
         self.meter.agreed(self.machine.agreed_on, self.machine.agreed_since)

@@ -84,8 +84,87 @@ async def test_a_node_that_never_comes_back_ends_the_drill() -> None:
     assert len(ended.rounds) == 1
     assert ended.rounds[0].judged
     assert ended.exit_code == 4
-    assert f"{NODES[0]} never came back" in ended.verdict
+    assert f"{NODES[0]} did not come back: refused for 30 s" in ended.verdict
     assert host.finished == 1
+
+
+@pytest.mark.parametrize("kind", [FaultKind.KILL, FaultKind.PAUSE, FaultKind.ISOLATE])
+async def test_a_round_tells_how_long_the_nodes_return_took(kind: FaultKind) -> None:
+    host = await warmed(SimulatedHost(return_s=0.5))
+    host.not_ready[NODES[0]] = 2.5
+    ended = await run_drill(host, replace(PLAN, kind=kind, rounds=2))
+    # from the resume on, not from the pause: until the first poll that was asked when it was ready
+    assert ended.rounds[0].return_s == pytest.approx(3.0, abs=0.12)
+    assert ended.rounds[1].return_s == pytest.approx(0.5, abs=0.12)
+    assert [round_.no_return for round_ in ended.rounds] == ["", ""]
+    assert ended.exit_code == 0
+
+
+async def test_a_node_that_stays_not_ready_ends_the_drill_with_the_sentence() -> None:
+    host = await warmed(SimulatedHost(return_s=0.1))
+    host.not_ready[NODES[0]] = 33.0
+    ended = await run_drill(host, replace(PLAN, kind=FaultKind.PAUSE, return_limit_s=30.0))
+    assert len(ended.rounds) == 1
+    assert ended.rounds[0].judged
+    assert ended.rounds[0].return_s is None
+    assert ended.rounds[0].no_return == "did not come back: not ready for 30 s"
+    assert ended.exit_code == 4
+    assert f"{NODES[0]} did not come back: not ready for 30 s" in ended.verdict
+    assert host.finished == 1
+
+
+async def test_the_state_that_it_was_in_last_is_not_said_to_have_lasted_all_the_time() -> None:
+    host = await warmed(SimulatedHost(return_s=8.0))
+    host.not_ready[NODES[0]] = 1e9
+    ended = await run_drill(host, replace(PLAN, return_limit_s=10.0))
+    assert ended.rounds[0].no_return == "did not come back: not ready for 2 s, not caught up for 10 s"
+
+
+async def test_a_node_that_returns_late_is_waited_for_as_long_as_was_asked() -> None:
+    host = await warmed(SimulatedHost(return_s=0.1))
+    host.not_ready[NODES[0]] = 33.0
+    ended = await run_drill(host, replace(PLAN, rounds=2, kind=FaultKind.PAUSE, return_limit_s=60.0))
+    assert ended.rounds[0].return_s == pytest.approx(33.1, abs=0.12)
+    assert [round_.judged for round_ in ended.rounds] == [True, True]
+    assert ended.exit_code == 0
+
+
+async def test_what_a_node_answered_before_the_fault_ended_is_no_return() -> None:
+    """An election that nobody saw: as far as the polls tell, all is well when the fault ends."""
+
+    class Unseen(SimulatedHost):
+        async def cause(self, kind: FaultKind, node: str) -> Fault:
+            fault = Fault(kind, node, self.clock, "drill")
+            self.faults.append(fault)
+            return fault
+
+        async def revive(self) -> tuple[Fault, ...]:
+            self.down[NODES[0]] = FaultKind.PAUSE
+            self.due.append((self.clock + 4.0, self.down.clear))
+            return (Fault(FaultKind.HEAL, NODES[0], self.clock, "drill"),)
+
+    ended = await run_drill(await warmed(Unseen()), replace(PLAN, rounds=1, kind=FaultKind.ISOLATE))
+    assert not ended.rounds[0].judged
+    assert ended.rounds[0].return_s == pytest.approx(4.0, abs=0.12)
+
+
+async def test_a_fault_that_cannot_be_undone_has_no_end_to_count_from() -> None:
+    host = SimulatedHost()
+    host.due.append((host.clock + 5.0, lambda: setattr(host, "refuses", "no --restart-cmd says how")))
+    ended = await run_drill(await warmed(host), replace(PLAN, return_limit_s=5.0))
+    assert ended.rounds[0].no_return == "did not come back: refused for 5 s (no --restart-cmd says how)"
+    assert ended.exit_code == 4
+
+
+async def test_a_stop_ends_the_wait_for_a_node() -> None:
+    host = await warmed(SimulatedHost())
+    host.not_ready[NODES[0]] = 1e9
+    host.due.append((host.clock + 20.0, lambda: setattr(host, "stop", True)))
+    begun = host.now()
+    ended = await run_drill(host, PLAN)
+    assert host.now() - begun < 21.0
+    assert (ended.rounds[0].return_s, ended.rounds[0].no_return) == (None, "")
+    assert ended.exit_code == 0
 
 
 async def test_writes_that_never_come_back_break_every_limit() -> None:
@@ -116,7 +195,7 @@ async def test_a_node_that_is_down_ends_it_soon_and_is_named() -> None:
     assert host.faults == []
     assert [round_.reason for round_ in ended.rounds] == ["no steady state within 10 s: :6300 is refused"]
     assert ended.exit_code == 4
-    assert f"{NODES[2]} never came back" in ended.verdict
+    assert f"{NODES[2]} did not come back: refused for 10 s" in ended.verdict
     assert "could not be shown" in ended.verdict
 
 
@@ -213,7 +292,7 @@ NOTHING = Verification(unknown=5, note="nothing to judge: no write was acknowled
         ([measured(0.9), measured(None, judged=False)], KEPT, ONE, {}, 0, "1 of 1 rounds judged"),
         ([measured(None, judged=False)], KEPT, ONE, {}, 1, "0 of 1 rounds judged"),
         ([], KEPT, LIMIT, {}, 4, "could not be shown"),
-        ([measured(0.9)], KEPT, ONE, {"gone": "http://x:1"}, 4, "http://x:1 never came back"),
+        ([measured(0.9)], KEPT, ONE, {"gone": "http://x:1 did not come back"}, 4, "http://x:1 did not come back"),
         ([measured(0.9)], KEPT, ONE, {"unrecovered": 1}, 4, "did not come back"),
         ([measured(9.9)], LOST, LIMIT, {"gone": "x"}, 5, "2 acknowledged writes lost"),
         ([measured(0.9)], replace(KEPT, phantom=1), ONE, {}, 5, "1 refused ones present"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from confman_tui.clock import now
 from confman_tui.cluster import verify as verify_module
 from confman_tui.cluster.client import ConfmanClient
-from confman_tui.cluster.elections_model import Verification, WriteOutcome, value_digest
+from confman_tui.cluster.elections_model import UnreadNode, Verification, WriteOutcome, value_digest
 from confman_tui.cluster.ledger import BookedWrite, WriteBook, WriteLedger
 from confman_tui.cluster.verify import verify
 from confman_tui.cluster.verify_rules import Seen, demand
@@ -213,6 +213,7 @@ async def test_a_node_that_answers_again_is_waited_for_and_one_that_does_not_is_
         trio.nodes[1].down = True
         result = await verify(http, book.ledger, trio.urls)
         assert trio.urls[1] in result.note
+        assert [one.node for one in result.without] == [trio.urls[1]]
         assert (result.checked, result.lost) == (30, 0)
         trio.lose(*lost_at(3), 0)
         assert (await verify(http, book.ledger, trio.urls, reread_s=0.1)).stale == 1
@@ -224,6 +225,34 @@ async def test_a_node_that_answers_again_is_waited_for_and_one_that_does_not_is_
         assert (result.checked, result.lost) == (0, 0)
         assert not result.judged
         assert "no node was left" in result.note
+
+
+async def test_what_a_node_lacks_that_is_behind_is_no_stale_write_and_it_is_named() -> None:
+    async with Trio() as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http)
+        late, port = trio.urls[2], trio.urls[2].rpartition(":")[2]
+        trio.lose(*lost_at(3), 2)
+        trio.lose(*lost_at(4), 1, 2)
+        # It fell behind while it was read: of the two others one has the second key, so that it is stale there.
+        result = await verify(
+            http, book.ledger, trio.urls, reread_s=0.1, behind=lambda node: "not ready" if node == late else ""
+        )
+        assert (result.checked, result.lost, result.stale) == (30, 0, 1)
+        assert result.without == (UnreadNode(late, "not ready"),)
+        assert result.note == f"judged without :{port} (not ready)"
+        # Nothing is amiss on it: what it shows counts, behind or not.
+        good = await verify(http, book.ledger, trio.urls[:1], reread_s=0.1, behind=lambda node: "not ready")
+        assert (good.checked, good.without) == (30, ())
+        # It was known to be behind.
+        left_out = (UnreadNode(late, "not ready for 30 s"),)
+        trio.nodes[2].reads = trio.nodes[2].listings = 0
+        result = await verify(http, book.ledger, trio.urls[:2], reread_s=0.1, without=left_out)
+        assert (result.stale, result.without) == (1, left_out)
+        assert (trio.nodes[2].reads, trio.nodes[2].listings) == (0, 0)
+        result = await verify(http, book.ledger, (), without=left_out)
+        assert not result.judged
+        assert (result.lost, result.without) == (0, left_out)
+        assert result.note.startswith(f"not read: :{port} (not ready for 30 s); no node was left")
 
 
 async def test_progress_is_told_and_a_stop_ends_it_with_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:

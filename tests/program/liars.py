@@ -12,16 +12,21 @@ from tests.elections.trio import Node, PutRule, Trio
 _STAMP = "2026-02-01T00:00:00Z"
 
 
-class _Whole(Trio):
+class Whole(Trio):
     """Adds to `Trio` what the program asks beside entries."""
 
     def __init__(self, rule: PutRule) -> None:
         super().__init__(rule)
         self.namespaces: dict[str, str] = {}
+        self.not_ready: set[int] = set()
+        """Nodes that answer ``/health/ready`` with 503: they know no leader."""
 
     async def _answer(self, node: Node, method: str, path: str, body: bytes) -> tuple[int, object, str | None] | None:
         parts = path.split("?")[0].strip("/").split("/")
         if parts[0] == "health":
+            if self.nodes.index(node) in self.not_ready:
+                cluster = {"role": "follower", "leaderKnown": False, "leader": None, "term": 1}
+                return 503, {"status": "not_ready", "timestamp": _STAMP, "cluster": cluster}, None
             leads = self.leader is not None and self.nodes[self.leader] is node
             cluster = {
                 "role": "leader" if leads else "follower",
@@ -59,10 +64,10 @@ class _Whole(Trio):
 
 
 class LyingCluster:
-    """`_Whole` on a thread of its own, for tests that wait for a child process."""
+    """`Whole` on a thread of its own, for tests that wait for a child process."""
 
     def __init__(self, rule: PutRule) -> None:
-        self.trio = _Whole(rule)
+        self.trio = Whole(rule)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import signal
@@ -106,6 +107,30 @@ def test_an_isolated_leader_is_measured_up_to_the_agreement_of_the_others(tmp_pa
     summary = json.loads((tmp_path / "results" / "small-drill_summary.json").read_text())
     assert (summary["stopped_early"], summary["note"]) == (False, "")
     started.assert_nothing_left()
+
+
+@pytest.mark.parametrize("fault", ["kill", "pause", "isolate"])
+def test_a_round_tells_when_its_node_was_back(fault: str, tmp_path: Path) -> None:
+    """The program's own log tells when the fault ended and when the node answered: the return lies between."""
+    started = Started([*DRILL, "--rounds", "1", "--fault", fault, "--demo-election-timeout", "300-600"], tmp_path)
+    try:
+        assert started.wait_end(60.0) == 0, started.said()
+    finally:
+        started.process.kill()
+    document = json.loads(started.output.read_text())
+    (row,) = document["rounds"]
+    undone = {"kill": "restart", "pause": "resume", "isolate": "heal"}[fault]
+    assert f"fault: {undone} {row['node']} (by drill)" in started.said()
+    assert f"round 1/1: measured; back {row['return_s']:.2f} s after the fault's end" in started.said()
+    # A new process has to start, a resumed one has to answer: neither takes as long as --wait.
+    assert 0.0 < row["return_s"] < 30.0
+    assert row["no_return"] == ""
+    with (tmp_path / "results" / "small-drill_rounds.csv").open() as stream:
+        (kept,) = csv.DictReader(stream)
+    assert float(kept["return_s"]) == row["return_s"]
+    assert document["spread"]["return_s"]["max"] == row["return_s"]
+    assert document["verification"]["without"] == []
+    print(f"{fault}: return {row['return_s']} s")
 
 
 def test_a_drill_needs_three_nodes(tmp_path: Path) -> None:
@@ -230,6 +255,6 @@ def test_a_node_that_never_comes_back_ends_the_drill(tmp_path: Path) -> None:
             started.process.kill()
         document = json.loads(started.output.read_text())
         assert len(document["rounds"]) == 1
-        assert "never came back" in document["verdict"]
+        assert "did not come back: refused for 4 s" in document["verdict"]
         assert any(url in document["verdict"] for url in cluster.urls)
         assert document["verification"]["lost"] == 0

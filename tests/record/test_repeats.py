@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from confman_tui.cluster.elections_model import Verification
+from confman_tui.cluster.elections_model import UnreadNode, Verification
 from confman_tui.errors import UsageError
 from confman_tui.record.kept import Kept
 from confman_tui.record.model import ScenarioResult
@@ -51,6 +51,10 @@ def test_a_write_lost_in_any_run_is_never_forgotten() -> None:
     assert (whole.verification.lost, whole.verification.acknowledged) == (1, 1330)
     assert whole.verification.lost_keys == lost.lost_keys
     assert len(whole.elections) == 2
+    behind = (UnreadNode(samples.NODES[2], "not ready for 30 s"),)
+    again = combined(whole, replace(samples.result(), verification=replace(lost, without=behind)))
+    assert again.verification is not None
+    assert again.verification.without == behind
     unverified = combined(replace(first, verification=None), replace(first, verification=None))
     assert unverified.verification is None
 

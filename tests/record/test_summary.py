@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from confman_tui.cluster.elections_model import Verification
+from confman_tui.cluster.elections_model import UnreadNode, Verification
 from confman_tui.errors import UsageError
 from confman_tui.load.model import Cause
 from confman_tui.record.elections import write_elections, write_lost
@@ -58,6 +58,7 @@ def test_the_whole_document() -> None:
 def test_what_was_saved_comes_back(tmp_path: Path) -> None:
     chosen = samples.settings_for(tmp_path, users="10")
     lost = Verification(acknowledged=5, checked=5, lost=1, lost_keys=("bench-small-000/key-a/b",), note="one lost")
+    lost = replace(lost, without=(UnreadNode(samples.NODES[2], "not ready for 30 s"),))
     before = samples.result(
         verification=lost, note="stopped", elections=(samples.election(), samples.election(fault=None))
     )
@@ -72,6 +73,7 @@ def test_what_was_saved_comes_back(tmp_path: Path) -> None:
     assert read_summary(path) == replace(saved, outcome=replace(saved.outcome, files=()))
     document = json.loads(path.read_text())
     assert document["settings"]["users"] == 10
+    assert document["verification"]["without"] == [{"node": samples.NODES[2], "why": "not ready for 30 s"}]
     assert "api_key" not in document["settings"]
     assert set(document["versions"]) >= {"confman-tui", "python", "locust", "textual", "platform"}
     assert set(document["machine"]) >= {"cpu_count", "cpu_model", "memory_bytes", "kernel"}

@@ -99,8 +99,16 @@ def test_no_line_is_wider_than_a_hundred_columns(failed: int, ok: int, name: str
 def _drill(**changes: object) -> DrillEnded:
     election = samples.election()
     rounds = (
-        DrillRound(1, 3, election.fault, True, "", election),
-        DrillRound(2, 3, election.fault, True, "", samples.election(without_writes_s=2.62, recover90_s=None)),
+        DrillRound(1, 3, election.fault, True, "", election, return_s=0.25),
+        DrillRound(
+            2,
+            3,
+            election.fault,
+            True,
+            "",
+            samples.election(without_writes_s=2.62, recover90_s=None),
+            no_return="did not come back: not ready for 30 s",
+        ),
         DrillRound(3, 3, election.fault, False, "too few writes to judge", None),
     )
     return DrillEnded(rounds, Verification(acknowledged=10, checked=10), "2 of 3 rounds judged, no write lost.", 0)
@@ -109,7 +117,7 @@ def _drill(**changes: object) -> DrillEnded:
 def test_the_drills_document_has_the_names_that_were_agreed() -> None:
     document = drill_document(_drill())
     assert set(document) >= {"rounds", "verification"}
-    first, _, third = document["rounds"]
+    first, second, third = document["rounds"]
     expected = {
         "fault": "kill",
         "node": samples.NODES[0],
@@ -124,6 +132,7 @@ def test_the_drills_document_has_the_names_that_were_agreed() -> None:
         "term_after": 7,
     }
     assert {name: first[name] for name in expected} == expected
+    assert (first["return_s"], second["no_return"]) == (0.25, "did not come back: not ready for 30 s")
     assert (third["judged"], third["reason"], third["elect_s"]) == (False, "too few writes to judge", None)
     assert document["verification"]["acknowledged"] == 10
     assert document["spread"]["without_writes_s"] == {"min": 1.62, "median": 2.12, "p95": 2.62, "max": 2.62}
@@ -144,16 +153,18 @@ def test_an_unjudged_round_never_counts() -> None:
 
 def test_the_drills_table() -> None:
     assert drill_table(_drill()).splitlines() == [
-        "round       fault            node  detection  election  agreement  no writes  to 90 %   terms",
-        "1            kill  127.0.0.1:6100       0.12      1.43       1.50       1.62     2.50  6 to 7",
-        "2            kill  127.0.0.1:6100       0.12      1.43       1.50       2.62        -  6 to 7",
-        "3 unjudged   kill  127.0.0.1:6100          -         -          -          -        -       -",
-        "min                                     0.12      1.43       1.50       1.62     2.50",
-        "median                                  0.12      1.43       1.50       2.12     2.50",
-        "p95                                     0.12      1.43       1.50       2.62     2.50",
-        "max                                     0.12      1.43       1.50       2.62     2.50",
-        "seconds from the fault, to 90 % of the writes per second before; no writes: ± 0.02 s",
+        "round       fault            node  detect  elect  agree  no writes  to 90 %  return   terms",
+        "1            kill  127.0.0.1:6100    0.12   1.43   1.50       1.62     2.50    0.25  6 to 7",
+        "2            kill  127.0.0.1:6100    0.12   1.43   1.50       2.62        -       -  6 to 7",
+        "3 unjudged   kill  127.0.0.1:6100       -      -      -          -        -       -       -",
+        "min                                  0.12   1.43   1.50       1.62     2.50    0.25",
+        "median                               0.12   1.43   1.50       2.12     2.50    0.25",
+        "p95                                  0.12   1.43   1.50       2.62     2.50    0.25",
+        "max                                  0.12   1.43   1.50       2.62     2.50    0.25",
+        "seconds from the fault, to 90 % of the writes per second before; no writes: ± 0.02 s;",
+        "return: seconds from the end of the fault until the node had caught up",
         "round 3 unjudged: too few writes to judge",
+        "round 2: 127.0.0.1:6100 did not come back: not ready for 30 s",
         "writes: ok: 10 acknowledged, 10 read back, 0 lost, 0 stale, 0 phantom, 0 of 0 unknown present",
         "2 of 3 rounds judged, no write lost.",
     ]

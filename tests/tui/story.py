@@ -236,7 +236,7 @@ def drill(at: float, rounds: int) -> list[Event]:
         graph = tuple(
             (tenth / 10, 0 if 0 <= tenth < 16 else 20 + tenth % 3) for tenth in range(-30, 60)
         )  # fmt: skip
-        done.append(DrillRound(number, rounds + 1, fault, True, "", election(fault, at), graph))
+        done.append(DrillRound(number, rounds + 1, fault, True, "", election(fault, at), graph, 0.42 * number))
     done.append(DrillRound(rounds + 1, rounds + 1, None, False, "too few writes", None))
     verification = Verification(acknowledged=4100, checked=4100, unknown=12, recovered=4)
     verdict = f"{rounds} rounds: longest without writes 1.62 s, 0 lost"

@@ -520,6 +520,28 @@ async def test_each_rounds_fault_is_named_whole(width: int, tmp_path: Path) -> N
         assert board.text().count("isolate :61234 ") >= 2
 
 
+@pytest.mark.parametrize("width", [60, 72, 80, 100, 120])
+async def test_a_nodes_return_is_shown_and_why_it_did_not_return(width: int, tmp_path: Path) -> None:
+    async with desk(tmp_path, (width, 40)) as board:
+        await board.tell(story.configuration())
+        now = board.clock.now
+        first, second = [told.round for told in story.drill(now, rounds=2) if isinstance(told, DrillRoundEnded)][:2]
+        sentence = "did not come back: not ready for 30 s"
+        await board.tell(
+            DrillRoundEnded(replace(first, return_s=33.1)),
+            DrillRoundEnded(replace(second, return_s=None, no_return=sentence)),
+        )
+        await board.press("v")
+        lines = board.lines()
+        (head,) = [line for line in lines if "fault" in line and "return" in line]
+        end = head.index("return") + len("return")
+        (row,) = [line for line in lines if "kill :6200" in line and "1.62 s" in line]
+        assert row[:end].endswith("33.1 s")
+        (row,) = [line for line in lines if "kill :6300" in line and "1.62 s" in line]
+        assert row[:end].endswith("—")
+        assert f"round 2: :6300 {sentence}" in " ".join(str(board.app.screen.query_one("#rounds").render()).split())
+
+
 async def test_waiting_for_a_leader_is_seen_and_can_be_stopped(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
         now = board.clock.now

@@ -7,9 +7,17 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confman_tui.cluster.elections_model import Fault, FaultKind, Verification
+from confman_tui.cluster.elections_model import Fault, FaultKind, UnreadNode, Verification
 from confman_tui.cluster.model import Fact, FactKind
-from confman_tui.events import ElectionMeasured, FactTold, FaultCaused, VerificationEnded
+from confman_tui.events import (
+    DrillRound,
+    DrillRoundEnded,
+    ElectionMeasured,
+    FactTold,
+    FaultCaused,
+    Level,
+    VerificationEnded,
+)
 from confman_tui.tui.log import MOST_LINES, EventLog, LogLine, Topic, describe
 from tests.tui import story
 
@@ -62,3 +70,29 @@ def test_what_was_read_back_is_not_all_acknowledged() -> None:
     told = describe(VerificationEnded("drill", verified), {}, (), 160.0)
     assert told is not None
     assert told.text == "drill verified: 690 writes read back, 640 acknowledged, 0 lost"
+
+
+def test_a_verification_names_the_nodes_that_it_was_judged_without() -> None:
+    note = "judged without :6300 (not ready for 30 s)"
+    without = (UnreadNode(story.NODES[2], "not ready for 30 s"),)
+    verified = Verification(acknowledged=640, checked=690, note=note, without=without)
+    told = describe(VerificationEnded("drill", verified), {}, (), 160.0)
+    assert told is not None
+    assert told.text == f"drill verified: 690 writes read back, 640 acknowledged, 0 lost; {note}"
+    assert told.level is Level.WARNING
+    told = describe(VerificationEnded("drill", replace(verified, lost=3)), {}, (), 160.0)
+    assert told is not None
+    assert told.text == f"drill: 3 LOST, 0 phantom writes; {note}"
+
+
+def test_a_round_tells_when_its_node_was_back_or_why_not() -> None:
+    fault = Fault(FaultKind.PAUSE, story.NODES[0], 150.3)
+    ended = DrillRound(1, 3, fault, True, "", story.election(fault, 100.0), return_s=33.1)
+    told = describe(DrillRoundEnded(ended), {}, (), 160.0)
+    assert told is not None
+    assert told.text == "drill round 1 of 3: 1.62 s without writes, back after 33.1 s"
+    why = "did not come back: not ready for 30 s"
+    told = describe(DrillRoundEnded(replace(ended, return_s=None, no_return=why)), {}, (), 160.0)
+    assert told is not None
+    assert told.text == f"drill round 1 of 3: 1.62 s without writes; :6100 {why}"
+    assert told.level is Level.WARNING

@@ -88,10 +88,11 @@ def test_the_details_of_a_scenario(tmp_path: Path, snap_compare: Compare) -> Non
     assert snap_compare(app, terminal_size=(120, 40), run_before=before)
 
 
-def test_the_drill(tmp_path: Path, snap_compare: Compare) -> None:
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_drill(tmp_path: Path, snap_compare: Compare, size: tuple[int, int]) -> None:
     events = [(story.START, event) for event in [*story.found(), *story.drill(story.START, rounds=4)]]
     app, before = staged(tmp_path, events=events)
-    assert snap_compare(app, terminal_size=(120, 40), run_before=before)
+    assert snap_compare(app, terminal_size=size, run_before=before)
 
 
 SIZES = pytest.mark.parametrize(

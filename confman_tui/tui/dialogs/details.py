@@ -242,6 +242,8 @@ class DetailsDialog(Dialog[None]):
         sheet.entry("verdict", judged if verified.judged else clean(verified.note) or "nothing to judge", style)
         for name in ("acknowledged", "refused", "unknown", "recovered", "stale", "phantom"):
             sheet.entry(name, numbers.count(getattr(verified, name)))
+        for one in verified.without:
+            sheet.paragraph("judged without", f"{name_of(one.node, self._names)} ({clean(one.why)})", look.warn)
         for key in verified.lost_keys[:MOST_TEXTS]:
             sheet.entry("", clean(key, 160), look.alarm)
 

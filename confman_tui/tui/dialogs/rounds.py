@@ -14,25 +14,28 @@ from textual.content import Content
 from textual.events import Resize
 from textual.widgets import Static
 
-from confman_tui.cluster.elections_model import Election
 from confman_tui.events import DrillRound
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.client import ChartRenderer
 from confman_tui.tui.dialogs.base import Dialog
 from confman_tui.tui.log import fault_words
+from confman_tui.tui.names import name_of
 from confman_tui.tui.state import UiState
-from confman_tui.tui.text import clean, fit
+from confman_tui.tui.text import clean, fit, wrap
 from confman_tui.tui.widgets.graph import DrillStrip
 
+RETURN = "return_s"
 STEPS = (
     ("detected", "detected_s"),
     ("elected", "serving_s"),
     ("agree", "agree_s"),
     ("no writes", "without_writes_s"),
     ("90 % after", "recover90_s"),
+    ("return", RETURN),
 )
 _SHORT = {"no writes": "unserved", "90 % after": "90 %"}
-_SPARE = ("agree_s", "detected_s")
+_SPARE = ("agree_s", "detected_s", "recover90_s")
+"""Steps that a narrow table leaves out, in this order."""
 _ROUND, _FAULT = 8, 15
 """Columns of a round's number and of its fault: ``isolate :12345`` and a gap."""
 MOST_STRIPS = 10
@@ -143,14 +146,19 @@ class RoundsDialog(Dialog[None]):
                 reason = fit(f"not judged: {clean(ended.reason, 80)}", width - len(start))
                 lines.append(Content.assemble((start, look.dim), (reason, look.warn)))
                 continue
-            cells = "".join(f"{_step(ended.election, field):>{shape.step}}" for _, field in shape.steps)
+            cells = "".join(f"{_step(ended, field):>{shape.step}}" for _, field in shape.steps)
             lines.append(Content.assemble((start, look.text), (cells, look.strong)))
-        judged = [ended.election for ended in rounds if ended.judged and ended.election is not None]
+        for ended in rounds:
+            if ended.no_return:
+                node = name_of(ended.fault.node, self._state.names) if ended.fault else numbers.NOTHING
+                words = f"round {ended.number}: {node} {clean(ended.no_return, 200)}"
+                lines += [Content.assemble((part, look.alarm)) for part in wrap(words, width, 3)]
+        judged = [ended for ended in rounds if ended.judged and ended.election is not None]
         if len(judged) > 1:
             for name, take in (("least", min), ("median", median), ("p95", _p95), ("most", max)):
                 cells = ""
                 for _, field in shape.steps:
-                    values = [value for election in judged if (value := getattr(election, field)) is not None]
+                    values = [value for ended in judged if (value := _value(ended, field)) is not None]
                     text = numbers.short_seconds(take(values)) if values else numbers.NOTHING
                     cells += f"{text:>{shape.step}}"
                 lines.append(Content.assemble((f"{'':<8}{name:<{shape.fault}}", look.dim), (cells, look.text)))
@@ -168,16 +176,22 @@ class _Shape:
 
 
 def _shape(width: int) -> _Shape:
-    if width >= 80:
+    if width >= _ROUND + 18 + 11 * len(STEPS):
         return _Shape(18, 11, STEPS)
     steps = tuple((_SHORT.get(name, name), field) for name, field in STEPS)
-    if width < _ROUND + _FAULT + 9 * len(steps):
-        steps = tuple(step for step in steps if step[1] not in _SPARE)
+    for spare in _SPARE:
+        if width < _ROUND + _FAULT + 9 * len(steps):
+            steps = tuple(step for step in steps if step[1] != spare)
     return _Shape(max(12, min(18, width - _ROUND - 9 * len(steps))), 9, steps)
 
 
-def _step(election: Election | None, field: str) -> str:
-    value = getattr(election, field) if election is not None else None
+def _value(ended: DrillRound, field: str) -> float | None:
+    value: float | None = ended.return_s if field == RETURN else getattr(ended.election, field, None)
+    return value
+
+
+def _step(ended: DrillRound, field: str) -> str:
+    value = _value(ended, field)
     return "—" if value is None else numbers.short_seconds(value)
 
 
