@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from confman_tui.cluster.elections_model import Election, Fault, Verification
 from confman_tui.load.generator import GeneratorBound, GeneratorUse
-from confman_tui.load.model import RunOutcome
+from confman_tui.load.model import Reads, RunOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,8 @@ class ScenarioResult:
     """What the generator and its machine used; None where nobody watched (results of stock Locust)."""
     generator_bound: GeneratorBound | None = None
     """The generator, not the cluster, was the limit; None when it was not, or nobody watched."""
+    reads: Reads | None = None
+    """Where its reads went; None for a scenario that only writes, and where nobody knows (results of stock Locust)."""
 
 
 @dataclass(frozen=True, slots=True)
