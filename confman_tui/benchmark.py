@@ -32,7 +32,7 @@ from confman_tui.events import (
 )
 from confman_tui.load.distributed.model import WorkerError
 from confman_tui.load.engine import Engine
-from confman_tui.load.model import Scenario
+from confman_tui.load.model import Reads, Scenario
 from confman_tui.load.scenarios import by_name
 from confman_tui.mustering import SETTLE_S, Mustering, crew_of
 from confman_tui.record.files import ResultsError, check_writable
@@ -187,6 +187,7 @@ class Benchmark:
                 payload_steps=settings.payload_steps,
                 warmup_s=settings.warmup_s,
                 repeat=settings.repeat,
+                reads=Reads(settings.reads),
             )
         )
 

@@ -104,6 +104,9 @@ class Connection:
         host = parse_node(settings.host)
         self.entry = host if host in nodes else nodes[0]
         """The address that stands for the cluster."""
+        first = nodes.index(self.entry)
+        self._nodes_in_turn = (*nodes[first:], *nodes[:first])
+        """In the order in which users are handed out."""
         self.client = ConfmanClient(settings.api_key, nodes=nodes)
         self.monitor = Monitor(
             nodes,
@@ -148,7 +151,7 @@ class Connection:
     # -- what the monitor hears
 
     def _on_view(self, view: ClusterView) -> None:
-        self._engine.set_targets(view.leader, view.ready)
+        self._engine.set_targets(view.leader, view.ready, self._nodes_in_turn)
         self.judge.hear_view(view)
 
     def _on_fact(self, fact: Fact) -> None:

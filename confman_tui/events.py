@@ -13,7 +13,7 @@ from confman_tui.cluster.elections_model import Election, Fault, Verification, W
 from confman_tui.cluster.model import ClusterView, Fact
 from confman_tui.cluster.watch_mode import WatchPace
 from confman_tui.load.generator import GeneratorBound, GeneratorSample
-from confman_tui.load.model import SecondSample
+from confman_tui.load.model import Reads, SecondSample
 from confman_tui.record.model import DrillEnded as DrillEnded
 from confman_tui.record.model import DrillRound as DrillRound
 from confman_tui.record.model import ScenarioResult, Series
@@ -136,6 +136,8 @@ class ScenarioStarted:
     runs: int = 1
     step: str = ""
     """The step of a series that it is, in words such as ``step 3 of 4``; empty: of none."""
+    reads: Reads | None = None
+    """Where its reads go; None: it only writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +270,8 @@ class ConfigurationChanged:
     """The payloads of each step of a series; empty: ``payload_bytes`` holds."""
     warmup_s: float = 0.0
     repeat: int = 1
+    reads: Reads = Reads.ALL
+    """Where the reads of the next runs go."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ from confman_tui.events import (
 from confman_tui.output import write_result
 from confman_tui.record.drill import drill_document, drill_table
 from confman_tui.record.model import ScenarioResult, Series
+from confman_tui.record.nodes import reads_words
 from confman_tui.record.series import series_document, series_table, verdict_of
 from confman_tui.record.summary import json_document
 from confman_tui.record.table import results_table
@@ -125,6 +126,7 @@ class Printer:
                     *([f"{event.rate:g} requests/s"] if event.rate is not None else []),
                     f"{event.entries_before} entries before",
                 ]
+                parts += [words] if (words := reads_words(event.reads)) else []
                 parts += [event.step] if event.step else []
                 parts += [f"run {event.run} of {event.runs}"] if event.runs > 1 else []
                 self.say(f"{event.name}: {', '.join(parts)}")

@@ -15,7 +15,7 @@ from confman_tui.cluster.elections_model import Verification
 from confman_tui.connection import Connection
 from confman_tui.events import Phase, PhaseChanged, ScenarioEnded, ScenarioStarted, Sink, VerificationEnded
 from confman_tui.load.engine import Engine
-from confman_tui.load.model import RunPlan, Scenario
+from confman_tui.load.model import Reads, RunPlan, Scenario, Target
 from confman_tui.load.schedule import senders_for
 from confman_tui.record.kept import Kept
 from confman_tui.record.model import ScenarioResult
@@ -81,6 +81,7 @@ class Runs:
             rate=rate,
             warmup_s=settings.warmup_s,
             workers=settings.workers + settings.expect_workers,
+            reads=Reads(settings.reads),
         )
 
     def settings_here(self) -> Settings:
@@ -161,6 +162,7 @@ class Runs:
                 run=number,
                 runs=settings.repeat,
                 step=step.label if step is not None else "",
+                reads=plan.reads if plan.target is Target.ANY else None,
             )
         )
         return await self._measure(run, scenario, complete)

@@ -14,7 +14,7 @@ from confman_tui.cluster.watch_mode import WatchUse
 from confman_tui.events import GeneratorLimitReached, Level, NoticeGiven, RateChanged, SampleRecorded, Sink
 from confman_tui.load.engine import Engine
 from confman_tui.load.generator import BoundRule, GeneratorSample, UseTotals
-from confman_tui.load.model import RunOutcome, RunPlan, SecondSample
+from confman_tui.load.model import RunOutcome, RunPlan, SecondSample, Target
 from confman_tui.monitor import Monitor
 from confman_tui.record.elections import write_lost
 from confman_tui.record.files import ResultsError, Staging, path_of
@@ -218,6 +218,7 @@ class ScenarioRun:
             verification=verification,
             files=(*(str(file) for file in outcome.files), *registry),
             rate=self.plan.rate,
+            reads=self.plan.reads if self.plan.target is Target.ANY else None,
             rate_changes=tuple(RateChange(at - outcome.started, rate) for at, rate in self._rates),
             warmup_s=self.plan.warmup_s,
             generator=self._use.told(),

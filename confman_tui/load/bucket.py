@@ -10,6 +10,29 @@ from confman_tui.load.model import Cause
 
 
 @dataclass(slots=True)
+class NodeCounts:
+    """The requests of a bucket that one node was sent."""
+
+    reads: Counter[int] = field(default_factory=Counter)
+    """As `Bucket.reads`; likewise the writes."""
+    writes: Counter[int] = field(default_factory=Counter)
+    reads_failed: int = 0
+    writes_failed: int = 0
+
+    @property
+    def requests(self) -> int:
+        """How many ended, in whatever way."""
+        return self.reads.total() + self.writes.total() + self.reads_failed + self.writes_failed
+
+    def add(self, other: NodeCounts) -> None:
+        """Count those of another bucket too."""
+        self.reads.update(other.reads)
+        self.writes.update(other.writes)
+        self.reads_failed += other.reads_failed
+        self.writes_failed += other.writes_failed
+
+
+@dataclass(slots=True)
 class Bucket:
     """The requests that ended in [start, end). Not shared: whoever holds it may change it."""
 
@@ -17,7 +40,8 @@ class Bucket:
     end: float
     users: int = 0
     reads: Counter[int] = field(default_factory=Counter)
-    """How many of the reads that succeeded took so many µs, from the intended start of each (see `RunOutcome`)."""
+    """How many of the reads that succeeded took so many µs, from the intended start of each (see `RunOutcome`): those
+    of ``by_node`` together (see `sum_up`)."""
     writes: Counter[int] = field(default_factory=Counter)
     """Likewise of the writes."""
     uncorrected: Counter[int] = field(default_factory=Counter)
@@ -30,8 +54,8 @@ class Bucket:
     """Of how many requests that succeeded in the end the redirects took so many µs."""
     redirected: int = 0
     """Requests that were redirected, whatever became of them."""
-    per_node: dict[str, int] = field(default_factory=dict)
-    """Requests sent per node (base URL)."""
+    by_node: dict[str, NodeCounts] = field(default_factory=dict)
+    """What each node (base URL) was sent."""
     in_flight: int = 0
     oldest_in_flight_s: float = 0.0
     engine_cpu: float = 0.0
@@ -54,15 +78,13 @@ class Bucket:
         whole = cls(min(part.start for part in parts), max(part.end for part in parts))
         for part in parts:
             whole.users += part.users
-            whole.reads.update(part.reads)
-            whole.writes.update(part.writes)
+            for node, counts in part.by_node.items():
+                whole.node(node).add(counts)
             whole.uncorrected.update(part.uncorrected)
             whole.read_marks += _moved(part.read_marks, part.start - whole.start)
             whole.failures += part.failures
             whole.redirects.update(part.redirects)
             whole.redirected += part.redirected
-            for node, count in part.per_node.items():
-                whole.per_node[node] = whole.per_node.get(node, 0) + count
             whole.in_flight += part.in_flight
             whole.oldest_in_flight_s = max(whole.oldest_in_flight_s, part.oldest_in_flight_s)
             whole.engine_cpu = max(whole.engine_cpu, part.engine_cpu)
@@ -72,7 +94,27 @@ class Bucket:
             whole.rate += part.rate
             whole.worker_cpu.update(part.worker_cpu)
             whole.worker_wait.update(part.worker_wait)
+        whole.sum_up()
         return whole
+
+    def node(self, node: str) -> NodeCounts:
+        """The counts of one node, made when there are none yet."""
+        counts = self.by_node.get(node)
+        if counts is None:
+            counts = self.by_node[node] = NodeCounts()
+        return counts
+
+    def sum_up(self) -> None:
+        """Make ``reads`` and ``writes`` those of all nodes."""
+        self.reads, self.writes = Counter(), Counter()
+        for counts in self.by_node.values():
+            self.reads.update(counts.reads)
+            self.writes.update(counts.writes)
+
+    @property
+    def per_node(self) -> dict[str, int]:
+        """Requests sent per node (base URL)."""
+        return {node: counts.requests for node, counts in self.by_node.items()}
 
     @property
     def requests(self) -> int:

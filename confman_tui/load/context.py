@@ -18,9 +18,9 @@ from weakref import WeakKeyDictionary
 from confman_tui.clock import now
 from confman_tui.cluster.elections_model import WriteObserver, bytes_digest
 from confman_tui.errors import UsageError
-from confman_tui.load.model import RunPlan, Target
+from confman_tui.load.model import Reads, RunPlan, Target
 from confman_tui.load.schedule import Schedule
-from confman_tui.load.targets import TargetBoard, Targets
+from confman_tui.load.targets import Route, TargetBoard, Targets
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _TOKEN_DIGITS = 5
@@ -105,6 +105,15 @@ class WriteMaker:
         return Write(namespace, f"key-{unique}", stem + unique, self._head + ending + self._tail, digest)
 
 
+_ROUTES: dict[Reads, tuple[Route, Route]] = {
+    Reads.ALL: (Targets.for_any, Targets.for_any),
+    Reads.ENTRY: (Targets.for_entry, Targets.for_entry),
+    Reads.LEADER: (Targets.for_leader, Targets.for_leader),
+    Reads.FOLLOWERS: (Targets.for_follower, Targets.for_leader),
+}
+"""Of reads and of writes."""
+
+
 class RunContext:
     """Shared by all users of one `locust.env.Environment`; only the thread that runs them changes it."""
 
@@ -121,9 +130,10 @@ class RunContext:
         wait_s: tuple[float, float] | None = None,
         observer: WriteObserver | None = None,
         schedule: Schedule | None = None,
+        reads: Reads = Reads.ALL,
     ) -> None:
         self.board = board
-        self.to_leader = target is Target.LEADER
+        self.read_route, self.write_route = _ROUTES[Reads.LEADER if target is Target.LEADER else reads]
         self.write_share = write_share
         """None: the user class's own."""
         self.wait_s = wait_s
@@ -140,8 +150,6 @@ class RunContext:
         self._stopping = False
         self.in_flight: dict[int, float] = {}
         """User number → start of its request. A user has one at a time, so the first entry is the oldest."""
-        self.per_node: dict[str, int] = {}
-        """Requests that ended, per node they were sent to, since the recorder last took them."""
         self._users = 0
         self._texts: set[str] = set()
 
@@ -209,6 +217,7 @@ def from_plan(plan: RunPlan, board: TargetBoard, observer: WriteObserver | None)
         wait_s=plan.wait_s,
         observer=observer,
         schedule=Schedule(plan.rate) if plan.rate is not None else None,
+        reads=plan.reads,
     )
 
 

@@ -182,10 +182,14 @@ class Engine:
         Nothing happens when nothing runs, or in a closed loop."""
         self._send(lambda: self._run.set_rate(rate) if self._run is not None else None)
 
-    def set_targets(self, leader: str | None, ready: tuple[str, ...]) -> None:
-        """Tell which node leads and which serve reads; in force from each user's next request on. One caller only."""
+    def set_targets(self, leader: str | None, ready: tuple[str, ...], nodes: tuple[str, ...] = ()) -> None:
+        """Tell which node leads and which serve reads; in force from each user's next request on. One caller only.
+
+        ``nodes`` are the configured ones in the order in which users are handed out, the entry first; without them
+        that order is the one in which nodes were first seen.
+        """
         before = self._board.current
-        self._board.publish(leader, ready)
+        self._board.publish(leader, ready, nodes)
         if self._board.current is not before and self._crew is not None:
             self._send(self._tell_workers_targets)
 

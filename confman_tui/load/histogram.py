@@ -28,7 +28,7 @@ def nearest_ranks(counts: Mapping[int, int], percents: Iterable[float]) -> list[
     if not counts:
         raise ValueError("no values have no percentiles")
     values = sorted(counts)
-    not_greater = list(accumulate(counts[value] for value in values))
+    not_greater = list(accumulate(map(counts.__getitem__, values)))
     # without the rounding, 99.9 % of 1,000 values would be rank 1,000: 99.9 / 100 * 1000 is 999.0000000000001
     ranks = [max(1, ceil(round(percent * not_greater[-1] / 100, 9))) for percent in percents]
     return [values[bisect_left(not_greater, rank)] for rank in ranks]
@@ -55,11 +55,16 @@ class LatencyCounts:
             return
         self._total += more.total()
         self._greatest = max(self._greatest, max(more))
-        counts, exact = self._counts, more.copy()
-        for value in [value for value in more if value >= _EXACT_BELOW_US]:
-            slot = _lowest_equivalent(value)
-            counts[slot] = counts.get(slot, 0) + exact.pop(value)
-        counts.update(exact)
+        # as _shift, in line: this holds up the users at each second's end
+        counts, bits = self._counts, _EXACT_BELOW_US.bit_length() - 1
+        held = counts.get
+        for value, count in more.items():
+            if value < _EXACT_BELOW_US:
+                counts[value] = held(value, 0) + count
+            else:
+                shift = value.bit_length() - bits
+                slot = value >> shift << shift
+                counts[slot] = held(slot, 0) + count
 
     @property
     def total(self) -> int:
@@ -81,6 +86,12 @@ class LatencyCounts:
             whole._counts.update(part._counts)
         return whole
 
+    def nearest_ranks(self, percents: Iterable[float]) -> list[int]:
+        """Percentiles by the nearest-rank method (see `nearest_ranks`): the greatest value of the slot in which the one
+        at that rank lies, never more than the greatest that occurred. ValueError when there are no values."""
+        found = nearest_ranks(self._counts, percents)
+        return [min(slot + (1 << _shift(slot)) - 1, self._greatest) for slot in found]
+
     def histogram(self) -> HdrHistogram:
         """All values so far, in an HdrHistogram of 1 µs to 60 s with 3 digits; greater ones count as 60 s."""
         whole = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
@@ -89,26 +100,25 @@ class LatencyCounts:
         return whole
 
 
-def _lowest_equivalent(value: int) -> int:
-    """The least value of the slot that a value falls into. A histogram from 1 with 3 digits has a slot for each value
-    below 2,048, and 1,024 for each doubling from there on (HdrHistogram: the sub-buckets' count is the power of two
-    that reaches 2 × 10 ** digits)."""
-    shift = max(0, value.bit_length() - _EXACT_BELOW_US.bit_length() + 1)
-    return value >> shift << shift
+def _shift(value: int) -> int:
+    """The slot that a value falls into is 2 to the power of this wide, and begins at a multiple of its width.
+
+    A histogram from 1 with 3 digits has a slot for each value below 2,048, and 1,024 for each doubling from there on
+    (HdrHistogram: the sub-buckets' count is the power of two that reaches 2 × 10 ** digits).
+    """
+    return max(0, value.bit_length() - _EXACT_BELOW_US.bit_length() + 1)
 
 
 def percentiles_us(counts: LatencyCounts, percents: Iterable[float]) -> Mapping[float, int | None]:
-    """Percentiles of a run from its histogram: at most 0.1 % above the value that occurred, never above the greatest.
+    """Percentiles of a run by the nearest-rank method: at most 0.1 % above the value at that rank, which lies in the
+    same slot, and never above the greatest. All None when nothing was counted.
 
-    HdrHistogram gives the greatest value that falls into the same bucket as the one at rank
-    ``max(1, round(percent / 100 * n))``.
+    HdrHistogram's own method takes the rank ``max(1, round(percent / 100 * n))``, which may be one less.
     """
     wanted = list(percents)
-    greatest = counts.greatest
-    if greatest is None:
+    if not counts.total:
         return dict.fromkeys(wanted)
-    found = counts.histogram().get_percentile_to_value_dict(wanted)
-    return {percent: min(int(found[percent]), greatest) for percent in wanted}
+    return dict(zip(wanted, counts.nearest_ranks(wanted), strict=True))
 
 
 def encode(histogram: HdrHistogram) -> str:

@@ -19,7 +19,22 @@ class Target(StrEnum):
     LEADER = "leader"
     """To the node that leads, wherever leadership moves."""
     ANY = "any"
-    """Spread over the nodes that are ready."""
+    """Where `Reads` says: by default spread over the nodes that are ready."""
+
+
+class Reads(StrEnum):
+    """Where the requests of scenarios go that need no leader: reads, and mixed reads and writes."""
+
+    ALL = "all"
+    """Spread over the nodes, users in turn from the entry on. A mixed user writes to the node that it reads from, which
+    redirects it to the leader."""
+    ENTRY = "entry"
+    """All to the entry, writes too, as the original suite's ``--host`` does."""
+    LEADER = "leader"
+    """All to whichever node leads, writes too."""
+    FOLLOWERS = "followers"
+    """Reads spread over the nodes that do not lead. Writes go to the leader: a client that knows who follows knows who
+    leads, and would not have its writes redirected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +104,8 @@ class RunPlan:
     """Seconds before ``duration_s`` begins whose requests count for the samples, but not for the outcome."""
     workers: int = 0
     """Processes of their own that make the load; 0: the engine's thread makes it."""
+    reads: Reads = Reads.ALL
+    """Where the requests go of a plan whose target is `Target.ANY`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +212,47 @@ class Uncorrected:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeOutcome:
+    """What one node was sent in a run, and what became of it. A request that was redirected counts for the node it was
+    sent to first, with its whole time."""
+
+    node: str
+    """Base URL."""
+    reads_ok: int
+    writes_ok: int
+    reads_failed: int
+    writes_failed: int
+    p50_us: int | None
+    p99_us: int | None
+    """Of the requests that succeeded, as those of `RunOutcome`; None when none did."""
+
+    @property
+    def ok(self) -> int:
+        """Requests that succeeded."""
+        return self.reads_ok + self.writes_ok
+
+    @property
+    def failed(self) -> int:
+        """Requests that failed."""
+        return self.reads_failed + self.writes_failed
+
+    @property
+    def reads(self) -> int:
+        """Reads, whatever became of them."""
+        return self.reads_ok + self.reads_failed
+
+    @property
+    def writes(self) -> int:
+        """Writes, whatever became of them."""
+        return self.writes_ok + self.writes_failed
+
+    @property
+    def requests(self) -> int:
+        """Requests, whatever became of them."""
+        return self.ok + self.failed
+
+
+@dataclass(frozen=True, slots=True)
 class RunOutcome:
     """Totals of one run, from our own recorder. Latencies run from the intended start of each request; in a closed
     loop that is its actual start."""
@@ -246,6 +304,8 @@ class RunOutcome:
     """Open loop: the longest time that a request began after it was due, or waited and never began."""
     invalid: str = ""
     """Why the figures are not those that were asked for (a worker died), one sentence; empty when they are."""
+    by_node: tuple[NodeOutcome, ...] = ()
+    """Of each node that was sent something, by address; they add up to the run."""
 
     @property
     def rps(self) -> float:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
-from confman_tui.load.bucket import Bucket
+from confman_tui.load.bucket import Bucket, NodeCounts
 from confman_tui.load.histogram import LatencyCounts, encode, nearest_ranks, percentiles_us
-from confman_tui.load.model import Cause, Opening, RunOutcome, SecondSample, Uncorrected
+from confman_tui.load.model import Cause, NodeOutcome, Opening, RunOutcome, SecondSample, Uncorrected
 
 OPENING_S = 2.0
 """Without a warm-up, so many first seconds are shown apart …"""
@@ -18,62 +18,100 @@ _Key = TypeVar("_Key", bound=Hashable)
 _RUN_PERCENTS = (50.0, 90.0, 95.0, 99.0, 99.9, 99.99)
 
 
-class _Sums:
-    """What adds up over buckets."""
+class _NodeSums:
+    """What adds up over the buckets of one node."""
 
     def __init__(self) -> None:
         self.reads = LatencyCounts()
         self.writes = LatencyCounts()
+        self.reads_failed = 0
+        self.writes_failed = 0
+
+    def add(self, counts: NodeCounts) -> None:
+        """Count those of a bucket."""
+        self.reads.add(counts.reads)
+        self.writes.add(counts.writes)
+        self.reads_failed += counts.reads_failed
+        self.writes_failed += counts.writes_failed
+
+    @classmethod
+    def merged(cls, parts: Sequence[_NodeSums]) -> _NodeSums:
+        """All of several sums."""
+        whole = cls()
+        whole.reads = LatencyCounts.merged(*(part.reads for part in parts))
+        whole.writes = LatencyCounts.merged(*(part.writes for part in parts))
+        whole.reads_failed = sum(part.reads_failed for part in parts)
+        whole.writes_failed = sum(part.writes_failed for part in parts)
+        return whole
+
+    def outcome(self, node: str) -> NodeOutcome:
+        """As the run's outcome tells it."""
+        percents = percentiles_us(LatencyCounts.merged(self.reads, self.writes), (50.0, 99.0))
+        return NodeOutcome(
+            node=node,
+            reads_ok=self.reads.total,
+            writes_ok=self.writes.total,
+            reads_failed=self.reads_failed,
+            writes_failed=self.writes_failed,
+            p50_us=percents[50.0],
+            p99_us=percents[99.0],
+        )
+
+
+class _Sums:
+    """What adds up over buckets. Latencies are kept by node; the run's are made of them when they are asked for."""
+
+    def __init__(self) -> None:
+        self.by_node: dict[str, _NodeSums] = {}
         self.uncorrected = LatencyCounts()
         self.redirects = LatencyCounts()
         self.redirected = 0
-        self.reads_failed = 0
-        self.writes_failed = 0
         self.causes: dict[Cause, int] = {}
         self.texts: dict[str, int] = {}
-        self.per_node: dict[str, int] = {}
         self.schedule_lag_s = 0.0
 
     def add(self, bucket: Bucket) -> None:
         """Count a bucket."""
-        self.reads.add(bucket.reads)
-        self.writes.add(bucket.writes)
+        for node, counts in bucket.by_node.items():
+            self.by_node.setdefault(node, _NodeSums()).add(counts)
         self.uncorrected.add(bucket.uncorrected)
         self.redirects.add(bucket.redirects)
         self.redirected += bucket.redirected
-        for is_write, cause, text in bucket.failures:
+        for _is_write, cause, text in bucket.failures:
             self.causes[cause] = self.causes.get(cause, 0) + 1
             self.texts[text] = self.texts.get(text, 0) + 1
-            self.writes_failed += is_write
-            self.reads_failed += not is_write
-        _add_up(self.per_node, bucket.per_node)
         self.schedule_lag_s = max(self.schedule_lag_s, bucket.schedule_lag_s)
 
     @classmethod
     def merged(cls, *parts: _Sums) -> _Sums:
         """All of several sums."""
         whole = cls()
-        whole.reads = LatencyCounts.merged(*(part.reads for part in parts))
-        whole.writes = LatencyCounts.merged(*(part.writes for part in parts))
+        for node in dict.fromkeys(node for part in parts for node in part.by_node):
+            whole.by_node[node] = _NodeSums.merged([part.by_node[node] for part in parts if node in part.by_node])
         whole.uncorrected = LatencyCounts.merged(*(part.uncorrected for part in parts))
         whole.redirects = LatencyCounts.merged(*(part.redirects for part in parts))
         for part in parts:
             whole.redirected += part.redirected
-            whole.reads_failed += part.reads_failed
-            whole.writes_failed += part.writes_failed
             _add_up(whole.causes, part.causes)
             _add_up(whole.texts, part.texts)
-            _add_up(whole.per_node, part.per_node)
             whole.schedule_lag_s = max(whole.schedule_lag_s, part.schedule_lag_s)
         return whole
 
     @property
+    def reads(self) -> LatencyCounts:
+        return LatencyCounts.merged(*(sums.reads for sums in self.by_node.values()))
+
+    @property
+    def writes(self) -> LatencyCounts:
+        return LatencyCounts.merged(*(sums.writes for sums in self.by_node.values()))
+
+    @property
     def ok(self) -> int:
-        return self.reads.total + self.writes.total
+        return sum(sums.reads.total + sums.writes.total for sums in self.by_node.values())
 
     @property
     def failed(self) -> int:
-        return self.reads_failed + self.writes_failed
+        return sum(sums.reads_failed + sums.writes_failed for sums in self.by_node.values())
 
 
 def _add_up(into: dict[_Key, int], counts: Mapping[_Key, int]) -> None:
@@ -124,7 +162,9 @@ class RunTotals:
         left_out = self._warmup_s > 0
         sums = self._rest if left_out else _Sums.merged(self._opening, self._rest)
         started = self._opened_until if left_out else self._started
-        whole = LatencyCounts.merged(sums.reads, sums.writes)
+        reads, writes = sums.reads, sums.writes
+        whole = LatencyCounts.merged(reads, writes)
+        by_node = tuple(held.outcome(node) for node, held in sorted(sums.by_node.items()))
         percents = percentiles_us(whole, _RUN_PERCENTS)
         return RunOutcome(
             started=started,
@@ -133,8 +173,8 @@ class RunTotals:
             failures=sums.failed,
             failures_by_cause=dict(sums.causes),
             error_texts=dict(sums.texts),
-            reads_ok=sums.reads.total,
-            writes_ok=sums.writes.total,
+            reads_ok=reads.total,
+            writes_ok=writes.total,
             p50_us=percents[50.0],
             p90_us=percents[90.0],
             p95_us=percents[95.0],
@@ -143,20 +183,21 @@ class RunTotals:
             p9999_us=percents[99.99],
             max_us=whole.greatest,
             histogram=encode(whole.histogram()),
-            read_histogram=encode(sums.reads.histogram()),
-            write_histogram=encode(sums.writes.histogram()),
-            per_node=dict(sums.per_node),
+            read_histogram=encode(reads.histogram()),
+            write_histogram=encode(writes.histogram()),
+            per_node={held.node: held.requests for held in by_node},
             redirected=sums.redirected,
             files=(),
             stopped_early=stopped_early,
-            reads_failed=sums.reads_failed,
-            writes_failed=sums.writes_failed,
+            reads_failed=sum(held.reads_failed for held in by_node),
+            writes_failed=sum(held.writes_failed for held in by_node),
             redirect_p50_us=percentiles_us(sums.redirects, (50.0,))[50.0],
             redirect_max_us=sums.redirects.greatest,
             opening=self._told_opening(ended, left_out=left_out),
             uncorrected=_told_uncorrected(sums.uncorrected) if self._open_loop else None,
             not_started=self._not_started,
             schedule_lag_s=sums.schedule_lag_s,
+            by_node=by_node,
         )
 
     def _told_opening(self, ended: float, *, left_out: bool) -> Opening | None:

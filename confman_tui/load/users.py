@@ -32,6 +32,7 @@ from confman_tui.load import causes, context, patches
 from confman_tui.load.context import RunContext, Write
 from confman_tui.load.model import CAUSE_WORDS, Cause
 from confman_tui.load.schedule import Schedule
+from confman_tui.load.targets import Route
 
 READ_NAME = "/config/[key] GET"
 WRITE_NAME = "/config/[key] PUT"
@@ -66,9 +67,7 @@ class _Gate:
         shared = user.shared
         ended = now()
         del shared.in_flight[user.number]
-        node = user.node
-        per_node = shared.per_node
-        per_node[node] = per_node.get(node, 0) + 1
+        node = meta["node"] = user.node
         failure: causes.RequestFailure | None = None
         error = meta["exception"]
         response = meta["response"]
@@ -133,6 +132,8 @@ class ConfmanUser(FastHttpUser):
         self.number = shared.enrol()
         self.node = ""
         """Base URL that the present request was sent to."""
+        self._route: Route = shared.read_route
+        """What chose it."""
         self.write: Write | None = None
         """The write that is in flight."""
         self.failure: causes.RequestFailure | None = None
@@ -211,10 +212,10 @@ class ConfmanUser(FastHttpUser):
         return started
 
     def _send_write(self) -> None:
-        node = self._choose_node()
+        shared = self.shared
+        node = self._choose_node(shared.write_route)
         if node is None:
             return
-        shared = self.shared
         write = shared.writes.next()
         self.write = write
         self.node = node
@@ -224,10 +225,10 @@ class ConfmanUser(FastHttpUser):
         self._request("PUT", node + write.path, WRITE_NAME, shared.write_headers, write.body)
 
     def _send_read(self) -> None:
-        node = self._choose_node()
+        shared = self.shared
+        node = self._choose_node(shared.read_route)
         if node is None:
             return
-        shared = self.shared
         paths = shared.read_paths
         self.node = node
         self._begin()
@@ -262,12 +263,12 @@ class ConfmanUser(FastHttpUser):
             if not isinstance(error, Exception):
                 raise
 
-    def _choose_node(self) -> str | None:
+    def _choose_node(self, route: Route) -> str | None:
         """Where to send next. Waits in short steps while no node was ever known; None when the run ends meanwhile."""
         shared = self.shared
+        self._route = route
         while True:
-            targets = shared.board.current
-            node = targets.for_leader(self.number) if shared.to_leader else targets.for_any(self.number)
+            node = route(shared.board.current, self.number)
             if node is not None or shared.stopping:
                 return node
             gevent.sleep(_STEP_S)
@@ -282,8 +283,7 @@ class ConfmanUser(FastHttpUser):
             if left <= 0:
                 return
             gevent.sleep(min(left, _STEP_S))
-            targets = shared.board.current
-            other = targets.leader if shared.to_leader else targets.for_any(self.number)
+            other = self._route(shared.board.current, self.number)
             if other is not None and other != failed:
                 return
 

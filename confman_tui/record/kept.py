@@ -41,8 +41,8 @@ class Kept:
         if kept is None or kept.outcome.stopped_early or result.outcome.stopped_early:
             return None
         alike = (
-            (kept.tier, kept.name, kept.users, kept.payload_bytes, kept.warmup_s)
-            == (result.tier, result.name, result.users, result.payload_bytes, result.warmup_s)
+            (kept.tier, kept.name, kept.users, kept.payload_bytes, kept.warmup_s, kept.reads)
+            == (result.tier, result.name, result.users, result.payload_bytes, result.warmup_s, result.reads)
             and abs(kept.duration_s - result.duration_s) <= _SAME_LENGTH * max(kept.duration_s, result.duration_s)
             and all(self._said.get(name) == present.get(name) for name in _SAME_SETTINGS)
         )

@@ -8,7 +8,7 @@ from enum import StrEnum
 from confman_tui.cluster.elections_model import Election, Fault, Verification
 from confman_tui.cluster.watch_mode import WatchUse
 from confman_tui.load.generator import GeneratorBound, GeneratorUse
-from confman_tui.load.model import RunOutcome
+from confman_tui.load.model import Reads, RunOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,8 @@ class ScenarioResult:
     """How closely the cluster was watched meanwhile, and what that added; None where nobody watched."""
     generator_bound: GeneratorBound | None = None
     """The generator, not the cluster, was the limit; None when it was not, or nobody watched."""
+    reads: Reads | None = None
+    """Where its reads went; None for a scenario that only writes, and where nobody knows (results of stock Locust)."""
 
 
 @dataclass(frozen=True, slots=True)

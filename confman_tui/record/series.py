@@ -25,7 +25,7 @@ from confman_tui.settings import Settings
 _COLUMNS = (
     *("series", "value", "scenario", "start", "users", "payload_bytes", "entries_before", "runs", "seconds"),
     *("requests", "failures", "rps", "rps_ci95_low", "rps_ci95_high", "p50_us", "p95_us", "p99_us"),
-    *("p99_ci95_low_us", "p99_ci95_high_us", "max_us", "knee", "stopped_early"),
+    *("p99_ci95_low_us", "p99_ci95_high_us", "max_us", "knee", "stopped_early", "reads"),
 )
 _LARGEST = 32 * 1024 * 1024
 _BAR = 14
@@ -341,6 +341,7 @@ def _csv_rows(series: Series) -> list[dict[str, Any]]:
                 *(rounded(typical(result, measure), 1) for measure in ("p50_us", "p95_us", "p99_us")),
                 *((rounded(p99.ci95_low, 1), rounded(p99.ci95_high, 1)) if p99 else (None, None)),
                 *(rounded(typical(result, "max_us"), 1), int(point is knee), int(result.outcome.stopped_early)),
+                result.reads,
             )
             rows.append(dict(zip(_COLUMNS, row, strict=True)))
     return rows

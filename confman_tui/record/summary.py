@@ -22,6 +22,7 @@ from confman_tui.record.files import ResultsError, path_of, told, write_text
 from confman_tui.record.generator import bound_document, bound_from, use_document, use_from
 from confman_tui.record.machine import machine, versions
 from confman_tui.record.model import ScenarioResult
+from confman_tui.record.nodes import by_node_from, nodes_document, reads_from
 from confman_tui.record.open_loop import (
     open_loop_document,
     rate_changes_from,
@@ -77,6 +78,7 @@ def scenario_document(result: ScenarioResult) -> dict[str, Any]:
         "p90_us": outcome.p90_us,
         "p9999_us": outcome.p9999_us,
         "per_node": dict(outcome.per_node),
+        **nodes_document(result),
         "redirected": outcome.redirected,
         "redirect_p50_us": outcome.redirect_p50_us,
         "redirect_max_us": outcome.redirect_max_us,
@@ -233,6 +235,7 @@ def result_from(document: Mapping[str, Any]) -> ScenarioResult:
         read_histogram=str(histograms.get("reads", "")),
         write_histogram=str(histograms.get("writes", "")),
         per_node={str(node): count(times) for node, times in document.get("per_node", {}).items()},
+        by_node=by_node_from(document),
         redirected=count(document.get("redirected", 0)),
         redirect_p50_us=_latency(document.get("redirect_p50_us")),
         redirect_max_us=_latency(document.get("redirect_max_us")),
@@ -257,6 +260,7 @@ def result_from(document: Mapping[str, Any]) -> ScenarioResult:
         files=tuple(str(file) for file in document["files"]),
         note=str(document.get("note", "")),
         rate=rate_from(document),
+        reads=reads_from(document),
         rate_changes=rate_changes_from(document),
         **repeats_from(document),
         generator=use_from(document.get("generator")),

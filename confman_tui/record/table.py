@@ -9,6 +9,7 @@ from confman_tui.cluster.elections_model import Election, Verification
 from confman_tui.load.generator import GeneratorBound
 from confman_tui.load.model import CAUSE_WORDS, Cause
 from confman_tui.record.model import ScenarioResult
+from confman_tui.record.nodes import nodes_notes
 from confman_tui.record.open_loop import open_loop_notes, redirect_notes
 from confman_tui.record.opening import opening_line
 from confman_tui.record.plain import milliseconds, one_line, per_cent, seconds, sensible, short_node, wrapped
@@ -82,7 +83,7 @@ def _failed(count: int, requests: int) -> str:
 def _notes(results: Sequence[ScenarioResult]) -> list[str]:
     notes = [f"{result.name}: {result.note}" for result in results if result.note]
     for result in results:
-        words = [*open_loop_notes(result), *redirect_notes(result)]
+        words = [*nodes_notes(result), *open_loop_notes(result), *redirect_notes(result)]
         notes += [f"{one_line(result.name, 40)}: {word}" for word in words]
     notes += [bound_line(result.name, result.generator_bound) for result in results if result.generator_bound]
     told = [line(result) for result in results for line in (opening_line, comparison_line, watch_line)]

@@ -50,6 +50,8 @@ class Settings:
     """Users of each step of a series, ascending, at least two; empty: no such series."""
     rate: float | None
     """Requests per second of an open loop. None: closed loop."""
+    reads: str
+    """Where the requests of scenarios that read go: ``all``, ``entry``, ``leader`` or ``followers``."""
     duration_s: float | None
     """In seconds. None: the scenario's own; in a series ``step_s``."""
     step_s: float
@@ -366,7 +368,7 @@ def _check_together(command: str, parsed: dict[str, Any], origins: Mapping[str, 
                     )
         if parsed["results_only"]:
             for name in (
-                *("demo", "scenario", "fresh", "users", "rate", "duration", "payload", "nodes", "host"),
+                *("demo", "scenario", "fresh", "users", "rate", "reads", "duration", "payload", "nodes", "host"),
                 *("step", "warmup", "repeat", "entries"),
             ):
                 if typed(name):

@@ -12,6 +12,7 @@ from confman_tui.settings import values
 ENV_PREFIX = "CONFMAN_BENCH_"
 TIERS = ("small", "large", "xlarge")
 FAULTS = ("kill", "pause", "isolate")
+READS = ("all", "entry", "leader", "followers")
 THEMES = (
     "textual-dark",
     "textual-light",
@@ -210,6 +211,17 @@ SETTINGS: tuple[Setting, ...] = (
         f"requests per second of all users together, {values.MIN_RATE:g} to {values.MAX_RATE:g}, sent on schedule "
         "whatever the answers do; latency counts from when each was due (default: each user waits for its answer)",
         _FAULTY,
+    ),
+    Setting(
+        "reads",
+        "reads",
+        values.choice(READS),
+        "all",
+        "WHERE",
+        "runs",
+        "nodes that reads, and the writes of mixed runs, are sent to: all in turn from the entry on, the entry (as the "
+        "original suite does), the leader, or the followers (writes then go to the leader)",
+        _SERIES,
     ),
     Setting(
         "duration",

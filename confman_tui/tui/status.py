@@ -6,6 +6,7 @@ from confman_tui.cluster.model import STATE_WORDS, ClusterView, NodeState
 from confman_tui.events import Phase
 from confman_tui.load.generator import CPU_LIMIT, Limit, over_limit
 from confman_tui.load.model import SecondSample
+from confman_tui.record.nodes import reads_words
 from confman_tui.tui import numbers
 from confman_tui.tui.actions import key_of
 from confman_tui.tui.frame import Frame
@@ -154,6 +155,8 @@ def _run(frame: Frame, look: Look, width: int) -> list[Part]:
         parts.append(Part(f"then {len(state.queue)} more", look.dim, 7))
     if row.started.step:
         parts.append(Part(clean(row.started.step, 60), look.dim, 6))
+    if words := reads_words(row.started.reads):
+        parts.append(Part(words, look.dim, 6))
     if row.started.runs > 1:
         parts.append(Part(f"run {row.started.run} of {row.started.runs}", look.dim, 6))
     return parts
@@ -244,6 +247,8 @@ def cluster(state: UiState, look: Look) -> list[Part]:
         changed.append(f"warm-up {config.warmup_s:g} s")
     if config.repeat > 1:
         changed.append(f"{config.repeat} runs")
+    if words := reads_words(config.reads):
+        changed.append(words)
     if changed:
         parts.append(Part(f"next: {', '.join(changed)}", look.warn, 5))
     return parts

@@ -85,7 +85,7 @@ class FedEngine:
         self.block = ""
         """What all written values begin with."""
 
-    def set_targets(self, leader: str | None, ready: tuple[str, ...]) -> None:
+    def set_targets(self, leader: str | None, ready: tuple[str, ...], nodes: tuple[str, ...] = ()) -> None:
         """Nothing is sent anywhere."""
 
     def run(self, plan: Any, *, on_sample: Any, observer: Any) -> Future[Any]:
@@ -141,7 +141,6 @@ class FedEngine:
                     observer.started(at - taken / 1000)
                     outcome = WriteOutcome.ACKNOWLEDGED if failure is None else WriteOutcome.UNKNOWN
                     observer.ended(write.namespace, write.key, write.digest, at - taken / 1000, at, node, outcome)
-                shared.per_node[node] = shared.per_node.get(node, 0) + 1
                 fire(
                     request_type="PUT" if is_write else "GET",
                     name=users.WRITE_NAME if is_write else users.READ_NAME,
@@ -152,6 +151,7 @@ class FedEngine:
                     exception=failure,
                     start_time=at,
                     url="",
+                    node=node,
                 )
                 if index % (self._rate // 5) == 0:
                     self.each_second(at, False)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from confman_tui.cluster.elections_model import WriteOutcome
+from confman_tui.load.bucket import Bucket, NodeCounts
 from confman_tui.load.engine import Engine
-from confman_tui.load.model import RunOutcome, RunPlan, SecondSample, Target
+from confman_tui.load.model import Reads, RunOutcome, RunPlan, SecondSample, Target
 
 API_KEY = "confman_dev_abc123"
 KEYS = tuple((f"bench-small-{i % 3:03d}", f"key-{i:012x}") for i in range(20))
@@ -28,6 +31,7 @@ def plan(
     csv_prefix: Path | None = None,
     rate: float | None = None,
     warmup_s: float = 0.0,
+    reads: Reads = Reads.ALL,
 ) -> RunPlan:
     """A short run."""
     return RunPlan(
@@ -44,7 +48,23 @@ def plan(
         csv_prefix,
         rate=rate,
         warmup_s=warmup_s,
+        reads=reads,
     )
+
+
+def bucket_of(
+    start: float,
+    end: float,
+    *,
+    reads: Iterable[int] = (),
+    writes: Iterable[int] = (),
+    node: str = "http://127.0.0.1:1",
+    **fields: Any,
+) -> Bucket:
+    """A second in which one node answered reads and writes after so many µs; failures are of no node."""
+    bucket = Bucket(start, end, by_node={node: NodeCounts(Counter(reads), Counter(writes))}, **fields)
+    bucket.sum_up()
+    return bucket
 
 
 class Book:
@@ -93,4 +113,4 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         waiter.wait(0.01)
 
 
-__all__ = ["API_KEY", "KEYS", "NAMESPACES", "Book", "plan", "replace", "run", "wait_until"]
+__all__ = ["API_KEY", "KEYS", "NAMESPACES", "Book", "bucket_of", "plan", "replace", "run", "wait_until"]

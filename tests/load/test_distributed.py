@@ -25,7 +25,7 @@ from confman_tui.load.distributed.children import Children
 from confman_tui.load.distributed.model import CrewPlan, Waiting, WorkerError
 from confman_tui.load.engine import Engine, EngineBusyError
 from confman_tui.load.histogram import decode
-from confman_tui.load.model import SecondSample, Target
+from confman_tui.load.model import Reads, SecondSample, Target
 from tests.benchmarks.confman_server import Server
 from tests.load.helpers import API_KEY, KEYS, Book, plan, replace, run, wait_until
 
@@ -169,6 +169,28 @@ def test_readers_of_all_workers_are_spread_over_the_nodes(engine: Engine, server
         assert outcome.per_node == {one.url: one.control()["get"] for one in (server, other, third)}
         # two users each
         assert max(outcome.per_node.values()) < 1.5 * min(outcome.per_node.values())
+
+
+@pytest.mark.parametrize(("reads", "read", "written"), [(Reads.ENTRY, {0}, {0}), (Reads.FOLLOWERS, {0, 2}, {1})])
+def test_reads_of_all_workers_go_where_they_are_told_to(
+    engine: Engine, server: Server, reads: Reads, read: set[int], written: set[int]
+) -> None:
+    with Server() as leader, Server() as third:
+        servers = (server, leader, third)
+        urls = tuple(one.url for one in servers)
+        for one in servers:
+            one.seed(list(KEYS))
+        engine.set_targets(leader.url, (leader.url, third.url, server.url), urls)
+        mixed = plan(users=6, write_share=0.5, target=Target.ANY, wait_s=(0.001, 0.002), reads=reads)
+        outcome = run(engine, replace(mixed, workers=2))
+        counted = [one.control() for one in servers]
+        assert outcome.failures == 0
+        assert {index for index, one in enumerate(counted) if one["get"]} == read
+        assert {index for index, one in enumerate(counted) if one["put"]} == written
+        told = {held.node: (held.reads_ok, held.writes_ok) for held in outcome.by_node}
+        assert told == {
+            url: (one["get"], one["put"]) for url, one in zip(urls, counted, strict=True) if one["get"] or one["put"]
+        }
 
 
 def test_writers_move_to_a_new_leader_at_once(engine: Engine, server: Server) -> None:

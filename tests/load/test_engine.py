@@ -23,7 +23,7 @@ from confman_tui.load import users
 from confman_tui.load.context import context_of
 from confman_tui.load.engine import Engine, EngineBusyError, EngineClosedError
 from confman_tui.load.histogram import decode
-from confman_tui.load.model import Cause, RunOutcome, SecondSample, Target
+from confman_tui.load.model import Cause, Reads, RunOutcome, SecondSample, Target
 from tests.benchmarks.confman_server import Server
 from tests.load.helpers import KEYS, Book, plan, run, wait_until
 
@@ -221,6 +221,63 @@ def test_readers_are_spread_over_the_ready_nodes(engine: Engine, server: Server)
         assert outcome.failures == 0
         assert outcome.per_node == {server.url: server.control()["get"], other.url: other.control()["get"]}
         assert min(outcome.per_node.values()) > 0.3 * outcome.requests
+
+
+@pytest.mark.parametrize(
+    ("reads", "read", "written"),
+    [
+        (Reads.ALL, {0, 1, 2}, {0, 1, 2}),
+        (Reads.ENTRY, {0}, {0}),
+        (Reads.LEADER, {1}, {1}),
+        (Reads.FOLLOWERS, {0, 2}, {1}),
+    ],
+)
+def test_reads_and_mixed_writes_go_where_they_are_told_to(
+    engine: Engine, server: Server, reads: Reads, read: set[int], written: set[int]
+) -> None:
+    with Server() as leader, Server() as third:
+        servers = (server, leader, third)
+        urls = tuple(one.url for one in servers)
+        for one in servers:
+            one.seed(list(KEYS))
+        # the leader was ready first: that decides nothing
+        engine.set_targets(None, (leader.url,), urls)
+        engine.set_targets(leader.url, (leader.url, third.url, server.url), urls)
+        mixed = plan(users=6, write_share=0.5, target=Target.ANY, wait_s=(0.001, 0.002), reads=reads)
+        outcome = run(engine, mixed)
+        counted = [one.control() for one in servers]
+        assert outcome.failures == 0
+        assert {index for index, one in enumerate(counted) if one["get"]} == read
+        assert {index for index, one in enumerate(counted) if one["put"]} == written
+        told = {held.node: (held.reads_ok, held.writes_ok) for held in outcome.by_node}
+        assert told == {
+            url: (one["get"], one["put"]) for url, one in zip(urls, counted, strict=True) if one["get"] or one["put"]
+        }
+        # pure writes follow the leader, whatever reads do
+        before = [one.control()["put"] for one in servers]
+        run(engine, plan(users=2, reads=reads))
+        assert [one.control()["put"] > then for one, then in zip(servers, before, strict=True)] == [False, True, False]
+
+
+def test_a_node_that_fails_is_told_apart_with_its_own_latencies(engine: Engine, server: Server) -> None:
+    with Server() as slow, Server() as failing:
+        for one in (server, slow, failing):
+            one.seed(list(KEYS))
+        slow.control(delay_s=0.05)
+        failing.control(mode="no_leader")
+        urls = (server.url, slow.url, failing.url)
+        engine.set_targets(server.url, urls, urls)
+        outcome = run(engine, plan(users=3, seconds=0.6, write_share=0.0, target=Target.ANY, wait_s=(0.001, 0.002)))
+        told = {held.node: held for held in outcome.by_node}
+        assert list(told) == sorted(urls)
+        assert outcome.per_node == {url: held.requests for url, held in told.items()}
+        assert (told[failing.url].ok, told[failing.url].p50_us) == (0, None)
+        assert told[failing.url].reads_failed == outcome.failures > 0
+        slow_p50, fast_p99 = told[slow.url].p50_us, told[server.url].p99_us
+        assert slow_p50 is not None
+        assert fast_p99 is not None
+        assert slow_p50 >= 50_000 - 1_500
+        assert told[server.url].ok + told[slow.url].ok == outcome.reads_ok
 
 
 def test_what_is_served_after_a_redirect_is_told_apart(engine: Engine, server: Server) -> None:

@@ -20,6 +20,9 @@ from confman_tui.load.model import Cause, SecondSample, Target
 from confman_tui.load.recorder import Recorder
 from confman_tui.load.targets import TargetBoard
 from confman_tui.load.totals import OPENING_S, RunTotals
+from tests.load.helpers import bucket_of
+
+NODES = ("http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3")
 
 
 def a_context() -> RunContext:
@@ -53,7 +56,7 @@ def test_a_runs_percentiles_are_within_a_thousandth_of_the_exact_ones(values: li
     for at in range(0, len(values), 60):
         counts.add(Counter(values[at : at + 60]))
     ordered = sorted(values)
-    exact = ordered[max(1, int(percent * len(values) / 100 + 0.5)) - 1]
+    exact = ordered[max(1, ceil(Fraction(str(percent)) * len(values) / 100)) - 1]
     found = percentiles_us(counts, [percent])[percent]
     assert found is not None
     assert exact <= found <= exact * 1.001 + 1
@@ -129,8 +132,8 @@ def test_the_seconds_add_up_to_the_run(seconds: list[list[tuple[str, float, Caus
             if place % tick == 0:
                 recorder.count()
             failure: Any = RequestFailure(cause) if cause is not None else None
-            recorder.on_request(request_type=method, response_time=milliseconds, exception=failure, response=None)
-            context.per_node["n"] = context.per_node.get("n", 0) + 1
+            meta: dict[str, Any] = {"exception": failure, "response": None, "node": NODES[place % 3]}
+            recorder.on_request(request_type=method, response_time=milliseconds, **meta)
         samples.append(totals.add(recorder.cut(101.0 + number, context, users=3)))
         good = Counter(int(ms * 1000) for _method, ms, cause in second if cause is None)
         figures = (samples[-1].p50_us, samples[-1].p99_us, samples[-1].max_us)
@@ -142,6 +145,24 @@ def test_the_seconds_add_up_to_the_run(seconds: list[list[tuple[str, float, Caus
     assert outcome.writes_ok == sum(sample.writes_ok for sample in samples)
     assert outcome.failures_by_cause == Counter(cause for _m, _ms, cause in everything if cause is not None)
     assert outcome.reads_failed + outcome.writes_failed == outcome.failures
+    for index, node in enumerate(NODES):
+        sent = [each for second in seconds for each in second[index::3]]
+        good = Counter(int(ms * 1000) for _method, ms, cause in sent if cause is None)
+        told = next((held for held in outcome.by_node if held.node == node), None)
+        assert outcome.per_node.get(node, 0) == len(sent)
+        assert sum(sample.per_node.get(node, 0) for sample in samples) == len(sent)
+        if told is None:
+            assert not sent
+            continue
+        assert (told.requests, told.ok, told.failed) == (len(sent), good.total(), len(sent) - good.total())
+        assert told.reads == sum(method == "GET" for method, *_ in sent)
+        if not good:
+            assert told.p50_us is told.p99_us is None
+            continue
+        assert told.p50_us is not None
+        assert told.p99_us is not None
+        for figure, exact in zip((told.p50_us, told.p99_us), nearest_ranks(good, [50, 99]), strict=True):
+            assert exact <= figure <= exact * 1.001
     assert sum(outcome.per_node.values()) == outcome.requests
     assert sum(outcome.error_texts.values()) == outcome.failures
     assert decode(outcome.histogram).get_total_count() == outcome.reads_ok + outcome.writes_ok
@@ -158,7 +179,7 @@ def test_what_is_in_flight_and_how_old_the_oldest_is() -> None:
 
 
 def a_bucket(start: float, latencies: list[int], end: float | None = None) -> Bucket:
-    return Bucket(start, start + 1 if end is None else end, reads=Counter(latencies), per_node={"n": len(latencies)})
+    return bucket_of(start, start + 1 if end is None else end, reads=latencies, node="n")
 
 
 def test_a_warmup_is_in_the_samples_and_not_in_the_outcome() -> None:

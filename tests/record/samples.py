@@ -9,7 +9,7 @@ from typing import Any
 
 from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification
 from confman_tui.cluster.model import ClusterView, NodeState, NodeView
-from confman_tui.load.model import Cause, Opening, RunOutcome, SecondSample
+from confman_tui.load.model import Cause, NodeOutcome, Opening, RunOutcome, SecondSample
 from confman_tui.record.model import ScenarioResult, Series, SeriesKind, SeriesPoint
 from confman_tui.record.repeats import combined
 from confman_tui.settings import Settings, resolve
@@ -81,8 +81,23 @@ def outcome(**changes: Any) -> RunOutcome:
         redirected=3,
         files=(),
         stopped_early=False,
+        by_node=(
+            NodeOutcome(NODES[0], 0, 494, 0, 6, 30_000, 90_111),
+            NodeOutcome(NODES[1], 0, 826, 0, 6, 36_000, 120_222),
+        ),
     )
     return replace(base, **changes)
+
+
+def read_by_node(**changes: Any) -> RunOutcome:
+    """A run in which the first node was read from three times as often as the last, which failed now and then."""
+    by_node = (
+        NodeOutcome(NODES[0], 900, 0, 0, 0, 2_000, 9_000),
+        NodeOutcome(NODES[1], 0, 40, 0, 0, 30_000, 60_000),
+        NodeOutcome(NODES[2], 290, 0, 10, 0, 4_000, 12_000),
+    )
+    counts = {"requests": 1240, "failures": 10, "failures_by_cause": {Cause.REFUSED: 10}, "reads_ok": 1190}
+    return outcome(by_node=by_node, per_node={held.node: held.requests for held in by_node}, writes_ok=40, **counts)
 
 
 def result(name: str = "write-10u", tier: str = "small", **changes: Any) -> ScenarioResult:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from confman_tui.errors import UsageError
+from confman_tui.load.model import Reads
 from confman_tui.settings import Rank, Resolved, Settings, check_keys, remembered, resolve
 from confman_tui.settings.resolve import Flags
-from confman_tui.settings.table import SETTINGS
+from confman_tui.settings.table import READS, SETTINGS
 
 _SECRET = "s3cret-of-the-test"
 _DERIVED = {"command", "keys", "clean_tier", "user_steps", "payload_steps"}
@@ -40,6 +41,7 @@ def test_defaults() -> None:
     assert settings.tier == "small"
     assert settings.payload_bytes == 1024
     assert settings.users is None
+    assert settings.reads == "all"
     assert settings.duration_s is None
     assert settings.wait_s == 30.0
     assert settings.poll_s == pytest.approx(0.25)
@@ -75,6 +77,7 @@ def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path
         "scenario": "read-1u,write-1u",
         "users": "4",
         "rate": "0.5",
+        "reads": "followers",
         "duration": "3s",
         "step": "4s",
         "warmup": "2s",
@@ -214,6 +217,7 @@ def test_wrong_values_name_the_flag_or_the_variable() -> None:
         ("bench", {"headless": True, "step": "5"}, "--step is the length of a step"),
         ("bench", {"headless": True, "entries": "5"}, "--entries needs the command sweep"),
         ("bench", {"results-only": True, "repeat": "5"}, "leave --repeat out"),
+        ("bench", {"results-only": True, "reads": "entry"}, "leave --reads out"),
         ("drill", {"demo": True, "users": "1,10"}, "--users: a drill takes one value"),
         ("sweep", {"payload": "1KB,2KB"}, "--payload: a sweep takes one value"),
         ("sweep", {"demo-nodes": "1"}, "--demo-nodes needs --demo"),
@@ -258,6 +262,14 @@ def test_warm_up_repeats_and_sizes_of_a_sweep() -> None:
     assert (said.entries, said.warmup_s, said.repeat, said.duration_s) == ((50,), 2.0, 3, 2.0)
 
 
+def test_where_reads_go_and_where_that_was_said() -> None:
+    resolved = _bench({}, {"CONFMAN_BENCH_READS": "entry"})
+    assert resolved.settings.reads == "entry"
+    (line,) = [line for line in resolved.explain().splitlines() if line.startswith("reads ")]
+    assert line.split() == ["reads", "entry", "CONFMAN_BENCH_READS"]
+    assert tuple(Reads) == READS, "the setting's words are those of the load"
+
+
 @pytest.mark.parametrize("text", ["1.5", "500ms", "2h", "-1", "x"])
 def test_a_warm_up_is_whole_seconds(text: str) -> None:
     with pytest.raises(UsageError, match=r"^--warmup: .*0 to 1 h$"):
@@ -278,6 +290,7 @@ def test_a_warm_up_is_whole_seconds(text: str) -> None:
         ("entries", "100001", "1 to 100000"),
         ("repeat", "0", "1 to 100"),
         ("step", "0", "more than 0"),
+        ("reads", "any", "choose from all, entry, leader, followers"),
     ],
 )
 def test_wrong_steps_name_what_is_allowed(flag: str, text: str, said: str) -> None:

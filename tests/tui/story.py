@@ -32,7 +32,7 @@ from confman_tui.events import (
     WritesAcknowledged,
 )
 from confman_tui.load.generator import GeneratorBound, GeneratorSample
-from confman_tui.load.model import Cause, RunOutcome, SecondSample
+from confman_tui.load.model import Cause, NodeOutcome, RunOutcome, SecondSample
 from confman_tui.record.model import ScenarioResult
 
 START = 1_764_000_000.0
@@ -89,11 +89,16 @@ def outcome(started: float, ended: float, *, failures: int = 0, requests: int = 
     for index in range(1, 800):
         histogram.record_value(15_000 + index * index // 8)
     encoded = histogram.encode().decode()
+    half = requests // 2
+    by_node = (
+        NodeOutcome(NODES[0], 0, half - failures, 0, failures, 36_100, 101_000),
+        NodeOutcome(NODES[1], 0, requests - half, 0, 0, 40_300, 131_000),
+    )
     return RunOutcome(
         started, ended, requests, failures, {Cause.REFUSED: failures} if failures else {},
         {"ConnectionRefusedError(111, 'Connection refused')": failures} if failures else {},
         0, requests - failures, 38_200, 61_000, 71_500, 120_300, 410_000, 1_610_000, 1_630_000,
-        encoded, "", encoded, {NODES[0]: requests // 2, NODES[1]: requests - requests // 2}, 4, (), False,
+        encoded, "", encoded, {NODES[0]: half, NODES[1]: requests - half}, 4, (), False, by_node=by_node,
     )  # fmt: skip
 
 

@@ -19,12 +19,15 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from confman_tui import __version__
 from confman_tui.cluster.elections_model import WriteObserver, WriteOutcome
-from confman_tui.load.bucket import Bucket
+from confman_tui.load.bucket import Bucket, NodeCounts
 from confman_tui.load.model import Cause, RunPlan
 from confman_tui.load.targets import Targets
 
 PROTOCOL = 3
 """Raised whenever a message changes its form."""
+
+_SUMS = ("reads", "writes")
+"""Fields of a bucket that the others add up to."""
 
 
 class Kind(StrEnum):
@@ -104,20 +107,44 @@ def _unpacked(code: str, data: Any) -> list[Any]:
 
 
 def pack_bucket(bucket: Bucket) -> dict[str, Any]:
-    """A bucket as a message can hold it: every field, by the form of its value."""
+    """A bucket as a message can hold it: every field, by the form of its value, but for those that are sums of others
+    (see `Bucket.sum_up`)."""
     packed: dict[str, Any] = {}
     for item in fields(bucket):
+        if item.name in _SUMS:
+            continue
         value = getattr(bucket, item.name)
         if item.name == "failures":
             counts = Counter(value)
             packed[item.name] = ["f", [[w, str(cause), text, times] for (w, cause, text), times in counts.items()]]
+        elif item.name == "by_node":
+            packed[item.name] = ["n", {node: _pack_node(counts) for node, counts in value.items()}]
         elif isinstance(value, Counter):
-            packed[item.name] = ["c", [_narrowly([*value]), _narrowly([*value.values()])]]
+            packed[item.name] = ["c", _pack_counter(value)]
         elif isinstance(value, list):
             packed[item.name] = _narrowly(value)
         else:
             packed[item.name] = ["v", value]
     return packed
+
+
+def _pack_counter(counts: Counter[int]) -> list[Any]:
+    return [_narrowly([*counts]), _narrowly([*counts.values()])]
+
+
+def _unpack_counter(packed: Any) -> Counter[int]:
+    numbers, times = (_unpacked(code, data) for code, data in packed)
+    return Counter(dict(zip(numbers, times, strict=True)))
+
+
+def _pack_node(counts: NodeCounts) -> list[Any]:
+    latencies = (_pack_counter(counts.reads), _pack_counter(counts.writes))
+    return [*latencies, counts.reads_failed, counts.writes_failed]
+
+
+def _unpack_node(packed: Any) -> NodeCounts:
+    reads, writes, reads_failed, writes_failed = packed
+    return NodeCounts(_unpack_counter(reads), _unpack_counter(writes), int(reads_failed), int(writes_failed))
 
 
 def unpack_bucket(packed: Mapping[str, Any]) -> Bucket:
@@ -132,11 +159,14 @@ def unpack_bucket(packed: Mapping[str, Any]) -> Bucket:
             elif form == "v":
                 values[name] = value
             elif form == "c":
-                numbers, times = (_unpacked(code, data) for code, data in value)
-                values[name] = Counter(dict(zip(numbers, times, strict=True)))
+                values[name] = _unpack_counter(value)
+            elif form == "n":
+                values[name] = {str(node): _unpack_node(held) for node, held in value.items()}
             else:
                 values[name] = _unpacked(form, value)
-        return Bucket(**values)
+        bucket = Bucket(**values)
+        bucket.sum_up()
+        return bucket
     except (AttributeError, TypeError, ValueError) as error:
         raise WireError(f"no second: {error}") from None
 

@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from confman_tui.load.generator import Used, gauges_of
 from confman_tui.load.model import CAUSE_WORDS
+from confman_tui.record.nodes import READS_WORDS
 from confman_tui.record.opening import opening_matters
 from confman_tui.record.repeats import spreads
 from confman_tui.tui import numbers
@@ -100,6 +101,8 @@ class DetailsDialog(Dialog[None]):
         sheet.heading("Run")
         sheet.entry("users", str(result.users))
         sheet.entry("seconds", f"{result.duration_s:.1f}")
+        if result.reads is not None:
+            sheet.entry("reads from", READS_WORDS[result.reads])
         sheet.entry("entries before", numbers.count(result.entries_before))
         sheet.entry("payload", numbers.size(result.payload_bytes))
         sheet.entry("requests", numbers.count(outcome.requests))
@@ -262,13 +265,7 @@ class DetailsDialog(Dialog[None]):
         texts = result.outcome.error_texts if result else {}
         for text, number in sorted(texts.items(), key=lambda item: -item[1])[:MOST_TEXTS]:
             sheet.entry(numbers.count(number), clean(text, 160), sheet.look.dim)
-        sheet.heading("Requests per node")
-        per_node = dict(result.outcome.per_node if result else row.per_node)
-        sent = sum(per_node.values())
-        for node, number in sorted(per_node.items()):
-            bar = numbers.bar(number / sent if sent else 0.0, 16)
-            share = numbers.share(number, sent)
-            sheet.entry(name_of(node, self._names), f"{bar} {numbers.count(number):>8}  {share}")
+        self._node_lines(sheet)
         if result is not None:
             self._bound_lines(sheet)
             self._generator_lines(sheet)
@@ -283,6 +280,27 @@ class DetailsDialog(Dialog[None]):
             for file in result.files:
                 sheet.entry("", clean(file, 200))
         return sheet.lines
+
+    def _node_lines(self, sheet: _Sheet) -> None:
+        """What each node was sent and, of a run that ended, how it did."""
+        row, result = self._row, self._row.result
+        sheet.heading("Requests per node")
+        per_node = dict(result.outcome.per_node if result else row.per_node)
+        figures = {held.node: held for held in result.outcome.by_node} if result else {}
+        sent = sum(per_node.values())
+        for node, number in sorted(per_node.items()):
+            bar = numbers.bar(number / sent if sent else 0.0, 16)
+            share = numbers.share(number, sent)
+            sheet.entry(name_of(node, self._names), f"{bar} {numbers.count(number):>8}  {share}")
+            held = figures.get(node)
+            if held is None or result is None:
+                continue
+            seconds = result.outcome.ended - result.outcome.started
+            speed = f"{numbers.rate(held.ok / seconds) if seconds > 0 else NOTHING} req/s"
+            p50, p99 = (numbers.milliseconds(value) for value in (held.p50_us, held.p99_us))
+            sheet.entry(" ", f"{speed}, p50 {p50}, p99 {p99} ms", sheet.look.dim)
+            if held.failed:
+                sheet.entry(" ", f"{numbers.count(held.failed)} failed", sheet.look.alarm)
 
 
 _CPU = "%"
