@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.demo.client import Answer
+from tests.demo.client import Answer, ask
 
 DATA = Path(__file__).parent.parent / "data"
 HEADERS = ("content-type", "location", "retry-after", "allow", "content-length", "transfer-encoding", "server")
@@ -32,6 +32,20 @@ def payload_of(case: dict[str, Any]) -> Any:
         if times:
             return {**payload, "value": times[1] * int(times[2])}
     return payload
+
+
+def replayed(recording: dict[str, Any], leader: str, follower: str) -> list[str]:
+    """Send every case of a recording with both roles to these nodes; what differs, in words."""
+    theirs = next(url for url, role in recording["roles"].items() if role == "leader")
+    wrong = []
+    for case in recording["cases"]:
+        # The recorder asked the follower first: what the leader then did was done once.
+        for role, url in (("follower", follower), ("leader", leader)):
+            got = ask(url, case["method"], case["path"], payload_of(case), case["headers"])
+            write = case["method"] != "GET"
+            found = differences(case[role], got, {theirs: leader}, write=write)
+            wrong += [f"{case['case']} ({role}): {text}" for text in found]
+    return wrong
 
 
 def differences(recorded: dict[str, Any], got: Answer, addresses: dict[str, str], *, write: bool) -> list[str]:
