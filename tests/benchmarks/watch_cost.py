@@ -19,6 +19,7 @@ Each side seeds the same number of entries of the same kind and size right befor
 writes after it; each run has a warm-up that its figures leave out. The cluster is warmed before the first run. Each
 repetition runs all sides in turn, beginning with another one; ratios are to the stock command of the same repetition,
 and the median of the repetitions is what counts. The stock command's p99 is the nearest rank of all its latencies.
+Where runs have fewer than 1,000 requests, p99 is taken of all repetitions together.
 
 CPU is what `psutil` says of the processes, in seconds per 1,000 requests: nodes (where they are on this machine), the
 process that polls, the thread that makes the load, and all the rest of the program: session, screen, graphs. Polls and
@@ -38,7 +39,7 @@ from pathlib import Path
 
 from confman_tui.load.scenarios import names
 from tests.benchmarks.cluster_under_test import ClusterUnderTest, cluster_under_test
-from tests.benchmarks.watch_sides import DEFAULT_SIDES, SIDES, Figures, Length, idle_shares, run_side
+from tests.benchmarks.watch_sides import DEFAULT_SIDES, SIDES, Figures, Length, idle_shares, nearest_rank, run_side
 
 SCENARIOS = ("read-1u", "read-10u", "write-1u", "write-10u", "mixed-10u")
 BOUNDS = {
@@ -83,8 +84,14 @@ def _rate(value: float | None) -> str:
 
 
 def _ratios(results: Sequence[Figures], base: Sequence[Figures]) -> tuple[list[float], list[float]]:
+    """Of requests/s and of p99, each repetition's; a single one of p99 where a run has so few requests that only all
+    runs' together have a p99."""
     pairs = list(zip(results, base, strict=True))
-    return [one.rps / stock.rps for one, stock in pairs], [one.p99_ms / stock.p99_ms for one, stock in pairs]
+    rps = [one.rps / stock.rps for one, stock in pairs]
+    if not all(figures.latencies_ms for figures in (*results, *base)):
+        return rps, [one.p99_ms / stock.p99_ms for one, stock in pairs]
+    ours, theirs = ([value for figures in runs for value in figures.latencies_ms] for runs in (results, base))
+    return rps, [nearest_rank(ours, 99) / nearest_rank(theirs, 99)]
 
 
 def report(cluster: ClusterUnderTest, name: str, found: Results) -> bool:

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from confman_tui.load.histogram import decode
 from confman_tui.load.model import Scenario, Target
 from confman_tui.load.scenarios import by_name
 from tests.benchmarks.cluster_under_test import KEY_VARIABLE, NAMESPACES, SIZE, ClusterUnderTest
@@ -51,6 +52,12 @@ class Figures:
     seen_writes: float | None
     """Probe writes per second that the cluster itself holds."""
     per_node: dict[str, int]
+    latencies_ms: list[float]
+    """All of them where they are few (`FEW`): one run's p99 is then hardly more than its slowest request, and runs have
+    to be taken together. Else none."""
+
+
+FEW = 1000
 
 
 def nearest_rank(values: list[float], percent: float) -> float:
@@ -123,6 +130,7 @@ def stock(cluster: ClusterUnderTest, scenario: Scenario, length: Length, folder:
         probe_writes=0.0,
         seen_writes=observed.rate(start, start + seconds),
         per_node={},
+        latencies_ms=times if requests < FEW else [],
     )
 
 
@@ -221,7 +229,14 @@ def _from_summary(folder: Path, scenario: Scenario, observed: ProcessorTime) -> 
         probe_writes=watch["probe_writes"] / seconds if "probe_writes" in watch else None,
         seen_writes=observed.rate(start, end),
         per_node=told["per_node"],
+        latencies_ms=_latencies(told["histograms"]["all"]) if requests < FEW else [],
     )
+
+
+def _latencies(histogram: str) -> list[float]:
+    """Every recorded value, to the histogram's three digits."""
+    recorded = decode(histogram).get_recorded_iterator()
+    return [step.value_iterated_to / 1000 for step in recorded for _ in range(step.count_added_in_this_iter_step)]
 
 
 def idle_shares(cluster: ClusterUnderTest, seconds: float, folder: Path, *more: str) -> dict[str, float]:
