@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ALL: dict[str, tuple[list[str], list[str]]] = {
     "observer_effect": ([], ["--repeat", "1", "--seconds", "3"]),
+    "watch_cost": ([], ["--repeat", "1", "--seconds", "2", "--idle", "5"]),
     "booking": ([], ["--writes", "1000000", "--pairs", "3", "--engine-pairs", "2", "--seconds", "2"]),
     "memory": ([], ["--quick"]),
     "screen_output": ([], []),

@@ -36,7 +36,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -187,11 +187,13 @@ def screen(server: Server, seconds: float, folder: Path, *more: str, size: tuple
 
 
 @contextlib.contextmanager
-def in_terminal(command: list[str], size: tuple[int, int] = SIZE) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def in_terminal(
+    command: list[str], size: tuple[int, int] = SIZE, environment: Mapping[str, str] = os.environ
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Run it as a person's terminal does; gives the other end of the pseudo-terminal."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-    environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    environment = {**environment, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     )

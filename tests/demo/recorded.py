@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.demo.client import Answer
+from tests.demo.client import Answer, ask
 
 DATA = Path(__file__).parent.parent / "data"
 HEADERS = ("content-type", "location", "retry-after", "allow", "content-length", "transfer-encoding", "server")
@@ -34,6 +35,27 @@ def payload_of(case: dict[str, Any]) -> Any:
     return payload
 
 
+def replayed(recording: dict[str, Any], leader: str, follower: str, *, in_any_order: tuple[str, ...] = ()) -> list[str]:
+    """Send every case of a recording with both roles to these nodes; what differs, in words.
+
+    The cases named in ``in_any_order`` are lists whose order does not count.
+    """
+    theirs = next(url for url, role in recording["roles"].items() if role == "leader")
+    wrong = []
+    for case in recording["cases"]:
+        # The recorder asked the follower first: what the leader then did was done once.
+        for role, url in (("follower", follower), ("leader", leader)):
+            got = ask(url, case["method"], case["path"], payload_of(case), case["headers"])
+            write = case["method"] != "GET"
+            recorded = case[role]
+            if case["case"] in in_any_order:
+                recorded = {**recorded, "body": _in_order_of_keys(recorded["body"])}
+                got = replace(got, body=_in_order_of_keys(got.body))
+            found = differences(recorded, got, {theirs: leader}, write=write)
+            wrong += [f"{case['case']} ({role}): {text}" for text in found]
+    return wrong
+
+
 def differences(recorded: dict[str, Any], got: Answer, addresses: dict[str, str], *, write: bool) -> list[str]:
     """What differs, in words; empty when nothing does. `addresses` translates recorded base URLs to ours."""
     found = []
@@ -48,6 +70,10 @@ def differences(recorded: dict[str, Any], got: Answer, addresses: dict[str, str]
     if not re.fullmatch(r"[0-9a-f]{32}", got.headers.get("x-correlation-id", "")):
         found.append("no X-Correlation-Id")
     return found + _body_differences(recorded["body"], got.body, addresses, write=write)
+
+
+def _in_order_of_keys(body: str) -> str:
+    return json.dumps(sorted(json.loads(body), key=lambda entry: str(entry["key"])))
 
 
 def _translated(text: str, addresses: dict[str, str]) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from confman_tui.demo.supervisor import DemoCluster
 from tests.demo.client import ADMIN, Answer, ask, connect, find_leader, health, wait_agreed, wait_for
-from tests.demo.recorded import differences, load, payload_of
+from tests.demo.recorded import differences, load, payload_of, replayed
 
 DELIBERATE: dict[str, str] = {
     "ready with a term": (
@@ -42,17 +42,7 @@ def follower_of(cluster: DemoCluster, leader: str) -> str:
 def test_every_recorded_case_on_leader_and_follower(cluster: DemoCluster) -> None:
     recording = load("answers.json")
     leader = wait_agreed(cluster)
-    theirs = next(url for url, role in recording["roles"].items() if role == "leader")
-    addresses = {theirs: leader}
-    wrong = []
-    for case in recording["cases"]:
-        # The recorder asked the follower first: what the leader then did was done once.
-        for role, url in (("follower", follower_of(cluster, leader)), ("leader", leader)):
-            got = ask(url, case["method"], case["path"], payload_of(case), case["headers"])
-            write = case["method"] != "GET"
-            wrong += [
-                f"{case['case']} ({role}): {text}" for text in differences(case[role], got, addresses, write=write)
-            ]
+    wrong = replayed(recording, leader, follower_of(cluster, leader))
     assert len(recording["cases"]) == 60
     assert not wrong, "\n".join(wrong)
 
