@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Targets:
             if not self.ready or home in self.ready:
                 return home
         return self.ready[index % len(self.ready)] if self.ready else None
+
+    def node_of(self, url: str) -> str:
+        """The base URL of the node that a request was redirected to."""
+        known = next((node for node in self.nodes if url.startswith(f"{node}/")), None)
+        return known or "{0.scheme}://{0.netloc}".format(urlsplit(url))
 
 
 class TargetBoard:
