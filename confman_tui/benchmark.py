@@ -400,9 +400,9 @@ class Benchmark:
             raise FaultRefusedError("no cluster is open yet")
         return held.judge.preview_fault(kind, node)
 
-    def cause_fault(self, kind: FaultKind, node: str, *, by: str) -> None:
+    async def cause_fault(self, kind: FaultKind, node: str, *, by: str) -> None:
         """Do something to a node; raises FaultRefusedError when it can't be done."""
-        self._cluster().judge.cause_fault(kind, node, by=by)
+        await self._cluster().judge.cause_fault(kind, node, by=by)
 
     def revive(self, *, by: str) -> None:
         """Bring back every node that we paused, isolated or killed; raises FaultRefusedError when one can't be."""

@@ -35,6 +35,8 @@ class ConductorThread:
         self._bench: Benchmark | None = None
         self._activity: asyncio.Task[None] | None = None
         self._activity_name = ""
+        self._faults: set[asyncio.Task[None]] = set()
+        """Faults that are about to be caused."""
         self._quit: asyncio.Event | None = None
         self._quit_asked = threading.Event()
         self._sink: Sink = lambda event: None
@@ -193,7 +195,20 @@ class ConductorThread:
 
     def cause_fault(self, kind: FaultKind, node: str) -> None:
         """See `Conductor.cause_fault`."""
-        self._post(lambda: self._try(lambda bench: bench.cause_fault(kind, node, by="you")))
+
+        async def cause() -> None:
+            try:
+                if self._bench is not None:
+                    await self._bench.cause_fault(kind, node, by="you")
+            except (FaultRefusedError, ConfmanTuiError) as error:
+                self._notice(str(error), Level.WARNING)
+
+        def begin() -> None:
+            task = asyncio.create_task(cause(), name=f"{kind} {node}")
+            self._faults.add(task)
+            task.add_done_callback(self._faults.discard)
+
+        self._post(begin)
 
     def revive(self) -> None:
         """See `Conductor.revive`."""

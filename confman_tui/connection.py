@@ -17,6 +17,7 @@ from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.faults import FaultDesk
 from confman_tui.cluster.foreign import ForeignControl
 from confman_tui.cluster.model import ClusterView, Fact
+from confman_tui.cluster.watch_mode import WatchPace
 from confman_tui.cluster.writes import Drained
 from confman_tui.dataset import Dataset
 from confman_tui.demo.supervisor import DemoCluster
@@ -108,8 +109,7 @@ class Connection:
             nodes,
             settings.api_key,
             emit,
-            poll_s=settings.poll_s,
-            probe_s=settings.probe_s,
+            pace=WatchPace(settings.poll_s, settings.poll_alert_s, settings.probe_s),
             on_view=self._on_view,
             on_fact=self._on_fact,
             on_drained=self._on_drained,

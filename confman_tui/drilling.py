@@ -152,7 +152,7 @@ class DrillRig:
 
     async def cause(self, kind: FaultKind, node: str) -> Fault:
         """Do it."""
-        return self._parts.judge.cause_fault(kind, node, by="drill")
+        return await self._parts.judge.cause_fault(kind, node, by="drill")
 
     async def revive(self) -> None:
         """Bring back every node that was hurt."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from confman_tui.cluster.elections_model import Election, Fault, Verification, WriteWindow
 from confman_tui.cluster.model import ClusterView, Fact
+from confman_tui.cluster.watch_mode import WatchPace
 from confman_tui.load.generator import GeneratorBound, GeneratorSample
 from confman_tui.load.model import SecondSample
 from confman_tui.record.model import DrillEnded as DrillEnded
@@ -69,6 +70,18 @@ class ClusterChanged:
     view: ClusterView
     loop_lag_s: float
     """The conductor's own loop: how late its last timer fired, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchModeChanged:
+    """The watch became alert, or calm again."""
+
+    alert: bool
+    at: float
+    reason: str
+    """The first sign, in words."""
+    pace: WatchPace
+    """How often it polls and probes in each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +282,7 @@ class NoticeGiven:
 Event = (
     PhaseChanged
     | ClusterChanged
+    | WatchModeChanged
     | FactTold
     | ProgressMade
     | WritesAcknowledged

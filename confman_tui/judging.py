@@ -145,8 +145,9 @@ class Judge:
         plan = self._desk.preview(kind, node)
         return FaultPreview(plan.node, plan.kind, plan.target, plan.needs_confirmation, plan.warning)
 
-    def cause_fault(self, kind: FaultKind, node: str, *, by: str) -> Fault:
-        """Do it, and tell it; raises FaultRefusedError when it can't be done."""
+    async def cause_fault(self, kind: FaultKind, node: str, *, by: str) -> Fault:
+        """Watch closely, do it, and tell it; raises FaultRefusedError when it can't be done."""
+        await self._monitor.watch_closely(f"{kind} of {node}, by {by}")
         fault = self._desk.cause(kind, node, by)
         self._told(fault)
         return fault

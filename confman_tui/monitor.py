@@ -7,6 +7,7 @@ Part of the conductor: it joins what the cluster's room knows (polls, facts, wri
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 
 from confman_tui.clock import Clock, now
@@ -15,16 +16,28 @@ from confman_tui.cluster.elections_model import WriteWindow
 from confman_tui.cluster.ledger import WriteBook, WriteLedger
 from confman_tui.cluster.lookout import Lookout
 from confman_tui.cluster.model import STATE_WORDS, ClusterView, Fact, NodeState, Poll
-from confman_tui.cluster.stamp import SharedStamp
+from confman_tui.cluster.stamp import SharedWriteTimes
 from confman_tui.cluster.view import ViewMachine
+from confman_tui.cluster.watch_mode import WatchPace, WatchUse
 from confman_tui.cluster.writes import Drained
 from confman_tui.errors import ClusterError
-from confman_tui.events import ClusterChanged, FactTold, Level, NoticeGiven, Sink, WindowClosed, WritesAcknowledged
+from confman_tui.events import (
+    ClusterChanged,
+    FactTold,
+    Level,
+    NoticeGiven,
+    Sink,
+    WatchModeChanged,
+    WindowClosed,
+    WritesAcknowledged,
+)
 
 DRAIN_S = 0.2
 """How often the stream of writes is told, in seconds."""
 GAUGE_S = 0.5
 """How often an unchanged view is told, in seconds: its latencies move all the time."""
+ALERT_WITHIN_S = 0.3
+"""How long a fault is put off so that the moment before it is known closely."""
 LAG_S = 0.25
 """Interval of the timer that measures how late this loop runs."""
 
@@ -38,8 +51,7 @@ class Monitor:
         api_key: str,
         emit: Sink,
         *,
-        poll_s: float,
-        probe_s: float,
+        pace: WatchPace,
         on_view: Callable[[ClusterView], None],
         on_fact: Callable[[Fact], None],
         on_drained: Callable[[Drained], None],
@@ -50,8 +62,7 @@ class Monitor:
             nodes: base URLs of the nodes.
             api_key: for the probe's writes.
             emit: takes the events.
-            poll_s: interval of the health polls, in seconds.
-            probe_s: longest time without a started write before the probe writes, in seconds; 0 is off.
+            pace: how closely to watch.
             on_view: called with the view after each poll.
             on_fact: called with each change of the cluster.
             on_drained: called with what the stream of writes told, some times a second.
@@ -70,19 +81,21 @@ class Monitor:
         self._on_fact = on_fact
         self._on_drained = on_drained
         self.machine = ViewMachine(self.nodes)
-        last_write = SharedStamp()
-        self.book = WriteBook(last_write.set)
+        write_times = SharedWriteTimes()
+        self.book = WriteBook(write_times, self._on_load_trouble)
+        self.pace = pace
         self._lookout = Lookout(
             self.nodes,
             api_key,
             self.book,
-            last_write,
+            write_times,
             self._on_poll,
-            poll_s=poll_s,
-            probe_s=probe_s,
+            pace=pace,
             on_trouble=lambda text: emit(NoticeGiven(Level.WARNING, text, clock())),
+            on_mode=self._on_mode,
             clock=clock,
         )
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
         self._told: tuple[object, ...] = ()
@@ -99,6 +112,7 @@ class Monitor:
         Raises:
             ClusterError: the process that polls can't be started.
         """
+        self._loop = asyncio.get_running_loop()
         await self._lookout.start()
         self._tasks = [
             asyncio.create_task(self._drain_forever(), name="drain"),
@@ -124,6 +138,37 @@ class Monitor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
         await self._lookout.stop()
+
+    # -- how closely it watches
+
+    def sign(self, reason: str) -> None:
+        """Something is, or will be, amiss: watch closely from now on."""
+        self._lookout.sign(reason)
+
+    async def watch_closely(self, reason: str) -> None:
+        """Something will be amiss: return once the watch is alert and has seen each node so, or after 0.3 s."""
+        before = self._lookout.polls
+        self.sign(reason)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ALERT_WITHIN_S):
+                while not (self._lookout.alert and self._lookout.polls >= before + len(self.nodes)):
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    def _on_load_trouble(self, reason: str) -> None:
+        # On the load's thread. The loop may be gone when the program is left in a hurry.
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._lookout.sign, reason)
+
+    def _on_mode(self, alert: bool, at: float, reason: str) -> None:
+        self._emit(WatchModeChanged(alert, at, reason, self.pace))
+
+    def watch_use(self) -> WatchUse:
+        """How closely it watches, and what it has added to the cluster's work so far."""
+        lookout = self._lookout
+        return WatchUse(self.pace, lookout.polls, lookout.probe_writes, lookout.alert_seconds())
 
     # -- what is known
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from confman_tui.clock import Clock
 from confman_tui.cluster.elections_model import Election, Fault, Verification
 from confman_tui.cluster.model import ClusterView
+from confman_tui.cluster.watch_mode import WatchUse
 from confman_tui.events import GeneratorLimitReached, Level, NoticeGiven, RateChanged, SampleRecorded, Sink
 from confman_tui.load.engine import Engine
 from confman_tui.load.generator import BoundRule, GeneratorSample, UseTotals
@@ -68,6 +69,8 @@ class ScenarioRun:
         self._use = UseTotals()
         self.elections: list[Election] = []
         self.outcome: RunOutcome | None = None
+        self._watched_before = monitor.watch_use()
+        self._watch_use: WatchUse | None = None
         self._rate = plan.rate
         self._rates: list[tuple[float, float]] = []
         self._timeline: TimelineWriter | None = None
@@ -152,6 +155,7 @@ class ScenarioRun:
             self._timeline = TimelineWriter(timeline_path, self._monitor.nodes)
             if self._watch is not None:
                 self._watch.begin_run()
+            self._watched_before = self._monitor.watch_use()
             try:
                 future = self._engine.run(
                     plan,
@@ -161,6 +165,7 @@ class ScenarioRun:
                 outcome = await asyncio.wrap_future(future)
             finally:
                 timeline = self._timeline.close()
+                self._watch_use = self._monitor.watch_use().since(self._watched_before)
             if outcome.file_error:
                 self._troubles.append(outcome.file_error)
             if self._timeline.trouble:
@@ -216,6 +221,7 @@ class ScenarioRun:
             rate_changes=tuple(RateChange(at - outcome.started, rate) for at, rate in self._rates),
             warmup_s=self.plan.warmup_s,
             generator=self._use.told(),
+            watch=self._watch_use,
             generator_bound=self._bound.verdict,
             note=_note(outcome),
         )

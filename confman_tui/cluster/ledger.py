@@ -11,6 +11,7 @@ from threading import Lock
 
 from confman_tui.cluster.elections_model import WriteOutcome
 from confman_tui.cluster.spill import Spilled, SpillFile
+from confman_tui.cluster.stamp import SharedWriteTimes
 from confman_tui.cluster.writes import Drained, WriteStream
 
 _ACKNOWLEDGED = WriteOutcome.ACKNOWLEDGED
@@ -190,9 +191,19 @@ class WriteBook:
     thread, the conductor's, drains it some times a second, and turns its page.
     """
 
-    def __init__(self, on_start: Callable[[float], None] | None = None) -> None:
-        """``on_start``: see `WriteStream`."""
-        self.stream = WriteStream(on_start)
+    def __init__(
+        self, times: SharedWriteTimes | None = None, on_trouble: Callable[[str], None] = lambda reason: None
+    ) -> None:
+        """
+        Args:
+            times: where the process that probes reads when writes were started and acknowledged.
+            on_trouble: see `trouble`.
+        """
+        self.stream = WriteStream(times.set_started if times is not None else None)
+        self._times = times
+        self.trouble = on_trouble
+        """A request of the load failed, or a write is in flight for too long: called on the load's thread with what it
+        was, in words, some twenty times a second at most."""
         self._ledger = WriteLedger()
         self._told: deque[_Row] = deque()
         self._booking = Lock()
@@ -247,12 +258,17 @@ class WriteBook:
     def _take_in(self) -> None:
         take = self._told.popleft
         rows = [take() for _ in range(len(self._told))]
-        self.stream.acknowledged_all(
-            [(row[4], row[3], row[3] if row[7] is None else row[7], row[5]) for row in rows if row[6] is _ACKNOWLEDGED]
-        )
-        for row in rows:
-            if row[6] is not _ACKNOWLEDGED:
-                self.stream.evidence.failed(row[3], row[5])
+        acks = [
+            (row[4], row[3], row[3] if row[7] is None else row[7], row[5]) for row in rows if row[6] is _ACKNOWLEDGED
+        ]
+        self.stream.acknowledged_all(acks)
+        if acks and self._times is not None:
+            at, started, _, _ = acks[-1]
+            self._times.set_acknowledged(at, started)
+        if len(acks) < len(rows):
+            for row in rows:
+                if row[6] is not _ACKNOWLEDGED:
+                    self.stream.evidence.failed(row[3], row[5])
         self._ledger.book_all(rows)
 
     def drain(self, now: float) -> Drained:

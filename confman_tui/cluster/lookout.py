@@ -16,7 +16,8 @@ from confman_tui.cluster import lookout_wire as wire
 from confman_tui.cluster.elections_model import WriteOutcome
 from confman_tui.cluster.model import Poll
 from confman_tui.cluster.probe import ProbeObserver, idle_key, key_prefix
-from confman_tui.cluster.stamp import SharedStamp
+from confman_tui.cluster.stamp import SharedWriteTimes
+from confman_tui.cluster.watch_mode import WatchPace
 from confman_tui.errors import ClusterError
 
 MODULE = "confman_tui.cluster.lookout_process"
@@ -38,12 +39,12 @@ class Lookout:
         nodes: Sequence[str],
         api_key: str,
         writes: ProbeObserver,
-        last_write: SharedStamp,
+        write_times: SharedWriteTimes,
         on_poll: Callable[[Poll], None],
         *,
-        poll_s: float,
-        probe_s: float,
+        pace: WatchPace,
         on_trouble: Callable[[str], None],
+        on_mode: Callable[[bool, float, str], None] = lambda alert, at, reason: None,
         clock: Clock = now,
         command: Sequence[str] | None = None,
     ) -> None:
@@ -52,22 +53,29 @@ class Lookout:
             nodes: base URLs of the nodes.
             api_key: for the probe's writes.
             writes: is told of the probe's writes.
-            last_write: set by the program whenever anybody starts a write: the probe fills the gaps.
+            write_times: set by the program when the load's writes start and are acknowledged: the probe fills the gaps.
             on_poll: called with each poll; must return at once.
-            poll_s: interval of the polls, in seconds.
-            probe_s: longest time without a started write before the probe writes, in seconds; 0 is off.
-            on_trouble: is told in a sentence when the process ended by itself.
+            pace: how closely to watch.
+            on_trouble: called with a sentence when the process ended by itself.
+            on_mode: called when the watch becomes alert (True) or calm, with the time and the first sign in words.
             clock: the program's clock; the process stamps with the same.
             command: stands for the process's command line (tests).
         """
         self._nodes = tuple(nodes)
         self._api_key = api_key
         self._writes = writes
-        self._last_write = last_write
+        self._write_times = write_times
         self._on_poll = on_poll
-        self._poll_s = poll_s
-        self._probe_s = probe_s
+        self._pace = pace
         self._on_trouble = on_trouble
+        self._on_mode = on_mode
+        self.polls = 0
+        """Polls so far."""
+        self.probe_writes = 0
+        """Probe writes started so far."""
+        self._alert = False
+        self._alert_since = 0.0
+        self._alert_s = 0.0
         self._clock = clock
         self._command = command
         self._run_ids: list[str] = []
@@ -119,12 +127,10 @@ class Lookout:
         pipe, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
         self._pipe = pipe
         offset = self._clock() - time.monotonic()
-        pipe.write(
-            wire.config_line(wire.Config(self._nodes, self._api_key, self._poll_s, self._probe_s, run_id, offset))
-        )
+        pipe.write(wire.config_line(wire.Config(self._nodes, self._api_key, self._pace, run_id, offset)))
 
     def _start_process(self) -> subprocess.Popen[bytes]:
-        stamp = self._last_write.descriptor
+        stamp = self._write_times.descriptor
         try:
             return subprocess.Popen(
                 self._command or children.command(MODULE, str(os.getpid()), str(stamp)),
@@ -190,6 +196,29 @@ class Lookout:
         """Of its process, None while there is none."""
         return None if self._process is None else self._process.pid
 
+    # -- calm or alert
+
+    @property
+    def alert(self) -> bool:
+        """Whether the watch is alert, as last heard."""
+        return self._alert
+
+    def sign(self, reason: str) -> None:
+        """Something is, or will be, amiss: be alert."""
+        self._say("sign", reason)
+
+    def alert_seconds(self) -> float:
+        """For how long the watch has been alert so far, in seconds."""
+        return self._alert_s + (self._clock() - self._alert_since if self._alert else 0.0)
+
+    def _take_mode(self, alert: bool, at: float, reason: str) -> None:
+        if alert and not self._alert:
+            self._alert_since = at
+        elif self._alert and not alert:
+            self._alert_s += max(0.0, at - self._alert_since)
+        self._alert = alert
+        self._on_mode(alert, at, reason)
+
     # -- the probe
 
     def start_probe(self) -> None:
@@ -242,8 +271,12 @@ class Lookout:
         writes = self._writes
         match message[0]:
             case "poll":
+                self.polls += 1
                 self._on_poll(wire.read_poll(message))
+            case "mode":
+                self._take_mode(bool(message[1]), message[2], message[3])
             case "start":
+                self.probe_writes += 1
                 writes.started(message[1])
             case "end":
                 _, namespace, key, digest, started, ended, node, outcome = message

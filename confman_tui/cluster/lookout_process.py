@@ -25,8 +25,9 @@ from confman_tui.cluster.elections_model import WriteOutcome
 from confman_tui.cluster.model import FactKind, Poll
 from confman_tui.cluster.polling import Poller
 from confman_tui.cluster.probe import WriteProbe
-from confman_tui.cluster.stamp import SharedStamp
+from confman_tui.cluster.stamp import SharedWriteTimes
 from confman_tui.cluster.view import ViewMachine
+from confman_tui.cluster.watch_mode import LATE_WRITE_S, WatchMode
 
 TELL_WITHIN_S = 0.04
 """News that change nothing wait so long for others, because each line wakes the program up; a change is told at once.
@@ -59,24 +60,53 @@ class Teller:
             self._write(wire.messages_line(waiting))
 
 
+ACKNOWLEDGED_LATELY_S = 0.2
+"""The load's acknowledgements are booked twenty times a second: what is older than this says that none comes."""
+
+
 class ToldWrites:
     """Implements `confman_tui.cluster.probe.ProbeObserver` by telling the program."""
 
-    def __init__(self, teller: Teller, engine: SharedStamp) -> None:
+    def __init__(self, teller: Teller, load: SharedWriteTimes, clock: Clock, on_sign: Callable[[str], None]) -> None:
+        """
+        Args:
+            teller: tells the program.
+            load: when the load started and was acknowledged writes.
+            clock: the program's.
+            on_sign: called when a probe write failed, or has been in flight for too long.
+        """
         self._teller = teller
-        self._engine = engine
-        """When the load started its last write."""
+        self._load = load
+        self._clock = clock
+        self._on_sign = on_sign
         self._started = 0.0
+        self._acknowledged = 0.0
+        """The start of the latest probe write that was acknowledged."""
         self._well = False
+        self._flying: dict[float, asyncio.TimerHandle] = {}
+        """By its start: what notices that a probe write is late."""
 
     def last_started(self) -> float | None:
         """When anybody started a write last."""
-        return max(self._started, self._engine.get()) or None
+        return max(self._started, self._load.started) or None
+
+    def last_useful(self) -> float | None:
+        """As `last_started`, but the load's writes count only while some are acknowledged: users that try a dead
+        leader again and again would keep the probe from finding the new one."""
+        flows = self._clock() - self._load.acknowledged < ACKNOWLEDGED_LATELY_S
+        return max(self._started, self._load.started if flows else 0.0) or None
+
+    def last_acknowledged_start(self) -> float:
+        """The start of the latest write of anybody that was acknowledged; 0: none was."""
+        return max(self._acknowledged, self._load.acknowledged_start)
 
     def started(self, at: float) -> None:
         """A probe write is sent now."""
         self._started = at
         self._teller.tell(("start", at))
+        self._flying[at] = asyncio.get_running_loop().call_later(
+            LATE_WRITE_S, self._on_sign, "a probe write is without an answer"
+        )
 
     def ended(
         self,
@@ -90,14 +120,21 @@ class ToldWrites:
         intended: float | None = None,
     ) -> None:
         """One that is booked ended. The probe has no schedule: its writes are due when they are sent."""
-        self._tell(wire.ended_message(namespace, key, digest, started, ended, node, outcome), outcome)
+        self._tell(wire.ended_message(namespace, key, digest, started, ended, node, outcome), outcome, started)
 
     def passed(self, started: float, ended: float, outcome: WriteOutcome, node: str) -> None:
         """One that is not booked ended."""
-        self._tell(wire.passed_message(started, ended, outcome, node), outcome)
+        self._tell(wire.passed_message(started, ended, outcome, node), outcome, started)
 
-    def _tell(self, message: wire.Message, outcome: WriteOutcome) -> None:
+    def _tell(self, message: wire.Message, outcome: WriteOutcome, started: float) -> None:
+        late = self._flying.pop(started, None)
+        if late is not None:
+            late.cancel()
         well = outcome is WriteOutcome.ACKNOWLEDGED
+        if well:
+            self._acknowledged = max(self._acknowledged, started)
+        else:
+            self._on_sign("a probe write failed")
         # the usual can wait: an acknowledgement after others, a failure after others
         self._teller.tell(message, at_once=well != self._well)
         self._well = well
@@ -106,22 +143,30 @@ class ToldWrites:
 class Watch:
     """All that the process does."""
 
-    def __init__(self, config: wire.Config, engine: SharedStamp, write: Callable[[bytes], None]) -> None:
+    def __init__(self, config: wire.Config, load: SharedWriteTimes, write: Callable[[bytes], None]) -> None:
         offset, monotonic = config.clock_offset, time.monotonic
         self._clock: Clock = lambda: offset + monotonic()
         self._teller = Teller(write)
-        self._nodes = config.nodes
+        self._pace = config.pace
         self._machine = ViewMachine(config.nodes)
         self._state: tuple[object, ...] = ()
-        self._writes = ToldWrites(self._teller, engine)
-        self._poller = Poller(config.nodes, self._on_poll, poll_s=config.poll_s, clock=self._clock)
+        self._running = False
+        self._mode = WatchMode(self._clock())
+        self._writes = ToldWrites(self._teller, load, self._clock, self._on_sign)
+        self._poller = Poller(
+            config.nodes,
+            self._on_poll,
+            poll_s=self._pace.polls_every(alert=True),
+            on_late=self._on_late,
+            clock=self._clock,
+        )
         self._client = ConfmanClient(config.api_key, concurrency=64, nodes=config.nodes)
         self._probe = WriteProbe(
             self._client,
             self._writes,
-            self._writes.last_started,
+            self._last_write,
             lambda: self._machine.view(self._clock()).answering or config.nodes,
-            probe_s=config.probe_s,
+            probe_s=self._pace.probes_every(alert=True, running=False),
             booking=False,
             clock=self._clock,
             run_id=config.run_id,
@@ -130,6 +175,7 @@ class Watch:
     def start(self) -> None:
         """Begin to poll."""
         self._teller.tell(("up",), at_once=True)
+        self._tell_mode()
         self._poller.start()
 
     async def obey(self, message: wire.Message) -> None:
@@ -138,7 +184,10 @@ class Watch:
             case ["probe"]:
                 self._probe.start()
             case ["booking", booking]:
-                self._probe.booking = bool(booking)
+                self._running = self._probe.booking = bool(booking)
+                self._set_pace()
+            case ["sign", str(reason)]:
+                self._on_sign(reason)
             case ["stop"]:
                 await self._probe.stop()
                 self._teller.tell(("stopped",), at_once=True)
@@ -148,17 +197,48 @@ class Watch:
         await self._poller.stop()
         await self._client.aclose()
 
+    # -- calm or alert
+
+    def _last_write(self) -> float | None:
+        as_needed = self._mode.alert and self._pace.probe_s is None
+        return self._writes.last_useful() if as_needed else self._writes.last_started()
+
+    def _on_sign(self, reason: str) -> None:
+        if self._mode.sign(self._clock(), reason):
+            self._mode_changed()
+
+    def _on_late(self, node: str) -> None:
+        if self._mode.waits_for(node, self._clock()):
+            self._mode_changed()
+
+    def _mode_changed(self) -> None:
+        self._tell_mode()
+        self._set_pace()
+
+    def _tell_mode(self) -> None:
+        self._teller.tell(("mode", int(self._mode.alert), self._clock(), self._mode.reason), at_once=True)
+
+    def _set_pace(self) -> None:
+        alert = self._mode.alert
+        self._poller.set_interval(self._pace.polls_every(alert))
+        self._probe.set_interval(self._pace.probes_every(alert, self._running))
+
     def _on_poll(self, poll: Poll) -> None:
         facts = self._machine.apply(poll)
+        now = self._clock()
+        view = self._machine.view(now)
+        started, acknowledged = self._writes.last_started() or 0.0, self._writes.last_acknowledged_start()
+        if self._mode.polled(poll, view) or self._mode.tick(now, view, started, acknowledged):
+            self._mode_changed()
         for fact in facts:
             if fact.kind is FactKind.LEADER_SERVING and fact.node is not None:
                 self._probe.nudge(fact.node)
-        state = self._machine.view(self._clock()).essence
+        state = view.essence
         self._teller.tell(wire.poll_message(poll), at_once=bool(facts) or state != self._state)
         self._state = state
 
 
-async def live(engine: SharedStamp, sink: int) -> None:
+async def live(load: SharedWriteTimes, sink: int) -> None:
     """Poll and probe until the standard input ends; messages go to the file descriptor ``sink``."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
@@ -167,7 +247,7 @@ async def live(engine: SharedStamp, sink: int) -> None:
     line = await reader.readline()
     if not line:
         return
-    watch = Watch(wire.read_config(line), engine, out.write)
+    watch = Watch(wire.read_config(line), load, out.write)
     watch.start()
     stopping: set[asyncio.Task[None]] = set()
     while line := await reader.readline():
@@ -186,7 +266,7 @@ def main(arguments: list[str]) -> None:
     sink, last_words = os.dup(1), os.dup(1)
     os.dup2(2, 1)
     try:
-        loops.run(live(SharedStamp(descriptor), sink))
+        loops.run(live(SharedWriteTimes(descriptor), sink))
     except Exception as error:
         os.write(last_words, wire.messages_line([("crash", f"{type(error).__name__}: {error}")]))
         os._exit(EXIT_ORPHANED)

@@ -2,8 +2,9 @@
 
 A message is an array that begins with its kind. To the program: ``poll`` with the fields of a `Poll`, ``start``,
 ``end`` and ``pass`` with the arguments of `WriteObserver.started`, `WriteObserver.ended` and `ProbeObserver.passed`,
-``up`` (it polls now), ``stopped`` (the probe has ended), ``crash`` with a sentence. To the lookout: ``probe`` (begin),
-``booking`` with 0 or 1, ``stop`` (end the probe). The first line to it is an object, `Config`.
+``up`` (it polls now), ``mode`` with 1 (alert) or 0 (calm), a time and the reason, ``stopped`` (the probe has ended),
+``crash`` with a sentence. To the lookout: ``probe`` (begin), ``booking`` with 0 or 1, ``sign`` with a reason (be
+alert), ``stop`` (end the probe). The first line to it is an object, `Config`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from confman_tui.cluster.elections_model import WriteOutcome
 from confman_tui.cluster.model import Poll, PollKind
+from confman_tui.cluster.watch_mode import WatchPace
 
 Message = Sequence[Any]
 
@@ -25,8 +27,7 @@ class Config:
 
     nodes: tuple[str, ...]
     api_key: str = field(repr=False)
-    poll_s: float
-    probe_s: float
+    pace: WatchPace
     run_id: str
     """Distinguishes this lookout's probe keys from any other's."""
     clock_offset: float
@@ -41,7 +42,7 @@ def config_line(config: Config) -> bytes:
 def read_config(line: bytes) -> Config:
     """Back from `config_line`."""
     told: dict[str, Any] = json.loads(line)
-    return Config(**{**told, "nodes": tuple(told["nodes"])})
+    return Config(**{**told, "nodes": tuple(told["nodes"]), "pace": WatchPace(**told["pace"])})
 
 
 def messages_line(messages: Sequence[Message]) -> bytes:

@@ -19,12 +19,11 @@ from confman_tui.clock import now as program_clock
 from confman_tui.cluster.addresses import normalise
 from confman_tui.cluster.failures import classify, plain
 from confman_tui.cluster.model import Poll, PollKind
+from confman_tui.cluster.watch_mode import DEFAULT_POLL_S, LATE_POLL_S
 
 READY_PATH = "/health/ready"
-POLL_S = 0.1
 DEADLINE_S = 0.39
-"""A node that is paused right after an answer is asked 0.1 s later; with this deadline its silence is told within
-0.5 s, a busy loop's lateness included."""
+"""Without an answer for this long a node is not answering. (That its answer is late is told sooner.)"""
 STAGGER_S = 0.004
 """From one node's poll to the next one's. Asked all at once, each node's latency would hold our own work for the others
 (2.0 instead of 1.2 ms in the median). Spread over the whole interval, polling costs 1.7 times the CPU of that, because
@@ -148,8 +147,9 @@ class Poller:
         nodes: Sequence[str],
         on_poll: Callable[[Poll], None],
         *,
-        poll_s: float = POLL_S,
+        poll_s: float = DEFAULT_POLL_S,
         deadline_s: float = DEADLINE_S,
+        on_late: Callable[[str], None] = lambda node: None,
         clock: Clock = program_clock,
     ) -> None:
         """
@@ -158,24 +158,45 @@ class Poller:
             on_poll: called after each poll; must return at once. What it raises goes to the loop's exception handler.
             poll_s: seconds from one poll of a node to the next.
             deadline_s: seconds after which a poll is given up.
+            on_late: called with a node whose answer has not come within `LATE_POLL_S`; must return at once.
             clock: stamps the polls.
         """
         self._nodes = tuple(nodes)
         self._on_poll = on_poll
         self._poll_s = poll_s
         self._deadline_s = deadline_s
+        self._on_late = on_late
         self._clock = clock
+        self._first = 0.0
+        """When the present grid of polls began, on the loop's clock."""
+        self._sleepers: dict[str, asyncio.Event] = {}
+        """Per node: wakes its task before its next poll is due."""
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin; needs a running event loop."""
         if not self._tasks:
-            first = asyncio.get_running_loop().time()
-            step = min(STAGGER_S, self._poll_s / max(1, len(self._nodes)))
+            self._first = asyncio.get_running_loop().time()
+            self._sleepers = {node: asyncio.Event() for node in self._nodes}
             self._tasks = [
-                asyncio.create_task(self._watch(node, first, place * step), name=f"poll {node}")
+                asyncio.create_task(self._watch(node, place), name=f"poll {node}")
                 for place, node in enumerate(self._nodes)
             ]
+
+    @property
+    def poll_s(self) -> float:
+        """Seconds from one poll of a node to the next."""
+        return self._poll_s
+
+    def set_interval(self, poll_s: float) -> None:
+        """Poll that often from now on, beginning at once."""
+        if poll_s == self._poll_s:
+            return
+        self._poll_s = poll_s
+        if self._tasks:
+            self._first = asyncio.get_running_loop().time()
+            for sleeper in self._sleepers.values():
+                sleeper.set()
 
     async def stop(self) -> None:
         """End, and close the connections; no callback comes after it."""
@@ -193,20 +214,41 @@ class Poller:
                 {"message": f"what listens to the polls of {poll.node} failed", "exception": error}
             )
 
-    async def _watch(self, node: str, first: float, delay_s: float) -> None:
+    async def _watch(self, node: str, place: int) -> None:
         loop = asyncio.get_running_loop()
         poller = _NodePoller(node, self._clock, self._deadline_s)
         try:
             # The first polls don't wait for their places: a start wants to know the cluster at once.
-            self._tell(await poller.poll())
-            first += delay_s
-            slot = 0
+            self._tell(await self._ask(poller, node))
+            grid, slot = self._first, 0
             while True:
-                slot = max(slot + 1, ceil((loop.time() - first) / self._poll_s))
-                await asyncio.sleep(first + slot * self._poll_s - loop.time())
-                self._tell(await poller.poll())
+                self._sleepers[node].clear()
+                present, poll_s = self._first, self._poll_s
+                first = present + place * min(STAGGER_S, poll_s / len(self._nodes))
+                # a grid that began anew begins with a poll
+                slot = 0 if present != grid else max(slot + 1, ceil((loop.time() - first) / poll_s))
+                if await self._woken(node, first + slot * poll_s):
+                    continue
+                grid = present
+                self._tell(await self._ask(poller, node))
         finally:
             await poller.aclose()
+
+    async def _woken(self, node: str, until: float) -> bool:
+        """Sleep until then on the loop's clock; True when another interval is in force before that."""
+        try:
+            async with asyncio.timeout_at(until):
+                await self._sleepers[node].wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _ask(self, poller: _NodePoller, node: str) -> Poll:
+        late = asyncio.get_running_loop().call_later(LATE_POLL_S, self._on_late, node)
+        try:
+            return await poller.poll()
+        finally:
+            late.cancel()
 
 
 async def poll_once(nodes: Sequence[str], *, deadline_s: float = 1.0, clock: Clock = program_clock) -> tuple[Poll, ...]:

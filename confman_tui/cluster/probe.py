@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +15,6 @@ from confman_tui.cluster.elections_model import WriteObserver, WriteOutcome, val
 
 PROBE_NAMESPACE = "bench-probe"
 """The namespace of the probe's writes, and of nothing else."""
-DEFAULT_PROBE_S = 0.1
 MAX_IN_FLIGHT = 64
 
 _log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class WriteProbe:
         last_started: Callable[[], float | None],
         live_nodes: Callable[[], Sequence[str]],
         *,
-        probe_s: float = DEFAULT_PROBE_S,
+        probe_s: float,
         timeout_s: float = 2.0,
         max_in_flight: int = MAX_IN_FLIGHT,
         booking: bool = True,
@@ -84,7 +84,9 @@ class WriteProbe:
             clock: seconds since the epoch, the same that stamps the other writes.
             run_id: six hex digits that only this probe's keys begin with; None: drawn by chance.
         """
-        self.probe_s = probe_s
+        self._probe_s = probe_s
+        self._paced = asyncio.Event()
+        """Wakes the loop when another interval is in force."""
         self.booking = booking
         """Whether each write gets a key of its own, so that it can be verified. Otherwise one key is overwritten: ten
         new entries a second, for hours, would slow the cluster's reads down."""
@@ -123,9 +125,20 @@ class WriteProbe:
         """Writes sent so far."""
         return self._sent
 
+    @property
+    def probe_s(self) -> float:
+        """Longest time without a started write, in seconds; 0: it does not write."""
+        return self._probe_s
+
+    def set_interval(self, probe_s: float) -> None:
+        """Write after that long without a started write from now on; 0: not at all."""
+        if probe_s != self._probe_s:
+            self._probe_s = probe_s
+            self._paced.set()
+
     def start(self) -> None:
-        """Begin; nothing happens when it is off or runs already."""
-        if self.probe_s > 0 and self._loop is None:
+        """Begin; nothing happens when it runs already."""
+        if self._loop is None:
             self._loop = asyncio.get_running_loop().create_task(self._run(), name="write-probe")
             self._loop.add_done_callback(self._ended)
 
@@ -145,11 +158,18 @@ class WriteProbe:
     async def _run(self) -> None:
         skipped_at = float("-inf")
         while True:
+            self._paced.clear()
+            probe_s = self._probe_s
+            if not probe_s:
+                await self._paced.wait()
+                continue
             at = self._clock()
             last = self._last_started()
-            due = max(at if last is None else last + self.probe_s, skipped_at + self.probe_s)
+            due = max(at if last is None else last + probe_s, skipped_at + probe_s)
             if at < due:
-                await asyncio.sleep(min(due - at, self.probe_s))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(min(due - at, probe_s)):
+                        await self._paced.wait()
                 continue
             nodes = self._live_nodes()
             if not nodes or len(self._in_flight) >= self._max_in_flight:
@@ -161,7 +181,7 @@ class WriteProbe:
     def nudge(self, node: str) -> None:
         """Write to this node at once: it was just seen to lead. All users may still wait for the old leader's answers,
         and the node's own turn may be two intervals away."""
-        if self._loop is not None and len(self._in_flight) < self._max_in_flight:
+        if self._loop is not None and self._probe_s and len(self._in_flight) < self._max_in_flight:
             self._send(node, self._clock())
 
     def _send(self, node: str, at: float) -> None:

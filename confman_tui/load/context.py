@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _TOKEN_DIGITS = 5
 _SEQUENCE_DIGITS = 7
 _UNIQUE_DIGITS = _TOKEN_DIGITS + _SEQUENCE_DIGITS
+_SIGN_EVERY_S = 0.05
+"""A failing cluster makes thousands of failures a second; this often is soon enough to say so again."""
 _MOST_TEXTS = 40
 """Different error texts kept apart; a server that makes up ever new ones must not fill the memory."""
 
@@ -133,6 +135,8 @@ class RunContext:
         self.read_paths = tuple(_path(namespace, key) for namespace, key in keys)
         self.read_headers: dict[str, str] = {"X-Api-Key": api_key, "Accept": "application/json"}
         self.write_headers: dict[str, str] = {**self.read_headers, "Content-Type": "application/json"}
+        self._report_trouble: Callable[[str], None] | None = getattr(observer, "trouble", None)
+        self._reported = 0.0
         self._stopping = False
         self.in_flight: dict[int, float] = {}
         """User number → start of its request. A user has one at a time, so the first entry is the oldest."""
@@ -163,6 +167,12 @@ class RunContext:
         """Change an open loop's pace from now on; nothing happens in a closed loop."""
         if self.schedule is not None and not self._stopping:
             self.schedule.set_rate(rate, now())
+
+    def report_trouble(self, at: float, what: str) -> None:
+        """A request failed at ``at`` as it fails in trouble, or is late; passed on at most twenty times a second."""
+        if self._report_trouble is not None and at - self._reported >= _SIGN_EVERY_S:
+            self._reported = at
+            self._report_trouble(what)
 
     def take_share(self, first_user: int, token: str) -> None:
         """Be one of several contexts of one run: its users' numbers begin with ``first_user``, so that the users of

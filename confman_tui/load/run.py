@@ -6,6 +6,7 @@ import contextlib
 import gc
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,7 @@ from locust.event import Events
 
 from confman_tui.clock import now
 from confman_tui.cluster.elections_model import WriteObserver
+from confman_tui.cluster.watch_mode import late_write_s
 from confman_tui.load import context, users
 from confman_tui.load.csv_files import CsvFiles
 from confman_tui.load.model import EngineHealth, RunOutcome, RunPlan, SecondSample
@@ -26,6 +28,8 @@ from confman_tui.load.totals import RunTotals
 
 TICK_S = 0.05
 """Period of the timer whose delay is the hub's lag."""
+LATELY = 3
+"""Seconds whose p99 says what is late."""
 GRACE_S = 0.5
 LONGEST_REQUEST_S = users.CONNECTION_TIMEOUT_S + users.NETWORK_TIMEOUT_S
 """How long a request may take that is not redirected: what a stop waits for, plus `GRACE_S`."""
@@ -64,6 +68,10 @@ class Run:
         self._totals: RunTotals | None = None
         self._runner: Any = None
         self._lag_s = 0.0
+        self._lately: deque[int] = deque(maxlen=LATELY)
+        """The p99 of the last seconds, in µs."""
+        self._late_s = late_write_s(None)
+        """A request in flight for longer is a sign of trouble."""
         self._users = plan.users
         self._wanted_users = plan.users
         self._resize = Event()
@@ -202,6 +210,9 @@ class Run:
         was_warm = totals.warm
         bucket = recorder.cut(at, self._context, users=self._users, engine_cpu=share, hub_lag_s=lag)
         sample = totals.add(bucket)
+        if sample.p99_us is not None:
+            self._lately.append(sample.p99_us)
+            self._late_s = late_write_s(max(self._lately) / 1e6)
         if totals.warm and not was_warm:
             # nothing ends between the cut and this: both happen without giving the hub away
             self._runner.stats.reset_all()
@@ -224,6 +235,8 @@ class Run:
             if self._settle is not None:
                 self._settle()
             flying = self._context.in_flight
+            if flying and at - next(iter(flying.values())) > self._late_s:
+                self._context.report_trouble(at, "a request is without an answer")
             span = at - recorder.second_start if recorder is not None else 0.0
             previous = self.health
             self.health = EngineHealth(

@@ -30,7 +30,7 @@ from confman_tui.cluster.elections_model import WriteOutcome
 from confman_tui.errors import EXIT_USAGE, UsageError
 from confman_tui.load import causes, context, patches
 from confman_tui.load.context import RunContext, Write
-from confman_tui.load.model import Cause
+from confman_tui.load.model import CAUSE_WORDS, Cause
 from confman_tui.load.schedule import Schedule
 
 READ_NAME = "/config/[key] GET"
@@ -40,6 +40,8 @@ NETWORK_TIMEOUT_S = 2.0
 MAX_REDIRECTS = 2
 PAUSE_S = (0.1, 0.25)
 """Least and most seconds between a failed request and the user's next one."""
+_TROUBLE = frozenset(Cause) - {Cause.OTHER}
+"""Failures that a cluster in trouble makes, as opposed to a wrong key or a path that does not exist."""
 _STEP_S = 0.02
 """How often a pausing user looks whether there is another node to send to."""
 
@@ -75,6 +77,8 @@ class _Gate:
             if failure.cause is Cause.OTHER and not shared.bounded(failure.text):
                 failure.text = "other: further texts"
             meta["exception"] = failure
+            if failure.cause in _TROUBLE:
+                shared.report_trouble(ended, f"a request failed: {CAUSE_WORDS[failure.cause]}")
         user.failure = failure
         intended: float | None = None
         if shared.schedule is not None:

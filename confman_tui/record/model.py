@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from confman_tui.cluster.elections_model import Election, Fault, Verification
+from confman_tui.cluster.watch_mode import WatchUse
 from confman_tui.load.generator import GeneratorBound, GeneratorUse
 from confman_tui.load.model import RunOutcome
 
@@ -119,6 +120,8 @@ class ScenarioResult:
     """None when no earlier run under the same settings was kept."""
     generator: GeneratorUse | None = None
     """What the generator and its machine used; None where nobody watched (results of stock Locust)."""
+    watch: WatchUse | None = None
+    """How closely the cluster was watched meanwhile, and what that added; None where nobody watched."""
     generator_bound: GeneratorBound | None = None
     """The generator, not the cluster, was the limit; None when it was not, or nobody watched."""
 

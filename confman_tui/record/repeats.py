@@ -52,6 +52,7 @@ def combined(earlier: ScenarioResult, latest: ScenarioResult) -> ScenarioResult:
         repeats=(*before, repetition_of(latest, len(before) + 1)),
         elections=(*earlier.elections, *latest.elections),
         verification=_added(earlier.verification, latest.verification),
+        watch=latest.watch.with_more(earlier.watch) if latest.watch and earlier.watch else latest.watch,
         generator_bound=latest.generator_bound or earlier.generator_bound,
         outcome=replace(latest.outcome, invalid=latest.outcome.invalid or earlier.outcome.invalid),
     )

@@ -32,6 +32,7 @@ from confman_tui.record.open_loop import (
 from confman_tui.record.opening import opening_document, opening_from
 from confman_tui.record.plain import count, finite, from_iso, iso, rounded
 from confman_tui.record.repeats import repeats_document, repeats_from
+from confman_tui.record.watch import watch_document, watch_from
 from confman_tui.settings import Settings
 
 _LARGEST = 32 * 1024 * 1024
@@ -90,6 +91,7 @@ def scenario_document(result: ScenarioResult) -> dict[str, Any]:
         **repeats_document(result),
         "generator_bound": bound_document(result.generator_bound),
         "generator": use_document(result.generator),
+        "watch": watch_document(result.watch),
     }
 
 
@@ -259,6 +261,7 @@ def result_from(document: Mapping[str, Any]) -> ScenarioResult:
         **repeats_from(document),
         generator=use_from(document.get("generator")),
         generator_bound=bound_from(document.get("generator_bound")),
+        watch=watch_from(document.get("watch")),
     )
 
 

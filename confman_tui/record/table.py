@@ -13,6 +13,7 @@ from confman_tui.record.open_loop import open_loop_notes, redirect_notes
 from confman_tui.record.opening import opening_line
 from confman_tui.record.plain import milliseconds, one_line, per_cent, seconds, sensible, short_node, wrapped
 from confman_tui.record.repeats import comparison_line, spread_rows
+from confman_tui.record.watch import watch_line
 
 WIDTH = 100
 _HEADING = ("scenario", "requests", "failed", "req/s", "p50 ms", "p95 ms", "p99 ms", "max ms", "entries")
@@ -84,7 +85,7 @@ def _notes(results: Sequence[ScenarioResult]) -> list[str]:
         words = [*open_loop_notes(result), *redirect_notes(result)]
         notes += [f"{one_line(result.name, 40)}: {word}" for word in words]
     notes += [bound_line(result.name, result.generator_bound) for result in results if result.generator_bound]
-    told = [line(result) for result in results for line in (opening_line, comparison_line)]
+    told = [line(result) for result in results for line in (opening_line, comparison_line, watch_line)]
     return notes + [line for line in told if line]
 
 

@@ -35,9 +35,12 @@ class Settings:
     wait_s: float
     """How long to wait for a leader, in seconds."""
     poll_s: float
-    """Interval of the health polls, in seconds."""
-    probe_s: float
-    """A probe write goes out when no write was started for so many seconds; 0: never."""
+    """Interval of the health polls while all is well, in seconds."""
+    poll_alert_s: float
+    """Interval of the health polls in trouble, in seconds; never longer than ``poll_s``."""
+    probe_s: float | None
+    """A probe write goes out when no write was started for this many seconds; 0: never; None: as the watch needs it
+    (`confman_tui.cluster.watch_mode`)."""
     tier: str
     scenario_names: tuple[str, ...]
     """Names of what to run headless, in order and each once; never empty."""
@@ -208,6 +211,7 @@ def resolve(
         parsed[setting.field] = _parse(setting, origin, config_file)
     _settle_cluster(command, parsed, origins)
     _settle_demo(parsed, origins)
+    parsed["poll_alert_s"] = min(parsed["poll_alert_s"], parsed["poll_s"])
     _settle_series(command, parsed, origins)
     _check_together(command, parsed, origins)
     settings = Settings(

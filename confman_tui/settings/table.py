@@ -98,7 +98,7 @@ def _scenario(text: str) -> str:
 
 
 _poll_ms = values.seconds(0.02, 10.0, "20 ms to 10 s", bare="ms")
-_probe_ms = values.seconds(0.01, 10.0, "10 ms to 10 s, or 0 for off", bare="ms", zero=True)
+_probe_ms = values.probe(0.01, 10.0, "auto, off (or 0), or 10 ms to 10 s")
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -147,20 +147,31 @@ SETTINGS: tuple[Setting, ...] = (
         "poll",
         "poll_s",
         _poll_ms,
-        "100ms",
-        "MS",
+        "250ms",
+        "TIME",
         "cluster",
-        "interval of the health polls, 20 ms to 10 s",
+        "interval of the health polls while all is well, 20 ms to 10 s",
+        _RUNS,
+    ),
+    Setting(
+        "poll-alert",
+        "poll_alert_s",
+        _poll_ms,
+        "50ms",
+        "TIME",
+        "cluster",
+        "their interval from the first sign of trouble until all is well again; never longer than --poll",
         _RUNS,
     ),
     Setting(
         "probe",
         "probe_s",
         _probe_ms,
-        "100ms",
-        "MS",
+        "auto",
+        "auto|off|TIME",
         "cluster",
-        "a small write goes out when none was started for this long; 0 is off",
+        "small writes that show whether writing works: auto (one a second when idle, none in a calm run, 20 a second "
+        "in trouble), off, or one whenever none was started for TIME",
         _RUNS,
     ),
     Setting("tier", "tier", values.choice(TIERS), "small", "TIER", "runs", "small, large or xlarge data", _CLUSTER),

@@ -140,6 +140,19 @@ def seconds(
     return parse
 
 
+def probe(low: float, high: float, allowed: str) -> Callable[[str], float | None]:
+    """``auto`` (None), ``off`` (0), or a time as `seconds` takes it, in ms where it has no unit."""
+    parse_time = seconds(low, high, allowed, bare="ms", zero=True)
+
+    def parse(text: str) -> float | None:
+        word = text.strip().lower()
+        if word == "auto":
+            return None
+        return 0.0 if word == "off" else parse_time(text)
+
+    return parse
+
+
 def whole_seconds(high: float, allowed: str) -> Callable[[str], float]:
     """A time of whole seconds, 0 included, as `seconds` takes them: what is left out of a run is cut by the second."""
     parse_time = seconds(0.0, high, allowed, zero=True)

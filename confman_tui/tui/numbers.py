@@ -52,6 +52,11 @@ def short_seconds(seconds: float) -> str:
     return f"{hours} h {minutes} min"
 
 
+def short_interval(seconds: float) -> str:
+    """An interval as it is set: ``50 ms``, ``250 ms``, ``2 s``."""
+    return f"{seconds * 1000:g} ms" if seconds < 1 else f"{seconds:g} s"
+
+
 def minutes(seconds: float) -> str:
     """A counter: ``00:07``; with hours ``1:02:03``."""
     whole = max(0, int(seconds))

@@ -30,6 +30,7 @@ from confman_tui.events import (
     SeriesEnded,
     SeriesStepEnded,
     VerificationEnded,
+    WatchModeChanged,
     WritesAcknowledged,
 )
 from confman_tui.load.generator import GeneratorBound, GeneratorSample
@@ -75,6 +76,8 @@ class UiState:
     view: ClusterView | None = None
     names: dict[str, str] = field(default_factory=dict)
     """Short names by base URL."""
+    watch: WatchModeChanged | None = None
+    """How closely the cluster is watched now."""
     loop_lag_s: float = 0.0
     progress: ProgressMade | None = None
     """Of the present phase only."""
@@ -189,6 +192,9 @@ def apply(state: UiState, event: Event, now: float) -> bool:
         return False
     if isinstance(event, ProgressMade):
         state.progress = event
+        return False
+    if isinstance(event, WatchModeChanged):
+        state.watch = event
         return False
     if isinstance(event, GeneratorWatched):
         state.generator = event.sample

@@ -51,7 +51,8 @@ def writes(frame: Frame, look: Look) -> Part:
         lasted = numbers.short_seconds(seconds) if seconds < 60 else numbers.minutes(seconds)
         return Part(f" ✕ NO WRITES for {lasted} ", look.pill(look.alarm), 0, f" ✕ NO WRITES {lasted} ", 4)
     if state.last_ack is None or now - state.last_ack > FRESH_S + 0.5:
-        return Part(" ○ no write tried ", look.pill(look.dim), 0, " ○ no write ")
+        # nobody writes, and a probe would take from what the run reads
+        return Part(" ○ writes not probed ", look.pill(look.dim), 0, " ○ not probed ")
     per_second = f"{numbers.count(state.ack_rate)}/s"
     return Part(f" ● writes go through · {per_second} ", look.pill(look.good), 0, f" ● writes {per_second} ", 4)
 
@@ -201,6 +202,17 @@ def _short_reason(frame: Frame) -> str:
         return f"lag {sample.hub_lag_s * 1000:.0f} ms"
     cpu = _busiest(sample)
     return f"cpu {numbers.per_cent(cpu)}" if cpu > CPU_LIMIT else "no free core"
+
+
+def watch(state: UiState, look: Look) -> list[Part]:
+    """How closely the cluster is watched."""
+    mode = state.watch
+    if mode is None:
+        return []
+    every = numbers.short_interval(mode.pace.polls_every(mode.alert))
+    if mode.alert:
+        return [Part(f"watch alert {every}", look.warn, 7, "alert", 8)]
+    return [Part(f"watch calm {every}", look.dim, 11)]
 
 
 def _nodes(count: int) -> str:

@@ -24,7 +24,8 @@ from confman_tui.cluster.lookout import Lookout
 from confman_tui.cluster.lookout_process import Teller
 from confman_tui.cluster.model import Poll, PollKind
 from confman_tui.cluster.probe import PROBE_NAMESPACE
-from confman_tui.cluster.stamp import SharedStamp
+from confman_tui.cluster.stamp import SharedWriteTimes
+from confman_tui.cluster.watch_mode import WatchPace
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.errors import ClusterError
 from tests.cluster.conftest import ADMIN
@@ -51,16 +52,19 @@ def test_a_poll_survives_its_way(poll: Poll) -> None:
     assert wire.read_poll(message) == poll
 
 
-@given(st.lists(texts, min_size=1, max_size=9), texts, st.floats(0.01, 10), st.floats(0, 10), st.floats(-1e9, 2e9))
-def test_a_config_survives_its_way(nodes: list[str], key: str, poll: float, probe: float, offset: float) -> None:
-    config = wire.Config(tuple(nodes), key, poll, probe, "abcdef", offset)
+paces = st.builds(WatchPace, st.floats(0.01, 10), st.floats(0.01, 10), st.none() | st.floats(0, 10))
+
+
+@given(st.lists(texts, min_size=1, max_size=9), texts, paces, st.floats(-1e9, 2e9))
+def test_a_config_survives_its_way(nodes: list[str], key: str, pace: WatchPace, offset: float) -> None:
+    config = wire.Config(tuple(nodes), key, pace, "abcdef", offset)
     line = wire.config_line(config)
     assert line.count(b"\n") == 1
     assert wire.read_config(line) == config
 
 
 def test_a_config_does_not_show_the_key() -> None:
-    assert "swordfish" not in repr(wire.Config(("http://127.0.0.1:1",), "swordfish", 0.1, 0.1, "abcdef", 0.0))
+    assert "swordfish" not in repr(wire.Config(("http://127.0.0.1:1",), "swordfish", WatchPace(), "abcdef", 0.0))
 
 
 def test_a_digest_of_64_bits_survives_its_way() -> None:
@@ -99,16 +103,15 @@ class Watched:
     def __init__(self, nodes: tuple[str, ...], probe_s: float, command: list[str] | None = None) -> None:
         self.polls: list[Poll] = []
         self.troubles: list[str] = []
-        self.stamp = SharedStamp()
-        self.book = WriteBook(self.stamp.set)
+        self.stamp = SharedWriteTimes()
+        self.book = WriteBook(self.stamp)
         self.lookout = Lookout(
             nodes,
             ADMIN,
             self.book,
             self.stamp,
             self.polls.append,
-            poll_s=0.05,
-            probe_s=probe_s,
+            pace=WatchPace(0.05, 0.05, probe_s),
             on_trouble=self.troubles.append,
             command=command,
         )
@@ -191,7 +194,7 @@ async def test_a_write_of_the_load_keeps_the_probe_quiet(demo: DemoCluster) -> N
         watched.book.started = hear
         polled = len(watched.polls)
         while len(watched.polls) < polled + 60:  # a second's polls of three nodes
-            watched.stamp.set(now())
+            watched.stamp.set_started(now())
             await asyncio.sleep(0.02)
         assert len(told) <= 1, "at most the one that was on its way"
 
@@ -246,11 +249,13 @@ PARENT = """
 import asyncio
 from confman_tui.cluster.ledger import WriteBook
 from confman_tui.cluster.lookout import Lookout
-from confman_tui.cluster.stamp import SharedStamp
+from confman_tui.cluster.stamp import SharedWriteTimes
+from confman_tui.cluster.watch_mode import WatchPace
 
 async def main():
-    stamp = SharedStamp()
-    lookout = Lookout(("http://127.0.0.1:1",), "key", WriteBook(), stamp, print, poll_s=1, probe_s=0, on_trouble=print)
+    stamp = SharedWriteTimes()
+    pace = WatchPace(1, 1, 0)
+    lookout = Lookout(("http://127.0.0.1:1",), "key", WriteBook(), stamp, print, pace=pace, on_trouble=print)
     await lookout.start()
     print(lookout.pid, flush=True)
     await asyncio.sleep(60)
@@ -268,9 +273,10 @@ def test_it_ends_when_the_program_is_killed() -> None:
     assert gone == [child]
 
 
-def test_a_stamp_is_seen_by_who_shares_it() -> None:
-    stamp = SharedStamp()
-    other = SharedStamp(os.dup(stamp.descriptor))
-    assert other.get() == 0.0
-    stamp.set(1234.5)
-    assert other.get() == 1234.5
+def test_times_are_seen_by_who_shares_them() -> None:
+    stamp = SharedWriteTimes()
+    other = SharedWriteTimes(os.dup(stamp.descriptor))
+    assert (other.started, other.acknowledged, other.acknowledged_start) == (0.0, 0.0, 0.0)
+    stamp.set_started(1234.5)
+    stamp.set_acknowledged(3.5, 2.5)
+    assert (other.started, other.acknowledged, other.acknowledged_start) == (1234.5, 3.5, 2.5)

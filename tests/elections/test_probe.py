@@ -154,7 +154,7 @@ async def test_a_cancelled_stop_books_what_was_in_flight() -> None:
             return await asyncio.Event().wait()
 
     book = WriteBook()
-    probe = WriteProbe(NeverAnswers(), book, lambda: None, lambda: ("http://127.0.0.1:1",), timeout_s=-0.9)  # type: ignore[arg-type]
+    probe = WriteProbe(NeverAnswers(), book, lambda: None, lambda: ("http://127.0.0.1:1",), probe_s=0.1, timeout_s=-0.9)  # type: ignore[arg-type]
     probe.start()
     await until(lambda: probe.in_flight > 0)
     await probe.stop()

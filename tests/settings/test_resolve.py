@@ -42,8 +42,9 @@ def test_defaults() -> None:
     assert settings.users is None
     assert settings.duration_s is None
     assert settings.wait_s == 30.0
-    assert settings.poll_s == pytest.approx(0.1)
-    assert settings.probe_s == pytest.approx(0.1)
+    assert settings.poll_s == pytest.approx(0.25)
+    assert settings.poll_alert_s == pytest.approx(0.05)
+    assert settings.probe_s is None
     assert settings.output_dir == Path("results")
     assert settings.demo_ports == (6100, 6200, 6300)
     assert settings.scenario_names == ("write-1u", "write-10u", "read-1u", "read-10u", "mixed-10u")
@@ -68,6 +69,7 @@ def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path
         "api-key": _SECRET,
         "wait": "5s",
         "poll": "200ms",
+        "poll-alert": "40ms",
         "probe": "0",
         "tier": "xlarge",
         "scenario": "read-1u,write-1u",

@@ -148,9 +148,12 @@ def test_a_bare_number_of_a_poll_is_milliseconds() -> None:
 
 def test_zero_is_off_where_it_is_allowed() -> None:
     probe = next(setting for setting in SETTINGS if setting.name == "probe").parse
-    assert probe("0") == 0.0
-    with pytest.raises(ValueError, match="or 0 for off"):
-        probe("5")
+    assert probe("0") == probe("off") == 0.0
+    assert probe(" Auto ") is None
+    assert probe("100") == probe("100ms") == pytest.approx(0.1)
+    for wrong in ("5", "often", ""):
+        with pytest.raises(ValueError, match=r"auto, off \(or 0\), or 10 ms to 10 s"):
+            probe(wrong)
 
 
 @pytest.mark.parametrize("text", ["0", "1000000", "-1", "1.5", "ten", "", "9" * 30, "²"])

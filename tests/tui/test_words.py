@@ -120,7 +120,7 @@ async def test_waits_show_their_progress_and_the_way_out(tmp_path: Path) -> None
 
 async def test_writes_are_judged_by_acknowledgements_not_by_readiness(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
-        assert "no write tried" in board.text()
+        assert "writes not probed" in board.text()
         now = board.clock.now
         await board.tell(story.acknowledgements(now, 200))
         assert "● writes go through · 200/s" in board.text()

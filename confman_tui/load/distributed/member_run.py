@@ -115,6 +115,10 @@ class MemberRun(Run):
         self._batch.ended(*write)
         self._told.set()
 
+    def trouble(self, what: str) -> None:
+        """A request failed, or is late: the master hears of it at once."""
+        self._worker.send_message(Kind.TROUBLE, {"run": self._orders.run, "what": what})
+
     # -- the run
 
     def go(self, started: float) -> None:

@@ -7,6 +7,7 @@ computed, so samples and outcome mean exactly what they mean with one process.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from gevent.event import Event
 
 from confman_tui.clock import now
 from confman_tui.cluster.elections_model import WriteObserver
+from confman_tui.cluster.watch_mode import late_write_s
 from confman_tui.load.context import take_token
 from confman_tui.load.csv_files import CsvFiles
 from confman_tui.load.distributed import wire
@@ -28,6 +30,7 @@ from confman_tui.load.model import EngineHealth, RunOutcome, RunPlan, SecondSamp
 from confman_tui.load.run import (
     _SPAWN_RATE,
     GRACE_S,
+    LATELY,
     LONGEST_REQUEST_S,
     TICK_S,
     EngineDefect,
@@ -58,6 +61,11 @@ class DistributedRun:
         self._board = board
         self._on_sample = on_sample
         self._observer = observer
+        self._report_trouble: Callable[[str], None] = getattr(observer, "trouble", lambda what: None)
+        self._lately: deque[int] = deque(maxlen=LATELY)
+        """The p99 of the last seconds, in µs."""
+        self._late_s = late_write_s(None)
+        """A request in flight for longer is a sign of trouble."""
         self._crew = crew
         crew.allow()
         self._members: list[Member] = []
@@ -115,6 +123,10 @@ class DistributedRun:
             wire.replay_writes(data["writes"], self._observer)
         elif kind == Kind.PULSE:
             member.health = data
+            if float(data["oldest_s"]) > self._late_s:
+                self._report_trouble("a request is without an answer")
+        elif kind == Kind.TROUBLE:
+            self._report_trouble(str(data["what"])[:80])
         elif kind == Kind.PREPARED:
             member.prepared = True
         elif kind == Kind.DRAINED:
@@ -302,7 +314,11 @@ class DistributedRun:
         bucket.hub_lag_s = max(bucket.hub_lag_s, self._lag_s)
         self._cpu_then, self._told_at, self._lag_s = cpu, bucket.end, 0.0
         try:
-            self._on_sample(self._totals.add(bucket))
+            sample = self._totals.add(bucket)
+            if sample.p99_us is not None:
+                self._lately.append(sample.p99_us)
+                self._late_s = late_write_s(max(self._lately) / 1e6)
+            self._on_sample(sample)
         except BaseException as error:
             self._fail(error)
 

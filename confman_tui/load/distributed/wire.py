@@ -23,7 +23,7 @@ from confman_tui.load.bucket import Bucket
 from confman_tui.load.model import Cause, RunPlan
 from confman_tui.load.targets import Targets
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Raised whenever a message changes its form."""
 
 
@@ -37,6 +37,7 @@ class Kind(StrEnum):
     SECOND = "confman.second"
     WRITES = "confman.writes"
     PULSE = "confman.pulse"
+    TROUBLE = "confman.trouble"
     DRAINED = "confman.drained"
     DEFECT = "confman.defect"
     # from the master
@@ -52,7 +53,7 @@ class Kind(StrEnum):
 
 FROM_WORKERS = (
     *(Kind.HELLO, Kind.PING, Kind.PREPARED, Kind.SECOND),
-    *(Kind.WRITES, Kind.PULSE, Kind.DRAINED, Kind.DEFECT),
+    *(Kind.WRITES, Kind.PULSE, Kind.TROUBLE, Kind.DRAINED, Kind.DEFECT),
 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from confman_tui.cluster.elections_model import FaultKind
 from confman_tui.cluster.model import NodeState
+from confman_tui.cluster.watch_mode import PROBE_IDLE_S
 from confman_tui.tui.charts.axis import TimeAxis
 from confman_tui.tui.charts.palette import FAULT_GLYPH, LANE_GLYPHS, MENDED_GLYPH, term_role
 from confman_tui.tui.charts.strips import Row, row_of
@@ -19,6 +20,8 @@ _ALARMING = frozenset(
     {NodeState.REFUSED, NodeState.SILENT, NodeState.STALE_LEADER, NodeState.WRONG, NodeState.NOT_CONFMAN}
 )
 _MENDING = frozenset({FaultKind.RESUME, FaultKind.HEAL, FaultKind.RESTART})
+UNPROBED_GLYPH = "·"
+UNPROBED_TEXT = "\u00a0not\u00a0probed\u00a0"
 _SPILL = 2
 """Cells by which a window's length may stand out of a window that is too short for it."""
 
@@ -91,6 +94,7 @@ class Lanes:
         top = self.scale.fit(rate, 10, axis.now) * grid.cell_s
         cells = [_BLOCKS[min(math.ceil(count / top * 8 - 1e-9), 8)] if count > 0 else " " for count in counts]
         roles = ["good"] * grid.cells
+        _mark_unprobed(cells, roles, grid, history.first, axis.now)
         windows = history.windows(grid.start, grid.end, axis.now)
         for begin, end in windows:
             _shade(cells, roles, *_window_cells(grid, begin, end))
@@ -166,6 +170,42 @@ def _window_cells(grid: Grid, begin: float, end: float) -> tuple[int, int]:
 def _shade(cells: list[str], roles: list[str], first: int, after: int) -> None:
     for cell in range(first, after):
         cells[cell], roles[cell] = "░", "band"
+
+
+def _mark_unprobed(cells: list[str], roles: list[str], grid: Grid, first: float | None, now: float) -> None:
+    """Where nobody tried to write, nothing is known of writes: that must not look like an outage, nor like success.
+
+    An idle cluster is probed once a second, so that an acknowledgement speaks for the cells up to the next one.
+    """
+    if first is None:
+        return
+    spoken = math.ceil(PROBE_IDLE_S * 1.5 / grid.cell_s)
+    begin, end = max(grid.cell(first), 0), min(grid.cell(now), grid.cells)
+    last: int | None = None
+    silent: list[int] = []
+    for cell in range(begin, end):
+        if cells[cell] != " ":
+            last = cell
+        elif last is not None and cell - last < spoken:
+            cells[cell] = _BLOCKS[1]
+        else:
+            cells[cell], roles[cell] = UNPROBED_GLYPH, "dim"
+            silent.append(cell)
+    for stretch in _stretches(silent):
+        at = stretch[0] + (len(stretch) - len(UNPROBED_TEXT)) // 2
+        if len(stretch) >= len(UNPROBED_TEXT) + 2:
+            cells[at : at + len(UNPROBED_TEXT)] = UNPROBED_TEXT
+
+
+def _stretches(numbers: list[int]) -> list[list[int]]:
+    """Runs of consecutive numbers."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs
 
 
 def _window_text(grid: Grid, begin: float, end: float, taken: int) -> tuple[str, int]:

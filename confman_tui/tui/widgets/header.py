@@ -36,7 +36,9 @@ class Header(Lines):
             return ()
         state = frame.state
         name = Part("confman-tui", f"bold {look.accent}", 1)
-        first = line(width, [name, *status.cluster(state, look)], status.generator(frame, look))
+        first = line(
+            width, [name, *status.cluster(state, look), *status.watch(state, look)], status.generator(frame, look)
+        )
         right = status.activity(frame, look, width)
         if frame.held is not None:
             held = f" ‖ view held · {frame.held} behind · {key_of('hold', frame.state)} goes on "
