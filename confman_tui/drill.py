@@ -23,9 +23,9 @@ LEAST_RATE = 5.0
 STEADY_SHARE = 0.4
 """The rate of writes is steady when no second of the time before differs from their mean by more than this share."""
 MOST_UNCERTAIN_S = 1.0
-"""Nobody tried to write for longer than this around an edge of the outage: too few writes to judge."""
+"""An outage is not judged whose shortest and longest possible time are further apart than this: too few writes …"""
 UNCERTAIN_SHARE = 0.4
-"""Nor is an outage judged of which more than this share is uncertain …"""
+"""… nor one of which more than this share is open in that way …"""
 LEAST_UNCERTAIN_S = 0.3
 """… unless it is less than this: retrying clients make pauses of that length."""
 
@@ -240,7 +240,7 @@ class _Drill:
         elif election is None:
             reason = "no election was seen"
         elif _too_uncertain(election):
-            reason = f"too few writes to judge: none was tried for {election.write_uncertainty_s:.1f} s at an edge"
+            reason = f"too few writes to judge: their outage is known to ± {election.write_uncertainty_s:.1f} s only"
         until = 0.0
         if election is not None:
             until = max(election.first_write_s or 0.0, election.recover90_s or 0.0)
@@ -264,7 +264,7 @@ class _Drill:
 
 def _too_uncertain(election: Election) -> bool:
     allowed = max(LEAST_UNCERTAIN_S, UNCERTAIN_SHARE * (election.without_writes_s or 0.0))
-    return election.write_uncertainty_s > min(MOST_UNCERTAIN_S, allowed)
+    return 2 * election.write_uncertainty_s > min(MOST_UNCERTAIN_S, allowed)
 
 
 def _what_is_amiss(host: DrillHost, plan: DrillPlan) -> str:

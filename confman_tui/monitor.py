@@ -232,6 +232,7 @@ class Monitor:
 
     def _on_poll(self, poll: Poll) -> None:
         facts = self.machine.apply(poll)
+        self.book.stream.evidence.polled(poll.sent, poll.answered, poll.node, poll.role == "leader")
         view = self.view
         # The engine's targets first: writers must move before anyone is told why.
         self._on_view(view)

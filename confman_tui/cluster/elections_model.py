@@ -49,16 +49,24 @@ class WriteWindow:
     end: float | None
     """The first acknowledgement after; None while it lasts."""
     uncertainty_s: float
-    """The longest interval between attempts around each edge, in seconds."""
+    """How much shorter or longer than `seconds` writes may have been impossible: half of what the attempts at both
+    edges leave open, and what another client may see more; see `WriteStream`."""
     intended: int = 0
     """Writes started within the window."""
     longest_wait_s: float = 0.0
     """The longest time that a write which succeeded in the end had waited."""
+    likely_s: float | None = None
+    """The middle between the shortest and the longest time for which writes can have been impossible."""
+    from_poll: bool = False
+    """Nobody tried to write before: ``start`` is the last poll that showed the leader well."""
 
     @property
     def seconds(self) -> float | None:
-        """Length of the window, None while it lasts."""
-        return None if self.end is None else self.end - self.start
+        """For how long writes were impossible, ± ``uncertainty_s``; None while it lasts. It is less than from ``start``
+        to ``end``, which also holds the time until the next attempt at either edge."""
+        if self.end is None:
+            return None
+        return self.end - self.start if self.likely_s is None else self.likely_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +95,12 @@ class Election:
     first_write_s: float | None
     """Until the first acknowledged write."""
     without_writes_s: float | None
-    """Last acknowledgement before to first one after, or None where it does not count as a window."""
+    """For how long writes were impossible (`WriteWindow.seconds`), or None where it does not count as a window. What
+    an independent client sees lies within this ± ``write_uncertainty_s``."""
     uncertainty_s: float
     """Of the steps seen by polling, in seconds."""
     write_uncertainty_s: float
-    """Of the steps seen by writes, in seconds."""
+    """Of ``without_writes_s``, in seconds: half of the interval in which it lies."""
     detected_s: float | None = None
     """Until the loss could be known: that poll's answer had come, or its deadline had passed. What an observer needs to
     notice, where `lost_s` says when it happened."""

@@ -226,10 +226,12 @@ class WriteBook:
         """A write ended; see `WriteObserver`."""
         self._tell((namespace, key, digest, started, ended, node, outcome, intended))
 
-    def passed(self, started: float, ended: float, outcome: WriteOutcome) -> None:
+    def passed(self, started: float, ended: float, outcome: WriteOutcome, node: str = "") -> None:
         """A write ended that nobody will judge: it counts for the stream alone."""
         if outcome is _ACKNOWLEDGED:
-            self._acknowledged(ended, started)
+            self._acknowledged(ended, started, None, node)
+        else:
+            self.stream.evidence.failed(started, node)
 
     @property
     def ledger(self) -> WriteLedger:
@@ -256,11 +258,17 @@ class WriteBook:
     def _take_in(self) -> None:
         take = self._told.popleft
         rows = [take() for _ in range(len(self._told))]
-        acks = [(row[4], row[3], row[3] if row[7] is None else row[7]) for row in rows if row[6] is _ACKNOWLEDGED]
+        acks = [
+            (row[4], row[3], row[3] if row[7] is None else row[7], row[5]) for row in rows if row[6] is _ACKNOWLEDGED
+        ]
         self.stream.acknowledged_all(acks)
         if acks and self._times is not None:
-            at, started, _ = acks[-1]
+            at, started, _, _ = acks[-1]
             self._times.set_acknowledged(at, started)
+        if len(acks) < len(rows):
+            for row in rows:
+                if row[6] is not _ACKNOWLEDGED:
+                    self.stream.evidence.failed(row[3], row[5])
         self._ledger.book_all(rows)
 
     def drain(self, now: float) -> Drained:

@@ -282,11 +282,11 @@ class Lookout:
                 _, namespace, key, digest, started, ended, node, outcome = message
                 if started < self._booking_since:
                     # Of an earlier run, told late: its key may have been removed since, and would seem lost.
-                    writes.passed(started, ended, WriteOutcome(outcome))
+                    writes.passed(started, ended, WriteOutcome(outcome), node)
                 else:
                     writes.ended(namespace, key, digest, started, ended, node, WriteOutcome(outcome))
             case "pass":
-                writes.passed(message[1], message[2], WriteOutcome(message[3]))
+                writes.passed(message[1], message[2], WriteOutcome(message[3]), message[4])
             case "up":
                 self._up.set()
             case "stopped":

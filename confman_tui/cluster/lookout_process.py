@@ -122,9 +122,9 @@ class ToldWrites:
         """One that is booked ended. The probe has no schedule: its writes are due when they are sent."""
         self._tell(wire.ended_message(namespace, key, digest, started, ended, node, outcome), outcome, started)
 
-    def passed(self, started: float, ended: float, outcome: WriteOutcome) -> None:
+    def passed(self, started: float, ended: float, outcome: WriteOutcome, node: str) -> None:
         """One that is not booked ended."""
-        self._tell(wire.passed_message(started, ended, outcome), outcome, started)
+        self._tell(wire.passed_message(started, ended, outcome, node), outcome, started)
 
     def _tell(self, message: wire.Message, outcome: WriteOutcome, started: float) -> None:
         late = self._flying.pop(started, None)

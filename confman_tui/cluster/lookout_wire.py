@@ -85,6 +85,6 @@ def ended_message(
     return ("end", namespace, key, digest, started, ended, node, int(outcome))
 
 
-def passed_message(started: float, ended: float, outcome: WriteOutcome) -> Message:
+def passed_message(started: float, ended: float, outcome: WriteOutcome, node: str) -> Message:
     """A probe write that is not."""
-    return ("pass", started, ended, int(outcome))
+    return ("pass", started, ended, int(outcome), node)

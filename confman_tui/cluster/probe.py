@@ -42,8 +42,9 @@ class WriteClient(Protocol):
 class ProbeObserver(WriteObserver, Protocol):
     """What the probe tells of its writes."""
 
-    def passed(self, started: float, ended: float, outcome: WriteOutcome) -> None:
-        """A write ended that is not booked, because its key is overwritten: it counts only for the stream."""
+    def passed(self, started: float, ended: float, outcome: WriteOutcome, node: str) -> None:
+        """A write ended that is not booked, because its key is overwritten: it counts only for the stream. ``node`` is
+        the one that answered last, or was asked last."""
 
 
 class WriteProbe:
@@ -219,7 +220,7 @@ class WriteProbe:
                 digest = value_digest(value)
                 self._observer.ended(PROBE_NAMESPACE, key, digest, started, self._clock(), node, outcome)
             else:
-                self._observer.passed(started, self._clock(), outcome)
+                self._observer.passed(started, self._clock(), outcome, node)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._in_flight.pop(task, None)

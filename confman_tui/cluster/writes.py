@@ -16,6 +16,7 @@ from operator import sub
 from statistics import median
 
 from confman_tui.cluster.elections_model import WriteWindow
+from confman_tui.cluster.outage_bounds import Bounds, OutageBounds
 
 SLOTS_PER_SECOND = 20
 """Acknowledgements are told in slots of 50 ms."""
@@ -43,6 +44,10 @@ _MARK_EVERY_S = 0.005
 _KEPT_WINDOWS = 256
 
 
+_Ack = tuple[float, float, float, str]
+"""When a write was acknowledged, sent and due, and by which node."""
+
+
 @dataclass(frozen=True, slots=True)
 class Drained:
     """What the stream has to tell since it was last asked."""
@@ -59,12 +64,12 @@ class Drained:
 class _Gap:
     """A stretch between two acknowledgements; its longest wait grows while late ones come in."""
 
-    __slots__ = ("counts", "end", "intended", "longest_wait", "start", "uncertainty")
+    __slots__ = ("bounds", "counts", "end", "intended", "longest_wait", "start")
 
-    def __init__(self, start: float, end: float | None, uncertainty: float, intended: int, counts: bool) -> None:
+    def __init__(self, start: float, end: float | None, bounds: Bounds, intended: int, counts: bool) -> None:
         self.start = start
         self.end = end
-        self.uncertainty = uncertainty
+        self.bounds = bounds
         self.intended = intended
         self.counts = counts
         self.longest_wait = 0.0
@@ -74,7 +79,16 @@ class _Gap:
         return 0.0 if self.end is None else self.end - self.start
 
     def window(self) -> WriteWindow:
-        return WriteWindow(self.start, self.end, self.uncertainty, self.intended, self.longest_wait)
+        bounds = self.bounds
+        return WriteWindow(
+            self.start,
+            self.end,
+            bounds.uncertainty_s,
+            self.intended,
+            self.longest_wait,
+            None if self.end is None else bounds.likely_s,
+            bounds.from_poll,
+        )
 
 
 class _Bin:
@@ -96,8 +110,10 @@ class WriteStream:
     tried for 5 s within the stretch, the stretch begins at the first attempt after that; a write that was in flight
     all the while makes up for it. Before the first acknowledgement the stretch begins at the first attempt.
 
-    Uncertainty: at the beginning, from the last attempt until A to the first one after A; at the end, the longest
-    interval between attempts from the one before the acknowledged write was sent until B. The larger of both.
+    For how long writes were impossible is not the stretch's length, which also holds the time until the next attempt at
+    either edge: see `outage_bounds`. A window's `seconds` are the middle between the shortest and the longest time that
+    fit, its uncertainty is half the difference. When nobody had tried before, it counts from the last poll that showed
+    a leader which the next poll showed no more, where there is one.
 
     Memory is bounded: 180 s of history in bins of 100 ms, 256 windows, and what was told since the last `drain`.
     """
@@ -111,12 +127,15 @@ class WriteStream:
         """When the last write was acknowledged, as told; may be a moment ahead of what `drain` has judged."""
         self.settle_s = SETTLE_S
         """How long stragglers are waited for; longer where the writes of other processes come in."""
+        self._bounds = OutageBounds()
+        self.evidence = self._bounds.evidence
+        """What is known of the nodes beside the acknowledgements."""
         self._started_in: deque[float] = deque()
-        self._acks_in: deque[tuple[float, float, float]] = deque()
+        self._acks_in: deque[_Ack] = deque()
         self._tell_start = self._started_in.append
         self._tell_ack = self._acks_in.append
         self._pending_starts: list[float] = []
-        self._pending_acks: list[tuple[float, float, float]] = []
+        self._pending_acks: list[_Ack] = []
         self._recent: deque[float] = deque(maxlen=_RECENT_STARTS)
         self._gaps: deque[tuple[float, float]] = deque(maxlen=_USUAL_MOST)
         self._usual: float | None = None
@@ -135,17 +154,18 @@ class WriteStream:
         self.last_started = at
         self._tell_start(at)
 
-    def acknowledged(self, at: float, started: float, intended: float | None = None) -> None:
-        """A write that was sent at ``started`` was acknowledged. Any thread.
+    def acknowledged(self, at: float, started: float, intended: float | None = None, node: str = "") -> None:
+        """A write that was sent at ``started`` was acknowledged by ``node``. Any thread.
 
         The stretches without writes are judged by what was sent. The client's wait begins when the write was due:
-        at ``intended`` where that was earlier (an open loop's backlog).
+        at ``intended`` where that was earlier (an open loop's backlog). Without a node, each attempt counts as one at
+        it.
         """
         self.last_ack = at
-        self._tell_ack((at, started, started if intended is None else intended))
+        self._tell_ack((at, started, started if intended is None else intended, node))
 
-    def acknowledged_all(self, acks: Sequence[tuple[float, float, float]]) -> None:
-        """As `acknowledged` for each (at, started, intended)."""
+    def acknowledged_all(self, acks: Sequence[_Ack]) -> None:
+        """As `acknowledged` for each (at, started, intended, node)."""
         if acks:
             self.last_ack = acks[-1][0]
             self._acks_in.extend(acks)
@@ -154,12 +174,13 @@ class WriteStream:
         """Takes in what was told and judges all that is older than 150 ms. One thread only, some times a second."""
         take = self._acks_in.popleft
         acks = [take() for _ in range(len(self._acks_in))]
-        slots = Counter([floor(at * SLOTS_PER_SECOND) for at, _, _ in acks])
+        slots = Counter([floor(ack[0] * SLOTS_PER_SECOND) for ack in acks])
         self._pending_acks += acks
         take_start = self._started_in.popleft
         self._pending_starts += [take_start() for _ in range(len(self._started_in))]
         self._pending_acks.sort()
         self._pending_starts.sort()
+        self.evidence.take_in()
         closed = list(self._judge(now - self.settle_s))
         self._forget(now)
         return Drained(
@@ -227,11 +248,11 @@ class WriteStream:
             position = bisect_right(starts, ready[-1][0], hi=start_count)
             self._take_without_gaps(ready, starts[:position])
             ready = []
-        for at, begun, intended in ready:
+        for at, begun, intended, node in ready:
             while position < start_count and starts[position] <= at:
                 self._on_start(starts[position])
                 position += 1
-            gap = self._on_ack(at, begun, intended)
+            gap = self._on_ack(at, begun, intended, node)
             if gap is not None:
                 yield gap
         for start in starts[position:start_count]:
@@ -239,7 +260,7 @@ class WriteStream:
         del starts[:start_count]
         del acks[:ack_count]
 
-    def _without_gaps(self, acks: list[tuple[float, float, float]]) -> bool:
+    def _without_gaps(self, acks: list[_Ack]) -> bool:
         """Whether between these, which are in order, no stretch can be worth keeping, nor any wait.
 
         A busy cluster acknowledges thousands of writes a second, and looking at each one by one would take several
@@ -248,23 +269,24 @@ class WriteStream:
         before = self._ack
         if before is None or len(acks) < _WORTH_A_LOOK or not 0 < acks[0][0] - before < _KEPT_GAP_S:
             return False
-        times = [at for at, _, _ in acks]
+        times = [ack[0] for ack in acks]
         if max(map(sub, times[1:], times)) >= _KEPT_GAP_S:
             return False
         ended = next((gap.end for gap in reversed(self._windows) if gap.end is not None), None)
-        return ended is None or min(intended for _, _, intended in acks) >= ended
+        return ended is None or min(ack[2] for ack in acks) >= ended
 
-    def _take_without_gaps(self, acks: list[tuple[float, float, float]], starts: list[float]) -> None:
+    def _take_without_gaps(self, acks: list[_Ack], starts: list[float]) -> None:
         """As `_on_start` and `_on_ack` for each of them, in the order of time."""
         before = self._ack
         assert before is not None
         last = acks[-1][0]
-        for index, count in Counter([floor(at * BINS_PER_SECOND) for at, _, _ in acks]).items():
+        for index, count in Counter([floor(ack[0] * BINS_PER_SECOND) for ack in acks]).items():
             self._bin(index / BINS_PER_SECOND + 0.5 / BINS_PER_SECOND).acks += count
         # a start takes its place only after a later one
         newest = self._recent[-1] if self._recent else float("-inf")
         self._recent.extend(sorted({start for start in starts[-_RECENT_STARTS:] if start > newest}))
-        times = sorted({at for at, _, _ in acks})
+        self._bounds.waited([ack[0] - ack[1] for ack in acks])
+        times = sorted({ack[0] for ack in acks})
         times.insert(0, before)
         for earlier, later in pairwise(times[-_USUAL_MOST - 1 :]):
             self._gaps.append((later, later - earlier))
@@ -296,24 +318,21 @@ class WriteStream:
     def _give_up(self, last_try: float) -> None:
         """The load ended in the middle of an outage: nobody knows when it was over."""
         if self._from is not None and self._counts(last_try - self._from):
-            self._windows.append(_Gap(self._from, None, self._edge, self._intended, counts=True))
+            self._windows.append(_Gap(self._from, None, Bounds(0.0, self._edge), self._intended, counts=True))
 
-    def _on_ack(self, at: float, begun: float, intended: float) -> _Gap | None:
+    def _on_ack(self, at: float, begun: float, intended: float, node: str) -> _Gap | None:
         self._bin(at).acks += 1
         before = self._ack
         if before is not None and at <= before:
+            self._bounds.waited((at - begun,))
             self._wait(at, intended)
             return None
         self._ack = at
-        begin = self._from
-        if begin is None:
-            begin = before if before is not None else begun
-        # A write in flight all the while shows that writing was wanted, even when no other was started.
-        if begun < begin:
-            begin = max(begun, before) if before is not None else begun
-        closed = self._close(begin, at, begun, before) if at - begin >= _KEPT_GAP_S else None
+        worth = before is None or at - before >= _KEPT_GAP_S
+        closed = self._close(at, begun, before, node) if worth else None
         if before is not None:
             self._note_gap(at, at - before)
+        self._bounds.waited((at - begun,))
         self._wait(at, intended)
         self._from = at
         self._first_after = None
@@ -321,10 +340,14 @@ class WriteStream:
         self._intended = 0
         return closed
 
-    def _close(self, begin: float, at: float, begun: float, before: float | None) -> _Gap | None:
+    def _close(self, at: float, begun: float, before: float | None, node: str) -> _Gap | None:
+        beginning = self._bounds.beginning(self._from, begun, before, self._first_after, self._edge)
+        begin = beginning.start
+        if at - begin < _KEPT_GAP_S:
+            return None
         counts = self._counts(at - begin)
-        edge = self._edge if before is not None and self._first_after is not None else 0.0
-        gap = _Gap(begin, at, max(edge, self._blind_before(at, begun)), self._intended, counts)
+        earlier = next((start for start in reversed(self._recent) if start < begun), None)
+        gap = _Gap(begin, at, self._bounds.bounds(beginning, at, begun, node, earlier), self._intended, counts)
         held = self._bin(at)
         if held.gap is None or gap.length > held.gap.length:
             held.gap = gap
@@ -334,14 +357,6 @@ class WriteStream:
             self._windows.pop()  # given up too early: a write was in flight all the while
         self._windows.append(gap)
         return gap
-
-    def _blind_before(self, at: float, begun: float) -> float:
-        """The longest interval between attempts from the one before ``begun`` until ``at``."""
-        recent = list(self._recent)
-        first = max(bisect_right(recent, begun) - 2, 0)
-        around = [moment for moment in recent[first:] if moment <= at]
-        around.append(at)
-        return max((later - earlier for earlier, later in pairwise(around)), default=0.0)
 
     def _wait(self, at: float, intended: float) -> None:
         """A write that succeeded had waited through every window that ended after it was due."""

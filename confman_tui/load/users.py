@@ -87,6 +87,8 @@ class _Gate:
         if write is not None:
             user.write = None
             if shared.observer is not None:
+                if failure is None and response.history:
+                    node = shared.board.current.node_of(response.request.url)
                 outcome = WriteOutcome.ACKNOWLEDGED if failure is None else failure.write_outcome
                 shared.observer.ended(
                     write.namespace, write.key, write.digest, write.started, ended, node, outcome, intended

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
+from random import Random
 from statistics import median
 
 import pytest
@@ -22,6 +22,7 @@ EPOCH = 1_700_000_000.0
 class Write:
     start: float
     ack: float | None
+    node: str = ""
 
 
 def usual_gap(acks: list[float], at: int) -> float:
@@ -38,10 +39,10 @@ def brute_force(writes: list[Write]) -> list[WriteWindow]:
     """All windows, from the definition in WriteStream's docstring."""
     starts = sorted({write.start for write in writes})
     every_start = sorted(write.start for write in writes)
-    done = sorted((write.ack, write.start) for write in writes if write.ack is not None)
-    acks = [ack for ack, _ in done]
+    done = sorted((write.ack, write.start, write.node) for write in writes if write.ack is not None)
+    acks = [ack for ack, _, _ in done]
     windows = []
-    for position, (end, begun) in enumerate(done):
+    for position, (end, begun, node) in enumerate(done):
         before = acks[position - 1] if position else None
         if before == end:
             continue
@@ -57,21 +58,37 @@ def brute_force(writes: list[Write]) -> list[WriteWindow]:
                 begin = tries[0]
             for early, late in pairwise(tries):
                 if late - early > max(IDLE_S, limit):
-                    begin, edge = late, (late - early if before is not None else 0.0)
+                    begin, edge = late, late - early
         counted_from = begin
+        waits = [ack - start for ack, start, _ in done[:position]][-32:]
+        wait = max(waits, default=0.0)
+        blind = 0.0
         if begun < begin:
             begin = max(begun, before) if before is not None else begun
+            latest = begin + wait
+        elif before is None:
+            latest = begin
+        elif begin == before:
+            latest = (tries[0] if tries else begin) + wait
+        else:
+            latest, blind = begin, edge
         if end - begin <= limit:
             continue
-        known = [start for start in starts if start <= end]
-        around = [*known[max(bisect_right(known, begun) - 2, 0) :], end]
-        blind = max((b - a for a, b in pairwise(around)), default=0.0)
+        latest = min(latest, end)
+        if node:
+            denied = [w.start for w in writes if w.ack is None and w.node == node and latest <= w.start <= end]
+        else:
+            denied = [start for start in starts if start < begun]
+        slow = max(0.02, 2 * wait)
+        possible = max([latest, *denied, *([end - slow] if end - begun > slow else [])])
+        longest, shortest = end - begin + 0.02, possible - latest
         first_counted = tries[0] if tries and counted_from == before else counted_from
         intended = sum(
             1 for start in every_start if first_counted <= start <= end and (before is None or start > before)
         )
-        waits = [w.ack - w.start for w in writes if w.ack is not None and w.start < end <= w.ack]
-        windows.append(WriteWindow(begin, end, max(edge, blind), intended, max(waits, default=0.0)))
+        longest_wait = max((w.ack - w.start for w in writes if w.ack is not None and w.start < end <= w.ack), default=0)
+        uncertainty, likely = (longest - shortest) / 2 + blind, (longest + shortest) / 2
+        windows.append(WriteWindow(begin, end, uncertainty, intended, longest_wait, likely))
     return windows
 
 
@@ -97,11 +114,17 @@ def replay(writes: list[Write], step: float = 0.2) -> tuple[WriteStream, list[Wr
             drain()
         if kind == 0:
             stream.started(at)
+            if write.ack is None and write.node:
+                stream.evidence.failed(at, write.node)
         else:
-            stream.acknowledged(at, write.start)
+            stream.acknowledged(at, write.start, None, write.node)
     clock = (told[-1][0] if told else EPOCH) + 1.0
     drain()
     return stream, closed, slots
+
+
+nodes = st.sampled_from(["", "a", "b"])
+"""Where a write went; empty: not known."""
 
 
 @st.composite
@@ -113,7 +136,7 @@ def histories(draw: st.DrawFn) -> list[Write]:
         if mood == "busy":
             for step, wait in draw(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3)), max_size=120)):
                 now += step
-                writes.append(Write(EPOCH + now / 100, EPOCH + (now + wait) / 100))
+                writes.append(Write(EPOCH + now / 100, EPOCH + (now + wait) / 100, draw(nodes)))
             continue
         if mood == "quiet":
             now += draw(st.sampled_from([40, 400, 700, 3000]))
@@ -122,7 +145,7 @@ def histories(draw: st.DrawFn) -> list[Write]:
             now += draw(st.integers(0, 60 if mood != "slow" else 150))
             wait = draw(st.integers(0, 400 if mood == "slow" else 4))
             lives = mood != "outage" or draw(st.integers(0, 9)) == 0
-            writes.append(Write(EPOCH + now / 100, EPOCH + (now + wait) / 100 if lives else None))
+            writes.append(Write(EPOCH + now / 100, EPOCH + (now + wait) / 100 if lives else None, draw(nodes)))
     return writes
 
 
@@ -139,6 +162,7 @@ def test_windows_are_those_of_the_definition(writes: list[Write]) -> None:
     for ours, theirs in zip(found, expected, strict=True):
         assert (ours.start, ours.end) == (theirs.start, theirs.end)
         assert ours.uncertainty_s == pytest.approx(theirs.uncertainty_s, abs=1e-6)
+        assert ours.seconds == pytest.approx(theirs.seconds, abs=1e-6)
         assert ours.intended == theirs.intended
         assert ours.longest_wait_s == pytest.approx(theirs.longest_wait_s, abs=1e-6)
     assert sum(slots.values()) == sum(write.ack is not None for write in writes)
@@ -184,11 +208,11 @@ def told_of(writes: list[Write]) -> tuple[object, ...]:
 @given(histories(), histories())
 def test_many_at_once_are_judged_as_one_by_one(first: list[Write], second: list[Write]) -> None:
     dense = [Write(EPOCH + 100 + n * 0.0021, EPOCH + 100 + n * 0.0021 + n % 7 * 0.001) for n in range(400)]
-    writes = [*first, *dense, *(Write(w.start + 101, w.ack + 101 if w.ack else None) for w in second)]
+    writes = [*first, *dense, *(Write(w.start + 101, w.ack + 101 if w.ack else None, w.node) for w in second)]
     looked: list[int] = []
     take = WriteStream._take_without_gaps
 
-    def counted(self: WriteStream, acks: list[tuple[float, float, float]], starts: list[float]) -> None:
+    def counted(self: WriteStream, acks: list[tuple[float, float, float, str]], starts: list[float]) -> None:
         looked.append(len(acks))
         take(self, acks, starts)
 
@@ -215,8 +239,10 @@ def test_an_outage_between_steady_writes_is_one_window() -> None:
     _, closed, slots = replay(writes)
     [window] = closed
     assert window.start == pytest.approx(EPOCH + 9.905)
-    assert window.seconds == pytest.approx(2.6)
-    assert window.uncertainty_s == pytest.approx(0.1, abs=1e-6)
+    # impossible from 9.905 to 10.005 on, possible again between 12.4 and 12.505
+    assert window.end == pytest.approx(EPOCH + 12.505)
+    assert window.seconds == pytest.approx((2.6 + 0.02 + 2.395) / 2, abs=1e-6)
+    assert window.uncertainty_s == pytest.approx((2.6 + 0.02 - 2.395) / 2, abs=1e-6)
     assert window.intended == 26
     assert all(count == 1 for count in slots.values())
 
@@ -253,6 +279,144 @@ def test_the_client_waits_since_the_write_was_due_but_windows_are_judged_by_what
     plain.acknowledged(EPOCH + 4.5, EPOCH + 4.49)
     [expected] = plain.drain(EPOCH + 5).closed
     assert (window.uncertainty_s, window.start) == (expected.uncertainty_s, expected.start)
+
+
+@dataclass(frozen=True)
+class Outage:
+    """An outage as it was, the attempts of the program's clients at it, and those of an observer."""
+
+    seconds: float
+    wait: float
+    """Of an acknowledged write."""
+    writes: list[tuple[float, float | None, str]]
+    polls: list[tuple[float, str, bool]]
+    observed: float
+    """From the last acknowledgement of a client that writes every 10 ms at each node to its next one."""
+
+
+def an_outage(chance: Random) -> Outage:
+    """``a`` leads until 10 s, ``b`` some time later; the users go on trying ``a`` until they are told of ``b``."""
+    lost, seconds = EPOCH + 10.0, chance.uniform(0.5, 4.0)
+    wait = chance.uniform(0.001, 0.03)
+    found = lost + seconds
+
+    def served(at: float, node: str) -> bool:
+        done = at + wait
+        return (node == "a" and done < lost) or (node == "b" and at >= found)
+
+    writes: list[tuple[float, float | None, str]] = []
+    at = EPOCH
+    while at < found + 2.0:
+        known = "b" if at > found + 0.05 else "a"
+        writes.append((at, at + wait if served(at, known) else None, known))
+        at += chance.uniform(0.005, 0.03) if known == "b" or at < lost else chance.uniform(0.02, 0.25)
+    probes = chance.uniform(0, 0.05)
+    for turn in range(int((seconds + 1.0) / 0.05)):
+        at, node = lost + probes + turn * 0.05, "bc"[turn % 2]
+        writes.append((at, at + wait if served(at, node) else None, node))
+    first = chance.uniform(0, 0.05)
+    polls = [
+        (EPOCH + first + turn * 0.05, node, (node == "a" and at < lost) or (node == "b" and at >= found))
+        for turn in range(int((11.0 + seconds) / 0.05))
+        for node in "abc"
+        for at in (EPOCH + first + turn * 0.05,)
+    ]
+    nudge = next(at for at, node, leads in polls if node == "b" and leads) + 0.002
+    writes.append((nudge, nudge + wait, "b"))
+    grid = chance.uniform(0, 0.01)
+    tries = [(EPOCH + 8 + grid + turn * 0.01, node) for turn in range(int((5 + seconds) * 100)) for node in "ab"]
+    acks = sorted(at + wait for at, node in tries if served(at, node))
+    gap = max(later - earlier for earlier, later in pairwise(acks))
+    return Outage(seconds, wait, writes, polls, gap)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_what_another_client_sees_lies_within_the_interval(seed: int) -> None:
+    outage = an_outage(Random(seed))
+    stream = WriteStream()
+    for started, ack, node in outage.writes:
+        stream.started(started)
+        if ack is None:
+            stream.evidence.failed(started, node)
+        else:
+            stream.acknowledged(ack, started, None, node)
+    for at, node, leads in outage.polls:
+        stream.evidence.polled(at, at + 0.002, node, leads)
+    [window] = stream.drain(EPOCH + 30).closed
+    assert window.seconds is not None
+    assert window.end is not None
+    assert abs(outage.seconds - window.seconds) <= window.uncertainty_s + outage.wait
+    assert abs(outage.observed - window.seconds) <= window.uncertainty_s + 1e-6
+    # two edges: the users' 30 ms before, 50 ms from poll to poll after, the waits and the other client's 20 ms
+    assert window.uncertainty_s <= (0.03 + 0.052 + 4 * outage.wait + 0.02) / 2 + 1e-6
+
+
+def test_attempts_at_a_dead_node_prove_nothing_about_the_next_leader() -> None:
+    def window(denied: float | None) -> WriteWindow:
+        stream = WriteStream()
+        for write in [*steady(EPOCH, EPOCH + 10, 0.02), *failing(EPOCH + 10, EPOCH + 12, 0.02)]:
+            stream.started(write.start)
+            if write.ack is None:
+                stream.evidence.failed(write.start, "a")
+            else:
+                stream.acknowledged(write.ack, write.start, None, "a")
+        if denied is not None:
+            stream.evidence.polled(denied, denied + 0.002, "b", leads=False)
+        stream.started(EPOCH + 12)
+        stream.acknowledged(EPOCH + 12.005, EPOCH + 12, None, "b")
+        [found] = stream.drain(EPOCH + 13).closed
+        return found
+
+    known = window(EPOCH + 11.9)
+    assert known.uncertainty_s == pytest.approx((0.025 - 0.005 + 0.02 + 0.105) / 2, abs=1e-3)
+    unknown = window(None)
+    assert unknown.seconds is not None
+    assert unknown.seconds - unknown.uncertainty_s == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_write_that_was_kept_waiting_shows_when_its_node_took_writes_again() -> None:
+    stream = WriteStream()
+    for write in steady(EPOCH, EPOCH + 10, 0.02):
+        stream.started(write.start)
+        assert write.ack is not None
+        stream.acknowledged(write.ack, write.start, None, "a")
+    stream.started(EPOCH + 10.01)
+    stream.acknowledged(EPOCH + 11.0, EPOCH + 10.01, None, "a")
+    [window] = stream.drain(EPOCH + 12).closed
+    assert window.seconds is not None
+    # from 9.985 (acknowledged) to 10.015 (it should have been), and at most 20 ms before 11.0
+    assert window.seconds - window.uncertainty_s == pytest.approx(10.98 - 10.015, abs=1e-3)
+    assert window.seconds + window.uncertainty_s == pytest.approx(11.0 - 9.985 + 0.02, abs=1e-3)
+
+
+def test_where_nobody_wrote_before_it_counts_from_the_last_poll_that_showed_the_leader_well() -> None:
+    def window(goes_on: bool) -> WriteWindow:
+        stream = WriteStream()
+        for write in steady(EPOCH, EPOCH + 1, 0.02):
+            stream.started(write.start)
+            assert write.ack is not None
+            stream.acknowledged(write.ack, write.start, None, "a")
+        for turn in range(100):
+            at = EPOCH + turn * 0.25
+            stream.evidence.polled(at, at + 0.002, "a", leads=at < EPOCH + 20.1 or goes_on)
+        for write in failing(EPOCH + 20.3, EPOCH + 21, 0.05):
+            stream.started(write.start)
+            stream.evidence.failed(write.start, "b")
+        stream.started(EPOCH + 21)
+        stream.acknowledged(EPOCH + 21.005, EPOCH + 21, None, "b")
+        [found] = stream.drain(EPOCH + 22).closed
+        return found
+
+    seen = window(goes_on=False)
+    assert seen.from_poll
+    assert seen.start == EPOCH + 20.0
+    assert seen.seconds is not None
+    assert abs(seen.seconds - 0.9) <= seen.uncertainty_s <= 0.22
+    # a leader that was cut off goes on saying that it leads, and shows nothing
+    cut_off = window(goes_on=True)
+    assert not cut_off.from_poll
+    assert cut_off.start == pytest.approx(EPOCH + 20.3)
 
 
 def test_nothing_acknowledged_yet_is_an_open_window_from_the_first_attempt() -> None:
@@ -319,7 +483,9 @@ def test_longest_gap_and_throughput_are_kept_for_the_meter() -> None:
     assert found is not None
     gap, counts = found
     assert not counts
-    assert gap.seconds == pytest.approx(0.22)
+    assert gap.end is not None
+    assert gap.end - gap.start == pytest.approx(0.22)
+    assert gap.seconds == pytest.approx((0.24 + 0.175) / 2, abs=1e-6)
     small = stream.longest_gap(EPOCH + 11, EPOCH + 12)
     assert small is None or (small[0].seconds or 0) < 0.03
     assert stream.acknowledged_between(EPOCH + 5, EPOCH + 7) == 100
