@@ -73,7 +73,6 @@ class Targets:
         return known or "{0.scheme}://{0.netloc}".format(urlsplit(url))
 
 
-
 Route = Callable[[Targets, int], str | None]
 """Chooses the node for a user's next request: a method of `Targets`, which the user's number is given to."""
 
