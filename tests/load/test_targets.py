@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confman_tui.load.targets import TargetBoard
+from confman_tui.load.targets import TargetBoard, Targets
 
 A, B, C = "http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"
 
@@ -72,3 +72,10 @@ def test_a_user_is_never_sent_to_a_node_that_is_not_ready_while_one_is(
             assert chosen in ready
         writer = board.current.for_leader(user)
         assert leader is None or writer == leader
+
+
+def test_a_redirected_request_belongs_to_the_node_it_led_to() -> None:
+    targets = Targets(nodes=("http://n:61", "http://n:610", "http://n/confman"))
+    assert targets.node_of("http://n:610/api/v1/x") == "http://n:610"
+    assert targets.node_of("http://n/confman/api/v1/x") == "http://n/confman"
+    assert targets.node_of("http://other:61/api/v1/x") == "http://other:61"
