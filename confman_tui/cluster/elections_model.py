@@ -180,8 +180,8 @@ class WriteObserver(Protocol):
         outcome: WriteOutcome,
         intended: float | None = None,
     ) -> None:
-        """A write ended. ``digest`` is `value_digest` of the value sent; ``node`` the base URL it was sent to, or of the
-        node that acknowledged it after a redirect.
+        """A write ended. ``digest`` is `value_digest` of the value sent; ``node`` the base URL it was sent to, or the
+        one that acknowledged it after a redirect.
         ``started`` is when it was sent, ``intended`` when it was due in an open loop: since then the client waited."""
 
 
