@@ -113,6 +113,9 @@ class Election:
     """Until throughput was back at 90 % of what it was before, in seconds from the origin."""
     writes_missed: float | None = None
     """Writes not served until then, against the rate before."""
+    writes_from_poll: bool = False
+    """``without_writes_s`` counts from the last poll that showed the old leader well, because nobody had tried to
+    write."""
 
 
 @dataclass(frozen=True, slots=True)
