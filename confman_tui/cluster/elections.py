@@ -297,6 +297,7 @@ class ElectionMeter:
             uncertainty_s=max(step.uncertainty for step in steps if step is not None),
             write_uncertainty_s=window.uncertainty_s if window is not None else 0.0,
             detected_s=max(0.0, opened.lost_seen - opened.origin),
+            writes_from_poll=window is not None and window.from_poll,
             intended_writes=window.intended if window is not None and counts else 0,
             longest_wait_s=window.longest_wait_s if window is not None and counts else 0.0,
             reads_ok=reads_ok,

@@ -113,6 +113,9 @@ class Election:
     """Until throughput was back at 90 % of what it was before, in seconds from the origin."""
     writes_missed: float | None = None
     """Writes not served until then, against the rate before."""
+    writes_from_poll: bool = False
+    """``without_writes_s`` counts from the last poll that showed the old leader well, because nobody had tried to
+    write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +194,8 @@ class WriteObserver(Protocol):
         outcome: WriteOutcome,
         intended: float | None = None,
     ) -> None:
-        """A write ended. ``digest`` is `value_digest` of the value sent; ``node`` the base URL it was sent to.
+        """A write ended. ``digest`` is `value_digest` of the value sent; ``node`` the base URL it was sent to, or the
+        one that acknowledged it after a redirect.
         ``started`` is when it was sent, ``intended`` when it was due in an open loop: since then the client waited."""
 
 

@@ -87,7 +87,7 @@ class _Gate:
         if write is not None:
             user.write = None
             if shared.observer is not None:
-                if failure is None and response.history:
+                if failure is None and response._history:
                     node = shared.board.current.node_of(response.request.url)
                 outcome = WriteOutcome.ACKNOWLEDGED if failure is None else failure.write_outcome
                 shared.observer.ended(

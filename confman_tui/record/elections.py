@@ -21,6 +21,7 @@ _COLUMNS = (
     *_UNCERTAINTIES,
     *_COUNTS,
     *_FIGURES,
+    "writes_from_poll",
 )
 _VERDICT = ("acknowledged", "refused", "unknown", "lost", "stale", "recovered", "phantom", "checked")
 
@@ -69,6 +70,7 @@ def election_from(document: Mapping[str, Any]) -> Election:
         recover90_s=_optional(document["recover90_s"]),
         writes_missed=_optional(document["writes_missed"]),
         detected_s=_optional(document.get("detected_s")),
+        writes_from_poll=bool(document.get("writes_from_poll", False)),
         **{name: _optional(document[name]) for name in _STEPS},
     )
 

@@ -179,4 +179,5 @@ def election_line(election: Election) -> str:
         line += f" led after {seconds(election.serving_s)}" if election.serving_s is not None else " named"
     if election.without_writes_s is not None:
         line += f", {election.without_writes_s:.2f} ± {election.write_uncertainty_s:.2f} s without writes"
+        line += " (from the last good poll)" * election.writes_from_poll
     return line

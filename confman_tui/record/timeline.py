@@ -207,7 +207,7 @@ def window_mark(window: WriteWindow) -> str:
     """The end of a stretch without writes: ``1.62 s without writes (± 0.10 s)``."""
     length = window.seconds
     told_length = "still without writes" if length is None else f"{length:.2f} s without writes"
-    return f"{told_length} (± {window.uncertainty_s:.2f} s)"
+    return f"{told_length} (± {window.uncertainty_s:.2f} s{', from the last good poll' * window.from_poll})"
 
 
 def election_mark(election: Election) -> str:

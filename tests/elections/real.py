@@ -118,6 +118,7 @@ class RealHost:
             await asyncio.sleep(0.1)
 
     def _on_poll(self, poll: Poll) -> None:
+        self.book.stream.evidence.polled(poll.sent, poll.answered, poll.node, poll.role == "leader")
         for fact in self.machine.apply(poll):
             self._told(self.meter.fact(fact))
         self.meter.agreed(self.machine.agreed_on, self.machine.agreed_since)

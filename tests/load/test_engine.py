@@ -284,8 +284,11 @@ def test_what_is_served_after_a_redirect_is_told_apart(engine: Engine, server: S
     with Server() as leader:
         server.control(mode="redirect", to=leader.url, delay_s=0.02)
         engine.set_targets(server.url, (server.url,))
-        outcome = run(engine, plan(users=2, seconds=0.5))
+        book = Book()
+        outcome = run(engine, plan(users=2, seconds=0.5), observer=book)
         assert outcome.failures == 0
+        # booked for the node that took it
+        assert {end[5] for end in book.ends} == {leader.url}
         assert outcome.redirected == outcome.requests == leader.control()["put"] == server.control()["put"]
         assert outcome.redirect_p50_us is not None
         assert outcome.p50_us is not None

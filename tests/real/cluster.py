@@ -18,7 +18,7 @@ NODES = ("http://127.0.0.1:6100", "http://127.0.0.1:6200", "http://127.0.0.1:630
 AGREE_S = 90.0
 """A node that was away can be "not ready" for half a minute, until it gets a snapshot."""
 _COMMAND_S = 120.0
-_WARM_READS, _WARM_WRITES = 1500, 150
+_WARM_READS = 1500
 _WARM_NAMESPACE = "confman-tui-warm"
 
 
@@ -135,9 +135,9 @@ class RealCluster:
             found |= {name for name in names if name.startswith("bench-")}
         return sorted(found)
 
-    def warm(self) -> None:
-        """Reads and writes until .NET has compiled what they need: a cold node is silent for seconds at its first
-        ones."""
+    def warm(self, writes: int) -> None:
+        """Reads, and so many writes by each node, until .NET has compiled what they need: a cold node is silent for
+        seconds at its first ones."""
         leader = self.wait_agreed()
         path = f"/api/v1/namespaces/{_WARM_NAMESPACE}/config/k"
 
@@ -153,7 +153,7 @@ class RealCluster:
 
         with ThreadPoolExecutor(max_workers=6) as threads:
             under_way = [threads.submit(load, url, "GET", _WARM_READS) for url in NODES]
-            under_way += [threads.submit(load, url, "PUT", _WARM_WRITES) for url in NODES]
+            under_way += [threads.submit(load, url, "PUT", writes) for url in NODES]
             for one in under_way:
                 one.result()
         for gone in (path, f"/api/v1/namespaces/{_WARM_NAMESPACE}"):

@@ -36,11 +36,11 @@ def leaders_shown(app: ConfmanApp) -> set[str]:
 
 
 async def test_an_election_is_seen_on_cards_and_timeline(
-    cluster: RealCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    young_cluster: RealCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for kind in ("CONFIG_HOME", "STATE_HOME", "CACHE_HOME", "RUNTIME_DIR"):
         monkeypatch.setenv(f"XDG_{kind}", str(tmp_path / kind.lower()))
-    before = cluster.wait_agreed()
+    before = young_cluster.wait_agreed()
     prepare()
     said = {"nodes": ",".join(NODES), "output-dir": str(tmp_path / "results"), "wait": "60s"}
     settings = resolve("bench", said, {}, tmp_path / "no-config.toml", None).settings
@@ -55,20 +55,20 @@ async def test_an_election_is_seen_on_cards_and_timeline(
             await seen(lambda: app.state.phase is Phase.IDLE, "the data is there")
             await seen(lambda: leaders_shown(app) == {before}, f"{before} on its card as the leader")
             assert "leader change" not in text_of(app, app.dashboard.timeline)
-            await pilot.press("2")
-            written = tmp_path / "results" / "small-write-10u_timeline.csv.part"
+            await pilot.press("1")
+            written = tmp_path / "results" / "small-write-1u_timeline.csv.part"
             await seen(lambda: written.exists() and len(written.read_text().splitlines()) >= 3, "two seconds of writes")
-            await asyncio.to_thread(cluster.kill, before)
-            after = await asyncio.to_thread(cluster.wait_other_leader, before)
+            await asyncio.to_thread(young_cluster.kill, before)
+            after = await asyncio.to_thread(young_cluster.wait_other_leader, before)
             await seen(lambda: leaders_shown(app) == {after}, f"{after} on its card as the leader")
             timeline = app.dashboard.timeline
             await seen(lambda: "1 leader change" in text_of(app, timeline), "the change on the timeline")
             await seen(lambda: "longest without writes" in text_of(app, timeline), "how long on the timeline")
-            await asyncio.to_thread(cluster.restart, before)
-            await asyncio.to_thread(cluster.wait_agreed)
+            await asyncio.to_thread(young_cluster.restart, before)
+            await asyncio.to_thread(young_cluster.wait_agreed)
             await pilot.press("s")
             await seen(lambda: app.state.phase is Phase.IDLE, "the run's end")
-            assert (tmp_path / "results" / "small-write-10u_summary.json").exists()
+            assert (tmp_path / "results" / "small-write-1u_summary.json").exists()
     finally:
         conductor.quit()
         ended = await asyncio.to_thread(conductor.join, 60.0)

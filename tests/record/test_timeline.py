@@ -72,6 +72,8 @@ def test_a_row_of_an_open_loop(tmp_path: Path) -> None:
 
 def test_marks_of_windows() -> None:
     assert window_mark(WriteWindow(10.0, 11.62, 0.1)) == "1.62 s without writes (± 0.10 s)"
+    polled = WriteWindow(10.0, 12.0, 0.1, likely_s=1.9, from_poll=True)
+    assert window_mark(polled) == "1.90 s without writes (± 0.10 s, from the last good poll)"
     assert window_mark(WriteWindow(10.0, None, 0.1)) == "still without writes (± 0.10 s)"
 
 
