@@ -21,18 +21,6 @@ EXIT_ORPHANED = 1
 
 _PR_SET_PDEATHSIG = 1
 """prctl(2); Linux only."""
-_root: int | None = None
-
-
-def belong_to(parent: int) -> None:
-    """Be a part of the program that this process id is the root of."""
-    global _root
-    _root = parent
-
-
-def program_pid() -> int:
-    """The process that a person started: this one, unless it belongs to another."""
-    return os.getpid() if _root is None else _root
 
 
 def command(module: str, *arguments: str) -> list[str]:

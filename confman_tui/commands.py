@@ -25,7 +25,7 @@ class FaultPreview:
 
 
 class Conductor(Protocol):
-    """Commands to the conductor. Each returns at once and is thread-safe; its effects come back as events.
+    """Commands to the conductor. Each but one returns at once and is thread-safe; its effects come back as events.
 
     A command that can't be carried out now answers with a `NoticeGiven` that says why.
     """
@@ -34,10 +34,12 @@ class Conductor(Protocol):
         """Begin: start the demo cluster if asked, find the cluster, seed. Events go to ``sink``."""
 
     def run_scenarios(self, names: Sequence[str]) -> None:
-        """Run these scenarios in turn."""
+        """Run these scenarios in turn. While the cluster is being found or its data seeded they are kept
+        (`RunDeferred`) and begin when that is done; only the latest are."""
 
     def stop(self) -> None:
-        """Stop what runs now (a series, a drill, seeding, verifying); requests in flight are waited for."""
+        """Drop the scenarios that are kept until the data is there; if none are, stop what runs now (a series, a drill,
+        seeding, verifying), whose requests in flight are waited for."""
 
     def choose_tier(self, tier: str) -> None:
         """Clean the present tier's data and seed the other's."""
@@ -75,7 +77,12 @@ class Conductor(Protocol):
         """Start the embedded cluster and use it instead (phase OFFLINE)."""
 
     def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
-        """What the fault would hit; raises `confman_tui.cluster.control.FaultRefusedError` when it can't be done."""
+        """What the fault would hit. The only command that blocks: looking for the process behind a port takes tenths of
+        a second, more on a busy machine.
+
+        Raises:
+            confman_tui.cluster.control.FaultRefusedError: it can't be done.
+        """
 
     def cause_fault(self, kind: FaultKind, node: str) -> None:
         """Do it. The person has confirmed what `preview_fault` asked to confirm."""

@@ -141,6 +141,25 @@ class ScenarioStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class RunDeferred:
+    """Scenarios that were asked for while the data was not there yet begin when it is. Takes the place of an earlier
+    such event."""
+
+    names: tuple[str, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeferredRunDropped:
+    """The scenarios of the last `RunDeferred` will not begin by themselves."""
+
+    names: tuple[str, ...]
+    at: float
+    why: str
+    """In a few words: ``stopped``, or what went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
 class RateChanged:
     """A running open loop goes on at another rate."""
 
@@ -291,6 +310,8 @@ Event = (
     | ProgressMade
     | WritesAcknowledged
     | ScenarioStarted
+    | RunDeferred
+    | DeferredRunDropped
     | RateChanged
     | SampleRecorded
     | GeneratorWatched

@@ -1,4 +1,4 @@
-"""The screen's face: wires the app to a conductor in a process of its own, and sees that both end."""
+"""The screen's face: wires the app to a conductor on a thread beside it, and sees that both end."""
 
 from __future__ import annotations
 
@@ -11,16 +11,23 @@ from types import FrameType
 
 from confman_tui import errors
 from confman_tui.cluster.elections_model import FaultKind
-from confman_tui.remote_conductor import RemoteConductor
+from confman_tui.conductor import ConductorThread
+from confman_tui.load.engine import prepare
 from confman_tui.settings import Resolved, check_keys, remembered
 
 JOIN_S = 8.0
 """Longest wait for the conductor after the screen is gone: its stop and its clean-up are bounded to less."""
+HASTY_JOIN_S = 0.1
+"""The same when a person left at once, or waited long already."""
+ABANDON_S = 0.6
+"""Longest wait for the end of the demo cluster's processes when the conductor did not end."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_interactive(resolved: Resolved) -> int:
     """Show the screen until the person leaves, a signal comes or the terminal is closed. Returns the exit code."""
+    # Before the app, and on the main thread: importing Locust registers a signal handler.
+    prepare()
     from confman_tui.tui.actions import binding_ids
     from confman_tui.tui.app import ConfmanApp
     from confman_tui.tui.driver import EnduringDriver
@@ -29,7 +36,7 @@ def run_interactive(resolved: Resolved) -> int:
 
     check_keys(resolved, binding_ids())
     settings = resolved.settings
-    conductor = RemoteConductor(settings)
+    conductor = ConductorThread(settings)
     app = ConfmanApp(
         conductor,
         UiOptions(
@@ -47,21 +54,22 @@ def run_interactive(resolved: Resolved) -> int:
             code = finish(app)
     finally:
         conductor.quit()
-        ended = conductor.join(0.5 if app.stays_behind else JOIN_S)
-        left = "" if ended else conductor.leave_behind()
+        ended = conductor.join(HASTY_JOIN_S if app.left_at_once else JOIN_S)
         if not ended:
-            conductor.abandon()
+            conductor.abandon(ABANDON_S)
     if not ended:
-        _leave_at_once(left, code, told=bool(app.stays_behind))
+        _leave_at_once(conductor, code, told=app.left_at_once)
     if conductor.crash is not None and code == errors.EXIT_OK:
-        sys.stderr.write(f"confman-tui: a defect of this program: {conductor.crash}\n")
+        crash = conductor.crash
+        sys.stderr.write(f"confman-tui: a defect of this program: {type(crash).__name__}: {crash}\n")
         return errors.EXIT_CRASH
     return code
 
 
-def _leave_at_once(left: str, code: int, *, told: bool) -> None:
-    """The conductor had not ended: say what stays and end without waiting for anything."""
+def _leave_at_once(conductor: ConductorThread, code: int, *, told: bool) -> None:
+    """The conductor has not ended: say what stays and end without waiting for its thread."""
     if not told:
+        left = conductor.leave_behind()
         sys.stderr.write(f"confman-tui: left before everything had ended{'; ' + left if left else ''}\n")
     sys.stderr.flush()
     os._exit(code or errors.EXIT_INTERRUPTED)

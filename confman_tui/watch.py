@@ -18,7 +18,6 @@ from typing import TypeVar
 
 import psutil
 
-from confman_tui.children import program_pid
 from confman_tui.clock import Clock, now
 from confman_tui.cluster.local_nodes import local_nodes, processes_of
 from confman_tui.events import GeneratorWatched, Sink
@@ -156,9 +155,7 @@ class CpuMeter:
     def _find_children(self) -> None:
         with suppress(psutil.Error, OSError):
             nodes = {process.pid for process in self._of_node.values()}
-            root = psutil.Process(program_pid())
-            family = (root, *root.children(recursive=True))
-            found = {each.pid: each for each in family if each.pid not in nodes and each.pid != self._self.pid}
+            found = {each.pid: each for each in self._self.children(recursive=True) if each.pid not in nodes}
             self._children = {pid: self._children.get(pid, child) for pid, child in found.items()}
 
     def _find_nodes(self, at: float) -> None:

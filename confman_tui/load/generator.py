@@ -93,6 +93,8 @@ class _Stretch:
     machine: float = 0.0
     machine_s: float = 0.0
     """Seconds for which ``machine`` (share × seconds) is known."""
+    screen: bool = False
+    """Whether a screen is drawn by the process whose thread makes the load."""
 
     def add(self, sample: SecondSample, watched: GeneratorSample | None) -> None:
         seconds = sample.end - sample.start
@@ -112,6 +114,7 @@ class _Stretch:
             self.wait += worst[1] * seconds
         else:
             self.wait += waited(watched) * seconds
+        self.screen = self.screen or (watched is not None and watched.screen_lag_s is not None)
         if watched is not None and watched.machine_cpu is not None:
             self.machine += watched.machine_cpu * seconds
             self.machine_s += seconds
@@ -128,6 +131,7 @@ class _Stretch:
         self.worst_lag_s = max(self.worst_lag_s, other.worst_lag_s)
         self.machine += other.machine
         self.machine_s += other.machine_s
+        self.screen = self.screen or other.screen
 
     @property
     def counts(self) -> bool:
@@ -140,7 +144,7 @@ class _Stretch:
         if machine >= FULL_MACHINE:
             reason += f", all cores {_per_cent(machine)} busy"
         full = machine >= FULL_MACHINE or self.wait > MUCH_WAITING * self.seconds
-        advice = _advice(what, plan, max(self.workers, plan.workers), cores, full)
+        advice = _advice(what, plan, max(self.workers, plan.workers), cores, full, self.screen)
         return GeneratorBound(round(self.seconds), reason, advice)
 
     def _reason(self, what: Limit) -> str:
@@ -177,10 +181,13 @@ def _per_cent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
-def _advice(what: Limit, plan: RunPlan, workers: int, cores: int, full: bool) -> str:
+def _advice(what: Limit, plan: RunPlan, workers: int, cores: int, full: bool, screen: bool) -> str:
     less = "a lower --rate" if plan.rate is not None else "fewer users" if plan.users > 1 else ""
     elsewhere = "workers on other machines (confman-tui worker)"
-    if full or cores < 2:
+    if screen and not workers and cores >= 2 and (what is Limit.LAG or not full):
+        # one interpreter for both: while the screen is drawn no request moves, however many cores are free
+        first = "--workers 1 (a process apart from the screen)"
+    elif full or cores < 2:
         first = "the generator on a machine of its own"
     elif not workers:
         first = "--workers 1 or more"

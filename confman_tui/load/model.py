@@ -132,7 +132,8 @@ class SecondSample:
     engine_cpu: float
     """CPU of the engine's thread, as a share of one core."""
     hub_lag_s: float
-    """The longest delay of a 50 ms timer on the engine's hub in this second."""
+    """The longest delay of a 50 ms timer on the hub that makes the load in this second: the engine's, or with workers
+    the latest of theirs (not the master's, which only adds up)."""
     reads_failed: int = 0
     """Reads among `failed`."""
     writes_failed: int = 0

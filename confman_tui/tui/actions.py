@@ -17,6 +17,8 @@ from confman_tui.tui.text import clean
 
 WELL = (NodeState.LEADER, NodeState.FOLLOWER)
 """States of nodes that do their part."""
+PREPARING = (Phase.STARTING, Phase.FINDING, Phase.GATHERING, Phase.SEEDING)
+"""Phases on the way to a cluster with its data."""
 RUN = "run."
 """Prefix of the ids that start one scenario."""
 
@@ -177,6 +179,10 @@ def _why_no_load(action: str, state: UiState) -> str | None:
     if state.phase is Phase.OFFLINE:
         again, demo = key_of("retry", state), key_of("demo", state)
         return f"There is no cluster; {again} tries again, {demo} starts the demo cluster."
+    runs = action.startswith(RUN) or action == "suite"
+    # they begin when the data is there, unless it is made for a run that has been asked for
+    if runs and state.phase in PREPARING and (state.deferred or not state.queue):
+        return None
     if state.phase in (Phase.STARTING, Phase.FINDING):
         return "The cluster is still being looked for."
     if action == "overrides" and state.config is not None:

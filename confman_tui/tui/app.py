@@ -17,12 +17,14 @@ from textual.screen import Screen
 from confman_tui.commands import Conductor
 from confman_tui.errors import EXIT_CRASH
 from confman_tui.events import (
+    DeferredRunDropped,
     DrillEnded,
     Event,
     GeneratorLimitReached,
     Level,
     NoticeGiven,
     Phase,
+    RunDeferred,
     SampleRecorded,
     SeriesEnded,
     VerificationEnded,
@@ -39,6 +41,7 @@ from confman_tui.tui.frame import Frame
 from confman_tui.tui.history import History
 from confman_tui.tui.keymap import check_keymap
 from confman_tui.tui.lag import LagMeter
+from confman_tui.tui.log import deferred_words
 from confman_tui.tui.messages import EventsArrived, Mailbox, QuitRequested
 from confman_tui.tui.options import UiOptions
 from confman_tui.tui.text import clean
@@ -95,6 +98,8 @@ class ConfmanApp(App[int], inherit_bindings=False):
         self.crash: BaseException | None = None
         self.stays_behind = ""
         """What was left undone when the program went at once; empty when nothing was."""
+        self.left_at_once = False
+        """Whether it went without waiting for the conductor's end."""
         self.held: Frame | None = None
         """What the panes go on showing while the view is held."""
         self.closing_since: float | None = None
@@ -196,6 +201,8 @@ class ConfmanApp(App[int], inherit_bindings=False):
         elif isinstance(event, GeneratorLimitReached):
             tip = f". Try {event.bound.advice}" if event.bound.advice else ""
             self.say(f"This program is the limit, not the cluster: {event.bound.reason}{tip}", "warning")
+        elif isinstance(event, RunDeferred | DeferredRunDropped):
+            self.say(f"{deferred_words(event, self.shown_key('stop'))}.")
         elif isinstance(event, DrillEnded):
             self.deeds.show_rounds()
         elif isinstance(event, SeriesEnded):

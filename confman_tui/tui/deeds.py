@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 from confman_tui.cluster.control import FaultRefusedError
 from confman_tui.cluster.elections_model import FaultKind
 from confman_tui.commands import FaultPreview
+from confman_tui.events import Phase
 from confman_tui.load import scenarios
 from confman_tui.tui import state as model
 from confman_tui.tui.actions import RUN, fault_kinds, followers, why_not
@@ -31,6 +34,33 @@ RATE_STEP = 1.1
 """What one step of the rate multiplies or divides it by: a step back gives the rate before."""
 SCROLL = 0.25
 """Share of the window that one step through time takes."""
+
+
+async def _beside(work: Callable[[], FaultPreview]) -> FaultPreview:
+    """Do it on a thread of its own and give what it gives. The program's end does not wait for it, as it would for
+    a thread of ``asyncio.to_thread``."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[FaultPreview] = loop.create_future()
+
+    def settle(preview: FaultPreview | None, error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is not None:
+            done.set_exception(error)
+        elif preview is not None:
+            done.set_result(preview)
+
+    def live() -> None:
+        preview, failure = None, None
+        try:
+            preview = work()
+        except BaseException as error:
+            failure = error
+        with suppress(RuntimeError):  # the app has ended meanwhile
+            loop.call_soon_threadsafe(settle, preview, failure)
+
+    threading.Thread(target=live, name="fault preview", daemon=True).start()
+    return await done
 
 
 class Deeds:
@@ -54,7 +84,8 @@ class Deeds:
     # -- load -------------------------------------------------------------------------------------------------------
 
     def _run(self, names: tuple[str, ...]) -> None:
-        model.asked(self._app.state, names)
+        if self._app.state.phase is Phase.IDLE:
+            model.asked(self._app.state, names)
         self._app.conductor.run_scenarios(names)
         self._app.window.go_live()
         self._app.draw()
@@ -165,7 +196,7 @@ class Deeds:
 
         async def work() -> None:
             try:
-                preview: FaultPreview = await asyncio.to_thread(app.conductor.preview_fault, kind, node)
+                preview = await _beside(lambda: app.conductor.preview_fault(kind, node))
             except FaultRefusedError as refusal:
                 app.say(str(refusal), "warning")
                 return
@@ -311,6 +342,7 @@ class Deeds:
         self._exit()
 
     def _leave_at_once(self) -> None:
+        self._app.left_at_once = True
         self._app.stays_behind = self._app.conductor.leave_behind()
         self._exit()
 

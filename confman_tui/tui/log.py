@@ -10,6 +10,7 @@ from enum import StrEnum
 from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification
 from confman_tui.cluster.model import Fact, FactKind
 from confman_tui.events import (
+    DeferredRunDropped,
     DrillEnded,
     DrillRound,
     DrillRoundEnded,
@@ -24,6 +25,7 @@ from confman_tui.events import (
     Phase,
     PhaseChanged,
     RateChanged,
+    RunDeferred,
     ScenarioEnded,
     ScenarioStarted,
     SeriesEnded,
@@ -136,6 +138,8 @@ def describe(event: Event, names: Mapping[str, str], told: Collection[float], no
             more += f", after {event.warmup_s:g} s of warm-up" if event.warmup_s else ""
             text = f"{clean(event.name, 40)} started: {people}, {span}, {entries}{more}"
             return LogLine(event.at, "▸", text, Topic.RUNS)
+        case RunDeferred() | DeferredRunDropped():
+            return LogLine(event.at, "·", deferred_words(event), Topic.RUNS)
         case RateChanged():
             text = f"rate {numbers.asked(event.rate)}, was {numbers.asked(event.before)}"
             return LogLine(event.at, "⇅", text, Topic.RUNS)
@@ -194,6 +198,16 @@ def describe(event: Event, names: Mapping[str, str], told: Collection[float], no
             return LogLine(event.at, "✗", clean(event.detail) or "no cluster", Topic.PROBLEMS, Level.ERROR)
         case _:
             return None
+
+
+def deferred_words(event: RunDeferred | DeferredRunDropped, stop_key: str = "") -> str:
+    """``write-10u starts when the data is there``, and which key forgets it; or that it won't start."""
+    one = len(event.names) == 1
+    what = clean(event.names[0], 40) if one else f"{len(event.names)} scenarios"
+    if isinstance(event, DeferredRunDropped):
+        return f"{what} will not start: {clean(event.why, 80)}"
+    told = f"{what} {'starts' if one else 'start'} when the data is there"
+    return f"{told}; {stop_key} forgets {'it' if one else 'them'}" if stop_key else told
 
 
 _FAULT_VERBS = {

@@ -11,6 +11,7 @@ from confman_tui.errors import EXIT_LOST, EXIT_NO_CLUSTER, EXIT_OK
 from confman_tui.events import (
     ClusterChanged,
     ConfigurationChanged,
+    DeferredRunDropped,
     DrillEnded,
     DrillRound,
     DrillRoundEnded,
@@ -24,6 +25,7 @@ from confman_tui.events import (
     PhaseChanged,
     ProgressMade,
     RateChanged,
+    RunDeferred,
     SampleRecorded,
     ScenarioEnded,
     ScenarioStarted,
@@ -87,6 +89,8 @@ class UiState:
     """Requests per second that the run which goes on is asked for; None: closed loop, or none goes on."""
     queue: list[str] = field(default_factory=list)
     """Scenarios asked for that have not begun."""
+    deferred: tuple[str, ...] = ()
+    """Those of them that begin when the data is there."""
     sample: SecondSample | None = None
     """The last second of the run that goes on."""
     generator: GeneratorSample | None = None
@@ -178,6 +182,14 @@ def asked(state: UiState, names: Sequence[str]) -> None:
             state.queue.append(name)
 
 
+def _forget_queue(state: UiState) -> None:
+    for name in state.queue:
+        row = state.rows[name]
+        row.status = RowStatus.DONE if row.result else RowStatus.NEVER
+    state.queue.clear()
+    state.deferred = ()
+
+
 def apply(state: UiState, event: Event, now: float) -> bool:
     """Take ``event`` into ``state``. True when a person should see it at once, False for a gauge."""
     if isinstance(event, ClusterChanged):
@@ -228,6 +240,12 @@ def _change(state: UiState, event: Event) -> None:
                 state.queue.remove(name)
             if (row := state.row(name)) is not None:
                 row.start(event)
+        case RunDeferred(names):
+            _forget_queue(state)
+            asked(state, names)
+            state.deferred = names
+        case DeferredRunDropped():
+            _forget_queue(state)
         case RateChanged(name, _, rate):
             state.rate = rate
             if (row := state.row(name)) is not None:
@@ -284,11 +302,10 @@ def _phase(state: UiState, event: PhaseChanged) -> None:
         state.exit_code = EXIT_OK
     if event.phase is Phase.DRILLING and state.drill.ended is not None:
         state.drill = Drill()
-    if event.phase in (Phase.IDLE, Phase.OFFLINE, Phase.CLOSED):
-        for name in state.queue:
-            row = state.rows[name]
-            row.status = RowStatus.DONE if row.result else RowStatus.NEVER
-        state.queue.clear()
+    if event.phase is Phase.IDLE and state.deferred:
+        state.deferred = ()  # the data is there, and they begin now
+    elif event.phase in (Phase.IDLE, Phase.OFFLINE, Phase.CLOSED):
+        _forget_queue(state)
         state.running = state.rate = None
 
 

@@ -123,7 +123,10 @@ def activity(frame: Frame, look: Look, width: int) -> list[Part]:
         parts.append(Part(numbers.minutes(frame.now - state.phase_since), look.text, 6))
         if state.phase_detail:
             parts.append(Part(clean(state.phase_detail, 120), look.dim, 9))
-    parts.append(Part(f"{key_of('stop', state)} stops it", look.dim, 8))
+    if state.deferred:
+        then = clean(state.deferred[0], 40) if len(state.deferred) == 1 else f"{len(state.deferred)} scenarios"
+        parts.append(Part(f"then {then}", look.text, 4))
+    parts.append(Part(f"{key_of('stop', state)} {'forgets' if state.deferred else 'stops'} it", look.dim, 8))
     return parts
 
 

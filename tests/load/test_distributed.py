@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
 import psutil
@@ -20,6 +21,7 @@ import pytest
 import zmq
 
 from confman_tui.cluster.elections_model import WriteOutcome, value_digest
+from confman_tui.load.bucket import Bucket
 from confman_tui.load.distributed import wire
 from confman_tui.load.distributed.children import Children
 from confman_tui.load.distributed.model import CrewPlan, Waiting, WorkerError
@@ -138,6 +140,27 @@ def test_samples_totals_files_writes_and_the_server_agree(crew: Crewed, server: 
     assert len({key[4:9] for _namespace, key, *_rest in book.ends}) == 2, "each worker's keys have a token of their own"
     assert crew.troubles == []
     assert outcome.invalid == ""
+
+
+def test_the_masters_own_lag_is_not_the_loads(engine: Engine, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds the master's hub up delays what is told; requests do not wait for it."""
+    server.seed(list(KEYS))
+    engine.set_targets(server.url, (server.url,))
+    unpack, lags, samples = wire.unpack_bucket, set[float](), list[SecondSample]()
+
+    def heard(packed: Mapping[str, Any]) -> Bucket:
+        bucket = unpack(packed)
+        lags.add(bucket.hub_lag_s)
+        return bucket
+
+    def hold_up(sample: SecondSample) -> None:
+        samples.append(sample)
+        time.sleep(0.4)
+
+    monkeypatch.setattr(wire, "unpack_bucket", heard)
+    engine.run(replace(plan(seconds=3.0), workers=2), on_sample=hold_up).result(30)
+    assert len(samples) >= 3
+    assert {sample.hub_lag_s for sample in samples} <= lags, "each is what a worker told"
 
 
 def test_workers_stay_for_the_next_run_and_the_warm_up_is_left_out(

@@ -26,6 +26,7 @@ IDLE = SecondSample(0.0, 1.0, 10, 100, 0, {}, 1000, 2000, 3000, 4000, 3, 0.01, {
 BUSY = replace(IDLE, engine_cpu=0.97)
 LATE = replace(IDLE, hub_lag_s=0.045)
 WATCHED = GeneratorSample(1.0, 1.0, 0.6, 1.2, 0.001, None)
+ON_SCREEN = replace(WATCHED, screen_lag_s=0.004)
 
 Second = tuple[SecondSample, GeneratorSample | None]
 
@@ -170,6 +171,20 @@ def test_less_load_never_makes_it_worse(samples: list[SecondSample]) -> None:
          "the load's thread used 70 % of a core and waited for one 28 % of the time",
          "the generator on a machine of its own, or fewer users"),
         (LATE, WATCHED, PLAN, 4, "the load's loop was up to 45 ms late", "--workers 1 or more, or fewer users"),
+        (LATE, ON_SCREEN, PLAN, 4, "the load's loop was up to 45 ms late",
+         "--workers 1 (a process apart from the screen), or fewer users"),
+        (LATE, replace(ON_SCREEN, machine_cpu=0.99), PLAN, 4,
+         "the load's loop was up to 45 ms late, all cores 99 % busy",
+         "--workers 1 (a process apart from the screen), or fewer users"),
+        (LATE, ON_SCREEN, PLAN, 1, "the load's loop was up to 45 ms late",
+         "the generator on a machine of its own, or fewer users"),
+        (BUSY, ON_SCREEN, replace(PLAN, users=1), 4, "the load's thread used 97 % of a core",
+         "--workers 1 (a process apart from the screen)"),
+        (BUSY, replace(ON_SCREEN, machine_cpu=0.99), PLAN, 4,
+         "the load's thread used 97 % of a core, all cores 99 % busy",
+         "the generator on a machine of its own, or fewer users"),
+        (replace(LATE, worker_cpu={"worker-1": 0.5}), ON_SCREEN, replace(PLAN, workers=1), 4,
+         "the load's loop was up to 45 ms late", "fewer users"),
         (replace(IDLE, worker_cpu={"worker-1": 0.99}), WATCHED, replace(PLAN, workers=1), 4,
          "worker-1 used up to 99 % of a core", "--workers 2, or fewer users"),
         (replace(IDLE, worker_cpu={"worker-1": 0.99, "worker-2": 0.95}), WATCHED, replace(PLAN, workers=2), 2,

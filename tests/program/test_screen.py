@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import pty
 import select
-import signal
 import struct
 import subprocess
 import termios
@@ -17,6 +17,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.program.run import PROGRAM, environment, wait_for
@@ -61,6 +62,26 @@ class OnScreen(Started):
 
     def said(self) -> str:
         return self.written.decode("utf-8", "replace")[-3000:]
+
+    def shows(self, *texts: str) -> bool:
+        """Whether one of these was ever on the screen."""
+        return any(text.encode() in self.written for text in texts)
+
+    def wait_shows(self, text: str) -> None:
+        wait_for(lambda: self.shows(text), f"{text!r} in\n{self.said()}", 30.0)
+
+    def wait_restored(self) -> None:
+        """Until the terminal is as the program found it."""
+        wait_for(lambda: LEFT_ALTERNATE_SCREEN in self.written, "the terminal is restored")
+
+    def of_module(self, module: str) -> list[psutil.Process]:
+        """Its processes that run this module."""
+        found = []
+        for process in self.family():
+            with contextlib.suppress(psutil.Error):
+                if module in process.cmdline():
+                    found.append(process)
+        return found
 
     def press(self, keys: str) -> None:
         os.write(self.main, keys.encode())
@@ -169,33 +190,6 @@ def test_a_run_that_was_stopped_is_verified_all_the_same(home: Path) -> None:
     screen.assert_nothing_left()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
-def test_a_signal_ends_it_in_a_run(number: signal.Signals, home: Path) -> None:
-    screen = OnScreen(DEMO, home)
-    try:
-        screen.start_writing()
-        began = time.monotonic()
-        screen.process.send_signal(number)
-        assert screen.wait_end(10.0) == 130, screen.said()
-        assert time.monotonic() - began < 6.0
-        wait_for(lambda: LEFT_ALTERNATE_SCREEN in screen.written, "the terminal is restored")
-        assert (home / "results" / "small-write-10u_summary.json").exists()
-    finally:
-        screen.end()
-    screen.assert_nothing_left()
-
-
-def test_a_closed_window_ends_it(home: Path) -> None:
-    screen = OnScreen(DEMO, home)
-    try:
-        screen.start_writing()
-        screen.hang_up()
-        screen.process.wait(10.0)
-    finally:
-        screen.end()
-    screen.assert_nothing_left()
-
-
 def test_sigkill_of_the_screen_leaves_no_process(home: Path) -> None:
     screen = OnScreen(DEMO, home)
     try:
@@ -218,21 +212,3 @@ def test_an_unknown_action_in_the_keys_table_is_one_sentence(home: Path) -> None
         assert "Traceback" not in screen.said()
     finally:
         screen.end()
-
-
-def test_a_killed_bench_process_is_told_and_leaves_a_whole_terminal_and_no_process(home: Path) -> None:
-    """Conductor, engine and Locust live in a process of their own; what they started ends with them."""
-    screen = OnScreen(DEMO, home)
-    try:
-        screen.start_writing()
-        [bench] = [process for process in screen.family() if "confman_tui.bench_process" in process.cmdline()]
-        assert "confman_dev" not in " ".join(bench.cmdline())
-        bench.kill()
-        assert screen.wait_end(10.0) == 70, screen.said()
-        wait_for(lambda: LEFT_ALTERNATE_SCREEN in screen.written, "the terminal is restored")
-        assert b"Traceback" not in screen.written
-        assert "a defect of this program: the process that makes the load ended by itself (signal 9)" in screen.said()
-    finally:
-        screen.end()
-    # a killed program can't remove its temporary folder: the next start does
-    screen.assert_nothing_left(temporary_too=False)

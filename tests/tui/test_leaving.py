@@ -6,7 +6,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
+from confman_tui.cluster.control import FaultRefusedError
+from confman_tui.cluster.elections_model import FaultKind
+from confman_tui.commands import FaultPreview
 from confman_tui.errors import EXIT_CRASH, EXIT_INTERRUPTED, EXIT_NO_CLUSTER, EXIT_OK
 from confman_tui.events import Phase, PhaseChanged, ScenarioStarted
 from confman_tui.tui.dialogs.confirm import ConfirmDialog
@@ -76,6 +80,7 @@ async def test_a_slow_end_is_visible_and_a_second_q_leaves_at_once(tmp_path: Pat
         await board.pilot.press("q")
         assert await left(board) == EXIT_OK
         assert board.app.stays_behind == "5 namespaces of tier small"
+        assert board.app.left_at_once
 
 
 async def test_the_limit_ends_what_does_not_end(tmp_path: Path) -> None:
@@ -90,6 +95,32 @@ async def test_the_limit_ends_what_does_not_end(tmp_path: Path) -> None:
         board.app._tick()
         await left(board)
         assert board.app.stays_behind == "node :6100 paused"
+
+
+def test_a_search_for_a_process_that_hangs_does_not_hold_up_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conductor, answered, given_up = FakeConductor(), threading.Event(), threading.Event()
+    app = make_app(tmp_path, conductor, TestClock())
+
+    def hang(kind: FaultKind, node: str) -> FaultPreview:
+        app.call_from_thread(app.request_quit, EXIT_INTERRUPTED)
+        answered.wait(30)  # or else a wait for it would never end
+        given_up.set()
+        raise FaultRefusedError("too late")
+
+    monkeypatch.setattr(conductor, "preview_fault", hang)
+
+    async def ask(pilot: Pilot[object]) -> None:
+        conductor.tell(*story.found())
+        await pilot.pause()
+        app._take(draw_gauges=True)
+        await pilot.press("k")
+
+    app.run(headless=True, size=(80, 24), auto_pilot=ask)
+    assert not given_up.is_set()
+    answered.set()
+    assert app.return_value == EXIT_INTERRUPTED
 
 
 async def test_ctrl_c_is_q_in_dialogs_too(tmp_path: Path) -> None:

@@ -80,7 +80,6 @@ class DistributedRun:
         self._rate = plan.rate
         self._resize = Event()
         self._resize.set()
-        self._lag_s = 0.0
         self._cpu_then = 0.0
         self._told_at = 0.0
         self.health: EngineHealth | None = None
@@ -308,11 +307,10 @@ class DistributedRun:
     def _tell(self, bucket: Any) -> None:
         assert self._totals is not None
         cpu, seconds = time.thread_time(), max(bucket.end - self._told_at, 1e-9)
-        # the workers' hubs hold requests up, the master's only what is told of them: the CPU is this thread's, the
-        # lag the longest of all
+        # the CPU is this thread's; the lag is the workers' alone, since it is their hubs that hold requests up, and the
+        # master's only delays what is told of them
         bucket.engine_cpu = (cpu - self._cpu_then) / seconds
-        bucket.hub_lag_s = max(bucket.hub_lag_s, self._lag_s)
-        self._cpu_then, self._told_at, self._lag_s = cpu, bucket.end, 0.0
+        self._cpu_then, self._told_at = cpu, bucket.end
         try:
             sample = self._totals.add(bucket)
             if sample.p99_us is not None:
@@ -328,7 +326,6 @@ class DistributedRun:
             gevent.sleep(max(0.0, due - now()))
             at = now()
             lag = max(0.0, at - due)
-            self._lag_s = max(self._lag_s, lag)
             due = at + TICK_S
             pulses = [member.health for member in self._members if member.health]
             span = at - self._told_at
@@ -345,7 +342,7 @@ class DistributedRun:
                     if span >= 0.4
                     else (previous.engine_cpu if previous is not None else 0.0)
                 ),
-                hub_lag_s=max([self._lag_s, *(pulse["lag_s"] for pulse in pulses)]),
+                hub_lag_s=max((pulse["lag_s"] for pulse in pulses), default=0.0),
             )
             # held up ourselves: what the workers said meanwhile is heard first
             if lag < TICK_S:

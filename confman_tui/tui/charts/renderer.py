@@ -18,6 +18,10 @@ from typing import BinaryIO
 
 from confman_tui.children import die_with
 
+NICE = 10
+"""Added to the niceness: where load, nodes and graphs share few cores, a drawing takes some milliseconds longer instead
+of a dozen requests. (19 would be too much: a drawing could take half a second.)"""
+
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Answer requests until ``source`` ends."""
@@ -38,8 +42,7 @@ def main(arguments: list[str]) -> None:
     """Serve on stdin and stdout."""
     die_with(int(arguments[0]))
     with contextlib.suppress(OSError):
-        # the screen's own, which one that was started anew has already
-        os.nice(max(0, 10 - os.nice(0)))
+        os.nice(NICE)
     # Whatever a library prints must not get between the answers.
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

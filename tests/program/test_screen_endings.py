@@ -1,0 +1,212 @@
+"""However the program on a terminal ends, whatever it is doing: by signals, ^C, a closed window or a hasty person.
+
+Session, engine and Locust live on threads of the screen's process: none of them may hold up its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from confman_tui.errors import EXIT_INTERRUPTED, EXIT_OK
+from tests.benchmarks.confman_server import Server
+from tests.program.run import wait_for
+from tests.program.test_screen import DEMO, OnScreen
+
+
+def control_c(screen: OnScreen) -> None:
+    """As a terminal in raw mode passes it on; where something would be lost, the program asks first."""
+    screen.press("\x03")
+    wait_for(lambda: screen.process.poll() is not None or screen.shows("Quit?", "leaving"), "the answer to ^C")
+    if screen.process.poll() is None and screen.shows("Quit?"):
+        with contextlib.suppress(OSError):
+            screen.press("y")
+
+
+ENDINGS: dict[str, Callable[[OnScreen], None]] = {
+    "SIGTERM": lambda screen: screen.process.send_signal(signal.SIGTERM),
+    "SIGHUP": lambda screen: screen.process.send_signal(signal.SIGHUP),
+    "SIGINT": lambda screen: screen.process.send_signal(signal.SIGINT),
+    "control-c": control_c,
+    "closed window": lambda screen: screen.hang_up(),
+}
+
+
+def silent() -> Iterator[tuple[str, Callable[..., object]]]:
+    """A node that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", lambda **wanted: None
+
+
+def answering() -> Iterator[tuple[str, Callable[..., object]]]:
+    """A node that answers, and may be told how."""
+    with Server() as server:
+        yield server.url, server.control
+
+
+class Phase:
+    """How the program gets into one phase, and how it is seen to be there."""
+
+    def __init__(self, home: Path, name: str, stack: contextlib.ExitStack) -> None:
+        self.name = name
+        self.control: Callable[..., object] = lambda **wanted: None
+        if name == "election":
+            # long enough to be met in it
+            arguments = ["--demo", "--demo-ports", "auto", "--demo-election-timeout", "4000-5000"]
+        else:
+            node = silent if name == "finding" else answering
+            url, self.control = stack.enter_context(contextlib.contextmanager(node)())
+            arguments = ["--nodes", url, "--host", url]
+        arguments += {"seeding": ["--tier", "xlarge"], "verifying": ["--duration", "2"]}.get(name, [])
+        home.mkdir()
+        self.screen = OnScreen(arguments, home)
+        stack.callback(self.screen.end)
+
+    def lead_there(self) -> None:
+        """Press what leads there, and wait until it has begun."""
+        screen = self.screen
+        if self.name in ("running", "election", "verifying"):
+            screen.start_writing()
+        if self.name == "election":
+            screen.press("k")
+            screen.wait_shows("no leader")
+        elif self.name == "verifying":
+            # reading back takes a while then
+            self.control(delay_s=0.25)
+            screen.wait_shows("checking acknowledged writes")
+        elif self.name == "seeding":
+            screen.wait_shows("seeding")
+        elif self.name == "finding":
+            screen.wait_shows("looking for the cluster")
+        elif self.name == "cleaning":
+            screen.wait_idle()
+            self.control(delay_s=0.1)
+            screen.press("q")
+            screen.wait_shows("leaving: cleaning up")
+        screen.note_ports()
+
+
+PHASES = ("finding", "seeding", "running", "election", "verifying", "cleaning")
+
+
+def end_in(phase: str, ending: str, home: Path) -> None:
+    """One program, from its start to its end."""
+    with contextlib.ExitStack() as stack:
+        made = Phase(home, phase, stack)
+        screen = made.screen
+        made.lead_there()
+        ENDINGS[ending](screen)
+        code = screen.wait_end()
+        if ending != "closed window":
+            screen.wait_restored()
+        assert b"Traceback" not in screen.written, (ending, screen.said())
+        if ending.startswith("SIG"):
+            # one that comes when the last cleaning is all but done may find nothing left to interrupt
+            assert code == EXIT_INTERRUPTED or (phase == "cleaning" and code == EXIT_OK), (ending, screen.said())
+        if phase in ("running", "election", "verifying"):
+            assert (home / "results" / "small-write-10u_summary.json").exists(), f"{ending}: the figures so far"
+        screen.assert_nothing_left()
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_it_ends_in_order_in_every_phase(phase: str, tmp_path: Path) -> None:
+    """One program per ending, beside each other, because most of the time goes into starting them; each has a terminal,
+    a home and a cluster of its own."""
+    endings = [ending for ending in ENDINGS if ending != "SIGINT" or phase == "running"]
+    with ThreadPoolExecutor(2 if phase == "election" else 4) as pool:
+        waiting = [pool.submit(end_in, phase, ending, tmp_path / ending) for ending in endings]
+    for each in waiting:
+        each.result()
+
+
+@pytest.mark.parametrize("phase", ["finding", "seeding", "running", "verifying", "cleaning"])
+def test_a_person_in_a_hurry_waits_for_nothing(phase: str, tmp_path: Path) -> None:
+    """The node answers nothing any more while the program goes: it did not wait for an answer, nor for its limits."""
+    with contextlib.ExitStack() as stack:
+        made = Phase(tmp_path / "home", phase, stack)
+        screen = made.screen
+        made.lead_there()
+        made.control(delay_s=3600.0)
+        while screen.process.poll() is None:
+            # the first asks where something would be lost, the second says yes, the third leaves at once
+            with contextlib.suppress(OSError):
+                screen.press("q")
+            with contextlib.suppress(AssertionError):
+                wait_for(lambda: screen.process.poll() is not None, "its end", 0.2)
+        screen.wait_restored()
+        assert b"Traceback" not in screen.written
+        if phase != "finding":
+            screen.wait_shows("left at once; ")
+            assert b"cleaning failed" not in screen.written, "it gave up by itself"
+        wait_for(lambda: not screen.family(), f"processes left: {screen.family()}")
+
+
+def test_the_process_that_polls_is_started_anew(tmp_path: Path) -> None:
+    """It is killed while users write: their run goes on and ends with its figures, and nothing is left."""
+    screen = OnScreen([*DEMO, "--duration", "4"], tmp_path)
+    try:
+        screen.start_writing()
+        [first] = screen.of_module("confman_tui.cluster.lookout_process")
+        assert "confman_dev" not in " ".join(first.cmdline())
+        first.kill()
+        wait_for(
+            lambda: (
+                [one.pid for one in screen.of_module("confman_tui.cluster.lookout_process")] not in ([], [first.pid])
+            ),
+            "another one",
+        )
+        document = screen.summary("write-10u")
+        assert document["failures"] == 0
+        assert document["verification"]["lost"] == 0
+        screen.press("q")
+        assert screen.wait_end() == EXIT_OK
+    finally:
+        screen.end()
+    screen.assert_nothing_left()
+
+
+def test_these_are_all_its_processes(tmp_path: Path) -> None:
+    """Beside the nodes: the program itself, the renderer of graphs, the process that polls."""
+    screen = OnScreen(DEMO, tmp_path)
+    try:
+        screen.start_writing()
+        wait_for(lambda: bool(screen.of_module("confman_tui.tui.charts.renderer")), "the renderer")
+        modules = sorted(process.cmdline()[3] for process in screen.family() if process.pid != screen.process.pid)
+        assert modules.count("confman_tui.demo.node") == 3
+        rest = [module for module in modules if module != "confman_tui.demo.node"]
+        assert rest == ["confman_tui.cluster.lookout_process", "confman_tui.tui.charts.renderer"]
+        screen.process.send_signal(signal.SIGTERM)
+        assert screen.wait_end() == EXIT_INTERRUPTED
+    finally:
+        screen.end()
+    screen.assert_nothing_left()
+
+
+def test_a_key_pressed_too_early_is_kept_and_s_forgets_it(tmp_path: Path) -> None:
+    with Server(delay_ms=200) as server:
+        screen = OnScreen(["--nodes", server.url, "--host", server.url, "--duration", "1"], tmp_path)
+        try:
+            screen.wait_shows("looking for the cluster")
+            screen.press("1")
+            screen.wait_shows("write-1u starts when the data is there; s forgets it")
+            screen.press("s")
+            screen.wait_shows("write-1u will not start: stopped")
+            screen.press("3")
+            screen.wait_shows("read-1u starts when the data is there; s forgets it")
+            screen.press("4")
+            screen.wait_shows("read-10u starts when the data is there; s forgets it")
+            server.control(delay_s=0.0)
+            assert screen.summary("read-10u")["requests"] > 0
+            assert not (tmp_path / "results" / "small-read-1u_summary.json").exists(), "the newest took its place"
+            assert not (tmp_path / "results" / "small-write-1u_summary.json").exists()
+            screen.press("q")
+            assert screen.wait_end() == EXIT_OK
+        finally:
+            screen.end()
+        screen.assert_nothing_left()
