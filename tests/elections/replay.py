@@ -60,6 +60,7 @@ class Replay:
             elif kind == 2:
                 self.meter.fault(what)
             elif kind == 3:
+                self.stream.evidence.polled(what.sent, what.answered, what.node, what.role == "leader")
                 for fact in view.apply(what):
                     self.facts.append(fact)
                     told += self.meter.fact(fact)

@@ -303,6 +303,19 @@ def test_a_load_that_begins_in_an_outage_can_not_recover_to_what_was_before() ->
     assert election.recover90_s is None
 
 
+def test_where_nobody_wrote_before_the_time_without_writes_counts_from_the_last_good_poll_and_says_so() -> None:
+    replay = Replay()
+    replay.faults = [Fault(FaultKind.KILL, A, EPOCH + 15.0)]
+    cluster(replay, [(0.0, led_by(A, 1)), (15.0, {A: "ConnectError"}), (16.0, led_by(B, 2, B, C))], 23.0)
+    replay.writes(EPOCH, EPOCH + 5, 0.05)
+    # the probe begins when the watch has become alert
+    replay.writes(EPOCH + 15.15, EPOCH + 16, 0.05, served=False)
+    replay.writes(EPOCH + 16, EPOCH + 23, 0.05)
+    election = only(replay)
+    assert election.writes_from_poll
+    assert_without_writes(election, 1.0, 0.15)
+
+
 def test_without_any_writes_the_election_is_told_all_the_same() -> None:
     replay = Replay()
     replay.faults = [Fault(FaultKind.KILL, A, EPOCH + 5.0)]

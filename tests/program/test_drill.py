@@ -78,7 +78,7 @@ def test_a_drill_measures_what_an_observer_sees(tmp_path: Path) -> None:
     document, report, code = drill_with_witness(
         ["--rounds", "2", "--demo-election-timeout", "500-900", "--max-unavailable", "10s"], tmp_path, 60.0
     )
-    assert code == 0
+    assert code == 0, document["verdict"]
     assert_same(document, report, 2)
     assert (tmp_path / "results" / "small-drill_rounds.csv").exists()
 
@@ -146,7 +146,7 @@ def test_a_drill_needs_three_nodes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fault", ["kill", "pause", "isolate"])
 def test_five_rounds_with_confmans_own_timeouts(fault: str, tmp_path: Path) -> None:
     document, report, code = drill_with_witness(["--rounds", "5", "--fault", fault], tmp_path, 300.0)
-    assert code == 0
+    assert code == 0, document["verdict"]
     assert_same(document, report, 5)
 
 

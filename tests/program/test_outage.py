@@ -80,7 +80,7 @@ def compare(document: dict[str, Any], report: dict[str, Any], seconds: list[floa
 def test_the_observers_gap_lies_within_what_the_drill_tells(fault: str, tmp_path: Path) -> None:
     arguments = ["--rounds", str(ROUNDS), "--fault", fault, *os.environ.get("OUTAGE_ARGUMENTS", "").split()]
     document, report, code = drill_with_witness(arguments, tmp_path, ROUNDS * 30.0)
-    assert code == 0
+    assert code == 0, document["verdict"]
     rounds = compare(document, report, fault_seconds(tmp_path / "results" / "small-drill_timeline.csv", fault))
     inside = sum(one.inside for one in rounds)
     widths = sorted(one.half_width for one in rounds)
