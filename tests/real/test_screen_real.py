@@ -72,6 +72,6 @@ async def test_an_election_is_seen_on_cards_and_timeline(
     finally:
         conductor.quit()
         ended = await asyncio.to_thread(conductor.join, 60.0)
-        conductor.abandon()
+        conductor.abandon(5.0)
     assert ended
     assert conductor.crash is None
