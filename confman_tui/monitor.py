@@ -33,13 +33,15 @@ from confman_tui.events import (
 )
 
 DRAIN_S = 0.2
-"""How often the stream of writes is told, in seconds."""
-GAUGE_S = 0.5
+"""How often the stream of writes is told while the watch is alert or no run is under way, in seconds."""
+CALM_DRAIN_S = 0.5
+"""The same in a calm run, where each turn of this loop holds up a request."""
+GAUGE_S = 1.0
 """How often an unchanged view is told, in seconds: its latencies move all the time."""
 ALERT_WITHIN_S = 0.3
 """How long a fault is put off so that the moment before it is known closely."""
-LAG_S = 0.25
-"""Interval of the timer that measures how late this loop runs."""
+LAG_S, CALM_LAG_S = 0.25, 0.5
+"""Interval of the timer that measures how late this loop runs; in a calm run, see `CALM_DRAIN_S`."""
 
 
 class Monitor:
@@ -98,6 +100,8 @@ class Monitor:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
+        self._alerted = asyncio.Event()
+        """The watch has become alert: the stream of writes is of interest now."""
         self._told: tuple[object, ...] = ()
         self._told_at = 0.0
         self.loop_lag_s = 0.0
@@ -163,6 +167,8 @@ class Monitor:
                 loop.call_soon_threadsafe(self._lookout.sign, reason)
 
     def _on_mode(self, alert: bool, at: float, reason: str) -> None:
+        if alert:
+            self._alerted.set()
         self._emit(WatchModeChanged(alert, at, reason, self.pace))
 
     def watch_use(self) -> WatchUse:
@@ -257,16 +263,24 @@ class Monitor:
             self._emit(WindowClosed(window))
         self._on_drained(drained)
 
+    def _in_peace(self) -> bool:
+        """Whether a run is under way and nothing is amiss."""
+        return self.booking and not self._lookout.alert and self.open_window is None
+
     async def _drain_forever(self) -> None:
         while True:
-            await asyncio.sleep(DRAIN_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CALM_DRAIN_S if self._in_peace() else DRAIN_S):
+                    await self._alerted.wait()
+                    self._alerted.clear()
             self.drain()
 
     async def _measure_lag(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            due = loop.time() + LAG_S
-            await asyncio.sleep(LAG_S)
+            wait_s = CALM_LAG_S if self._in_peace() else LAG_S
+            due = loop.time() + wait_s
+            await asyncio.sleep(wait_s)
             self.loop_lag_s = max(0.0, loop.time() - due)
             self._worst_lag_s = max(self._worst_lag_s, self.loop_lag_s)
 

@@ -30,8 +30,9 @@ from confman_tui.cluster.view import ViewMachine
 from confman_tui.cluster.watch_mode import LATE_WRITE_S, WatchMode
 
 TELL_WITHIN_S = 0.04
-"""News that change nothing wait so long for others, because each line wakes the program up; a change is told at once.
-"""
+"""News that change nothing wait this long for others, because each line wakes the program up; a change does not."""
+CALM_TELL_WITHIN_S = 0.5
+"""The same while the watch is calm: polls that show what is known already."""
 
 
 class Teller:
@@ -39,16 +40,18 @@ class Teller:
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
+        self.within_s = TELL_WITHIN_S
+        """How long news that change nothing may wait, in seconds."""
         self._waiting: list[wire.Message] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def tell(self, message: wire.Message, *, at_once: bool = False) -> None:
-        """Send it, with all that waits, now or within 40 ms."""
+        """Send it, with all that waits, now or within `within_s`."""
         self._waiting.append(message)
         if at_once:
             self.flush()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(TELL_WITHIN_S, self.flush)
+            self._timer = asyncio.get_running_loop().call_later(self.within_s, self.flush)
 
     def flush(self) -> None:
         """Send what waits."""
@@ -220,8 +223,12 @@ class Watch:
 
     def _set_pace(self) -> None:
         alert = self._mode.alert
+        probe_s = self._pace.probes_every(alert, self._running)
+        # acknowledgements of probe writes are judged soon after they came
+        peace = self._running and not alert and not probe_s
+        self._teller.within_s = CALM_TELL_WITHIN_S if peace else TELL_WITHIN_S
         self._poller.set_interval(self._pace.polls_every(alert))
-        self._probe.set_interval(self._pace.probes_every(alert, self._running))
+        self._probe.set_interval(probe_s)
 
     def _on_poll(self, poll: Poll) -> None:
         facts = self._machine.apply(poll)
