@@ -87,12 +87,18 @@ class _NodePoller:
             node + READY_PATH,
             headers={"Accept": "application/json", "Connection": "keep-alive"},
         )
+        # made once: it reads all certificates
+        self._tls = httpx.create_ssl_context(trust_env=False)
+        self._transport = self._new_transport()
+        self._kept = False
+
+    def _new_transport(self) -> httpx.AsyncHTTPTransport:
         # The transport without the client above it: no cookies, no redirects, no auth, a third of the cost.
-        self._transport = httpx.AsyncHTTPTransport(
+        return httpx.AsyncHTTPTransport(
+            verify=self._tls,
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None),
             trust_env=False,
         )
-        self._kept = False
 
     async def _ask(self) -> tuple[int, bytes]:
         response = await self._transport.handle_async_request(self._request)
@@ -124,10 +130,14 @@ class _NodePoller:
                     status, body = await self._ask()
             self._kept = True
         except TimeoutError:
-            # Cancelled in mid-request, the transport has closed the connection: the late answer can't be taken for
-            # the next one's.
+            answered = self._clock()
+            # The late answer must not be taken for the next one's. Nor may that one wait: cancelled in the moment in
+            # which the answer comes, the transport holds its only connection for ever, and each later poll would find
+            # the node silent.
             self._kept = False
-            return Poll(self._node, sent, self._clock(), PollKind.TIMEOUT, detail="no answer in time")
+            late, self._transport = self._transport, self._new_transport()
+            await late.aclose()
+            return Poll(self._node, sent, answered, PollKind.TIMEOUT, detail="no answer in time")
         except Exception as error:
             # Whatever it is, it is told as this node's state: a poller that ended would leave it unwatched.
             self._kept = False

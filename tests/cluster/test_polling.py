@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from statistics import median
 from typing import Any
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from confman_tui.clock import now
 from confman_tui.cluster.model import FactKind, NodeState, Poll, PollKind
-from confman_tui.cluster.polling import Poller, parse_answer, poll_once
+from confman_tui.cluster.polling import Poller, _NodePoller, parse_answer, poll_once
 from confman_tui.demo.supervisor import DemoCluster
 from tests.cluster.conftest import Watch
 from tests.cluster.odd_servers import OddServer, answering, free_port, http, serving
@@ -250,6 +251,32 @@ async def test_polls_of_a_silent_node_never_pile_up_and_leave_the_others_alone()
         assert len(silent.requests) == silent.connections >= 4
         await silent.all_closed()
         assert sum(poll.kind is PollKind.ANSWER for poll in polls) > len(timeouts)
+
+
+async def test_a_poll_given_up_in_the_moment_of_its_answer_leaves_the_next_ones_a_connection() -> None:
+    chance = Random(1)
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await server.read_request(reader)
+            await asyncio.sleep(chance.uniform(0.0, 0.01))
+            writer.write(http(200, json.dumps(READY)))
+            await writer.drain()
+
+    async with serving(late) as server:
+        hasty, patient = 0, 0
+        for _ in range(30):
+            poller = _NodePoller(server.url, now, 0.39)
+            try:
+                for _ in range(30):
+                    poller._deadline_s = chance.uniform(0.0003, 0.01)
+                    hasty += (await poller.poll()).kind is PollKind.TIMEOUT
+                poller._deadline_s = 10.0
+                patient += (await poller.poll()).kind is PollKind.ANSWER
+            finally:
+                await poller.aclose()
+        assert patient == 30
+        assert hasty > 100
 
 
 async def test_a_node_that_closes_idle_connections_is_asked_again_at_once() -> None:
