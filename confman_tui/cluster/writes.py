@@ -104,7 +104,9 @@ class WriteStream:
 
     A stretch runs from the last acknowledgement before (A) to the first one after (B). It counts as a window when it
     is longer than 300 ms and than 3 usual gaps; the usual gap is the median of the gaps that ended in the last 10 s
-    (at least the last 9, at most the last 255), so that one long outage does not make the next one look usual.
+    (at least the last 9, at most the last 255), so that one long outage does not make the next one look usual. Of a gap
+    of 20 ms or more the part before its first attempt is left out: one probe a second is no reason to take an outage of
+    two seconds for usual.
 
     Only time in which somebody tried counts. When the first attempt after A came later than the threshold, or nobody
     tried for 5 s within the stretch, the stretch begins at the first attempt after that; a write that was in flight
@@ -142,6 +144,8 @@ class WriteStream:
         self._ack: float | None = None
         self._from: float | None = None
         self._first_after: float | None = None
+        self._first_try: float | None = None
+        """The first attempt since the last acknowledgement, whatever came after it."""
         self._edge = 0.0
         self._intended = 0
         self._bins: dict[int, _Bin] = {}
@@ -292,7 +296,7 @@ class WriteStream:
             self._gaps.append((later, later - earlier))
         self._forget_gaps(last)
         self._ack = self._from = last
-        self._first_after = None
+        self._first_after = self._first_try = None
         self._edge = 0.0
         self._intended = 0
 
@@ -301,6 +305,8 @@ class WriteStream:
         if before is not None and at < before:
             self._intended += 1
             return
+        if self._first_try is None:
+            self._first_try = at
         if self._first_after is None:
             self._first_after = at
             self._edge = at - before if before is not None else 0.0
@@ -331,11 +337,12 @@ class WriteStream:
         worth = before is None or at - before >= _KEPT_GAP_S
         closed = self._close(at, begun, before, node) if worth else None
         if before is not None:
-            self._note_gap(at, at - before)
+            tried = self._first_try if worth and self._first_try is not None and begun > before else before
+            self._note_gap(at, at - tried)
         self._bounds.waited((at - begun,))
         self._wait(at, intended)
         self._from = at
-        self._first_after = None
+        self._first_after = self._first_try = None
         self._edge = 0.0
         self._intended = 0
         return closed

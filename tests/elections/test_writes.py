@@ -25,9 +25,16 @@ class Write:
     node: str = ""
 
 
-def usual_gap(acks: list[float], at: int) -> float:
-    """The median of the gaps that ended within 10 s before ``acks[at]``'s predecessor, at least 9, at most 255."""
-    gaps = [(later, later - earlier) for earlier, later in pairwise(acks[:at])]
+def usual_gap(acks: list[tuple[float, float]], starts: list[float]) -> float:
+    """The median of the gaps that ended within 10 s before the last of these acknowledgements (each with the start of
+    its write), at least 9, at most 255; of one of 20 ms or more the part before the first attempt is left out, unless
+    its write was in flight all the while."""
+    first = {at: begun for at, begun in reversed(acks)}
+    gaps = []
+    for earlier, later in pairwise(sorted(first)):
+        tries = [start for start in starts if earlier < start <= later]
+        tried = tries and later - earlier >= 0.02 and first[later] > earlier
+        gaps.append((later, later - (tries[0] if tried else earlier)))
     if not gaps:
         return 0.0
     young = [gap for gap in gaps if gap[0] >= gaps[-1][0] - 10.0]
@@ -46,7 +53,7 @@ def brute_force(writes: list[Write]) -> list[WriteWindow]:
         before = acks[position - 1] if position else None
         if before == end:
             continue
-        limit = max(0.3, 3 * usual_gap(sorted(set(acks[:position])), len(set(acks[:position]))))
+        limit = max(0.3, 3 * usual_gap([(ack, start) for ack, start, _ in done[:position]], starts))
         tries = [start for start in starts if (before is None or start > before) and start <= end]
         begin = before if before is not None else tries[0] if tries else begun
         edge = 0.0
@@ -440,6 +447,15 @@ def test_a_slow_rhythm_is_not_an_outage_once_it_is_usual() -> None:
         [*steady(EPOCH, EPOCH + 60, 1.0), *failing(EPOCH + 60, EPOCH + 64, 1.0), *steady(EPOCH + 64, EPOCH + 70, 1.0)]
     )
     assert len(closed) == 1
+
+
+def test_an_outage_of_an_idle_cluster_counts_though_it_is_probed_once_a_second() -> None:
+    idle = [Write(EPOCH + second, EPOCH + second + 0.005) for second in range(20)]
+    alert = failing(EPOCH + 19.6, EPOCH + 21.4, 0.05)
+    _, [window], _ = replay([*idle, *alert, *steady(EPOCH + 21.4, EPOCH + 24, 0.05)])
+    assert window.start == pytest.approx(EPOCH + 19.6)
+    assert window.seconds is not None
+    assert 1.7 < window.seconds < 1.9
 
 
 def test_a_long_outage_does_not_make_the_next_one_usual() -> None:
