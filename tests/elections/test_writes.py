@@ -29,7 +29,7 @@ def usual_gap(acks: list[tuple[float, float]], starts: list[float]) -> float:
     """The median of the gaps that ended within 10 s before the last of these acknowledgements (each with the start of
     its write), at least 9, at most 255; of one of 20 ms or more the part before the first attempt is left out, unless
     its write was in flight all the while."""
-    first = {at: begun for at, begun in reversed(acks)}
+    first = dict(reversed(acks))
     gaps = []
     for earlier, later in pairwise(sorted(first)):
         tries = [start for start in starts if earlier < start <= later]
