@@ -30,6 +30,7 @@ from confman_tui.events import (
     VerificationEnded,
 )
 from confman_tui.load.scenarios import CATALOGUE
+from confman_tui.tui import breath
 from confman_tui.tui import state as model
 from confman_tui.tui.actions import ACTIONS, BY_ID, RUN, Circumstances, display, hints, start_keys
 from confman_tui.tui.charts.axis import TimeWindow
@@ -113,6 +114,7 @@ class ConfmanApp(App[int], inherit_bindings=False):
         self._drawn = 0.0
         self._draw_waits = False
         self.set_keymap(options.keymap)
+        breath.breathe_in_textual()
         if options.theme in self.available_themes:
             self.theme = options.theme
 
@@ -134,6 +136,7 @@ class ConfmanApp(App[int], inherit_bindings=False):
 
     def on_unmount(self) -> None:
         self._lag.stop()
+        breath.set_pace(breath.ALONE)
         self.renderer.close()
 
     def _handle_exception(self, error: Exception) -> None:
@@ -185,6 +188,7 @@ class ConfmanApp(App[int], inherit_bindings=False):
             news = model.apply(self.state, event, now) or news
             sampled = sampled or isinstance(event, SampleRecorded)
             self._announce(event)
+        breath.set_pace(breath.BESIDE_LOAD if self.state.loads_here else breath.ALONE)
         if self.state.phase is Phase.CLOSED:
             self.deeds.finish()
         elif news:

@@ -1,9 +1,14 @@
-"""How late the screen's own loop runs: a busy screen would disturb the load and belie the latencies."""
+"""How late the screen's own loop runs: a busy screen would disturb the load and belie the latencies.
+
+The pauses that a drawing makes for the load's sake (`confman_tui.tui.breath`) are left out: they disturb nobody.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+
+from confman_tui.tui.breath import paused_s
 
 
 class LagMeter:
@@ -18,14 +23,15 @@ class LagMeter:
     def start(self) -> None:
         """Begin; needs a running loop."""
         loop = asyncio.get_running_loop()
-        self._handle = loop.call_at(loop.time() + self.INTERVAL_S, self._fire, loop.time() + self.INTERVAL_S)
+        due = loop.time() + self.INTERVAL_S
+        self._handle = loop.call_at(due, self._fire, due, paused_s())
 
-    def _fire(self, due: float) -> None:
+    def _fire(self, due: float, paused_before: float) -> None:
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        self._late.append(max(0.0, now - due))
+        now, paused = loop.time(), paused_s()
+        self._late.append(max(0.0, now - due - (paused - paused_before)))
         following = now + self.INTERVAL_S
-        self._handle = loop.call_at(following, self._fire, following)
+        self._handle = loop.call_at(following, self._fire, following, paused)
 
     def stop(self) -> None:
         """End."""

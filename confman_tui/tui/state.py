@@ -131,6 +131,12 @@ class UiState:
         return self.phase is Phase.RUNNING and leads and self.open_window is None
 
     @property
+    def loads_here(self) -> bool:
+        """Whether a thread of this process makes load now: not where workers do."""
+        workers = self.sample is not None and bool(self.sample.worker_cpu)
+        return self.running is not None and self.phase in (Phase.RUNNING, Phase.DRILLING) and not workers
+
+    @property
     def running_row(self) -> Row | None:
         """The row of what runs."""
         return self.row(self.running) if self.running is not None else None

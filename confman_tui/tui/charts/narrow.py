@@ -19,6 +19,8 @@ from rich.control import Control
 from rich.segment import Segment
 from rich.style import Style
 
+from confman_tui.tui.breath import breathe
+
 _Look = tuple[str, str, str]
 """SGR codes of the attributes, the foreground and the background; empty for the terminal's own."""
 
@@ -90,6 +92,7 @@ def _render_segments(self: Any, console: Console) -> str:
     name = console.color_system
     writer = _Writer(None if name is None else COLOR_SYSTEMS[name])
     for y, x1, x2 in self.spans:
+        breathe()
         reached = -1
         for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
             if strip is None or x >= x2 or end <= x1:
