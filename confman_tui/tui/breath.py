@@ -9,8 +9,8 @@ of higher priority has woken up meanwhile. A thread that sleeps gives way at onc
 So a drawing pauses after each burst, also between Textual's own steps. Measured second by second within single runs, an
 instant server at 13,500 requests/s, 120×40, p99 and p99.9 against the same run's seconds in which nothing is drawn:
 bursts of 0.5 ms with pauses of 0.1 ms 1.13 to 1.47 and 1.18 to 1.68; bursts of 0.15 ms with pauses of 0.8 ms 1.10 to
-1.13 and 1.04 to 1.07, without those between Textual's steps 1.21 and 1.19. At 200×50 1.27, 1.34 became 1.17, 1.12.
-Shorter bursts gave no more. With a server of 6 ms drawing costs 1 % of p99 at either pace.
+1.13 and 1.04 to 1.07, without those between Textual's steps 1.21 and 1.19. At 200×50 1.27 and 1.34 became 1.17 and
+1.12. Shorter bursts gave no more. With a server of 6 ms drawing costs 1 % of p99 at either pace.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """The process that draws: reads one graph per line on stdin, writes its rows as one line on stdout.
 
-``python -m confman_tui.tui.charts.renderer PARENT_PID``. It is apart because drawing in the screen's process would
-hold up the screen's loop, and with it the load, for a tenth of a second at a time. It ends when stdin does, and when
-the parent dies in whatever way; it runs at low priority, so that it takes no time from the load.
+``python -m confman_tui.tui.charts.renderer PARENT_PID``. It is apart because what is drawn in the screen's process
+holds up the load that a thread of it makes: with an instant server, against seconds in which nothing is drawn, graphs
+built there gave a p99 of 1.21 and a p99.9 of 1.12, built here 1.13 and 1.07 (17 seconds of each in one run; with a
+server of 6 ms there was no difference). It ends when stdin does, and when the parent dies in whatever way; it runs at
+low priority, so that it takes no time from the load.
 
 A request is ``{"id": int, "graph": {...}}`` (`spec.GraphSpec.to_wire`); its answer ``{"id": int, "rows": [...]}`` or
 ``{"id": int, "error": "..."}``.
