@@ -88,7 +88,7 @@ async def test_calm_beside_reads_it_polls_each_node_four_times_a_second_and_writ
         watched.lookout.book(True)
         await watched.stretch(2, alert=False)
         before = [node.connections for node in watched.cluster.nodes]
-        polls, writes = await watched.stretch(12, alert=False)
+        polls, writes = await watched.stretch(8, alert=False)
         assert writes == []
         for times in polls:
             assert mean_gap(times) > 0.24
@@ -98,7 +98,7 @@ async def test_calm_beside_reads_it_polls_each_node_four_times_a_second_and_writ
 
 async def test_calm_and_idle_it_writes_once_a_second() -> None:
     async with watching() as watched:
-        _, writes = await watched.stretch(20, alert=False)
+        _, writes = await watched.stretch(14, alert=False)
         assert len(writes) >= 3
         assert mean_gap(writes) > 0.9
 
@@ -185,7 +185,7 @@ async def test_the_first_sign_in_a_poll_is_enough(change: Callable[[CountingClus
 async def test_switched_off_it_never_writes_and_an_explicit_interval_always_holds() -> None:
     async with watching(WatchPace(probe_s=0.0)) as watched:
         watched.lookout.sign("trouble")
-        await watched.stretch(20, alert=True)
+        await watched.stretch(12, alert=True)
         await watched.stretch(4, alert=False)
         assert watched.cluster.writes == 0
     async with watching(WatchPace(probe_s=0.1)) as watched:
