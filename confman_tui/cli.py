@@ -7,11 +7,11 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from confman_tui import errors
-from confman_tui.arguments import parse
-from confman_tui.output import complete_streams, tell, write_result
-from confman_tui.paths import config_file
+from confman_tui.core import errors
+from confman_tui.core.paths import config_file
+from confman_tui.core.streams import complete_streams, tell, write_result
 from confman_tui.settings import Resolved, remembered, resolve
+from confman_tui.settings.command_line import parse
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +39,7 @@ def _run(resolved: Resolved) -> int:
     settings = resolved.settings
     # Each face brings its own heavy packages; what isn't needed isn't imported.
     if settings.results_only:
-        from confman_tui.record.store import results_only
+        from confman_tui.results.contents import results_only
 
         write_result(results_only(settings.output_dir, as_json=settings.json))
         return errors.EXIT_OK
@@ -69,7 +69,7 @@ def _run(resolved: Resolved) -> int:
 
         return run_sweep(settings)
     if settings.command == "worker":
-        from confman_tui.worker import run_worker
+        from confman_tui.load.workers.foreground import run_worker
 
         return run_worker(settings)
     if settings.headless:
@@ -78,6 +78,6 @@ def _run(resolved: Resolved) -> int:
         return run_headless(settings)
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise errors.UsageError("the screen needs a terminal, and this is none: use --headless")
-    from confman_tui.interactive import run_interactive
+    from confman_tui.tui.interactive import run_interactive
 
     return run_interactive(resolved)

@@ -15,10 +15,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TextIO
 
-from confman_tui import errors, loop
-from confman_tui.benchmark import Benchmark
-from confman_tui.cluster.model import FactKind
-from confman_tui.events import (
+from confman_tui.cluster.states import FactKind
+from confman_tui.core import errors, event_loop
+from confman_tui.core.streams import write_result
+from confman_tui.results.drill import drill_document, drill_table
+from confman_tui.results.model import ScenarioResult, Series
+from confman_tui.results.nodes import reads_words
+from confman_tui.results.series import series_document, series_table, verdict_of
+from confman_tui.results.summary import json_document
+from confman_tui.results.tables import results_table
+from confman_tui.session.events import (
     DrillEnded,
     DrillRoundEnded,
     ElectionMeasured,
@@ -38,13 +44,7 @@ from confman_tui.events import (
     SeriesEnded,
     VerificationEnded,
 )
-from confman_tui.output import write_result
-from confman_tui.record.drill import drill_document, drill_table
-from confman_tui.record.model import ScenarioResult, Series
-from confman_tui.record.nodes import reads_words
-from confman_tui.record.series import series_document, series_table, verdict_of
-from confman_tui.record.summary import json_document
-from confman_tui.record.table import results_table
+from confman_tui.session.session import Benchmark
 from confman_tui.settings import Settings
 
 PLAIN_EVERY_S = 5.0
@@ -295,7 +295,7 @@ def run_headless(settings: Settings) -> int:
             _tell_results(bench, settings)
         return verdict(_all_results(bench.results, bench.series), strict=settings.strict)
 
-    return loop.run(_with_benchmark(settings, work, printer))
+    return event_loop.run(_with_benchmark(settings, work, printer))
 
 
 def run_sweep(settings: Settings) -> int:
@@ -310,7 +310,7 @@ def run_sweep(settings: Settings) -> int:
             _tell_results(bench, settings)
         return verdict(_all_results(bench.results, bench.series), strict=settings.strict)
 
-    return loop.run(_with_benchmark(settings, work, printer))
+    return event_loop.run(_with_benchmark(settings, work, printer))
 
 
 def run_drill(settings: Settings) -> int:
@@ -328,7 +328,7 @@ def run_drill(settings: Settings) -> int:
             write_result(drill_table(ended))
         return ended.exit_code
 
-    return loop.run(_with_benchmark(settings, work, printer))
+    return event_loop.run(_with_benchmark(settings, work, printer))
 
 
 def run_clean(settings: Settings) -> int:
@@ -349,4 +349,4 @@ def run_clean(settings: Settings) -> int:
             write_result(f"{len(namespaces)} namespaces removed")
         return errors.EXIT_OK
 
-    return loop.run(_with_benchmark(settings, work, printer))
+    return event_loop.run(_with_benchmark(settings, work, printer))

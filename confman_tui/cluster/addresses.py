@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
-from confman_tui.errors import UsageError
+from confman_tui.core.errors import UsageError
 
 DEFAULT_ENTRY = "http://127.0.0.1:6100"
 DEFAULT_PORTS = (6100, 6200, 6300)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
 
-from confman_tui.cluster.elections_model import WriteOutcome
-from confman_tui.cluster.failures import plain
-from confman_tui.cluster.model import PollKind
-from confman_tui.errors import ClusterError
+from confman_tui.cluster.elections import WriteOutcome
+from confman_tui.cluster.http_failures import plain
+from confman_tui.cluster.states import PollKind
+from confman_tui.core.errors import ClusterError
 
 NO_LEADER_TITLE: Final = "No leader available"
 NOT_REPLICATED_TITLE: Final = "Replication failed"

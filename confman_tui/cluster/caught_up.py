@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from confman_tui.cluster.model import SILENT_STATES, STATE_WORDS, ClusterView, NodeState, NodeView
+from confman_tui.cluster.states import SILENT_STATES, STATE_WORDS, ClusterView, NodeState, NodeView
 
 DOWN_FOR_GOOD_S = 5.0
 """A node that has given no answer of Confman's for longer is not waited for: nothing says that it is on its way."""

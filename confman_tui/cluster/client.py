@@ -35,11 +35,11 @@ from confman_tui.cluster.api import (
     namespace_path,
     write_outcome,
 )
-from confman_tui.cluster.elections_model import WriteOutcome
-from confman_tui.cluster.failures import classify, plain
+from confman_tui.cluster.elections import WriteOutcome
+from confman_tui.cluster.http_failures import classify, plain
 from confman_tui.cluster.listing import ListParser
-from confman_tui.cluster.model import PollKind
-from confman_tui.errors import ClusterError
+from confman_tui.cluster.states import PollKind
+from confman_tui.core.errors import ClusterError
 
 __all__ = [
     "RETRYABLE",

@@ -25,10 +25,10 @@ from typing import Final
 import psutil
 
 from confman_tui.cluster.client import ConfmanClient, Entry
-from confman_tui.cluster.failures import plain
-from confman_tui.cluster.pace import LeaderOf, Pace
-from confman_tui.cluster.tiers import owner_namespace
-from confman_tui.errors import EXIT_USAGE, ClusterError
+from confman_tui.cluster.http_failures import plain
+from confman_tui.cluster.leader_requests import LeaderOf, Pace
+from confman_tui.core.errors import EXIT_USAGE, ClusterError
+from confman_tui.settings.tiers import owner_namespace
 
 _SAME_START_S: Final = 2.0
 """Process starts closer than this are the same: their clock ticks at 10 ms, and the wall clock may be trimmed."""

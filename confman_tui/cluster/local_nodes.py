@@ -9,7 +9,7 @@ from contextlib import suppress
 import psutil
 
 from confman_tui.cluster.addresses import host_of, is_loopback, port_of
-from confman_tui.cluster.foreign_process import WILDCARDS, listening, plain_ip
+from confman_tui.cluster.faults.local_process import WILDCARDS, listening, plain_ip
 
 _FORWARDERS = frozenset(
     {"docker-proxy", "rootlessport", "rootlesskit", "slirp4netns", "pasta", "ssh", "socat", "kubectl"}

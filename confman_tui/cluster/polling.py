@@ -14,12 +14,12 @@ from math import ceil
 
 import httpx
 
-from confman_tui.clock import Clock
-from confman_tui.clock import now as program_clock
 from confman_tui.cluster.addresses import normalise
-from confman_tui.cluster.failures import classify, plain
-from confman_tui.cluster.model import Poll, PollKind
+from confman_tui.cluster.http_failures import classify, plain
+from confman_tui.cluster.states import Poll, PollKind
 from confman_tui.cluster.watch_mode import DEFAULT_POLL_S, LATE_POLL_S
+from confman_tui.core.clock import Clock
+from confman_tui.core.clock import now as program_clock
 
 READY_PATH = "/health/ready"
 DEADLINE_S = 0.39

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from confman_tui.cluster.client import ConfmanClient, Entry
+from confman_tui.cluster.leader_requests import LeaderOf, Pace, Progress, StoppedError
 from confman_tui.cluster.lease import owners
-from confman_tui.cluster.pace import LeaderOf, Pace, Progress, StoppedError
-from confman_tui.cluster.tiers import PROBE_NAMESPACE, TIERS, Tier, is_ours, namespaces_of, owner_namespace
-from confman_tui.errors import ClusterError, UsageError
+from confman_tui.core.errors import ClusterError, UsageError
+from confman_tui.settings.tiers import PROBE_NAMESPACE, TIERS, Tier, is_ours, namespaces_of, owner_namespace
 
 __all__ = [
     "PROBE_NAMESPACE",

@@ -1,6 +1,6 @@
 """The view of the cluster: a pure state machine from polls to states and facts. No clock, no network.
 
-What the answers prove is judged in `confman_tui.cluster.knowledge`; here each change of it is told once.
+What the answers prove is judged in `confman_tui.cluster.view_rules`; here each change of it is told once.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from confman_tui.cluster.addresses import short_names
-from confman_tui.cluster.knowledge import FAILED_STATES, Knowledge, NodeRecord
-from confman_tui.cluster.model import ClusterView, Fact, FactKind, NodeState, Poll, PollKind
+from confman_tui.cluster.states import ClusterView, Fact, FactKind, NodeState, Poll, PollKind
+from confman_tui.cluster.view_rules import FAILED_STATES, Knowledge, NodeRecord
 
 _FAILURE_FACTS: dict[NodeState, FactKind] = {
     NodeState.REFUSED: FactKind.NODE_DOWN,

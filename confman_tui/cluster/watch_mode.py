@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from confman_tui.cluster.model import ClusterView, NodeState, Poll, PollKind
+from confman_tui.cluster.states import ClusterView, NodeState, Poll, PollKind
 
 DEFAULT_POLL_S = 0.25
 DEFAULT_POLL_ALERT_S = 0.05

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from confman_tui.errors import UsageError
+from confman_tui.core.errors import UsageError
 
 _PREFIX = "confman-demo-"
 _STALE = re.compile(rf"{_PREFIX}(\d+)-")

@@ -7,8 +7,8 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
+from confman_tui.core.errors import EXIT_OK, ClusterError
 from confman_tui.demo.supervisor import DemoCluster
-from confman_tui.errors import EXIT_OK, ClusterError
 
 READY_S = 15.0
 """After this without a leader it is said, and the cluster goes on trying."""

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from confman_tui.children import EXIT_ORPHANED
+from confman_tui.core.child_process import EXIT_ORPHANED
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import argparse
 import os
 from pathlib import Path
 
-from confman_tui.children import die_with
+from confman_tui.core.child_process import die_with
 
 EXIT_PORT_TAKEN = 98
 """EADDRINUSE's number: somebody else listens on this node's HTTP port."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from confman_tui.errors import UsageError
+from confman_tui.core.errors import UsageError
 
 HOST = "127.0.0.1"
 FIRST_PORT = 6100

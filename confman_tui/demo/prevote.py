@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from pysyncobj.node import Node
 
-from confman_tui.demo.insides import Insides
 from confman_tui.demo.links import Links
 from confman_tui.demo.log_matching import Message
+from confman_tui.demo.pysyncobj_hacks import Insides
 
 ASK_AGAIN_S = 0.1
 

@@ -16,12 +16,12 @@ from typing import Any
 from pysyncobj import FAIL_REASON, SyncObj, SyncObjConf
 from pysyncobj.node import Node
 
-from confman_tui.demo import insides, log_matching
-from confman_tui.demo.insides import Insides, clock
+from confman_tui.demo import log_matching, pysyncobj_hacks
 from confman_tui.demo.journal import NodeJournal
 from confman_tui.demo.links import Links
 from confman_tui.demo.log_matching import Message
 from confman_tui.demo.prevote import PreVote
+from confman_tui.demo.pysyncobj_hacks import Insides, clock
 from confman_tui.demo.raft_model import RaftSettings, RaftStatus, WriteResult
 from confman_tui.demo.reads import RPC_TIMEOUT_S, ReadBarrier
 from confman_tui.demo.snapshot import Snapshots, align_journal
@@ -72,7 +72,7 @@ class RaftNode:
         align_journal(journal, snapshot_file)
         snapshots = Snapshots(store, snapshot_file)
         self._links.on_cut = snapshots.cancelTransmisstion
-        insides.use(journal, snapshots)
+        pysyncobj_hacks.use(journal, snapshots)
         self._core = SyncObj(
             self._links.node,
             list(self._links.peers.values()),

@@ -19,13 +19,13 @@ from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from confman_tui import children
-from confman_tui.cluster.control import FaultRefusedError
+from confman_tui.cluster.faults.control import FaultRefusedError
+from confman_tui.core import child_process
+from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.demo import ports as ports_of
 from confman_tui.demo.datafolder import DataFolder
 from confman_tui.demo.node import EXIT_PORT_TAKEN
 from confman_tui.demo.spawner import Spawner
-from confman_tui.errors import ClusterError, UsageError
 
 MAX_NODES = 9
 COMPACT_AFTER = 10_000
@@ -139,13 +139,13 @@ class DemoCluster:
         assert self._spawner is not None
         low, high = self._election_timeout_ms
         names = ",".join(f"{each.name}={each.url}" for each in self._nodes.values())
-        node.command = children.command("confman_tui.demo.node", "--name", node.name)
+        node.command = child_process.command("confman_tui.demo.node", "--name", node.name)
         node.command += ["--folder", str(node.folder), "--nodes", names, "--election", f"{low}-{high}"]
         node.command += ["--compact-after", str(self._compact_after), "--parent", str(os.getpid())]
         if first_election:
             node.command.append("--first-election")
         try:
-            node.process = self._spawner.start(node.command, node.folder / "node.log", children.environment())
+            node.process = self._spawner.start(node.command, node.folder / "node.log", child_process.environment())
         except OSError as error:
             raise UsageError(f"The demo cluster's {node.name} can't be started: {error.strerror}.") from None
         node.paused = node.isolated = False

@@ -16,8 +16,8 @@ from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
 from geventhttpclient.useragent import ConnectionError as ClientError
 from geventhttpclient.useragent import RetriesExceeded
 
-from confman_tui.cluster.elections_model import WriteOutcome
-from confman_tui.load.model import CAUSE_WORDS, Cause
+from confman_tui.cluster.elections import WriteOutcome
+from confman_tui.load.run_model import CAUSE_WORDS, Cause
 
 _RESETS = (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN, errno.ESHUTDOWN)
 _TITLE_LENGTH = 60

@@ -15,10 +15,10 @@ from typing import Any
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
-from confman_tui.clock import now
-from confman_tui.cluster.elections_model import WriteObserver, bytes_digest
-from confman_tui.errors import UsageError
-from confman_tui.load.model import Reads, RunPlan, Target
+from confman_tui.cluster.elections import WriteObserver, bytes_digest
+from confman_tui.core.clock import now
+from confman_tui.core.errors import UsageError
+from confman_tui.load.run_model import Reads, RunPlan, Target
 from confman_tui.load.schedule import Schedule
 from confman_tui.load.targets import Route, TargetBoard, Targets
 
@@ -60,7 +60,7 @@ class Write:
         self.path = path
         self.body = body
         self.digest = digest
-        """`confman_tui.cluster.elections_model.value_digest` of the value; 0 where nobody books the writes."""
+        """`confman_tui.cluster.elections.value_digest` of the value; 0 where nobody books the writes."""
         self.started = 0.0
         """When it was sent first, set by the user."""
 

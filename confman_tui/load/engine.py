@@ -20,14 +20,14 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from confman_tui.cluster.elections_model import WriteObserver
-from confman_tui.load.distributed.model import CrewPlan, Waiting
-from confman_tui.load.logs import LogCapture
-from confman_tui.load.model import EngineHealth, RunOutcome, RunPlan, SecondSample
+from confman_tui.cluster.elections import WriteObserver
+from confman_tui.load.locust_logs import LogCapture
+from confman_tui.load.run_model import EngineHealth, RunOutcome, RunPlan, SecondSample
 from confman_tui.load.targets import TargetBoard
+from confman_tui.load.workers.plan import CrewPlan, Waiting
 
 if TYPE_CHECKING:
-    from confman_tui.load.distributed.crew import Crew
+    from confman_tui.load.workers.master import Crew
 
 _OPEN_FILES = 65536
 _prepared = False
@@ -39,7 +39,7 @@ def prepare() -> None:
     Only the main thread can do this, since importing Locust registers a signal handler. Doing it again does nothing.
 
     Raises:
-        confman_tui.load.patches.PatchError: the installed geventhttpclient does not fit.
+        confman_tui.load.http_hacks.PatchError: the installed geventhttpclient does not fit.
     """
     global _prepared
     if _prepared:
@@ -150,7 +150,7 @@ class Engine:
         Runs whose plan asks for workers use them; they stay until another crew is asked for or the engine ends.
         ``on_wait`` is called on the engine's thread some times a second while some are missing. `stop_run` ends the
         wait. The future gives the address that workers join at, or ends with
-        `confman_tui.load.distributed.model.WorkerError`.
+        `confman_tui.load.workers.plan.WorkerError`.
         """
         future: Future[str] = Future()
         future.set_running_or_notify_cancel()
@@ -272,7 +272,7 @@ class Engine:
 
     def _crew_of(self, plan: CrewPlan) -> Crew:
         """The present crew, if it is this one; else a new one."""
-        from confman_tui.load.distributed.crew import Crew
+        from confman_tui.load.workers.master import Crew
 
         if self._crew is None or self._crew.plan != plan:
             former, self._crew = self._crew, None
@@ -315,7 +315,7 @@ class Engine:
             from confman_tui.load.run import Run
 
             return Run(plan, self._board, on_sample, observer)
-        from confman_tui.load.distributed.run import DistributedRun
+        from confman_tui.load.workers.master_run import DistributedRun
 
         crew = self._crew
         if crew is None or crew.plan.size != plan.workers:

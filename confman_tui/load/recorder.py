@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from confman_tui.load.bucket import Bucket, NodeCounts
 from confman_tui.load.causes import RequestFailure
 from confman_tui.load.context import RunContext
-from confman_tui.load.model import Cause
+from confman_tui.load.run_model import Cause
+from confman_tui.load.second import Bucket, NodeCounts
 
 
 class _Came:

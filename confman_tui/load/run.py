@@ -16,13 +16,13 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.event import Events
 
-from confman_tui.clock import now
-from confman_tui.cluster.elections_model import WriteObserver
+from confman_tui.cluster.elections import WriteObserver
 from confman_tui.cluster.watch_mode import late_write_s
+from confman_tui.core.clock import now
 from confman_tui.load import context, users
-from confman_tui.load.csv_files import CsvFiles
-from confman_tui.load.model import EngineHealth, RunOutcome, RunPlan, SecondSample
+from confman_tui.load.locust_csv import CsvFiles
 from confman_tui.load.recorder import Recorder
+from confman_tui.load.run_model import EngineHealth, RunOutcome, RunPlan, SecondSample
 from confman_tui.load.targets import TargetBoard
 from confman_tui.load.totals import RunTotals
 

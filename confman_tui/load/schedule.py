@@ -21,8 +21,8 @@ from typing import Any
 import gevent
 from gevent.hub import Waiter
 
-from confman_tui.clock import Clock, now
-from confman_tui.load.alarm import Alarm, make_alarm
+from confman_tui.core.clock import Clock, now
+from confman_tui.load.timer import Alarm, make_alarm
 
 TIMEOUT_S = 2.0
 """The longest that a request keeps its user as a rule (`confman_tui.load.users.NETWORK_TIMEOUT_S`)."""

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
-from confman_tui.load.bucket import Bucket, NodeCounts
 from confman_tui.load.histogram import LatencyCounts, encode, nearest_ranks, percentiles_us
-from confman_tui.load.model import Cause, NodeOutcome, Opening, RunOutcome, SecondSample, Uncorrected
+from confman_tui.load.run_model import Cause, NodeOutcome, Opening, RunOutcome, SecondSample, Uncorrected
+from confman_tui.load.second import Bucket, NodeCounts
 
 OPENING_S = 2.0
 """Without a warm-up, so many first seconds are shown apart …"""

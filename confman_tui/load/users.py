@@ -25,12 +25,12 @@ from locust import FastHttpUser, events, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from confman_tui.clock import now
-from confman_tui.cluster.elections_model import WriteOutcome
-from confman_tui.errors import EXIT_USAGE, UsageError
-from confman_tui.load import causes, context, patches
+from confman_tui.cluster.elections import WriteOutcome
+from confman_tui.core.clock import now
+from confman_tui.core.errors import EXIT_USAGE, UsageError
+from confman_tui.load import causes, context, http_hacks
 from confman_tui.load.context import RunContext, Write
-from confman_tui.load.model import CAUSE_WORDS, Cause
+from confman_tui.load.run_model import CAUSE_WORDS, Cause
 from confman_tui.load.schedule import Schedule
 from confman_tui.load.targets import Route
 
@@ -46,7 +46,7 @@ _TROUBLE = frozenset(Cause) - {Cause.OTHER}
 _STEP_S = 0.02
 """How often a pausing user looks whether there is another node to send to."""
 
-patches.apply()
+http_hacks.apply()
 
 
 class _Gate:

@@ -6,8 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
-from confman_tui import paths
-from confman_tui.settings.table import THEMES
+from confman_tui.core import paths
+from confman_tui.settings.options import THEMES
 
 
 def theme(file: Path | None = None) -> str | None:

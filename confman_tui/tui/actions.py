@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from confman_tui.cluster.elections import FAILED_STATES
-from confman_tui.cluster.elections_model import FaultKind
-from confman_tui.cluster.model import STATE_WORDS, NodeState
-from confman_tui.events import Phase
-from confman_tui.load.model import Scenario
-from confman_tui.load.scenarios import CATALOGUE
-from confman_tui.tui.names import name_of
+from confman_tui.cluster.election_meter import FAILED_STATES
+from confman_tui.cluster.elections import FaultKind
+from confman_tui.cluster.states import STATE_WORDS, NodeState
+from confman_tui.load.run_model import Scenario
+from confman_tui.session.events import Phase
+from confman_tui.settings.scenarios import CATALOGUE
+from confman_tui.tui.node_names import name_of
 from confman_tui.tui.state import DOWN_BY_US, UiState
 from confman_tui.tui.text import clean
 

@@ -14,9 +14,9 @@ from textual.command import CommandPalette, Provider
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from confman_tui.commands import Conductor
-from confman_tui.errors import EXIT_CRASH
-from confman_tui.events import (
+from confman_tui.core.errors import EXIT_CRASH
+from confman_tui.session.commands import Conductor
+from confman_tui.session.events import (
     DeferredRunDropped,
     DrillEnded,
     Event,
@@ -29,25 +29,25 @@ from confman_tui.events import (
     SeriesEnded,
     VerificationEnded,
 )
-from confman_tui.load.scenarios import CATALOGUE
+from confman_tui.settings.scenarios import CATALOGUE
 from confman_tui.tui import breath
 from confman_tui.tui import state as model
 from confman_tui.tui.actions import ACTIONS, BY_ID, RUN, Circumstances, display, hints, start_keys
 from confman_tui.tui.charts.axis import TimeWindow
-from confman_tui.tui.charts.client import ChartRenderer
-from confman_tui.tui.commands_palette import ActionProvider
-from confman_tui.tui.dashboard import Dashboard
+from confman_tui.tui.charts.renderer_client import ChartRenderer
+from confman_tui.tui.command_palette import ActionProvider
 from confman_tui.tui.deeds import Deeds
 from confman_tui.tui.frame import Frame
 from confman_tui.tui.history import History
 from confman_tui.tui.keymap import check_keymap
 from confman_tui.tui.lag import LagMeter
 from confman_tui.tui.log import deferred_words
-from confman_tui.tui.messages import EventsArrived, Mailbox, QuitRequested
-from confman_tui.tui.options import UiOptions
+from confman_tui.tui.mailbox import EventsArrived, Mailbox, QuitRequested
+from confman_tui.tui.screens.dashboard import Dashboard
+from confman_tui.tui.start_options import UiOptions
 from confman_tui.tui.text import clean
 from confman_tui.tui.widgets.keybar import KeyBar
-from confman_tui.tui.widgets.table import ScenarioTable
+from confman_tui.tui.widgets.scenario_table import ScenarioTable
 from confman_tui.tui.widgets.timeline import ClusterTimeline
 
 TICK_S = 0.25

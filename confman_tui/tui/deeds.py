@@ -10,22 +10,22 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from confman_tui.cluster.control import FaultRefusedError
-from confman_tui.cluster.elections_model import FaultKind
-from confman_tui.commands import FaultPreview
-from confman_tui.events import Phase
-from confman_tui.load import scenarios
+from confman_tui.cluster.elections import FaultKind
+from confman_tui.cluster.faults.control import FaultRefusedError
+from confman_tui.session.commands import FaultPreview
+from confman_tui.session.events import Phase
+from confman_tui.settings import scenarios
 from confman_tui.tui import state as model
 from confman_tui.tui.actions import RUN, fault_kinds, followers, why_not
-from confman_tui.tui.dialogs.confirm import ConfirmDialog
-from confman_tui.tui.dialogs.details import DetailsDialog
-from confman_tui.tui.dialogs.fault import FaultDialog
-from confman_tui.tui.dialogs.help import HelpDialog
-from confman_tui.tui.dialogs.overrides import Overrides, OverridesDialog
-from confman_tui.tui.dialogs.rounds import RoundsDialog
-from confman_tui.tui.dialogs.series import SeriesDialog
-from confman_tui.tui.dialogs.tier import TierDialog
-from confman_tui.tui.names import name_of
+from confman_tui.tui.node_names import name_of
+from confman_tui.tui.screens.confirm import ConfirmDialog
+from confman_tui.tui.screens.details import DetailsDialog
+from confman_tui.tui.screens.fault import FaultDialog
+from confman_tui.tui.screens.help import HelpDialog
+from confman_tui.tui.screens.overrides import Overrides, OverridesDialog
+from confman_tui.tui.screens.rounds import RoundsDialog
+from confman_tui.tui.screens.series_curves import SeriesDialog
+from confman_tui.tui.screens.tier import TierDialog
 
 if TYPE_CHECKING:
     from confman_tui.tui.app import ConfmanApp

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from confman_tui import events
-from confman_tui.cluster.elections_model import Fault, WriteWindow
-from confman_tui.cluster.model import ClusterView, FactKind, NodeState
-from confman_tui.tui.charts.store import AckStore, Bucket, SampleStore, Track, merge_buckets
+from confman_tui.cluster.elections import Fault, WriteWindow
+from confman_tui.cluster.states import ClusterView, FactKind, NodeState
+from confman_tui.session import events
+from confman_tui.tui.charts.bounded_stores import AckStore, Bucket, SampleStore, Track, merge_buckets
 
 WARMUP = "warm-up"
 """Stands for a scenario while its figures do not count yet."""

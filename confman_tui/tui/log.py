@@ -7,9 +7,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification
-from confman_tui.cluster.model import Fact, FactKind
-from confman_tui.events import (
+from confman_tui.cluster.elections import Election, Fault, FaultKind, Verification
+from confman_tui.cluster.states import Fact, FactKind
+from confman_tui.results.series import verdict_of
+from confman_tui.results.statistics.repeats import comparison_line
+from confman_tui.session.events import (
     DeferredRunDropped,
     DrillEnded,
     DrillRound,
@@ -32,10 +34,8 @@ from confman_tui.events import (
     VerificationEnded,
     WindowClosed,
 )
-from confman_tui.record.repeats import comparison_line
-from confman_tui.record.series import verdict_of
 from confman_tui.tui import numbers
-from confman_tui.tui.names import name_of
+from confman_tui.tui.node_names import name_of
 from confman_tui.tui.text import clean
 
 MOST_LINES = 2_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import traceback
 
-from confman_tui.commands import Conductor
-from confman_tui.errors import EXIT_CRASH
+from confman_tui.core.errors import EXIT_CRASH
+from confman_tui.session.commands import Conductor
 from confman_tui.tui.app import ConfmanApp
-from confman_tui.tui.options import UiOptions
+from confman_tui.tui.start_options import UiOptions
 from confman_tui.tui.text import clean
 
 

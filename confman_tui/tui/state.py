@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from confman_tui.cluster.elections_model import Election, Fault, FaultKind, Verification, WriteWindow
-from confman_tui.cluster.model import ClusterView
-from confman_tui.errors import EXIT_LOST, EXIT_NO_CLUSTER, EXIT_OK
-from confman_tui.events import (
+from confman_tui.cluster.elections import Election, Fault, FaultKind, Verification, WriteWindow
+from confman_tui.cluster.states import ClusterView
+from confman_tui.core.errors import EXIT_LOST, EXIT_NO_CLUSTER, EXIT_OK
+from confman_tui.load.run_model import Scenario, SecondSample
+from confman_tui.load.saturation import GeneratorBound, GeneratorSample
+from confman_tui.results.model import Series
+from confman_tui.session.events import (
     ClusterChanged,
     ConfigurationChanged,
     DeferredRunDropped,
@@ -35,11 +38,8 @@ from confman_tui.events import (
     WatchModeChanged,
     WritesAcknowledged,
 )
-from confman_tui.load.generator import GeneratorBound, GeneratorSample
-from confman_tui.load.model import Scenario, SecondSample
-from confman_tui.record.model import Series
 from confman_tui.tui.log import EventLog, describe
-from confman_tui.tui.names import short_names
+from confman_tui.tui.node_names import short_names
 from confman_tui.tui.rows import DRILL, Row, RowStatus
 
 BUSY = frozenset(

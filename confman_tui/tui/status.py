@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from confman_tui.cluster.model import STATE_WORDS, ClusterView, NodeState
-from confman_tui.events import Phase
-from confman_tui.load.generator import CPU_LIMIT, Limit, over_limit
-from confman_tui.load.model import SecondSample
-from confman_tui.record.nodes import reads_words
+from confman_tui.cluster.states import STATE_WORDS, ClusterView, NodeState
+from confman_tui.load.run_model import SecondSample
+from confman_tui.load.saturation import CPU_LIMIT, Limit, over_limit
+from confman_tui.results.nodes import reads_words
+from confman_tui.session.events import Phase
 from confman_tui.tui import numbers
 from confman_tui.tui.actions import key_of
+from confman_tui.tui.colours import Look
 from confman_tui.tui.frame import Frame
-from confman_tui.tui.look import Look
-from confman_tui.tui.names import name_of
+from confman_tui.tui.node_names import name_of
 from confman_tui.tui.state import UiState
 from confman_tui.tui.text import Part, clean
 

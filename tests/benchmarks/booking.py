@@ -17,9 +17,9 @@ from collections.abc import Callable
 
 import psutil
 
-from confman_tui.clock import now
-from confman_tui.cluster.elections_model import WriteObserver, WriteOutcome
-from confman_tui.cluster.ledger import WriteBook
+from confman_tui.cluster.elections import WriteObserver, WriteOutcome
+from confman_tui.cluster.writes.ledger import WriteBook
+from confman_tui.core.clock import now
 
 NODES = tuple(f"http://127.0.0.1:{port}" for port in (6100, 6200, 6300))
 NAMESPACES = tuple(f"bench-xlarge-{n:03d}" for n in range(20))
@@ -102,8 +102,8 @@ def cost(pairs: int, writes: int = 200_000) -> None:
 def engine_runs(pairs: int, seconds: float) -> bool:
     """Writes per second of the load engine with the book and without; whether the limit is kept."""
     from confman_tui.load.engine import Engine
-    from confman_tui.load.model import RunPlan, Target
-    from tests.benchmarks.confman_server import Server
+    from confman_tui.load.run_model import RunPlan, Target
+    from tests.support.confman_server import Server
 
     plan = RunPlan(
         "booking", 10, seconds, Target.LEADER, 1.0, (0.0, 0.0), 1024, NAMESPACES[:5], (), "confman_dev_abc123"

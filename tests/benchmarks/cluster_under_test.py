@@ -14,7 +14,7 @@ import psutil
 
 from confman_tui.cluster.seeding import PROBE_NAMESPACE, payload
 from confman_tui.demo.supervisor import DemoCluster
-from tests.demo.client import Answer, ask, ask_on, connect, wait_for
+from tests.support.demo_client import Answer, ask, ask_on, connect, wait_for
 
 KEY_VARIABLE = "CONFMAN_BENCH_API_KEY"
 DEVELOPMENT_KEY = "confman_dev_abc123"
@@ -37,7 +37,7 @@ class ClusterUnderTest:
 
     @property
     def headers(self) -> dict[str, str]:
-        """For `tests.demo.client.ask`."""
+        """For `tests.support.demo_client.ask`."""
         return {"X-Api-Key": self.key}
 
     def leader(self) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from confman_tui.load.context import read_registry
 from confman_tui.load.engine import Engine, prepare
-from confman_tui.load.model import RunOutcome, RunPlan, SecondSample, Target
+from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample, Target
 
 
 async def measure(engine: Engine, plan: RunPlan, samples: list[SecondSample]) -> RunOutcome:

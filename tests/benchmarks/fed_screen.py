@@ -1,4 +1,4 @@
-"""The real screen over made-up events (`tests.tui.charts.feed`), in real time: for measurements of the screen alone.
+"""The real screen over made-up events (`tests.support.chart_history`), in real time, to measure the screen alone.
 
 ``python -m tests.benchmarks.fed_screen`` in a terminal shows it; ``q`` ends it.
 """
@@ -10,14 +10,14 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from confman_tui import clock
-from confman_tui.cluster.control import FaultRefusedError
-from confman_tui.cluster.elections_model import FaultKind
-from confman_tui.commands import FaultPreview
-from confman_tui.events import Phase, PhaseChanged, Sink
-from confman_tui.tui.options import UiOptions
+from confman_tui.cluster.elections import FaultKind
+from confman_tui.cluster.faults.control import FaultRefusedError
+from confman_tui.core import clock
+from confman_tui.session.commands import FaultPreview
+from confman_tui.session.events import Phase, PhaseChanged, Sink
 from confman_tui.tui.run import run
-from tests.tui.charts.feed import Feed
+from confman_tui.tui.start_options import UiOptions
+from tests.support.chart_history import Feed
 
 POLL_S = 0.1
 

@@ -18,14 +18,14 @@ import psutil
 from rich.style import Style
 
 from confman_tui.tui.charts.axis import TimeWindow
-from confman_tui.tui.charts.client import ChartRenderer, Rows
 from confman_tui.tui.charts.drawing import draw
 from confman_tui.tui.charts.graphs import LatencyPlot, ThroughputPlot
 from confman_tui.tui.charts.lanes import Lanes
+from confman_tui.tui.charts.renderer_client import ChartRenderer, Rows
 from confman_tui.tui.charts.spec import encode
 from confman_tui.tui.charts.strips import Picture, Row
 from confman_tui.tui.history import History
-from tests.tui.charts.feed import NODES, Feed
+from tests.support.chart_history import NODES, Feed
 
 Plot = ThroughputPlot | LatencyPlot
 T0 = 1_800_000_000.0

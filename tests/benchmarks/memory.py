@@ -33,7 +33,7 @@ from typing import Any, NamedTuple, TextIO
 
 import psutil
 
-from confman_tui.cluster.ledger import WriteLedger
+from confman_tui.cluster.writes.ledger import WriteLedger
 
 BOUND_MB = 250
 SHARES = {"reads": 0.0, "mixed": 0.2, "writes": 1.0}
@@ -105,11 +105,11 @@ class FedEngine:
         from locust.env import Environment
         from locust.event import Events
 
-        from confman_tui.cluster.elections_model import WriteOutcome
+        from confman_tui.cluster.elections import WriteOutcome
         from confman_tui.load import causes, context, users
-        from confman_tui.load.csv_files import CsvFiles
-        from confman_tui.load.model import Cause
+        from confman_tui.load.locust_csv import CsvFiles
         from confman_tui.load.recorder import Recorder
+        from confman_tui.load.run_model import Cause
         from confman_tui.load.targets import TargetBoard
         from confman_tui.load.totals import RunTotals
 
@@ -197,16 +197,16 @@ class MadeUp:
 
 async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, Any]:
     """Tell the hour; what it needed, in MB."""
-    from confman_tui.cluster.model import Poll, PollKind
-    from confman_tui.cluster.verify import verify
-    from confman_tui.connection import Connection
-    from confman_tui.events import ScenarioStarted
+    from confman_tui.cluster.states import Poll, PollKind
+    from confman_tui.cluster.writes.verification import verify
     from confman_tui.headless import Printer
-    from confman_tui.load.generator import GeneratorSample
-    from confman_tui.load.model import RunPlan, Target
-    from confman_tui.record.summary import json_document
-    from confman_tui.record.table import results_table
-    from confman_tui.scenario_run import ScenarioRun
+    from confman_tui.load.run_model import RunPlan, Target
+    from confman_tui.load.saturation import GeneratorSample
+    from confman_tui.results.summary import json_document
+    from confman_tui.results.tables import results_table
+    from confman_tui.session.connection import Connection
+    from confman_tui.session.events import ScenarioStarted
+    from confman_tui.session.run_recorder import ScenarioRun
     from confman_tui.settings import resolve
 
     clock = Time()

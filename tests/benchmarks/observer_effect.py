@@ -50,7 +50,7 @@ from typing import Any
 import psutil
 
 from confman_tui.load.histogram import decode
-from tests.benchmarks.confman_server import KEY, Server
+from tests.support.confman_server import KEY, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO, SCENARIO_KEY, USERS = "read-10u", b"4", 10

@@ -9,7 +9,7 @@ from typing import Any
 
 from locust import events
 
-from confman_tui.clock import now
+from confman_tui.core.clock import now
 from confman_tui.load import context
 from confman_tui.load.recorder import Recorder
 from confman_tui.load.totals import RunTotals

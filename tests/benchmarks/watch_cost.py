@@ -37,7 +37,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from confman_tui.load.scenarios import names
+from confman_tui.settings.scenarios import names
 from tests.benchmarks.cluster_under_test import ClusterUnderTest, cluster_under_test
 from tests.benchmarks.watch_sides import DEFAULT_SIDES, SIDES, Figures, Length, idle_shares, nearest_rank, run_side
 

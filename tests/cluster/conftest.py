@@ -9,11 +9,11 @@ from types import TracebackType
 
 import pytest
 
-from confman_tui.clock import now
 from confman_tui.cluster.client import ConfmanClient
-from confman_tui.cluster.model import Fact, NodeState, Poll
 from confman_tui.cluster.polling import Poller
+from confman_tui.cluster.states import Fact, NodeState, Poll
 from confman_tui.cluster.view import ViewMachine
+from confman_tui.core.clock import now
 from confman_tui.demo.supervisor import DemoCluster
 
 ADMIN = "confman_dev_abc123"

@@ -18,7 +18,7 @@ from confman_tui.cluster.addresses import (
     port_of,
     short_names,
 )
-from confman_tui.errors import UsageError
+from confman_tui.core.errors import UsageError
 
 A, B, C = (f"http://127.0.0.1:{port}" for port in (6100, 6200, 6300))
 

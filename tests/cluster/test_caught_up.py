@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from confman_tui.cluster.caught_up import DOWN_FOR_GOOD_S, Behind, CatchUp, awaited, why_behind
-from confman_tui.cluster.model import ClusterView, NodeState, NodeView
+from confman_tui.cluster.states import ClusterView, NodeState, NodeView
 
 A, B, C = (f"http://127.0.0.1:{port}" for port in (6100, 6200, 6300))
 

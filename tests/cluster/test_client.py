@@ -19,14 +19,14 @@ from confman_tui.cluster.client import (
     RejectedError,
     UnreachableError,
 )
-from confman_tui.cluster.elections_model import WriteOutcome
-from confman_tui.cluster.failures import plain
-from confman_tui.cluster.model import PollKind
+from confman_tui.cluster.elections import WriteOutcome
+from confman_tui.cluster.http_failures import plain
 from confman_tui.cluster.polling import poll_once
+from confman_tui.cluster.states import PollKind
+from confman_tui.core.errors import ClusterError
 from confman_tui.demo.supervisor import DemoCluster
-from confman_tui.errors import ClusterError
 from tests.cluster.conftest import ADMIN, READER
-from tests.cluster.odd_servers import OddServer, answering, free_port, http
+from tests.support.odd_servers import OddServer, answering, free_port, http
 
 PROBLEM = "Content-Type: application/problem+json; charset=utf-8"
 

@@ -21,8 +21,8 @@ from confman_tui.cluster import lease as lease_module
 from confman_tui.cluster import seeding
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.lease import Lease, LeaseHeldError, Owner, owners
-from confman_tui.cluster.tiers import PROBE_NAMESPACE, owner_namespace
 from confman_tui.demo.supervisor import DemoCluster
+from confman_tui.settings.tiers import PROBE_NAMESPACE, owner_namespace
 from tests.cluster.conftest import Watch, watched_client
 
 ROOT = Path(__file__).parent.parent.parent
@@ -34,7 +34,7 @@ async def holder(tier: str, folder: Path, nodes: tuple[str, ...]) -> AsyncIterat
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.cluster.lease_holder",
+        "tests.support.lease_holder",
         tier,
         str(folder),
         *nodes,

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from confman_tui.clock import now
-from confman_tui.cluster.model import FactKind, NodeState, Poll, PollKind
 from confman_tui.cluster.polling import Poller, _NodePoller, parse_answer, poll_once
+from confman_tui.cluster.states import FactKind, NodeState, Poll, PollKind
+from confman_tui.core.clock import now
 from confman_tui.demo.supervisor import DemoCluster
 from tests.cluster.conftest import Watch
-from tests.cluster.odd_servers import OddServer, answering, free_port, http, serving
+from tests.support.odd_servers import OddServer, answering, free_port, http, serving
 
 NODE = "http://127.0.0.1:6100"
 READY = {

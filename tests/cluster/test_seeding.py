@@ -12,10 +12,10 @@ import pytest
 
 from confman_tui.cluster import seeding
 from confman_tui.cluster.client import ConfmanClient, Entry
-from confman_tui.cluster.pace import Pace, StoppedError
+from confman_tui.cluster.leader_requests import Pace, StoppedError
 from confman_tui.cluster.seeding import PROBE_NAMESPACE, TIERS, Tier, is_ours, namespaces_of, payload
+from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.demo.supervisor import DemoCluster
-from confman_tui.errors import ClusterError, UsageError
 from tests.cluster.conftest import READER, watched_client
 
 SMALL = TIERS["small"]

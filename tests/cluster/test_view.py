@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from confman_tui.cluster.model import Fact, FactKind, NodeState, Poll, PollKind
+from confman_tui.cluster.states import Fact, FactKind, NodeState, Poll, PollKind
 from confman_tui.cluster.view import ViewMachine
-from tests.cluster.timelines import NODES, A, B, C, answer, failure, told
+from tests.support.timelines import NODES, A, B, C, answer, failure, told
 
 
 def feed(machine: ViewMachine, *polls: Poll) -> list[Fact]:

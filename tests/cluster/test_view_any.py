@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confman_tui.cluster.model import ClusterView, Fact, FactKind, NodeState, Poll, PollKind
+from confman_tui.cluster.states import ClusterView, Fact, FactKind, NodeState, Poll, PollKind
 from confman_tui.cluster.view import ViewMachine
-from tests.cluster.timelines import NODES
+from tests.support.timelines import NODES
 
 NAMES = st.sampled_from([*NODES, None, "http://elsewhere:1"])
 

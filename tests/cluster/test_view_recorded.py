@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from confman_tui.cluster.model import Fact, FactKind, NodeState, Poll
 from confman_tui.cluster.polling import DEADLINE_S
+from confman_tui.cluster.states import Fact, FactKind, NodeState, Poll
 from confman_tui.cluster.view import ViewMachine
-from tests.cluster.timelines import FAST, NODES, node_url, timeline, trial_polls, trials
+from tests.support.timelines import FAST, NODES, node_url, timeline, trial_polls, trials
 
 ANY_TERM = -1
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confman_tui.cluster.model import ClusterView, NodeState, NodeView, Poll, PollKind
+from confman_tui.cluster.states import ClusterView, NodeState, NodeView, Poll, PollKind
 from confman_tui.cluster.watch_mode import (
     PROBE_ALERT_S,
     PROBE_IDLE_S,

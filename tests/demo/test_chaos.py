@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from confman_tui.cluster.control import FaultRefusedError
+from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.demo.supervisor import DemoCluster
-from tests.demo.client import health, wait_agreed, wait_for
-from tests.demo.writers import Writers, lost
+from tests.support.demo_client import health, wait_agreed, wait_for
+from tests.support.demo_writers import Writers, lost
 
 SECONDS = 60.0
 

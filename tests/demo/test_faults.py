@@ -8,9 +8,9 @@ from collections.abc import Generator
 
 import pytest
 
-from confman_tui.cluster.control import FaultRefusedError, NodeControl
+from confman_tui.cluster.faults.control import FaultRefusedError, NodeControl
 from confman_tui.demo.supervisor import DemoCluster
-from tests.demo.client import Answer, Health, ask, find_leader, health, leader_of, wait_agreed, wait_for
+from tests.support.demo_client import Answer, Health, ask, find_leader, health, leader_of, wait_agreed, wait_for
 
 ELECTION_MS = (300, 900)
 PATH = "/api/v1/namespaces/faults/config/"

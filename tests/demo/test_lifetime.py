@@ -16,11 +16,11 @@ from typing import Any
 import psutil
 import pytest
 
-from confman_tui.cluster.control import FaultRefusedError
+from confman_tui.cluster.faults.control import FaultRefusedError
+from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.demo import datafolder
 from confman_tui.demo.supervisor import DemoCluster
-from confman_tui.errors import ClusterError, UsageError
-from tests.demo.client import ask, wait_agreed, wait_for
+from tests.support.demo_client import ask, wait_agreed, wait_for
 
 PROGRAM = """
 import json, signal, sys, threading

@@ -7,9 +7,9 @@ from typing import Any, cast
 import pytest
 from pysyncobj.node import Node
 
-from confman_tui.demo.insides import Insides
 from confman_tui.demo.links import Links
 from confman_tui.demo.prevote import ASK_AGAIN_S, PreVote
+from confman_tui.demo.pysyncobj_hacks import Insides
 
 
 class FakeInside:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from confman_tui.load.engine import Engine, prepare
-from tests.benchmarks.confman_server import Server
+from tests.support.confman_server import Server
 
 prepare()
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from geventhttpclient.useragent import RetriesExceeded
 
-from confman_tui.cluster.elections_model import WriteOutcome
+from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.load import causes
 from confman_tui.load.engine import Engine
-from confman_tui.load.model import Cause, Target
-from tests.benchmarks.confman_server import Server
-from tests.load.helpers import Book, plan, replace, run
+from confman_tui.load.run_model import Cause, Target
+from tests.support.confman_server import Server
+from tests.support.load_runs import Book, plan, replace, run
 
 UNKNOWN, REFUSED = WriteOutcome.UNKNOWN, WriteOutcome.REFUSED
 

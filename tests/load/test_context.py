@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confman_tui.cluster.elections_model import value_digest
-from confman_tui.errors import UsageError
+from confman_tui.cluster.elections import value_digest
+from confman_tui.core.errors import UsageError
 from confman_tui.load.context import WriteMaker, from_variables, read_registry
 
 GOOD = {"BENCH_API_KEY": "k", "BENCH_NAMESPACES": "bench-small-000, bench-small-001"}

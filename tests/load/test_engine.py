@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 from locust.runners import LocalRunner
 
-from confman_tui.cluster.elections_model import WriteOutcome, value_digest
+from confman_tui.cluster.elections import WriteOutcome, value_digest
 from confman_tui.load import users
 from confman_tui.load.context import context_of
 from confman_tui.load.engine import Engine, EngineBusyError, EngineClosedError
 from confman_tui.load.histogram import decode
-from confman_tui.load.model import Cause, Reads, RunOutcome, SecondSample, Target
-from tests.benchmarks.confman_server import Server
-from tests.load.helpers import KEYS, Book, plan, run, wait_until
+from confman_tui.load.run_model import Cause, Reads, RunOutcome, SecondSample, Target
+from tests.support.confman_server import Server
+from tests.support.load_runs import KEYS, Book, plan, run, wait_until
 
 SUFFIXES = ("_stats.csv", "_stats_history.csv", "_failures.csv", "_exceptions.csv")
 
@@ -430,7 +430,7 @@ def test_repeated_runs_leak_nothing(server: Server) -> None:
     script = f"""
 import gc, json, psutil, time
 from confman_tui.load.engine import Engine
-from tests.load.helpers import plan, run
+from tests.support.load_runs import plan, run
 engine = Engine()
 engine.start()
 engine.set_targets({server.url!r}, ({server.url!r},))
@@ -478,7 +478,7 @@ assert "LOCUST_SKIP_MONKEY_PATCH" not in os.environ
 import socket, gevent.monkey
 assert not gevent.monkey.is_module_patched("socket") and not gevent.monkey.is_module_patched("threading")
 from pathlib import Path
-from tests.load.helpers import plan, run, Book
+from tests.support.load_runs import plan, run, Book
 class Broken(Book):
     def ended(self, *_):
         raise ZeroDivisionError

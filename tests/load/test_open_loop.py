@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from confman_tui.cluster.elections_model import WriteOutcome
+from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.load.engine import Engine
 from confman_tui.load.histogram import decode
-from confman_tui.load.model import Cause, RunOutcome, SecondSample, Target
-from tests.benchmarks.confman_server import Server
-from tests.load.helpers import KEYS, Book, plan, run, wait_until
+from confman_tui.load.run_model import Cause, RunOutcome, SecondSample, Target
+from tests.support.confman_server import Server
+from tests.support.load_runs import KEYS, Book, plan, run, wait_until
 
 
 def adds_up(outcome: RunOutcome, samples: list[SecondSample], due: int) -> None:

@@ -12,15 +12,15 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confman_tui.load.bucket import Bucket
 from confman_tui.load.causes import RequestFailure
 from confman_tui.load.context import RunContext
 from confman_tui.load.histogram import LatencyCounts, decode, encode, nearest_ranks, percentiles_us
-from confman_tui.load.model import Cause, SecondSample, Target
 from confman_tui.load.recorder import Recorder
+from confman_tui.load.run_model import Cause, SecondSample, Target
+from confman_tui.load.second import Bucket
 from confman_tui.load.targets import TargetBoard
 from confman_tui.load.totals import OPENING_S, RunTotals
-from tests.load.helpers import bucket_of
+from tests.support.load_runs import bucket_of
 
 NODES = ("http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3")
 

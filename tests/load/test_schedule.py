@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confman_tui.clock import now
-from confman_tui.load.alarm import LoopTimer, TimerFile, make_alarm
+from confman_tui.core.clock import now
 from confman_tui.load.schedule import MOST_SENDERS, UNDER_WAY_S, Schedule, senders_for
+from confman_tui.load.timer import LoopTimer, TimerFile, make_alarm
 
 EPOCH = 1_790_000_000.0
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import confman_tui.load
-from tests.benchmarks.confman_server import Server
-from tests.load.helpers import API_KEY, KEYS, NAMESPACES
+from tests.support.confman_server import Server
+from tests.support.load_runs import API_KEY, KEYS, NAMESPACES
 
 USERS = Path(confman_tui.load.__file__).parent / "users.py"
 

@@ -6,9 +6,9 @@ import pytest
 
 from confman_tui.cluster.watch_mode import LATE_WRITE_S
 from confman_tui.load.engine import Engine
-from confman_tui.load.model import Target
-from tests.benchmarks.confman_server import Server
-from tests.load.helpers import Book, plan, replace, run
+from confman_tui.load.run_model import Target
+from tests.support.confman_server import Server
+from tests.support.load_runs import Book, plan, replace, run
 
 
 class Listener(Book):

@@ -8,10 +8,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.odd_servers import free_port
-from tests.elections.trio import PutRule, Trio
-from tests.program.liars import LyingCluster, Whole
-from tests.program.run import run
+from tests.support.lying_servers import LyingCluster, Whole
+from tests.support.odd_servers import free_port
+from tests.support.program import run
+from tests.support.three_servers import PutRule, Trio
 
 SEEDED = 100
 FALLS_BEHIND_AT = 40

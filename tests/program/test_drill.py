@@ -15,10 +15,10 @@ import httpx
 import pytest
 
 from confman_tui.demo.supervisor import DemoCluster
-from tests.program.run import wait_for
 from tests.program.test_endings import Started
+from tests.support.program import wait_for
 
-OBSERVER = Path(__file__).parent.parent / "observer.py"
+OBSERVER = Path(__file__).parent.parent / "support" / "observer.py"
 DRILL = ["drill", "--demo", "--demo-ports", "auto", "--json"]
 PROBE_S = 0.1
 TOLERANCE_S = PROBE_S + 0.02

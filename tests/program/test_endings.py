@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from confman_tui.demo.supervisor import DemoCluster
-from tests.program.run import PROGRAM, environment, wait_for
+from tests.support.program import PROGRAM, environment, wait_for
 
 DEMO = ["--demo", "--demo-ports", "auto", "--demo-election-timeout", "150-300", "--headless", "--tier", "small"]
 

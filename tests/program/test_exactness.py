@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from confman_tui.load.histogram import decode, nearest_ranks
-from confman_tui.record.plain import milliseconds
-from tests.benchmarks.confman_server import Server
-from tests.program.run import run
+from confman_tui.results.plain import milliseconds
+from tests.support.confman_server import Server
+from tests.support.program import run
 
 PLAN_MS = {20: 140, 120: 30, 250: 24, 500: 6}
 """Delay → how many of 200 answers: so p50 is 20 ms, p71 to p85 120, to p97 250, above 500."""

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from confman_tui import drilling, errors
-from confman_tui.events import DrillEnded
+from confman_tui.core import errors
 from confman_tui.headless import verdict
-from confman_tui.load.generator import GeneratorBound
-from tests.benchmarks.confman_server import Server
-from tests.program.run import run
-from tests.record import samples
+from confman_tui.load.saturation import GeneratorBound
+from confman_tui.session import drill
+from confman_tui.session.events import DrillEnded
+from tests.support import result_samples
+from tests.support.confman_server import Server
+from tests.support.program import run
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +99,9 @@ def test_an_idle_generator_is_not_the_limit(node: str, tmp_path: Path) -> None:
 
 def test_lost_writes_weigh_more_than_the_generator_and_that_more_than_no_success() -> None:
     bound = GeneratorBound(3, "the load's thread used 97 % of a core", "--workers 1 or more")
-    fine = samples.result()
-    nothing = samples.result(outcome=samples.outcome(requests=3, failures=3))
-    limited = samples.result(generator_bound=bound)
+    fine = result_samples.result()
+    nothing = result_samples.result(outcome=result_samples.outcome(requests=3, failures=3))
+    limited = result_samples.result(generator_bound=bound)
     assert fine.verification is not None
     lost = replace(limited, verification=replace(fine.verification, lost=1))
     assert verdict((fine, limited), strict=True) == errors.EXIT_GENERATOR_BOUND
@@ -124,8 +125,8 @@ def test_lost_writes_weigh_more_than_the_generator_and_that_more_than_no_success
 def test_a_drill_says_it_in_its_verdict(code: int, strict: bool, expected: int) -> None:
     bound = GeneratorBound(4, "the load's loop was up to 45 ms late", "fewer users")
     ended = DrillEnded((), None, "5 rounds, nothing lost.", code)
-    judged = drilling.generator_judged(ended, samples.result(generator_bound=bound), strict=strict)
+    judged = drill.generator_judged(ended, result_samples.result(generator_bound=bound), strict=strict)
     assert judged.exit_code == expected
     assert judged.verdict == ("5 rounds, nothing lost; generator-bound for 4 s: the load's loop was up to 45 ms late")
-    assert drilling.generator_judged(ended, samples.result(), strict=strict) == ended
-    assert drilling.generator_judged(ended, None, strict=strict) == ended
+    assert drill.generator_judged(ended, result_samples.result(), strict=strict) == ended
+    assert drill.generator_judged(ended, None, strict=strict) == ended

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.elections.trio import Trio
-from tests.program.liars import LyingCluster
-from tests.program.run import run
+from tests.support.lying_servers import LyingCluster
+from tests.support.program import run
+from tests.support.three_servers import Trio
 
 SEEDED = 100
 EVERY = 10

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from confman_tui.demo.supervisor import DemoCluster
-from tests.program.run import PROGRAM, environment
 from tests.program.test_endings import Started
+from tests.support.program import PROGRAM, environment
 
 HEADERS = {"X-Api-Key": "confman_dev_abc123"}
 

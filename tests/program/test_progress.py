@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from confman_tui import dataset
-from confman_tui.dataset import Progress
-from confman_tui.events import Event, Phase, ProgressMade
 from confman_tui.headless import Printer
+from confman_tui.session import dataset
+from confman_tui.session.dataset import Progress
+from confman_tui.session.events import Event, Phase, ProgressMade
 
 
 class Stream(io.StringIO):

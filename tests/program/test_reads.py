@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from confman_tui.demo.supervisor import DemoCluster
-from tests.program.run import run
+from tests.support.program import run
 
 PORTS = ("first", "leader", "last")
 

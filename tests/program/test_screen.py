@@ -20,8 +20,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.program.run import PROGRAM, environment, wait_for
 from tests.program.test_endings import Started
+from tests.support.program import PROGRAM, environment, wait_for
 
 DEMO = ["--demo", "--demo-ports", "auto", "--demo-election-timeout", "300-600"]
 LEFT_ALTERNATE_SCREEN = b"\x1b[?1049l"

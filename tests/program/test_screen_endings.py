@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from confman_tui.errors import EXIT_INTERRUPTED, EXIT_OK
-from tests.benchmarks.confman_server import Server
-from tests.program.run import wait_for
+from confman_tui.core.errors import EXIT_INTERRUPTED, EXIT_OK
 from tests.program.test_screen import DEMO, OnScreen
+from tests.support.confman_server import Server
+from tests.support.program import wait_for
 
 
 def control_c(screen: OnScreen) -> None:
@@ -152,12 +152,12 @@ def test_the_process_that_polls_is_started_anew(tmp_path: Path) -> None:
     screen = OnScreen([*DEMO, "--duration", "4"], tmp_path)
     try:
         screen.start_writing()
-        [first] = screen.of_module("confman_tui.cluster.lookout_process")
+        [first] = screen.of_module("confman_tui.cluster.observer.process")
         assert "confman_dev" not in " ".join(first.cmdline())
         first.kill()
         wait_for(
             lambda: (
-                [one.pid for one in screen.of_module("confman_tui.cluster.lookout_process")] not in ([], [first.pid])
+                [one.pid for one in screen.of_module("confman_tui.cluster.observer.process")] not in ([], [first.pid])
             ),
             "another one",
         )
@@ -180,7 +180,7 @@ def test_these_are_all_its_processes(tmp_path: Path) -> None:
         modules = sorted(process.cmdline()[3] for process in screen.family() if process.pid != screen.process.pid)
         assert modules.count("confman_tui.demo.node") == 3
         rest = [module for module in modules if module != "confman_tui.demo.node"]
-        assert rest == ["confman_tui.cluster.lookout_process", "confman_tui.tui.charts.renderer"]
+        assert rest == ["confman_tui.cluster.observer.process", "confman_tui.tui.charts.renderer"]
         screen.process.send_signal(signal.SIGTERM)
         assert screen.wait_end() == EXIT_INTERRUPTED
     finally:

@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from confman_tui.benchmark import Benchmark
 from confman_tui.cluster.client import ConfmanClient
+from confman_tui.core.errors import EXIT_INTERRUPTED, UsageError
 from confman_tui.demo.supervisor import DemoCluster
-from confman_tui.errors import EXIT_INTERRUPTED, UsageError
-from confman_tui.events import SampleRecorded, ScenarioEnded, ScenarioStarted, SeriesEnded, SeriesStepEnded
-from tests.benchmarks.confman_server import Server
-from tests.program.run import run
-from tests.program.test_data import KEY, Heard, settings_for
+from confman_tui.session.events import SampleRecorded, ScenarioEnded, ScenarioStarted, SeriesEnded, SeriesStepEnded
+from confman_tui.session.session import Benchmark
 from tests.program.test_endings import Started
+from tests.session.test_dataset import KEY, Heard, settings_for
+from tests.support.confman_server import Server
+from tests.support.program import run
 
 
 @pytest.fixture(scope="module")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from confman_tui.cluster.elections_model import Verification
+from confman_tui.cluster.elections import Verification
 from confman_tui.headless import verdict
-from confman_tui.record.model import ScenarioResult
-from tests.record import samples
+from confman_tui.results.model import ScenarioResult
+from tests.support import result_samples
 
-GOOD = samples.result(verification=Verification(acknowledged=5, checked=5))
-LOST = samples.result(verification=Verification(acknowledged=5, checked=5, lost=1))
-INVALID = samples.result(verification=None, outcome=samples.outcome(invalid="worker-1 ended by signal 9"))
-FAILED = samples.result(verification=None, outcome=samples.outcome(requests=4, failures=4))
+GOOD = result_samples.result(verification=Verification(acknowledged=5, checked=5))
+LOST = result_samples.result(verification=Verification(acknowledged=5, checked=5, lost=1))
+INVALID = result_samples.result(verification=None, outcome=result_samples.outcome(invalid="worker-1 ended by signal 9"))
+FAILED = result_samples.result(verification=None, outcome=result_samples.outcome(requests=4, failures=4))
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from confman_tui.benchmark import Benchmark
-from confman_tui.events import Event, Phase, PhaseChanged
-from confman_tui.load.distributed.model import WorkerError
-from tests.benchmarks.confman_server import Server
-from tests.program.run import run as run_program
-from tests.program.run import wait_for
-from tests.program.test_data import Heard, settings_for
+from confman_tui.load.workers.plan import WorkerError
+from confman_tui.session.events import Event, Phase, PhaseChanged
+from confman_tui.session.session import Benchmark
 from tests.program.test_endings import DEMO, Started
+from tests.session.test_dataset import Heard, settings_for
+from tests.support.confman_server import Server
+from tests.support.program import run as run_program
+from tests.support.program import wait_for
 
 SERVED = ["--headless", "--no-cleanup", "--probe", "0", "--scenario", "write-10u"]
 

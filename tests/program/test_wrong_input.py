@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.program.run import PROGRAM, environment, run
+from tests.support.program import PROGRAM, environment, run
 
 
 def sentence_of(stderr: str) -> str:

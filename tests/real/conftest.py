@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.real.cluster import RealCluster, named_program
+from tests.support.real_cluster import RealCluster, named_program
 
 
 @pytest.fixture(scope="session")

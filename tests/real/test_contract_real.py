@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.demo.client import ask
-from tests.demo.recorded import load, replayed
-from tests.real.cluster import NODES, RealCluster
+from tests.support.demo_client import ask
+from tests.support.real_cluster import NODES, RealCluster
+from tests.support.recorded import load, replayed
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.program.run import wait_for
 from tests.program.test_endings import SUITE, Started
-from tests.real.cluster import AGREE_S, NODES, RealCluster
+from tests.support.program import wait_for
+from tests.support.real_cluster import AGREE_S, NODES, RealCluster
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from textual.widget import Widget
 
-from confman_tui.conductor import ConductorThread
-from confman_tui.events import Phase
 from confman_tui.load.engine import prepare
+from confman_tui.session.events import Phase
+from confman_tui.session.session_thread import ConductorThread
 from confman_tui.settings import resolve
 from confman_tui.tui.app import ConfmanApp
-from confman_tui.tui.options import UiOptions
+from confman_tui.tui.start_options import UiOptions
 from confman_tui.tui.widgets.cards import NodeCard
-from tests.real.cluster import AGREE_S, NODES, RealCluster
-from tests.tui.helpers import until
+from tests.support.real_cluster import AGREE_S, NODES, RealCluster
+from tests.support.screen import until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confman_tui.settings import values
-from confman_tui.settings.table import SETTINGS, THEMES
+from confman_tui.settings.options import SETTINGS, THEMES
 from confman_tui.settings.values import MAX_PAYLOAD, Verify
 
 _duration = values.seconds(0.0, 86_400.0, "more than 0 and at most 24 h")

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from confman_tui.events import Phase, PhaseChanged, SampleRecorded, ScenarioStarted
+from confman_tui.session.events import Phase, PhaseChanged, SampleRecorded, ScenarioStarted
 from confman_tui.tui import breath
 from confman_tui.tui.charts.drawing import draw
 from confman_tui.tui.lag import LagMeter
-from tests.tui import story
+from tests.support import screen_story
+from tests.support.screen import desk
 from tests.tui.charts.test_renderer import spec
-from tests.tui.helpers import desk
 
-SAMPLE = story.sample(story.START + 4, 100)
+SAMPLE = screen_story.sample(screen_story.START + 4, 100)
 
 
 def test_a_pause_comes_with_each_burst_of_cpu_time_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:

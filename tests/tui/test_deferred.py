@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from confman_tui.events import DeferredRunDropped, Phase, PhaseChanged, RunDeferred
+from confman_tui.session.events import DeferredRunDropped, Phase, PhaseChanged, RunDeferred
 from confman_tui.tui.rows import RowStatus
-from tests.tui import story
-from tests.tui.helpers import desk
+from tests.support import screen_story
+from tests.support.screen import desk
 
 
 async def test_a_key_for_a_run_is_kept_until_the_data_is_there(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ async def test_what_was_kept_stays_in_its_rows_when_it_begins(tmp_path: Path) ->
         await board.tell(PhaseChanged(Phase.FINDING, board.clock.now))
         await board.press("a")
         assert board.asked("run_scenarios")
-        await board.tell(RunDeferred(("read-1u", "read-10u"), board.clock.now), *story.found())
+        await board.tell(RunDeferred(("read-1u", "read-10u"), board.clock.now), *screen_story.found())
         assert board.app.state.queue == ["read-1u", "read-10u"]
         assert board.app.state.deferred == ()
         await board.tell(PhaseChanged(Phase.IDLE, board.clock.now))

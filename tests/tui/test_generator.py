@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from confman_tui.events import (
+from confman_tui.load.saturation import GeneratorBound, GeneratorSample, GeneratorUse, Used
+from confman_tui.session.events import (
     Event,
     GeneratorLimitReached,
     GeneratorWatched,
@@ -17,22 +18,21 @@ from confman_tui.events import (
     ScenarioEnded,
     ScenarioStarted,
 )
-from confman_tui.load.generator import GeneratorBound, GeneratorSample, GeneratorUse, Used
-from tests.tui import story
-from tests.tui.helpers import Desk, desk, until
+from tests.support import screen_story
+from tests.support.screen import Desk, desk, until
 
 REASON, ADVICE = "the load's thread used 97 % of a core", "--workers 1 or more, or fewer users"
 BOUND = GeneratorBound(5, REASON, ADVICE)
 USE = GeneratorUse(
     {"engine_cpu": Used(0.951, 0.972), "screen_lag_ms": Used(1.5, 12.25), "oldest_in_flight_s": Used(0.5, 1.25)},
     {"worker-1": Used(0.5, 0.75)},
-    {story.NODES[0]: Used(0.25, 0.5)},
+    {screen_story.NODES[0]: Used(0.25, 0.5)},
 )
 
 
 def watched(at: float, **changes: object) -> GeneratorSample:
     """A reading in which each node takes another share of a core."""
-    cpu = {node: 0.12 * (1 + index) for index, node in enumerate(story.NODES)}
+    cpu = {node: 0.12 * (1 + index) for index, node in enumerate(screen_story.NODES)}
     base = GeneratorSample(at, 1.0, 0.6, 1.2, 0.001, 0.001, 0.0, cpu)
     return replace(base, **changes)  # type: ignore[arg-type]
 
@@ -44,8 +44,8 @@ def started(now: float) -> list[Event]:
 
 def second(now: float, *, limit: GeneratorBound | None = None, **changes: object) -> SampleRecorded:
     """A second of it."""
-    sample = replace(story.sample(now, 3000), **changes)  # type: ignore[arg-type]
-    return SampleRecorded("read-10u", sample, story.NODES[0], 6, watched(now), limit)
+    sample = replace(screen_story.sample(now, 3000), **changes)  # type: ignore[arg-type]
+    return SampleRecorded("read-10u", sample, screen_story.NODES[0], 6, watched(now), limit)
 
 
 async def saturated(board: Desk) -> None:
@@ -111,7 +111,7 @@ async def test_the_mark_stays_with_the_row_when_the_run_is_over(tmp_path: Path) 
         await without_toasts(board)
         assert "▲ generator-bound: enter tells more" in board.text()
         now = board.clock.now
-        result = replace(story.result("read-10u", 10, now, now + 15), generator=USE, generator_bound=BOUND)
+        result = replace(screen_story.result("read-10u", 10, now, now + 15), generator=USE, generator_bound=BOUND)
         await board.tell(ScenarioEnded(result), PhaseChanged(Phase.IDLE, now))
         assert "generator ● ok" in board.lines()[0], "nothing runs, so nothing is at its limit"
         assert "▲ 15.0 s" in board.text()
@@ -123,7 +123,7 @@ async def test_the_mark_stays_with_the_row_when_the_run_is_over(tmp_path: Path) 
 async def test_the_details_tell_why_and_the_means(tmp_path: Path) -> None:
     async with desk(tmp_path, (120, 60)) as board:
         now = board.clock.now
-        result = replace(story.result("read-10u", 10, now, now + 15), generator=USE, generator_bound=BOUND)
+        result = replace(screen_story.result("read-10u", 10, now, now + 15), generator=USE, generator_bound=BOUND)
         await board.tell(*started(now), ScenarioEnded(result))
         board.app.deeds.show_details("read-10u")
         await until(lambda: "Generator, mean and max" in board.text(), "the dialog")
@@ -175,7 +175,7 @@ async def test_the_conductor_hears_how_late_the_screen_is(tmp_path: Path) -> Non
 
 @pytest.fixture
 def slow_screen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.tui.helpers.NoLag.worst", lambda self: 0.3)
+    monkeypatch.setattr("tests.support.screen.NoLag.worst", lambda self: 0.3)
 
 
 async def test_a_slow_screen_is_said_but_is_not_the_loads_limit(tmp_path: Path, slow_screen: None) -> None:

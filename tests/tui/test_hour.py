@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 
-from confman_tui.cluster.elections_model import Fault, FaultKind, WriteWindow
-from confman_tui.cluster.model import Fact, FactKind
-from confman_tui.events import (
+from confman_tui.cluster.elections import Fault, FaultKind, WriteWindow
+from confman_tui.cluster.states import Fact, FactKind
+from confman_tui.session.events import (
     ClusterChanged,
     ElectionMeasured,
     Event,
@@ -22,8 +22,8 @@ from confman_tui.events import (
     WindowClosed,
     WritesAcknowledged,
 )
-from tests.tui import story
-from tests.tui.helpers import desk
+from tests.support import screen_story
+from tests.support.screen import desk
 
 HOUR_S = 3600
 ELECTION_EVERY_S = 60
@@ -36,18 +36,18 @@ def second(base: float, number: int) -> Iterator[Event]:
     term = 6 + number // ELECTION_EVERY_S
     leader = term % 3
     for tenth in range(10):
-        yield ClusterChanged(story.view(at + tenth / 10, leader=leader, term=term, since=at - 3), 0.0004)
+        yield ClusterChanged(screen_story.view(at + tenth / 10, leader=leader, term=term, since=at - 3), 0.0004)
     for fifth in range(5):
         moment = at + fifth / 5
         yield WritesAcknowledged(tuple((moment + slot * 0.05, 10) for slot in range(4)), moment + 0.2)
-    yield SampleRecorded("write-10u", story.sample(at, 200, failed=number % 3), story.NODES[leader], term)
+    yield SampleRecorded("write-10u", screen_story.sample(at, 200, failed=number % 3), screen_story.NODES[leader], term)
     if number % ELECTION_EVERY_S == 0:
-        fault = Fault(FaultKind.KILL, story.NODES[(leader + 2) % 3], at, "drill")
+        fault = Fault(FaultKind.KILL, screen_story.NODES[(leader + 2) % 3], at, "drill")
         yield FaultCaused(fault)
         for kind in (FactKind.LEADER_LOST, FactKind.TERM_ADVANCED, FactKind.ELECTED, FactKind.LEADER_SERVING):
-            yield FactTold(Fact(kind, at + 0.5, story.NODES[leader], term))
+            yield FactTold(Fact(kind, at + 0.5, screen_story.NODES[leader], term))
         yield WindowClosed(WriteWindow(at, at + 1.5, 0.1))
-        yield ElectionMeasured(replace(story.election(fault, at - 50.3), origin=at))
+        yield ElectionMeasured(replace(screen_story.election(fault, at - 50.3), origin=at))
 
 
 def resident() -> int:
@@ -79,6 +79,6 @@ async def test_an_hour_with_elections_grows_by_less_than_20_mb(tmp_path: Path) -
         assert grown < LIMIT_BYTES, f"{grown / 1e6:.1f} MB more after an hour"
         board.app._take(draw_gauges=True)
         row = board.app.state.rows["write-10u"]
-        assert row.requests == sum(story.sample(base + n, 200, failed=n % 3).ok + n % 3 for n in range(HOUR_S))
+        assert row.requests == sum(screen_story.sample(base + n, 200, failed=n % 3).ok + n % 3 for n in range(HOUR_S))
         assert len(board.app.state.elections) == HOUR_S // ELECTION_EVERY_S
         assert board.app.state.log.total >= 7 * HOUR_S // ELECTION_EVERY_S

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from confman_tui.errors import UsageError
+from confman_tui.core.errors import UsageError
 from confman_tui.tui.keymap import check_keymap
-from tests.tui.fakes import FakeConductor
-from tests.tui.helpers import TestClock, make_app
+from tests.support.fake_session import FakeConductor
+from tests.support.screen import TestClock, make_app
 
 
 @pytest.mark.parametrize(

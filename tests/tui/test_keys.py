@@ -12,9 +12,9 @@ from textual._compositor import ChopsUpdate
 from textual.screen import Screen
 from textual.widgets import Input
 
-from confman_tui.cluster.elections_model import Fault, FaultKind
-from confman_tui.cluster.model import NodeState
-from confman_tui.events import (
+from confman_tui.cluster.elections import Fault, FaultKind
+from confman_tui.cluster.states import NodeState
+from confman_tui.session.events import (
     ClusterChanged,
     DrillRoundEnded,
     FaultCaused,
@@ -28,21 +28,21 @@ from confman_tui.events import (
     ScenarioEnded,
     ScenarioStarted,
 )
-from confman_tui.load.scenarios import CATALOGUE, suite
+from confman_tui.settings.scenarios import CATALOGUE, suite
 from confman_tui.tui.actions import ACTIONS, BY_ID, binding_ids
-from confman_tui.tui.dialogs.confirm import ConfirmDialog
-from confman_tui.tui.dialogs.details import DetailsDialog
-from confman_tui.tui.dialogs.fault import FaultDialog
-from confman_tui.tui.dialogs.help import HelpDialog
-from confman_tui.tui.dialogs.overrides import OverridesDialog
-from confman_tui.tui.dialogs.rounds import RoundsDialog
-from confman_tui.tui.dialogs.tier import TierDialog
 from confman_tui.tui.log import Topic
+from confman_tui.tui.screens.confirm import ConfirmDialog
+from confman_tui.tui.screens.details import DetailsDialog
+from confman_tui.tui.screens.fault import FaultDialog
+from confman_tui.tui.screens.help import HelpDialog
+from confman_tui.tui.screens.overrides import OverridesDialog
+from confman_tui.tui.screens.rounds import RoundsDialog
+from confman_tui.tui.screens.tier import TierDialog
 from confman_tui.tui.widgets.cards import NodeCard
-from tests.tui import story
-from tests.tui.helpers import Desk, desk, until
+from tests.support import screen_story
+from tests.support.screen import Desk, desk, until
 
-LEADER, FOLLOWER = story.NODES[0], story.NODES[1]
+LEADER, FOLLOWER = screen_story.NODES[0], screen_story.NODES[1]
 
 
 async def running(board: Desk) -> None:
@@ -90,7 +90,7 @@ async def test_a_second_start_says_what_runs(tmp_path: Path) -> None:
 async def test_space_holds_the_view_while_collecting_goes_on(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
         await board.press("space")
-        await board.tell(*(event for _, event in story.election_run(story.START)))
+        await board.tell(*(event for _, event in screen_story.election_run(screen_story.START)))
         assert "view held" in board.text()
         assert "behind" in board.text()
         assert "kill :6100 (you)" not in board.text()
@@ -184,7 +184,7 @@ async def test_a_refused_fault_says_why(tmp_path: Path) -> None:
 
 async def test_faults_on_a_foreign_cluster_need_the_flag(tmp_path: Path) -> None:
     async with desk(tmp_path, found=False) as board:
-        await board.tell(*story.found(demo=False))
+        await board.tell(*screen_story.found(demo=False))
         await board.press("k")
         assert board.toasts() == ["This is not the demo cluster; start with --allow-faults to do this to its nodes."]
 
@@ -195,7 +195,7 @@ async def test_p_pauses_the_leader_and_resumes_it(tmp_path: Path) -> None:
         await until(lambda: len(board.asked("cause_fault")) == 1, "the pause")
         await board.tell(
             FaultCaused(Fault(FaultKind.PAUSE, LEADER, board.clock.now)),
-            ClusterChanged(story.view(board.clock.now, leader=None, states={0: NodeState.SILENT}), 0.0),
+            ClusterChanged(screen_story.view(board.clock.now, leader=None, states={0: NodeState.SILENT}), 0.0),
         )
         assert "paused by you" in board.text()
         assert "resume :6100" in board.text()
@@ -232,7 +232,7 @@ async def test_e_starts_the_drill_and_v_shows_it(tmp_path: Path) -> None:
         assert board.toasts() == ["No drill has been run yet."]
         await board.press("e")
         await until(lambda: bool(board.asked("drill")), "the drill")
-        await board.tell(PhaseChanged(Phase.DRILLING, board.clock.now), *story.drill(board.clock.now, rounds=2))
+        await board.tell(PhaseChanged(Phase.DRILLING, board.clock.now), *screen_story.drill(board.clock.now, rounds=2))
         assert isinstance(board.app.screen, RoundsDialog), "the verdict opens by itself"
         await board.drawn()
         text = board.text()
@@ -258,11 +258,11 @@ async def test_a_drill_that_must_be_confirmed_says_what_it_is(tmp_path: Path) ->
 
 async def test_a_drill_that_lacks_a_node_says_which(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
-        down = story.view(board.clock.now, states={1: NodeState.REFUSED})
+        down = screen_story.view(board.clock.now, states={1: NodeState.REFUSED})
         await board.tell(ClusterChanged(down, 0.0))
         await board.press("e")
         assert board.toasts() == ["A drill needs every node: :6200 is refused."]
-        await board.tell(FaultCaused(Fault(FaultKind.KILL, story.NODES[1], board.clock.now)))
+        await board.tell(FaultCaused(Fault(FaultKind.KILL, screen_story.NODES[1], board.clock.now)))
         await board.press("e")
         assert board.toasts()[-1] == "A drill needs every node: :6200 is refused; r brings it back."
         assert board.asked("drill") == []
@@ -277,7 +277,7 @@ async def test_zoom_and_time_move_the_one_axis(tmp_path: Path) -> None:
         assert "last 2 min" in board.text()
         await board.press("right")
         assert board.toasts() == ["This is the present; ← goes back in time."]
-        await board.play(story.election_run(story.START))
+        await board.play(screen_story.election_run(screen_story.START))
         await board.press("left")
         assert not board.app.window.live
         await board.press("right")
@@ -301,7 +301,7 @@ async def test_enter_opens_the_details_of_a_row(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
         await board.press("tab", "tab", "enter")
         assert board.toasts() == ["write-1u has not run yet; 1 starts it."]
-        await board.play(story.election_run(story.START))
+        await board.play(screen_story.election_run(screen_story.START))
         await board.press("enter")
         assert isinstance(board.app.screen, DetailsDialog)
         await board.drawn()
@@ -319,7 +319,7 @@ async def test_the_log_is_filtered_scrolled_and_copied(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
         copied: list[str] = []
         board.app.copy_to_clipboard = copied.append  # type: ignore[method-assign, assignment]
-        await board.play(story.election_run(story.START))
+        await board.play(screen_story.election_run(screen_story.START))
         await board.press("tab", "tab", "tab", "down", "down", "c")
         pane = board.app.dashboard.log_pane
         chosen = pane.chosen
@@ -455,7 +455,7 @@ def test_no_two_actions_share_a_key_and_none_needs_ctrl() -> None:
 async def test_what_came_while_a_dialog_was_open_is_shown_when_it_closes(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
         await board.press("question_mark")
-        await board.play(story.election_run(story.START))
+        await board.play(screen_story.election_run(screen_story.START))
         await board.press("escape")
         await board.pilot.pause()
         assert ":6200  LEADER" in board.text()
@@ -481,7 +481,7 @@ async def test_below_a_dialog_the_screen_stays_true_and_only_what_changed_is_wri
         board.app._display = count  # type: ignore[method-assign, assignment]
         for leader, term in ((None, 6), (1, 7)):
             now = board.clock.now
-            await board.tell(ClusterChanged(story.view(now, leader=leader, term=term, since=now), 0.0))
+            await board.tell(ClusterChanged(screen_story.view(now, leader=leader, term=term, since=now), 0.0))
             await until(lambda: bool(written), "something written")
             await board.drawn()
             assert ("no leader" if leader is None else ":6200 leads, term 7") in board.text()
@@ -494,14 +494,14 @@ async def test_the_drills_load_has_a_row_while_it_runs(tmp_path: Path) -> None:
         async with desk(tmp_path, size) as board:
             now = board.clock.now
             started = ScenarioStarted("drill", now, 10, None, 101, 1024)
-            sample = SampleRecorded("drill", story.sample(now, 200), story.NODES[0], 6)
+            sample = SampleRecorded("drill", screen_story.sample(now, 200), screen_story.NODES[0], 6)
             await board.tell(PhaseChanged(Phase.DRILLING, now), started, sample)
-            rate = f"{story.sample(now, 200).ok:.1f}"
+            rate = f"{screen_story.sample(now, 200).ok:.1f}"
             assert any("▸ drill  " in line for line in board.lines())
             assert rate in board.text()
             if size == (120, 40):
                 assert "all five" not in board.text()
-            ended = replace(story.result("drill", 10, now, now + 1), name="drill")
+            ended = replace(screen_story.result("drill", 10, now, now + 1), name="drill")
             await board.tell(ScenarioEnded(ended), PhaseChanged(Phase.IDLE, now + 1))
             assert not any("▸ drill  " in line for line in board.lines())
             assert "all five" in board.text() or size != (120, 40)
@@ -511,9 +511,9 @@ async def test_the_drills_load_has_a_row_while_it_runs(tmp_path: Path) -> None:
 async def test_each_rounds_fault_is_named_whole(width: int, tmp_path: Path) -> None:
     async with desk(tmp_path, (width, 40)) as board:
         node = "http://127.0.0.1:61234"
-        await board.tell(story.configuration((node, *story.NODES[1:])))
+        await board.tell(screen_story.configuration((node, *screen_story.NODES[1:])))
         fault = Fault(FaultKind.ISOLATE, node, board.clock.now, "drill")
-        for told in story.drill(board.clock.now, rounds=2):
+        for told in screen_story.drill(board.clock.now, rounds=2):
             if isinstance(told, DrillRoundEnded):
                 await board.tell(DrillRoundEnded(replace(told.round, fault=fault)))
         await board.press("v")
@@ -523,9 +523,11 @@ async def test_each_rounds_fault_is_named_whole(width: int, tmp_path: Path) -> N
 @pytest.mark.parametrize("width", [60, 72, 80, 100, 120])
 async def test_a_nodes_return_is_shown_and_why_it_did_not_return(width: int, tmp_path: Path) -> None:
     async with desk(tmp_path, (width, 40)) as board:
-        await board.tell(story.configuration())
+        await board.tell(screen_story.configuration())
         now = board.clock.now
-        first, second = [told.round for told in story.drill(now, rounds=2) if isinstance(told, DrillRoundEnded)][:2]
+        first, second = [told.round for told in screen_story.drill(now, rounds=2) if isinstance(told, DrillRoundEnded)][
+            :2
+        ]
         sentence = "did not come back: not ready for 30 s"
         await board.tell(
             DrillRoundEnded(replace(first, return_s=33.1)),
@@ -559,14 +561,14 @@ async def test_waiting_for_a_leader_is_seen_and_can_be_stopped(tmp_path: Path) -
 async def test_a_cards_tooltip_explains_the_state_and_keeps_the_error_as_text(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
         now = board.clock.now
-        wrong = story.view(now, states={1: NodeState.WRONG}, detail="says [red]term -1[/red]")
+        wrong = screen_story.view(now, states={1: NodeState.WRONG}, detail="says [red]term -1[/red]")
         await board.tell(ClusterChanged(wrong, 0.0))
-        card = next(card for card in board.app.dashboard.query(NodeCard) if card.node == story.NODES[1])
+        card = next(card for card in board.app.dashboard.query(NodeCard) if card.node == screen_story.NODES[1])
         assert str(card.tooltip) == (
-            f"{story.NODES[1]}: wrong answer (it answers with values that can't be). says [red]term -1[/red]"
+            f"{screen_story.NODES[1]}: wrong answer (it answers with values that can't be). says [red]term -1[/red]"
         )
-        await board.tell(ClusterChanged(story.view(now), 0.0))
-        assert str(card.tooltip) == f"{story.NODES[1]}: follower (follows the serving leader)"
+        await board.tell(ClusterChanged(screen_story.view(now), 0.0))
+        assert str(card.tooltip) == f"{screen_story.NODES[1]}: follower (follows the serving leader)"
 
 
 async def test_remapped_keys_are_the_ones_that_are_named(tmp_path: Path) -> None:

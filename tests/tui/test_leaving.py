@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from confman_tui.cluster.control import FaultRefusedError
-from confman_tui.cluster.elections_model import FaultKind
-from confman_tui.commands import FaultPreview
-from confman_tui.errors import EXIT_CRASH, EXIT_INTERRUPTED, EXIT_NO_CLUSTER, EXIT_OK
-from confman_tui.events import Phase, PhaseChanged, ScenarioStarted
-from confman_tui.tui.dialogs.confirm import ConfirmDialog
-from confman_tui.tui.dialogs.help import HelpDialog
+from confman_tui.cluster.elections import FaultKind
+from confman_tui.cluster.faults.control import FaultRefusedError
+from confman_tui.core.errors import EXIT_CRASH, EXIT_INTERRUPTED, EXIT_NO_CLUSTER, EXIT_OK
+from confman_tui.session.commands import FaultPreview
+from confman_tui.session.events import Phase, PhaseChanged, ScenarioStarted
 from confman_tui.tui.run import finish
+from confman_tui.tui.screens.confirm import ConfirmDialog
+from confman_tui.tui.screens.help import HelpDialog
 from confman_tui.tui.widgets.header import Header
-from tests.tui import story
-from tests.tui.fakes import FakeConductor
-from tests.tui.helpers import Desk, TestClock, desk, make_app, until
+from tests.support import screen_story
+from tests.support.fake_session import FakeConductor
+from tests.support.screen import Desk, TestClock, desk, make_app, until
 
 
 async def left(board: Desk) -> int | None:
@@ -112,7 +112,7 @@ def test_a_search_for_a_process_that_hangs_does_not_hold_up_the_end(
     monkeypatch.setattr(conductor, "preview_fault", hang)
 
     async def ask(pilot: Pilot[object]) -> None:
-        conductor.tell(*story.found())
+        conductor.tell(*screen_story.found())
         await pilot.pause()
         app._take(draw_gauges=True)
         await pilot.press("k")
@@ -148,7 +148,7 @@ async def test_events_after_the_end_hurt_nobody(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
         await board.pilot.press("q")
         await left(board)
-    board.conductor.tell(*story.found())
+    board.conductor.tell(*screen_story.found())
 
 
 def test_a_defect_of_a_widget_is_told_and_gives_70(

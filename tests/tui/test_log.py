@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confman_tui.cluster.elections_model import Fault, FaultKind, UnreadNode, Verification
-from confman_tui.cluster.model import Fact, FactKind
-from confman_tui.events import (
+from confman_tui.cluster.elections import Fault, FaultKind, UnreadNode, Verification
+from confman_tui.cluster.states import Fact, FactKind
+from confman_tui.session.events import (
     DrillRound,
     DrillRoundEnded,
     ElectionMeasured,
@@ -19,7 +19,7 @@ from confman_tui.events import (
     VerificationEnded,
 )
 from confman_tui.tui.log import MOST_LINES, EventLog, LogLine, Topic, describe
-from tests.tui import story
+from tests.support import screen_story
 
 
 def line(at: float, text: str = "") -> LogLine:
@@ -47,8 +47,8 @@ def test_a_full_log_drops_its_oldest_line_and_takes_no_older_one() -> None:
 
 
 def test_a_resumed_node_is_back_when_it_answers_and_not_when_it_was_asked() -> None:
-    fault = Fault(FaultKind.RESUME, story.NODES[0], 100.30)
-    back = Fact(FactKind.NODE_BACK, 100.25, story.NODES[0], 7, seen=100.31)
+    fault = Fault(FaultKind.RESUME, screen_story.NODES[0], 100.30)
+    back = Fact(FactKind.NODE_BACK, 100.25, screen_story.NODES[0], 7, seen=100.31)
     log = EventLog()
     for event in (FaultCaused(fault), FactTold(back)):
         told = describe(event, {}, (), 101.0)
@@ -58,9 +58,9 @@ def test_a_resumed_node_is_back_when_it_answers_and_not_when_it_was_asked() -> N
 
 
 def test_an_election_whose_first_write_came_before_the_poll_that_shows_its_leader() -> None:
-    fault = Fault(FaultKind.PAUSE, story.NODES[0], 150.3)
-    election = replace(story.election(fault, 100.0), serving_s=2.13, first_write_s=2.09)
-    told = describe(ElectionMeasured(election), {story.NODES[1]: ":6200"}, (), 160.0)
+    fault = Fault(FaultKind.PAUSE, screen_story.NODES[0], 150.3)
+    election = replace(screen_story.election(fault, 100.0), serving_s=2.13, first_write_s=2.09)
+    told = describe(ElectionMeasured(election), {screen_story.NODES[1]: ":6200"}, (), 160.0)
     assert told is not None
     assert told.text == "election of :6200: writing after 2.09 s"
 
@@ -74,7 +74,7 @@ def test_what_was_read_back_is_not_all_acknowledged() -> None:
 
 def test_a_verification_names_the_nodes_that_it_was_judged_without() -> None:
     note = "judged without :6300 (not ready for 30 s)"
-    without = (UnreadNode(story.NODES[2], "not ready for 30 s"),)
+    without = (UnreadNode(screen_story.NODES[2], "not ready for 30 s"),)
     verified = Verification(acknowledged=640, checked=690, note=note, without=without)
     told = describe(VerificationEnded("drill", verified), {}, (), 160.0)
     assert told is not None
@@ -86,8 +86,8 @@ def test_a_verification_names_the_nodes_that_it_was_judged_without() -> None:
 
 
 def test_a_round_tells_when_its_node_was_back_or_why_not() -> None:
-    fault = Fault(FaultKind.PAUSE, story.NODES[0], 150.3)
-    ended = DrillRound(1, 3, fault, True, "", story.election(fault, 100.0), return_s=33.1)
+    fault = Fault(FaultKind.PAUSE, screen_story.NODES[0], 150.3)
+    ended = DrillRound(1, 3, fault, True, "", screen_story.election(fault, 100.0), return_s=33.1)
     told = describe(DrillRoundEnded(ended), {}, (), 160.0)
     assert told is not None
     assert told.text == "drill round 1 of 3: 1.62 s without writes, back after 33.1 s"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 
-from confman_tui.cluster.model import NodeState
-from confman_tui.events import ClusterChanged, Level, NoticeGiven, Phase, PhaseChanged, ProgressMade
-from confman_tui.tui.messages import Mailbox
-from tests.tui import story
+from confman_tui.cluster.states import NodeState
+from confman_tui.session.events import ClusterChanged, Level, NoticeGiven, Phase, PhaseChanged, ProgressMade
+from confman_tui.tui.mailbox import Mailbox
+from tests.support import screen_story
 
-T = story.START
+T = screen_story.START
 
 
 def boxed() -> tuple[Mailbox, list[int]]:
@@ -19,12 +19,12 @@ def boxed() -> tuple[Mailbox, list[int]]:
 
 def test_gauges_replace_one_another_and_wake_nobody() -> None:
     mailbox, wakes = boxed()
-    first = ClusterChanged(story.view(T), 0.0)
+    first = ClusterChanged(screen_story.view(T), 0.0)
     mailbox.put(first)
     assert wakes == [1]
     mailbox.take()
     for moment in range(1, 6):
-        mailbox.put(ClusterChanged(story.view(T + moment), 0.0))
+        mailbox.put(ClusterChanged(screen_story.view(T + moment), 0.0))
         mailbox.put(ProgressMade(Phase.SEEDING, moment, 10, 1.0, None))
     taken = mailbox.take()
     assert wakes == [1]
@@ -35,9 +35,9 @@ def test_gauges_replace_one_another_and_wake_nobody() -> None:
 
 def test_a_state_that_lasted_for_one_poll_is_kept() -> None:
     mailbox, _ = boxed()
-    mailbox.put(ClusterChanged(story.view(T), 0.0))
-    mailbox.put(ClusterChanged(story.view(T + 0.1, states={0: NodeState.STALE_LEADER}), 0.0))
-    mailbox.put(ClusterChanged(story.view(T + 0.2), 0.0))
+    mailbox.put(ClusterChanged(screen_story.view(T), 0.0))
+    mailbox.put(ClusterChanged(screen_story.view(T + 0.1, states={0: NodeState.STALE_LEADER}), 0.0))
+    mailbox.put(ClusterChanged(screen_story.view(T + 0.2), 0.0))
     assert len(mailbox.take()) == 3
 
 

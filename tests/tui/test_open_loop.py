@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from confman_tui.events import (
+from confman_tui.load.run_model import Uncorrected
+from confman_tui.results.model import RateChange
+from confman_tui.session.events import (
     Event,
     Phase,
     PhaseChanged,
@@ -17,13 +19,11 @@ from confman_tui.events import (
     ScenarioEnded,
     ScenarioStarted,
 )
-from confman_tui.load.model import Uncorrected
-from confman_tui.record.model import RateChange
 from confman_tui.tui import numbers
-from confman_tui.tui.dialogs.details import DetailsDialog
-from confman_tui.tui.dialogs.help import HelpDialog
-from tests.tui import story
-from tests.tui.helpers import Desk, desk, until
+from confman_tui.tui.screens.details import DetailsDialog
+from confman_tui.tui.screens.help import HelpDialog
+from tests.support import screen_story
+from tests.support.screen import Desk, desk, until
 
 SIZES = [(60, 20), (80, 24), (120, 40), (200, 50)]
 
@@ -31,7 +31,7 @@ SIZES = [(60, 20), (80, 24), (120, 40), (200, 50)]
 def a_second(at: float, *, waiting: int = 0) -> Event:
     """One second at 500/s in which the corrected p99 is 1,020 ms and the uncorrected one 12.3 ms."""
     sample = replace(
-        story.sample(at, 500),
+        screen_story.sample(at, 500),
         rate=500.0,
         p99_us=1_020_000,
         uncorrected_p50_us=2_000,
@@ -40,7 +40,7 @@ def a_second(at: float, *, waiting: int = 0) -> Event:
         not_started=waiting,
         schedule_lag_s=0.75,
     )
-    return SampleRecorded("write-10u", sample, story.NODES[0], 6)
+    return SampleRecorded("write-10u", sample, screen_story.NODES[0], 6)
 
 
 async def running(board: Desk, *, rate: float | None = 500.0, waiting: int = 0) -> None:
@@ -121,7 +121,7 @@ async def test_the_details_show_both_while_it_runs_and_afterwards(tmp_path: Path
             assert expected in text
         await board.press("escape")
         at = board.clock.now
-        done = story.result("write-10u", 256, at, at + 15)
+        done = screen_story.result("write-10u", 256, at, at + 15)
         outcome = replace(
             done.outcome,
             uncorrected=Uncorrected(2_000, 3_000, 4_000, 12_300, 50_000, 60_000, 70_000, ""),
@@ -144,7 +144,7 @@ async def test_the_details_show_both_while_it_runs_and_afterwards(tmp_path: Path
 
 async def test_the_next_runs_rate_stands_in_the_header(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
-        await board.tell(replace(story.configuration(), rate=250.0))
+        await board.tell(replace(screen_story.configuration(), rate=250.0))
         assert "next: 250/s" in board.text()
 
 

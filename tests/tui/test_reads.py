@@ -5,21 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from confman_tui.events import Phase, PhaseChanged, ScenarioEnded, ScenarioStarted
-from confman_tui.load.model import Reads
-from tests.record import samples
-from tests.tui import story
-from tests.tui.helpers import desk, until
+from confman_tui.load.run_model import Reads
+from confman_tui.session.events import Phase, PhaseChanged, ScenarioEnded, ScenarioStarted
+from tests.support import result_samples, screen_story
+from tests.support.screen import desk, until
 
 
 async def test_the_header_names_where_reads_go_when_it_is_not_everywhere(tmp_path: Path) -> None:
     async with desk(tmp_path, (200, 50)) as board:
         now = board.clock.now
         begun = ScenarioStarted("read-10u", now, 10, 15.0, 100, 1024, reads=Reads.ALL)
-        await board.tell(story.configuration(), PhaseChanged(Phase.RUNNING, now), begun)
+        await board.tell(screen_story.configuration(), PhaseChanged(Phase.RUNNING, now), begun)
         assert "reads from" not in board.text()
         await board.tell(
-            replace(story.configuration(), reads=Reads.ENTRY), replace(begun, at=now + 1, reads=Reads.FOLLOWERS)
+            replace(screen_story.configuration(), reads=Reads.ENTRY), replace(begun, at=now + 1, reads=Reads.FOLLOWERS)
         )
         assert "reads from the followers" in board.text()
         assert "next: reads from the entry" in board.text()
@@ -28,8 +27,8 @@ async def test_the_header_names_where_reads_go_when_it_is_not_everywhere(tmp_pat
 async def test_the_details_show_each_node_s_rate_and_percentiles(tmp_path: Path) -> None:
     async with desk(tmp_path, (120, 60)) as board:
         now = board.clock.now
-        result = samples.result(
-            "read-10u", outcome=replace(samples.read_by_node(), histogram=""), reads=Reads.FOLLOWERS
+        result = result_samples.result(
+            "read-10u", outcome=replace(result_samples.read_by_node(), histogram=""), reads=Reads.FOLLOWERS
         )
         begun = ScenarioStarted("read-10u", now, 10, 15.0, 100, 1024, reads=Reads.FOLLOWERS)
         await board.tell(PhaseChanged(Phase.RUNNING, now), begun, ScenarioEnded(result))

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.widgets import Input
 
-from confman_tui.events import (
+from confman_tui.results.model import Series, SeriesKind, SeriesPoint
+from confman_tui.session.events import (
     Phase,
     PhaseChanged,
     SampleRecorded,
@@ -19,14 +20,12 @@ from confman_tui.events import (
     SeriesEnded,
     SeriesStepEnded,
 )
-from confman_tui.record.model import Series, SeriesKind, SeriesPoint
 from confman_tui.tui.charts.curves import cost_curve, latency_curve, throughput_curve, value_label
-from confman_tui.tui.dialogs.details import DetailsDialog
-from confman_tui.tui.dialogs.overrides import OverridesDialog, parse_payload, size_text
-from confman_tui.tui.dialogs.series import SeriesDialog
-from tests.record import samples
-from tests.tui import story
-from tests.tui.helpers import Desk, desk
+from confman_tui.tui.screens.details import DetailsDialog
+from confman_tui.tui.screens.overrides import OverridesDialog, parse_payload, size_text
+from confman_tui.tui.screens.series_curves import SeriesDialog
+from tests.support import result_samples, screen_story
+from tests.support.screen import Desk, desk
 
 USERS = {1: 1500.0, 10: 3000.0, 50: 3100.0, 100: 3050.0}
 
@@ -74,7 +73,7 @@ async def test_wrong_steps_are_said_and_lose_nothing(tmp_path: Path, texts: dict
 
 async def test_the_header_and_the_dialog_tell_what_the_next_runs_will_be(tmp_path: Path) -> None:
     async with desk(tmp_path, (200, 50)) as board:
-        config = replace(story.configuration(), user_steps=(1, 10, 50), warmup_s=5.0, repeat=3)
+        config = replace(screen_story.configuration(), user_steps=(1, 10, 50), warmup_s=5.0, repeat=3)
         await board.tell(config)
         assert "next: 1,10,50 users, warm-up 5 s, 3 runs" in board.text()
         await board.press("u")
@@ -88,7 +87,7 @@ async def test_the_header_and_the_dialog_tell_what_the_next_runs_will_be(tmp_pat
             "runs": "3",
         }
         await board.press("escape")
-        await board.tell(replace(story.configuration(), payload_steps=(10, 1024, 102_400)))
+        await board.tell(replace(screen_story.configuration(), payload_steps=(10, 1024, 102_400)))
         assert "next: 10B,1KB,100KB" in board.text()
 
 
@@ -111,7 +110,7 @@ async def test_the_keys_can_be_remapped(tmp_path: Path) -> None:
     async with desk(tmp_path, keymap={"sweep": "z", "series": "h"}) as board:
         await board.press("z")
         assert board.asked("sweep") == [("sweep",)]
-        await board.tell(SeriesEnded(samples.user_series(USERS)))
+        await board.tell(SeriesEnded(result_samples.user_series(USERS)))
         await board.press("escape", "h")
         assert isinstance(board.app.screen, SeriesDialog)
 
@@ -120,7 +119,7 @@ async def test_the_graphs_open_at_the_end_and_again_with_g(tmp_path: Path) -> No
     async with desk(tmp_path) as board:
         await board.press("g")
         assert "No series has been run yet" in board.toasts()[-1]
-        series = samples.user_series(USERS)
+        series = result_samples.user_series(USERS)
         await board.tell(SeriesStepEnded(replace(series, points=series.points[:2])))
         assert board.at_home(), "not in the middle of it"
         await board.tell(SeriesEnded(replace(series, files=("results/small-read-10u_users.csv",))))
@@ -139,7 +138,7 @@ async def test_the_graphs_open_at_the_end_and_again_with_g(tmp_path: Path) -> No
 
 async def test_the_graphs_follow_a_series_that_goes_on(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
-        series = samples.user_series(USERS)
+        series = result_samples.user_series(USERS)
         await board.tell(SeriesStepEnded(replace(series, points=series.points[:1])))
         await board.press("g")
         assert "1 of 4 steps are over" in board.text()
@@ -152,14 +151,14 @@ async def test_the_graphs_follow_a_series_that_goes_on(tmp_path: Path) -> None:
 async def test_a_dialog_that_is_open_is_not_covered_by_the_end_of_a_series(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
         await board.press("question_mark")
-        await board.tell(SeriesEnded(samples.user_series(USERS)))
+        await board.tell(SeriesEnded(result_samples.user_series(USERS)))
         assert not isinstance(board.app.screen, SeriesDialog)
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)])
 async def test_a_sweep_is_told_at_every_size(tmp_path: Path, size: tuple[int, int]) -> None:
     async with desk(tmp_path, size) as board:
-        await board.tell(SeriesEnded(samples.sweep()))
+        await board.tell(SeriesEnded(result_samples.sweep()))
         await board.drawn()
         assert isinstance(board.app.screen, SeriesDialog)
         assert "read-1u, ms per 1,000 entries: p50 +0.600" in board.text()
@@ -171,13 +170,15 @@ async def test_a_warm_up_is_shown_while_it_lasts(tmp_path: Path) -> None:
         started = ScenarioStarted("write-10u", at, 10, 15.0, 100, 1024, warmup_s=5.0, run=2, runs=3, step="step 1 of 2")
         await board.tell(PhaseChanged(Phase.RUNNING, at), started)
         board.clock.now = at + 2.2
-        await board.tell(SampleRecorded("write-10u", replace(story.sample(at, 200), warmup=True), story.NODES[0], 6))
+        await board.tell(
+            SampleRecorded("write-10u", replace(screen_story.sample(at, 200), warmup=True), screen_story.NODES[0], 6)
+        )
         text = board.text()
         assert "warming up" in text
         assert "00:02/00:05" in text
         assert "warm 00:02" in text
         board.clock.now = at + 9.1
-        await board.tell(SampleRecorded("write-10u", story.sample(at + 8, 200), story.NODES[0], 6))
+        await board.tell(SampleRecorded("write-10u", screen_story.sample(at + 8, 200), screen_story.NODES[0], 6))
         text = board.text()
         assert "warming up" not in text
         assert "00:04/00:15" in text
@@ -188,8 +189,8 @@ async def test_a_warm_up_is_shown_while_it_lasts(tmp_path: Path) -> None:
 async def test_the_details_show_first_seconds_repeats_and_the_kept_run(tmp_path: Path) -> None:
     async with desk(tmp_path, (120, 60)) as board:
         await board.tell(ScenarioStarted("read-10u", board.clock.now, 10, 15.0, 100, 1024))
-        result = samples.repeated([100, 104, 96, 102, 98])
-        result = replace(result, outcome=replace(result.outcome, opening=samples.opening(), histogram=""))
+        result = result_samples.repeated([100, 104, 96, 102, 98])
+        result = replace(result, outcome=replace(result.outcome, opening=result_samples.opening(), histogram=""))
         await board.tell(ScenarioEnded(result))
         board.app.deeds.show_details("read-10u")
         await board.pilot.pause()
@@ -202,14 +203,16 @@ async def test_the_details_show_first_seconds_repeats_and_the_kept_run(tmp_path:
 
 
 def test_the_axis_of_sizes_is_logarithmic_and_that_of_users_is_not() -> None:
-    points = tuple(SeriesPoint(size, (samples.run(rate),)) for size, rate in ((10, 400), (1000, 390), (100_000, 100)))
+    points = tuple(
+        SeriesPoint(size, (result_samples.run(rate),)) for size, rate in ((10, 400), (1000, 390), (100_000, 100))
+    )
     payloads = Series(SeriesKind.PAYLOAD, ("read-10u",), "small", 5.0, (10, 1000, 100_000), points)
     spec, legend = throughput_curve(payloads, 60, 14)
     assert spec is not None
     assert legend == (("●", "req/s", "ok"),)
     first, middle, last = (x for x, _ in spec.x_ticks)
     assert middle - first == pytest.approx(last - middle)
-    users, _ = latency_curve(samples.user_series({1: 10, 51: 20, 101: 30}), 60, 14)
+    users, _ = latency_curve(result_samples.user_series({1: 10, 51: 20, 101: 30}), 60, 14)
     assert users is not None
     first, middle, last = (x for x, _ in users.x_ticks)
     assert middle - first == pytest.approx(last - middle)
@@ -217,7 +220,7 @@ def test_the_axis_of_sizes_is_logarithmic_and_that_of_users_is_not() -> None:
 
 
 def test_labels_that_would_touch_are_left_out_but_the_last() -> None:
-    spec, _ = throughput_curve(samples.user_series(dict.fromkeys((1, 2, 3, 50, 1000), 10.0)), 40, 12)
+    spec, _ = throughput_curve(result_samples.user_series(dict.fromkeys((1, 2, 3, 50, 1000), 10.0)), 40, 12)
     assert spec is not None
     labels = [label for _, label in spec.x_ticks]
     assert labels[-1] == "1k"
@@ -225,10 +228,10 @@ def test_labels_that_would_touch_are_left_out_but_the_last() -> None:
 
 
 def test_nothing_measured_is_no_graph() -> None:
-    empty = samples.user_series({})
+    empty = result_samples.user_series({})
     assert throughput_curve(empty, 60, 12) == (None, ())
     assert latency_curve(empty, 60, 12) == (None, ())
-    assert cost_curve(samples.sweep(()), "read-1u", 60, 12) == (None, ())
+    assert cost_curve(result_samples.sweep(()), "read-1u", 60, 12) == (None, ())
 
 
 @pytest.mark.parametrize(

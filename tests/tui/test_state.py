@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from confman_tui.cluster.elections_model import Fault, FaultKind, Verification, WriteWindow
-from confman_tui.cluster.model import NodeState
-from confman_tui.errors import EXIT_LOST, EXIT_NO_CLUSTER, EXIT_OK
-from confman_tui.events import (
+from confman_tui.cluster.elections import Fault, FaultKind, Verification, WriteWindow
+from confman_tui.cluster.states import NodeState
+from confman_tui.core.errors import EXIT_LOST, EXIT_NO_CLUSTER, EXIT_OK
+from confman_tui.session.events import (
     ClusterChanged,
     DrillEnded,
     ElectionMeasured,
@@ -21,18 +21,18 @@ from confman_tui.events import (
     VerificationEnded,
     WritesAcknowledged,
 )
-from confman_tui.load.scenarios import CATALOGUE
+from confman_tui.settings.scenarios import CATALOGUE
 from confman_tui.tui.log import MOST_LINES, Topic
 from confman_tui.tui.rows import RowStatus
 from confman_tui.tui.state import UiState, apply, asked, initial
-from tests.tui import story
+from tests.support import screen_story
 
-T = story.START
+T = screen_story.START
 
 
 def told(*, until: float = 1e12) -> UiState:
     state = initial(CATALOGUE)
-    for at, event in story.election_run(T):
+    for at, event in screen_story.election_run(T):
         if at <= T + until:
             apply(state, event, at)
     return state
@@ -48,8 +48,8 @@ def test_a_session_ends_in_the_figures_of_both_scenarios() -> None:
     assert running.failures == 12
     assert state.running == "write-10u"
     assert state.view is not None
-    assert state.view.leader == story.NODES[1]
-    assert state.done_to[story.NODES[0]].kind is FaultKind.KILL
+    assert state.view.leader == screen_story.NODES[1]
+    assert state.done_to[screen_story.NODES[0]].kind is FaultKind.KILL
 
 
 def test_each_change_is_told_once_in_the_log() -> None:
@@ -64,26 +64,26 @@ def test_each_change_is_told_once_in_the_log() -> None:
 def test_an_election_told_again_adds_its_recovery_only() -> None:
     state = told()
     before = len(state.log.lines)
-    fault = Fault(FaultKind.KILL, story.NODES[0], T + 50.3)
-    apply(state, ElectionMeasured(story.election(fault, T)), T + 60)
+    fault = Fault(FaultKind.KILL, screen_story.NODES[0], T + 50.3)
+    apply(state, ElectionMeasured(screen_story.election(fault, T)), T + 60)
     assert [line.text for line in state.log.lines][before:] == ["back at 90 % after 2.40 s"]
     assert len(state.elections) == 1
 
 
 def test_gauges_are_no_news_but_a_change_of_state_is() -> None:
     state = told(until=40)
-    assert not apply(state, ClusterChanged(story.view(T + 41), 0.0), T + 41)
-    changed = story.view(T + 42, states={2: NodeState.REFUSED})
+    assert not apply(state, ClusterChanged(screen_story.view(T + 41), 0.0), T + 41)
+    changed = screen_story.view(T + 42, states={2: NodeState.REFUSED})
     assert apply(state, ClusterChanged(changed, 0.0), T + 42)
     assert not apply(state, WritesAcknowledged(((T + 42, 3),), T + 42.2), T + 42.2)
     assert not apply(state, ProgressMade(Phase.SEEDING, 1, 2, 1.0, None), T + 42)
-    assert not apply(state, SampleRecorded("write-1u", story.sample(T + 41, 40), None, 6), T + 42)
+    assert not apply(state, SampleRecorded("write-1u", screen_story.sample(T + 41, 40), None, 6), T + 42)
     assert apply(state, NoticeGiven(Level.INFO, "hello", T + 43), T + 43)
 
 
 def test_a_run_is_steady_from_its_start_until_something_happens() -> None:
     state = initial(CATALOGUE)
-    apply(state, ClusterChanged(story.view(T), 0.0), T)
+    apply(state, ClusterChanged(screen_story.view(T), 0.0), T)
     assert not state.steady
     apply(state, PhaseChanged(Phase.RUNNING, T), T)
     assert state.steady, "before its first second has passed, too"
@@ -91,14 +91,14 @@ def test_a_run_is_steady_from_its_start_until_something_happens() -> None:
     assert not state.steady
     apply(state, WritesAcknowledged(((T + 1, 3),), T + 1.1), T + 1.1)
     assert state.steady
-    apply(state, ClusterChanged(story.view(T + 2, leader=None), 0.0), T + 2)
+    apply(state, ClusterChanged(screen_story.view(T + 2, leader=None), 0.0), T + 2)
     assert not state.steady
 
 
 def test_the_rate_of_acknowledged_writes_is_that_of_the_last_told_second() -> None:
     state = initial(CATALOGUE)
-    apply(state, story.acknowledgements(T + 10, 200), T + 10)
-    apply(state, story.acknowledgements(T + 11, 100), T + 11)
+    apply(state, screen_story.acknowledgements(T + 10, 200), T + 10)
+    apply(state, screen_story.acknowledgements(T + 11, 100), T + 11)
     assert state.ack_rate == 100
     window = WriteWindow(T + 11, None, 0.05)
     apply(state, WritesAcknowledged((), T + 12.5, window), T + 12.5)
@@ -112,7 +112,7 @@ def test_scenarios_asked_for_wait_in_a_queue_that_ends_with_the_series() -> None
     assert [row.scenario.name for row in state.rows.values() if row.status is RowStatus.QUEUED] == state.queue
     apply(state, ScenarioStarted("read-1u", T + 30, 1, 15.0, 100, 1024), T + 30)
     assert state.queue == ["read-10u"]
-    apply(state, ScenarioEnded(story.result("read-1u", 1, T + 30, T + 45)), T + 45)
+    apply(state, ScenarioEnded(screen_story.result("read-1u", 1, T + 30, T + 45)), T + 45)
     apply(state, PhaseChanged(Phase.IDLE, T + 46), T + 46)
     assert state.queue == []
     assert state.rows["read-10u"].status is RowStatus.NEVER

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from textual.geometry import Region
 
-from confman_tui.cluster.elections_model import Verification, WriteWindow
-from confman_tui.cluster.model import STATE_WORDS, Fact, FactKind, NodeState
+from confman_tui.cluster.elections import Verification, WriteWindow
+from confman_tui.cluster.states import STATE_WORDS, Fact, FactKind, NodeState
 from confman_tui.cluster.watch_mode import WatchPace
-from confman_tui.events import (
+from confman_tui.session.events import (
     ClusterChanged,
     FactTold,
     Level,
@@ -24,10 +24,10 @@ from confman_tui.events import (
     WatchModeChanged,
     WritesAcknowledged,
 )
-from confman_tui.load.scenarios import CATALOGUE
+from confman_tui.settings.scenarios import CATALOGUE
 from confman_tui.tui.charts.palette import STATE_GLYPHS
-from tests.tui import story
-from tests.tui.helpers import desk
+from tests.support import screen_story
+from tests.support.screen import desk
 
 HOSTILE = (
     "[red]red[/red]",
@@ -43,9 +43,9 @@ async def test_offline_says_what_was_tried_and_offers_ways_on(tmp_path: Path) ->
     async with desk(tmp_path, found=False) as board:
         now = board.clock.now
         states = dict.fromkeys(range(3), NodeState.REFUSED)
-        view = story.view(now, leader=None, states=states, detail="[Errno 111] Connection refused")
+        view = screen_story.view(now, leader=None, states=states, detail="[Errno 111] Connection refused")
         await board.tell(
-            story.configuration(demo=False),
+            screen_story.configuration(demo=False),
             ClusterChanged(view, 0.0),
             PhaseChanged(Phase.OFFLINE, now, "Nothing answers at 127.0.0.1, ports 6100, 6200 and 6300."),
         )
@@ -133,7 +133,7 @@ async def test_writes_are_judged_by_acknowledgements_not_by_readiness(tmp_path: 
     async with desk(tmp_path) as board:
         assert "writes not probed" in board.text()
         now = board.clock.now
-        await board.tell(story.acknowledgements(now, 200))
+        await board.tell(screen_story.acknowledgements(now, 200))
         assert "● writes go through · 200/s" in board.text()
         board.clock.now = now + 1.62
         window = WriteWindow(now, None, 0.05)
@@ -146,10 +146,10 @@ async def test_no_leader_says_why(tmp_path: Path) -> None:
     async with desk(tmp_path) as board:
         now = board.clock.now
         states = {0: NodeState.NOT_READY, 1: NodeState.REFUSED, 2: NodeState.SILENT}
-        await board.tell(ClusterChanged(story.view(now, leader=None, term=9, states=states), 0.0))
+        await board.tell(ClusterChanged(screen_story.view(now, leader=None, term=9, states=states), 0.0))
         assert "no leader (term 9, no quorum: :6200 and :6300 unreachable)" in board.text()
         states = {1: NodeState.ELECTED, 2: NodeState.FOLLOWER}
-        await board.tell(ClusterChanged(story.view(now, leader=None, term=9, states=states), 0.0))
+        await board.tell(ClusterChanged(screen_story.view(now, leader=None, term=9, states=states), 0.0))
         assert "no leader (term 9, :6200 elected, not serving)" in board.text()
 
 
@@ -157,7 +157,7 @@ async def test_never_leader_for_a_node_that_does_not_serve(tmp_path: Path) -> No
     async with desk(tmp_path) as board:
         now = board.clock.now
         states = {0: NodeState.STALE_LEADER, 1: NodeState.ELECTED}
-        await board.tell(ClusterChanged(story.view(now, leader=None, term=9, states=states), 0.0))
+        await board.tell(ClusterChanged(screen_story.view(now, leader=None, term=9, states=states), 0.0))
         assert "LEADER" not in board.text()
         assert "⚠ :6100  stale leader" in board.text()
         assert "☆ :6200  elected, not serving" in board.text()
@@ -170,7 +170,7 @@ async def test_every_state_has_its_glyph_and_word_on_card_and_line(tmp_path: Pat
             await board.drawn()
             for state in NodeState:
                 leader = 0 if state is NodeState.LEADER else None
-                view = story.view(board.clock.now, leader=leader, states={0: state}, detail="why [bold]so")
+                view = screen_story.view(board.clock.now, leader=leader, states={0: state}, detail="why [bold]so")
                 await board.tell(ClusterChanged(view, 0.0))
                 word = "LEADER" if state is NodeState.LEADER else STATE_WORDS[state]
                 assert f"{STATE_GLYPHS[state]} :6100  {word}" in board.text()
@@ -181,15 +181,15 @@ async def test_hostile_strings_are_text_everywhere(tmp_path: Path, size: tuple[i
     async with desk(tmp_path, size) as board:
         now = board.clock.now
         for string in HOSTILE:
-            view = story.view(now, leader=None, states={0: NodeState.NOT_CONFMAN}, detail=string)
+            view = screen_story.view(now, leader=None, states={0: NodeState.NOT_CONFMAN}, detail=string)
             node = replace(view.nodes[1], names_leader=f"http://{string}", state=NodeState.FOLLOWER_OF_DEAD)
             await board.tell(
                 ClusterChanged(replace(view, nodes=(view.nodes[0], node, view.nodes[2])), 0.0),
-                FactTold(Fact(FactKind.NODE_WRONG, now, story.NODES[0], detail=string)),
+                FactTold(Fact(FactKind.NODE_WRONG, now, screen_story.NODES[0], detail=string)),
                 FactTold(Fact(FactKind.LEADER_LOST, now, string, 6, string)),
                 NoticeGiven(Level.ERROR, string, now),
                 VerificationEnded(string, Verification(note=string)),
-                ScenarioEnded(replace(story.result("write-1u", 1, now, now + 1), note=string)),
+                ScenarioEnded(replace(screen_story.result("write-1u", 1, now, now + 1), note=string)),
                 PhaseChanged(Phase.SEEDING, now, string),
             )
             text = board.text()
@@ -214,10 +214,10 @@ async def test_a_small_screen_names_the_scenarios_before_the_first_run(tmp_path:
 async def test_a_run_that_lost_a_write_gets_no_tick(size: tuple[int, int], tmp_path: Path) -> None:
     async with desk(tmp_path, size) as board:
         now = board.clock.now
-        kept = story.result("write-10u", 10, now, now + 30)
+        kept = screen_story.result("write-10u", 10, now, now + 30)
         for lost, phantom, mark in ((0, 0, "✓"), (1, 0, "✗"), (0, 1, "✗")):
             verified = Verification(acknowledged=3088, checked=3088, lost=lost, phantom=phantom)
             await board.tell(ScenarioEnded(replace(kept, verification=verified)))
             assert f"{mark} 30.0 s" in board.text()
-        await board.tell(ScenarioEnded(story.result("write-10u", 10, now, now + 30, failures=3100)))
+        await board.tell(ScenarioEnded(screen_story.result("write-10u", 10, now, now + 30, failures=3100)))
         assert "✗ 30.0 s" in board.text()

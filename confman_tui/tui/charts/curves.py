@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from confman_tui.record.model import ScenarioResult, Series, SeriesKind
-from confman_tui.record.repeats import spreads, typical
-from confman_tui.record.series import knee_of, slope_of, slope_words
+from confman_tui.results.model import ScenarioResult, Series, SeriesKind
+from confman_tui.results.series import knee_of, slope_of, slope_words
+from confman_tui.results.statistics.repeats import spreads, typical
 from confman_tui.tui.charts.graphs import LEFT, LegendItem
 from confman_tui.tui.charts.spec import GraphSpec, Layer, Mark
 from confman_tui.tui.charts.ticks import (

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from confman_tui.load.model import CAUSE_WORDS
+from confman_tui.load.run_model import CAUSE_WORDS
 from confman_tui.tui.charts.axis import TimeAxis, clock_words
+from confman_tui.tui.charts.bounded_stores import CAUSES, Bucket
 from confman_tui.tui.charts.palette import CAUSE_GLYPHS, term_role
 from confman_tui.tui.charts.spec import GraphSpec, Layer, Mark
-from confman_tui.tui.charts.store import CAUSES, Bucket
 from confman_tui.tui.charts.ticks import (
     LinearScale,
     LogScale,

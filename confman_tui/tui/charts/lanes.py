@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from confman_tui.cluster.elections_model import FaultKind
-from confman_tui.cluster.model import NodeState
+from confman_tui.cluster.elections import FaultKind
+from confman_tui.cluster.states import NodeState
 from confman_tui.cluster.watch_mode import PROBE_IDLE_S
 from confman_tui.tui.charts.axis import TimeAxis
 from confman_tui.tui.charts.palette import FAULT_GLYPH, LANE_GLYPHS, MENDED_GLYPH, term_role

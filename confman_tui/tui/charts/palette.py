@@ -6,8 +6,8 @@ order in which neighbours differ for people with deuteranopia and protanopia too
 
 from __future__ import annotations
 
-from confman_tui.cluster.model import NodeState
-from confman_tui.load.model import Cause
+from confman_tui.cluster.states import NodeState
+from confman_tui.load.run_model import Cause
 
 _TERMS_DARK = ("#56b4e9", "#e69f00", "#2fbf9b", "#f0e442", "#e08fc0", "#ff7f50")
 _TERMS_LIGHT = ("#0067a5", "#a85f00", "#00795a", "#6f6300", "#9a3d7f", "#b83a00")

@@ -18,7 +18,7 @@ import os
 import sys
 from typing import BinaryIO
 
-from confman_tui.children import die_with
+from confman_tui.core.child_process import die_with
 
 NICE = 10
 """Added to the niceness: where load, nodes and graphs share few cores, a drawing takes some milliseconds longer instead

@@ -8,15 +8,15 @@ from textual.app import ComposeResult
 from textual.containers import Grid
 from textual.content import Content
 
-from confman_tui.cluster.elections_model import FaultKind
-from confman_tui.cluster.model import STATE_WORDS, NodeState, NodeView
+from confman_tui.cluster.elections import FaultKind
+from confman_tui.cluster.states import STATE_WORDS, NodeState, NodeView
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.palette import STATE_GLYPHS
 from confman_tui.tui.charts.spark import sparkline
+from confman_tui.tui.colours import STATE_HELP, Look
 from confman_tui.tui.frame import Frame
 from confman_tui.tui.layout import CardStyle
-from confman_tui.tui.look import STATE_HELP, Look
-from confman_tui.tui.names import name_of
+from confman_tui.tui.node_names import name_of
 from confman_tui.tui.text import Part, clean, fit, line
 from confman_tui.tui.widgets.lines import Lines
 

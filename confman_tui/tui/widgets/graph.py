@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 from textual.geometry import Size
 
 from confman_tui.tui.charts.axis import TimeAxis, span_words
-from confman_tui.tui.charts.client import ChartRenderer, Rows
 from confman_tui.tui.charts.graphs import LatencyPlot, LegendItem, ThroughputPlot
 from confman_tui.tui.charts.histogram import drill_spec, histogram_spec
+from confman_tui.tui.charts.renderer_client import ChartRenderer, Rows
 from confman_tui.tui.charts.spec import GraphSpec
 from confman_tui.tui.charts.strips import Row
 from confman_tui.tui.history import History

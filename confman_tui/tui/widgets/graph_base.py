@@ -13,7 +13,7 @@ from textual.style import Style as VisualStyle
 from textual.widget import Widget
 
 from confman_tui.tui.breath import breathe
-from confman_tui.tui.charts.narrow import narrow_updates
+from confman_tui.tui.charts.narrow_updates import narrow_updates
 from confman_tui.tui.charts.palette import role_colors, term_color
 from confman_tui.tui.charts.strips import Picture, Row, refresh_changed
 

@@ -8,8 +8,8 @@ from textual.content import Content
 
 from confman_tui.tui import status
 from confman_tui.tui.actions import key_of
+from confman_tui.tui.colours import Look
 from confman_tui.tui.frame import Frame
-from confman_tui.tui.look import Look
 from confman_tui.tui.text import Part, line
 from confman_tui.tui.widgets.lines import Lines
 

@@ -11,7 +11,7 @@ from textual.events import Click, Leave, MouseMove
 from textual.message import Message
 
 from confman_tui.tui.actions import KeyHint
-from confman_tui.tui.look import Look
+from confman_tui.tui.colours import Look
 from confman_tui.tui.widgets.lines import Lines
 
 _GAP = 2

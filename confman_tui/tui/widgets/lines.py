@@ -13,7 +13,7 @@ from textual.visual import Visual
 from textual.widget import Widget
 
 from confman_tui.tui.breath import breathe
-from confman_tui.tui.look import Look
+from confman_tui.tui.colours import Look
 
 
 def changed_cells(old: Content, new: Content) -> tuple[int, int] | None:

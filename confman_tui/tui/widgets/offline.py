@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from confman_tui.cluster.model import STATE_WORDS
-from confman_tui.events import Phase
+from confman_tui.cluster.states import STATE_WORDS
+from confman_tui.session.events import Phase
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.palette import STATE_GLYPHS
+from confman_tui.tui.colours import Look
 from confman_tui.tui.frame import Frame
-from confman_tui.tui.look import Look
-from confman_tui.tui.names import name_of
+from confman_tui.tui.node_names import name_of
 from confman_tui.tui.state import UiState
 from confman_tui.tui.text import clean, fit, wrap
 from confman_tui.tui.widgets.lines import Lines

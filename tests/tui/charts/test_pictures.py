@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.style import Style
 
-from confman_tui import events
-from confman_tui.cluster.elections_model import WriteWindow
-from confman_tui.cluster.model import NodeState
-from confman_tui.load.model import Cause
+from confman_tui.cluster.elections import WriteWindow
+from confman_tui.cluster.states import NodeState
+from confman_tui.load.run_model import Cause
+from confman_tui.session import events
 from confman_tui.tui.charts.axis import SPANS, TimeAxis, TimeWindow
 from confman_tui.tui.charts.drawing import draw, to_rows
 from confman_tui.tui.charts.graphs import LatencyPlot, ThroughputPlot, bucket_seconds, time_ticks
@@ -37,9 +37,9 @@ from confman_tui.tui.charts.ticks import (
     rate_label,
 )
 from confman_tui.tui.history import History
-from tests.tui.charts.feed import NODES, Feed
-from tests.tui.charts.test_history import SAMPLE, T0, view
-from tests.tui.test_look import EYES, GROUNDS, contrast, distance
+from tests.support.chart_history import NODES, Feed
+from tests.tui.test_colours import EYES, GROUNDS, contrast, distance
+from tests.tui.test_history import SAMPLE, T0, view
 
 NAMES = {NODES[0]: ":6100", NODES[1]: ":6200", NODES[2]: ":6300"}
 

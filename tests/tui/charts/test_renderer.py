@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from confman_tui.tui.charts import client as client_module
-from confman_tui.tui.charts.client import ChartRenderer, Rows
+from confman_tui.tui.charts import renderer_client as client_module
+from confman_tui.tui.charts.renderer_client import ChartRenderer, Rows
 from confman_tui.tui.charts.spec import GraphSpec, Layer
 
 
@@ -192,7 +192,7 @@ async def test_the_key_is_not_handed_to_the_child(renderer: ChartRenderer, monke
 async def test_the_child_ends_when_the_parent_is_killed(how: signal.Signals) -> None:
     program = (
         "import asyncio\n"
-        "from confman_tui.tui.charts.client import ChartRenderer\n"
+        "from confman_tui.tui.charts.renderer_client import ChartRenderer\n"
         "from tests.tui.charts.test_renderer import spec\n"
         "async def main():\n"
         "    renderer = ChartRenderer()\n"

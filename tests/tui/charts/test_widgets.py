@@ -12,15 +12,15 @@ from textual.containers import Horizontal
 from textual.geometry import Region
 from textual.widgets import Static
 
-from confman_tui import events
-from confman_tui.cluster.model import ClusterView, NodeState, NodeView
+from confman_tui.cluster.states import ClusterView, NodeState, NodeView
+from confman_tui.session import events
 from confman_tui.tui.charts.axis import TimeWindow
-from confman_tui.tui.charts.client import ChartRenderer
+from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.history import History
 from confman_tui.tui.widgets.graph import Graph, LatencyGraph, ThroughputGraph
 from confman_tui.tui.widgets.graph_base import PictureWidget
 from confman_tui.tui.widgets.timeline import ClusterTimeline
-from tests.tui.charts.feed import Feed
+from tests.support.chart_history import Feed
 
 T0 = 1_800_000_000.0
 

@@ -1,0 +1,188 @@
+"""What we know of the cluster: plain frozen values, no clock, no network.
+
+All times are seconds since the epoch on the program's steady clock (`confman_tui.core.clock`). A node is named by its
+base URL without a trailing slash, such as ``http://127.0.0.1:6100``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PollKind(StrEnum):
+    """How one poll of ``/health/ready`` ended."""
+
+    ANSWER = "answer"
+    """A Confman answer, 200 or 503, with its cluster section."""
+    REFUSED = "refused"
+    """The connection was refused: no process listens."""
+    RESET = "reset"
+    """The connection was closed or reset before the whole answer came."""
+    TIMEOUT = "timeout"
+    """No answer within the deadline."""
+    NOT_CONFMAN = "not_confman"
+    """An answer, but not one of Confman's (other status, no JSON, no cluster section)."""
+    WRONG = "wrong"
+    """Confman's shape with values that cannot be (a negative term, an unknown role)."""
+    ERROR = "error"
+    """Anything else, such as a name that does not resolve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One poll of one node and its outcome."""
+
+    node: str
+    """Base URL of the node asked."""
+    sent: float
+    """When it was asked. An answer tells of this time, not of the time it came."""
+    answered: float
+    """When the answer came, or when the poll was given up."""
+    kind: PollKind
+    ready: bool = False
+    """True for a 200 answer: the node knows a leader (not: writes go through)."""
+    role: str = ""
+    """``leader`` or ``follower``, as the node says; empty without an answer."""
+    leader: str | None = None
+    """The node's word for who leads, normalised to a base URL."""
+    term: int | None = None
+    detail: str = ""
+    """What went wrong, in words, as plain text (may hold a node's text: never show it as markup)."""
+
+
+class NodeState(StrEnum):
+    """What a node is, as far as its answers and those of the others show."""
+
+    UNKNOWN = "unknown"
+    """Not asked yet."""
+    LEADER = "leader"
+    """Says that it leads, in the highest term seen: serves writes."""
+    ELECTED = "elected"
+    """Names itself as leader but does not say that it leads: not serving yet (or no longer)."""
+    FOLLOWER = "follower"
+    FOLLOWER_OF_DEAD = "follower_of_dead"
+    """Ready, and names a leader that does not answer or no longer leads."""
+    STALE_LEADER = "stale_leader"
+    """Says that it leads, in a term lower than the highest seen."""
+    NOT_READY = "not_ready"
+    """503: knows no leader."""
+    REFUSED = "refused"
+    SILENT = "silent"
+    """Accepts connections but does not answer."""
+    NOT_CONFMAN = "not_confman"
+    WRONG = "wrong"
+    """Confman's shape with impossible values, or an error that fits nothing else."""
+
+
+SILENT_STATES = (NodeState.REFUSED, NodeState.SILENT, NodeState.UNKNOWN, NodeState.NOT_CONFMAN)
+"""States of a node that gave no answer of Confman's when last asked."""
+
+STATE_WORDS: dict[NodeState, str] = {
+    NodeState.UNKNOWN: "unknown",
+    NodeState.LEADER: "leader",
+    NodeState.ELECTED: "elected, not serving",
+    NodeState.FOLLOWER: "follower",
+    NodeState.FOLLOWER_OF_DEAD: "follows a dead leader",
+    NodeState.STALE_LEADER: "stale leader",
+    NodeState.NOT_READY: "not ready",
+    NodeState.REFUSED: "refused",
+    NodeState.SILENT: "not answering",
+    NodeState.NOT_CONFMAN: "not Confman",
+    NodeState.WRONG: "wrong answer",
+}
+"""The words for each state, the same on the screen, in logs and in files."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """One node, as of the last poll that counted."""
+
+    node: str
+    state: NodeState = NodeState.UNKNOWN
+    since: float | None = None
+    """Since when it has been in this state."""
+    term: int | None = None
+    """The last term it told."""
+    ready: bool = False
+    names_leader: str | None = None
+    """Whom it names as leader."""
+    latency_s: float | None = None
+    """Duration of its last answered poll, in seconds."""
+    last_answer: float | None = None
+    """Asking time of the last answered poll: the start of a silence."""
+    detail: str = ""
+    """Last error in words; kept until the node answers again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """All nodes at one moment."""
+
+    at: float
+    nodes: tuple[NodeView, ...]
+    """In the order they were configured."""
+    leader: str | None = None
+    """The node that leads (says so, in the highest term seen), or None."""
+    term: int | None = None
+    """The highest term seen."""
+    leader_since: float | None = None
+
+    def node(self, url: str) -> NodeView:
+        """The view of one node; KeyError when it is not among the configured ones."""
+        for view in self.nodes:
+            if view.node == url:
+                return view
+        raise KeyError(url)
+
+    @property
+    def answering(self) -> tuple[str, ...]:
+        """Nodes that answered as Confman does when last asked."""
+        return tuple(view.node for view in self.nodes if view.state not in SILENT_STATES)
+
+    @property
+    def essence(self) -> tuple[object, ...]:
+        """What makes two views the same to a person: who leads, the terms and the states, but no latencies."""
+        return self.leader, self.term, tuple((view.state, view.term) for view in self.nodes)
+
+    @property
+    def ready(self) -> tuple[str, ...]:
+        """Nodes that can serve reads: those that answered with 200 when last asked."""
+        return tuple(view.node for view in self.nodes if view.ready)
+
+
+class FactKind(StrEnum):
+    """What can be told of a cluster; each change is told once."""
+
+    LEADER_LOST = "leader_lost"
+    TERM_ADVANCED = "term_advanced"
+    ELECTED = "elected"
+    """A node names itself but does not serve yet."""
+    LEADER_SERVING = "leader_serving"
+    ALL_AGREE = "all_agree"
+    """Every live node names the serving leader, in its term."""
+    FOLLOWS_DEAD_LEADER = "follows_dead_leader"
+    STALE_LEADER = "stale_leader"
+    SPLIT_CLAIM = "split_claim"
+    """Two nodes claim to lead the same term."""
+    NODE_DOWN = "node_down"
+    NOT_ANSWERING = "not_answering"
+    NODE_WRONG = "node_wrong"
+    """It answers, but not as Confman does."""
+    NODE_BACK = "node_back"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One change of the cluster."""
+
+    kind: FactKind
+    at: float
+    """The asking time of the poll that showed it."""
+    node: str | None = None
+    term: int | None = None
+    detail: str = ""
+    uncertainty_s: float = 0.0
+    """How much earlier it may have happened: back to the node's previous poll, in seconds."""
+    seen: float = 0.0
+    """When the answer that showed it came."""

@@ -1,0 +1,412 @@
+"""After a run: is every acknowledged write still there, on every node?"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, Protocol, TypeVar
+
+from confman_tui.cluster.addresses import short_names
+from confman_tui.cluster.api import RETRYABLE
+from confman_tui.cluster.elections import UnreadNode, Verification, WriteOutcome, value_digest
+from confman_tui.cluster.writes.ledger import BookedWrite, WriteLedger
+from confman_tui.cluster.writes.rules import Demand, Seen, Tally, demand, suspicious
+from confman_tui.core.clock import Clock, now
+from confman_tui.core.errors import ClusterError
+
+REREAD_S = 5.0
+"""What is absent or different is read again until so long after the verification began: a follower may lag behind."""
+LEAST_REREAD_S = 0.25
+"""Found amiss later than that, it is read again once, after so long."""
+CONCURRENCY = 8
+"""Requests for single keys at one time, over all nodes."""
+LISTING_BYTES = 256_000_000
+"""Larger namespaces are read key by key: a node builds a listing in memory."""
+BLOB_BYTES = 65536
+"""Values of this size are kept as blobs by Confman, and never read in bulk."""
+LISTED_PER_READ = 20
+"""One entry read by itself costs the cluster about as much as so many in a listing."""
+
+SLICE = 40_000
+"""Keys of a namespace that are judged at one time, in some 40 MB. A larger one is listed once for each slice."""
+_ATTEMPTS = 6
+_PAUSES_S = (0.25, 0.5, 1.0)
+_CHUNK = 500
+"""Keys after which the loop gets a turn: it polls the nodes meanwhile, to the tenth of a second."""
+_TELL_EVERY = 50
+_T = TypeVar("_T")
+
+
+class Reader(Protocol):
+    """What verification needs of `ConfmanClient`."""
+
+    def each_entry(self, node: str, namespace: str) -> AsyncGenerator[_Entry, None]:
+        """All entries of a namespace, one after another."""
+
+    def get_entry(self, node: str, namespace: str, key: str) -> Awaitable[_Entry | None]:
+        """One entry, or None."""
+
+
+class _Entry(Protocol):
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def value(self) -> str: ...
+
+
+Progress = Callable[[int, int], None]
+"""Told (keys checked so far, keys to check)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is read of one namespace."""
+
+    namespace: str
+    demands: Mapping[str, Demand]
+    others: int
+    """Entries that it is thought to hold beside."""
+
+
+async def verify(
+    client: Reader,
+    ledger: WriteLedger,
+    nodes: Sequence[str],
+    *,
+    mode: Literal["all", "sample", "off"] = "all",
+    sample: int = 0,
+    payload_bytes: int = 1024,
+    entries_before: int = 0,
+    progress: Progress = lambda done, total: None,
+    stop: asyncio.Event | None = None,
+    reread_s: float = REREAD_S,
+    clock: Clock = now,
+    without: Sequence[UnreadNode] = (),
+    behind: Callable[[str], str] = lambda node: "",
+) -> Verification:
+    """Reads the booked writes back and judges them. Call it when all of ``nodes`` agree on a leader, and before any of
+    the keys is removed.
+
+    A write is lost when it is absent or different on more than half of the nodes read, stale on fewer, both still
+    5 s after the verification began. A write whose fate was unknown is recovered when any node has it; one that was
+    refused for certain is a phantom when any node has it.
+
+    A node that shows something amiss and has fallen behind the cluster meanwhile proves nothing by it: from then on it
+    is judged without that node, and the result says so.
+
+    Args:
+        client: reads; a namespace is listed, or read key by key where few keys of many are wanted, where the listing
+            would be larger than 256 MB or its values are blobs.
+        ledger: the run's writes.
+        nodes: base URLs of all live nodes.
+        mode: ``all`` writes; a ``sample``; or ``off``.
+        sample: so many acknowledged and at most so many other writes, chosen at random, with mode ``sample``.
+        payload_bytes: size of the values, for the choice above.
+        entries_before: entries of the cluster beside the booked ones, for the choice above.
+        progress: is told how far it is.
+        stop: when set, it ends soon, with what was checked.
+        reread_s: how long to read again, in seconds from now.
+        clock: for the time that it took.
+        without: the nodes that are not among ``nodes``, and why.
+        behind: says why a node is not caught up with the cluster now; empty when it is.
+    """
+    begun = clock()
+    counts = ledger.outcomes()
+    if mode == "off" or not len(ledger):
+        note = "not verified (--verify off)" if mode == "off" else "nothing to judge: no write was booked"
+        return Verification(*counts, note=note)
+    run = _Run(client, tuple(nodes), payload_bytes, stop or asyncio.Event(), reread_s, progress, tuple(without), behind)
+    chosen = _choose(ledger, sample) if mode == "sample" else None
+    run.total = sum(len(some) for some in chosen.values()) if chosen is not None else len(ledger)
+    others = entries_before // max(1, len(ledger.namespaces))
+    for namespace in ledger.namespaces:
+        if run.over:
+            break
+        positions: Iterable[int] | None = None if chosen is None else chosen.get(namespace, frozenset())
+        async with aclosing(_works(ledger, namespace, positions, others)) as works:
+            async for work in works:
+                await run.check(work)
+                if run.over:
+                    break
+    tally = run.tally
+    return Verification(
+        *counts,
+        lost=tally.lost,
+        stale=tally.stale,
+        recovered=tally.recovered,
+        phantom=tally.phantom,
+        checked=tally.checked,
+        seconds=clock() - begun,
+        lost_keys=tuple(tally.keys),
+        note="; ".join(run.notes(counts[0])),
+        without=run.without,
+    )
+
+
+def _choose(ledger: WriteLedger, sample: int) -> dict[str, set[int]]:
+    """Positions of the chosen writes in each namespace: reservoir sampling, one reservoir for acknowledged writes and
+    one for the others."""
+    chance = random.Random()
+    reservoirs: tuple[list[tuple[str, int]], list[tuple[str, int]]] = ([], [])
+    met = [0, 0]
+    for namespace in ledger.namespaces:
+        for position, outcome in enumerate(ledger.each_outcome(namespace)):
+            kind = int(outcome != WriteOutcome.ACKNOWLEDGED)
+            kept = reservoirs[kind]
+            met[kind] += 1
+            if len(kept) < sample:
+                kept.append((namespace, position))
+            elif (place := chance.randrange(met[kind])) < sample:
+                kept[place] = (namespace, position)
+    chosen: dict[str, set[int]] = {}
+    for namespace, position in (*reservoirs[0], *reservoirs[1]):
+        chosen.setdefault(namespace, set()).add(position)
+    return chosen
+
+
+async def _works(
+    ledger: WriteLedger, namespace: str, positions: Iterable[int] | None, others: int
+) -> AsyncGenerator[_Work, None]:
+    """What the writes of one namespace demand, at most `SLICE` keys at a time: millions of writes at once would need
+    gigabytes. All writes of one key stand in one piece. Gives the loop a turn now and then."""
+    several = await _written_again(ledger, namespace)
+    entries = others + ledger.count(namespace) - sum(len(writes) - 1 for writes in several.values())
+    chosen: set[str] | None = None
+    if positions is not None:
+        wanted = frozenset(positions)
+        chosen = set()
+        for position, write in enumerate(ledger.writes(namespace)):
+            if position % _CHUNK == 0:
+                await asyncio.sleep(0)
+            if position in wanted:
+                chosen.add(write.key)
+    demands: dict[str, Demand] = {}
+    for number, (key, writes) in enumerate(several.items()):
+        if number % _CHUNK == 0:
+            await asyncio.sleep(0)
+        if chosen is None or key in chosen:
+            demands[key] = demand(writes)
+    for number, write in enumerate(ledger.writes(namespace)):
+        if number % _CHUNK == 0:
+            await asyncio.sleep(0)
+        if write.key in several or (chosen is not None and write.key not in chosen):
+            continue
+        demands[write.key] = demand((write,))
+        if len(demands) >= SLICE:
+            yield _Work(namespace, demands, entries - len(demands))
+            demands = {}
+    if demands:
+        yield _Work(namespace, demands, entries - len(demands))
+
+
+async def _written_again(ledger: WriteLedger, namespace: str) -> dict[str, list[BookedWrite]]:
+    """All writes of each key that may have been written more than once, and of few others.
+
+    Runs write each key once, so a set of all keys would cost hundreds of bytes a key to find nothing. A bitmap of
+    32 bits a write, by the keys' hashes, finds the same, and some 3 % of the others by chance.
+    """
+    bits = 1 << max(10, (32 * ledger.count(namespace)).bit_length())
+    bitmap, again = bytearray(bits >> 3), set[str]()
+    for number, write in enumerate(ledger.writes(namespace)):
+        if number % _CHUNK == 0:
+            await asyncio.sleep(0)
+        place = hash(write.key) & (bits - 1)
+        mask = 1 << (place & 7)
+        if bitmap[place >> 3] & mask:
+            again.add(write.key)
+        else:
+            bitmap[place >> 3] |= mask
+    del bitmap
+    found: dict[str, list[BookedWrite]] = {key: [] for key in again}
+    for number, write in enumerate(ledger.writes(namespace) if again else ()):
+        if number % _CHUNK == 0:
+            await asyncio.sleep(0)
+        if write.key in found:
+            found[write.key].append(write)
+    return found
+
+
+class _GivenUpError(Exception):
+    """A node can't be read any more, or the person stopped."""
+
+
+class _Run:
+    """One verification under way."""
+
+    def __init__(
+        self,
+        client: Reader,
+        nodes: tuple[str, ...],
+        payload_bytes: int,
+        stop: asyncio.Event,
+        reread_s: float,
+        progress: Progress,
+        without: tuple[UnreadNode, ...],
+        behind: Callable[[str], str],
+    ) -> None:
+        self.tally = Tally()
+        self.total = 0
+        self._client = client
+        self._nodes = list(nodes)
+        self._payload = payload_bytes
+        self._stop = stop
+        self._until = asyncio.get_running_loop().time() + reread_s
+        self._progress = progress
+        self._turns = asyncio.Semaphore(CONCURRENCY)
+        self._given_up: dict[str, str] = {}
+        self._without = list(without)
+        self._behind = behind
+        self._told = 0
+
+    @property
+    def over(self) -> bool:
+        """Stopped, or no node is left to read from."""
+        return self._stop.is_set() or not self._nodes
+
+    @property
+    def without(self) -> tuple[UnreadNode, ...]:
+        """The nodes that it is judged without: those that were left out, and those that could not be read."""
+        return (
+            *self._without,
+            *(UnreadNode(node, f"could not be read: {why}") for node, why in self._given_up.items()),
+        )
+
+    async def check(self, work: _Work) -> None:
+        """Reads one namespace from all nodes, again where something is amiss, and counts."""
+        wanted = tuple(work.demands)
+        seen: dict[str, dict[str, Seen]] = {node: {} for node in self._nodes}
+        await asyncio.gather(*(self._look(work, node, wanted, seen[node]) for node in seen))
+        self._leave_out_those_behind(await self._look_again(work, seen))
+        for number, key in enumerate(wanted):
+            if number % _CHUNK == 0:
+                await asyncio.sleep(0)
+            shown = [seen[node][key] for node in self._nodes if key in seen[node]]
+            # Stopped in the middle of it, a key that not all nodes were asked for is left unjudged.
+            if shown and len(shown) == len(self._nodes):
+                self.tally.count(work.namespace, key, work.demands[key], shown)
+        self._tell(self.tally.checked)
+
+    def _tell(self, done: int) -> None:
+        """Progress never goes back, though a key that one node has shown may wait for the others."""
+        self._told = max(self._told, min(done, self.total))
+        self._progress(self._told, self.total)
+
+    def notes(self, acknowledged: int) -> list[str]:
+        """What a person should know beside the counts."""
+        notes = []
+        if not acknowledged:
+            notes.append("nothing to judge: no write was acknowledged")
+        if self._stop.is_set():
+            notes.append(f"stopped after {self.tally.checked:,} of {self.total:,} writes")
+        if self._without:
+            names = short_names([*(one.node for one in self._without), *self._nodes, *self._given_up])
+            told = [f"{names[one.node]} ({one.why})" for one in self._without]
+            notes.append(f"{'judged without' if self.tally.checked else 'not read:'} {' and '.join(told)}")
+        notes += [f"{node} could not be read: {why}" for node, why in self._given_up.items()]
+        if not self._nodes:
+            notes.append(f"no node was left to read from after {self.tally.checked:,} of {self.total:,} writes")
+        return notes
+
+    async def _look_again(self, work: _Work, seen: dict[str, dict[str, Seen]]) -> dict[str, list[str]]:
+        """What is amiss is read again, less and less often, until it is right or the time is over; gives the keys of
+        each node that still are."""
+        loop = asyncio.get_running_loop()
+        # One deadline for all namespaces: a node that lags in each of hundreds must not cost 5 s for each.
+        until = max(self._until, loop.time() + LEAST_REREAD_S)
+        pauses = iter(_PAUSES_S)
+        while not self.over:
+            amiss = await self._amiss(work, seen)
+            left = until - loop.time()
+            if not any(amiss.values()) or left <= 0:
+                return amiss
+            await self._pause(min(next(pauses, _PAUSES_S[-1]), left))
+            await asyncio.gather(*(self._look(work, node, keys, seen[node]) for node, keys in amiss.items() if keys))
+        return {}
+
+    async def _amiss(self, work: _Work, seen: dict[str, dict[str, Seen]]) -> dict[str, list[str]]:
+        """For each node, the keys of which it shows what must not be."""
+        amiss: dict[str, list[str]] = {node: [] for node in self._nodes}
+        for node, keys in amiss.items():
+            for number, (key, state) in enumerate(seen[node].items()):
+                if number % _CHUNK == 0:
+                    await asyncio.sleep(0)
+                if suspicious(work.demands[key], state):
+                    keys.append(key)
+        return amiss
+
+    def _leave_out_those_behind(self, amiss: Mapping[str, Sequence[str]]) -> None:
+        """What a node lacks that is not caught up now says nothing of what the cluster lost."""
+        for node, keys in amiss.items():
+            if keys and (why := self._behind(node)) and node in self._nodes:
+                self._nodes.remove(node)
+                self._without.append(UnreadNode(node, why))
+
+    async def _look(self, work: _Work, node: str, keys: Sequence[str], seen: dict[str, Seen]) -> None:
+        """Reads the keys from one node, by whichever way is cheaper, and notes what they show."""
+        entries = work.others + len(work.demands)
+        bulk = entries * self._payload <= LISTING_BYTES and self._payload < BLOB_BYTES
+        try:
+            if bulk and len(keys) * LISTED_PER_READ >= entries:
+                absent = await self._try(node, lambda: self._list(work, node, keys, seen))
+                for number, key in enumerate(absent):
+                    if number % _CHUNK == 0:
+                        await asyncio.sleep(0)
+                    seen[key] = work.demands[key].see(None)
+                return
+            left = iter(keys)
+            await asyncio.gather(*(self._walk(work, node, left, seen) for _ in range(CONCURRENCY)))
+        except _GivenUpError:
+            return
+
+    async def _list(self, work: _Work, node: str, keys: Sequence[str], seen: dict[str, Seen]) -> set[str]:
+        """Notes what a listing of one node shows of the keys; gives those that it does not hold. Ends early when the
+        person stops."""
+        absent, found = set(keys), 0
+        told = self.tally.checked
+        async with aclosing(self._client.each_entry(node, work.namespace)) as entries:
+            async for entry in entries:
+                if entry.key not in absent:
+                    continue
+                absent.discard(entry.key)
+                seen[entry.key] = work.demands[entry.key].see(value_digest(entry.value))
+                found += 1
+                if found % _TELL_EVERY == 0:
+                    if self._stop.is_set():
+                        raise _GivenUpError
+                    if node == self._nodes[0]:
+                        self._tell(told + found)
+        return absent
+
+    async def _walk(self, work: _Work, node: str, left: Iterator[str], seen: dict[str, Seen]) -> None:
+        """One of several that read the keys one by one."""
+        for key in left:
+            async with self._turns:
+                entry = await self._try(node, partial(self._client.get_entry, node, work.namespace, key))
+            seen[key] = work.demands[key].see(None if entry is None else value_digest(entry.value))
+            if node == self._nodes[0] and len(seen) % _TELL_EVERY == 0:
+                self._tell(self.tally.checked + len(seen))
+
+    async def _try(self, node: str, read: Callable[[], Awaitable[_T]]) -> _T:
+        """Reads, again when it fails for a moment; gives the node up when it fails for good."""
+        for attempt in range(_ATTEMPTS):
+            if self._stop.is_set() or node not in self._nodes:
+                raise _GivenUpError
+            try:
+                return await read()
+            except ClusterError as error:
+                if node in self._nodes and (attempt == _ATTEMPTS - 1 or not isinstance(error, RETRYABLE)):
+                    self._nodes.remove(node)
+                    self._given_up[node] = str(error)
+                    raise _GivenUpError from error
+            await self._pause(_PAUSES_S[min(attempt, len(_PAUSES_S) - 1)])
+        raise _GivenUpError
+
+    async def _pause(self, seconds: float) -> None:
+        """Waits, but not when the person stops."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)

@@ -1,0 +1,353 @@
+"""Whether the generator, rather than the cluster, was the limit of a run: plain values and pure rules, no clock.
+
+A second is over the limit when the thread that makes the load, or with workers any of them or their master, used more
+than 90 % of a core, or when the load's loop was more than 20 ms late. (On a busy machine a thread that always has work
+does not get 90 %: time in which it was ready to run but had no core counts as if it had run.) Such seconds that follow
+one another for 3 s make a run "generator-bound": its figures then tell of this program and not of the cluster. A
+closed loop without a pause against a server that answers at once is generator-bound by design, and marked all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from confman_tui.load.run_model import RunPlan, SecondSample
+
+CPU_LIMIT = 0.90
+"""Share of one core above which a thread or a worker sets the pace itself."""
+LAG_LIMIT_S = 0.020
+"""Delay of the load's loop above which latencies say more of this program than of the cluster."""
+LASTS_S = 3.0
+"""So long without a break it must be over a limit."""
+FULL_MACHINE = 0.95
+"""Share of all cores from which another process of this program finds no core to run on."""
+MUCH_WAITING = 0.10
+"""Share of the time waited for a core from which more processes would only wait too."""
+_SLACK_S = 0.05
+"""Three samples on a grid of seconds may cover a moment less than 3 s."""
+_LEAST_S = 0.2
+"""CPU shares of shorter samples (a run's last moment) are mostly the clock's granularity."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorSample:
+    """What this program and its machine used in one second, beside what a `SecondSample` tells of the load itself."""
+
+    at: float
+    """When it was read; it covers ``seconds`` before."""
+    seconds: float
+    machine_cpu: float | None
+    """Share of all cores that were busy, 0 to 1; None where the system does not tell."""
+    program_cpu: float | None
+    """CPU of this process and its children (workers, graphs), in cores; the demo cluster's nodes are left out."""
+    conductor_lag_s: float
+    """The longest delay of a timer on the conductor's loop, which polls and probes."""
+    screen_lag_s: float | None
+    """The longest delay of a timer on the screen's loop; None without a screen."""
+    engine_wait: float | None = None
+    """Share of the time in which the load's thread was ready to run but had no core; None where the system does not
+    tell (Linux does)."""
+    node_cpu: Mapping[str, float] = field(default_factory=dict)
+    """CPU of each node's process (by base URL), in cores, where it runs on this machine and can be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorBound:
+    """The generator was the limit."""
+
+    seconds: int
+    """How long in all, stretches of less than 3 s left out."""
+    reason: str
+    """What was at its limit, without a full stop."""
+    advice: str
+    """What to do about it, without a full stop."""
+
+
+class Limit(StrEnum):
+    """What can be at its limit."""
+
+    THREAD = "thread"
+    MASTER = "master"
+    WORKER = "worker"
+    LAG = "lag"
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """Seconds over a limit, of one stretch or of several."""
+
+    seconds: float = 0.0
+    by: dict[Limit, float] = field(default_factory=dict)
+    """Seconds per kind of limit; a second counts for the first kind that it was over."""
+    cpu: float = 0.0
+    """Of the thread: the sum of share × seconds."""
+    wait: float = 0.0
+    """Likewise of waiting for a core, of the thread or of the worker that had least left."""
+    worst_worker: tuple[float, float] = (0.0, 0.0)
+    """CPU and wait of the worker that had least left."""
+    busy_workers: set[str] = field(default_factory=set)
+    workers: int = 0
+    worst_lag_s: float = 0.0
+    machine: float = 0.0
+    machine_s: float = 0.0
+    """Seconds for which ``machine`` (share × seconds) is known."""
+    screen: bool = False
+    """Whether a screen is drawn by the process whose thread makes the load."""
+
+    def add(self, sample: SecondSample, watched: GeneratorSample | None) -> None:
+        seconds = sample.end - sample.start
+        what = over_limit(sample, watched)
+        assert what is not None
+        self.seconds += seconds
+        self.by[what] = self.by.get(what, 0.0) + seconds
+        if what in (Limit.THREAD, Limit.MASTER):
+            self.cpu += sample.engine_cpu * seconds
+        self.worst_lag_s = max(self.worst_lag_s, sample.hub_lag_s)
+        self.workers = max(self.workers, len(sample.worker_cpu))
+        if what is Limit.WORKER:
+            workers = {name: (cpu, sample.worker_wait.get(name, 0.0)) for name, cpu in sample.worker_cpu.items()}
+            self.busy_workers |= {name for name, used in workers.items() if sum(used) > CPU_LIMIT}
+            worst = max(workers.values(), key=sum)
+            self.worst_worker = max(self.worst_worker, worst, key=sum)
+            self.wait += worst[1] * seconds
+        else:
+            self.wait += waited(watched) * seconds
+        self.screen = self.screen or (watched is not None and watched.screen_lag_s is not None)
+        if watched is not None and watched.machine_cpu is not None:
+            self.machine += watched.machine_cpu * seconds
+            self.machine_s += seconds
+
+    def join(self, other: _Stretch) -> None:
+        self.seconds += other.seconds
+        for what, seconds in other.by.items():
+            self.by[what] = self.by.get(what, 0.0) + seconds
+        self.cpu += other.cpu
+        self.wait += other.wait
+        self.worst_worker = max(self.worst_worker, other.worst_worker, key=sum)
+        self.busy_workers |= other.busy_workers
+        self.workers = max(self.workers, other.workers)
+        self.worst_lag_s = max(self.worst_lag_s, other.worst_lag_s)
+        self.machine += other.machine
+        self.machine_s += other.machine_s
+        self.screen = self.screen or other.screen
+
+    @property
+    def counts(self) -> bool:
+        return self.seconds >= LASTS_S - _SLACK_S
+
+    def told(self, plan: RunPlan, cores: int) -> GeneratorBound:
+        what = max(Limit, key=lambda one: self.by.get(one, 0.0))
+        machine = self.machine / self.machine_s if self.machine_s else 0.0
+        reason = self._reason(what)
+        if machine >= FULL_MACHINE:
+            reason += f", all cores {_per_cent(machine)} busy"
+        full = machine >= FULL_MACHINE or self.wait > MUCH_WAITING * self.seconds
+        advice = _advice(what, plan, max(self.workers, plan.workers), cores, full, self.screen)
+        return GeneratorBound(round(self.seconds), reason, advice)
+
+    def _reason(self, what: Limit) -> str:
+        if what is Limit.LAG:
+            return f"the load's loop was up to {self.worst_lag_s * 1000:.0f} ms late"
+        if what is Limit.WORKER:
+            busy = sorted(self.busy_workers)
+            who = busy[0] if len(busy) == 1 else f"{len(busy)} of {self.workers} workers"
+            return _used(f"{who} used up to", *self.worst_worker)
+        who = "the load's thread" if what is Limit.THREAD else "the master's thread"
+        return _used(f"{who} used", self.cpu / self.by[what], self.wait / self.seconds)
+
+
+def _used(who: str, cpu: float, wait: float) -> str:
+    told = f"{who} {_per_cent(cpu)} of a core"
+    return told if cpu > CPU_LIMIT else f"{told} and waited for one {_per_cent(wait)} of the time"
+
+
+def waited(watched: GeneratorSample | None) -> float:
+    """Share of the time in which the load's thread waited for a core; 0 where nobody can tell."""
+    return watched.engine_wait or 0.0 if watched is not None else 0.0
+
+
+def over_limit(sample: SecondSample, watched: GeneratorSample | None = None) -> Limit | None:
+    """Which limit a second is over, None for none: the first of a worker's CPU, the thread's CPU and the lag."""
+    if any(cpu + sample.worker_wait.get(name, 0.0) > CPU_LIMIT for name, cpu in sample.worker_cpu.items()):
+        return Limit.WORKER
+    if sample.engine_cpu + waited(watched) > CPU_LIMIT:
+        return Limit.MASTER if sample.worker_cpu else Limit.THREAD
+    return Limit.LAG if sample.hub_lag_s > LAG_LIMIT_S else None
+
+
+def _per_cent(share: float) -> str:
+    return f"{share * 100:.0f} %"
+
+
+def _advice(what: Limit, plan: RunPlan, workers: int, cores: int, full: bool, screen: bool) -> str:
+    less = "a lower --rate" if plan.rate is not None else "fewer users" if plan.users > 1 else ""
+    elsewhere = "workers on other machines (confman-tui worker)"
+    if screen and not workers and cores >= 2 and (what is Limit.LAG or not full):
+        # one interpreter for both: while the screen is drawn no request moves, however many cores are free
+        first = "--workers 1 (a process apart from the screen)"
+    elif full or cores < 2:
+        first = "the generator on a machine of its own"
+    elif not workers:
+        first = "--workers 1 or more"
+    elif what is Limit.WORKER:
+        first = f"--workers {workers + 1}" if workers < cores else elsewhere
+    else:
+        first = "" if less else elsewhere
+    return ", or ".join(part for part in (first, less) if part)
+
+
+class BoundRule:
+    """Takes a run's seconds in order and says whether the generator was the limit. Those of the warm-up, which the
+    run's figures leave out, do not count."""
+
+    def __init__(self, plan: RunPlan, cores: int) -> None:
+        """
+        Args:
+            plan: what runs; the advice depends on its users, rate and workers.
+            cores: how many cores this program may use.
+        """
+        self._plan = plan
+        self._cores = cores
+        self._now = _Stretch()
+        self._all = _Stretch()
+        """The stretches that are over and were long enough."""
+
+    def add(self, sample: SecondSample, watched: GeneratorSample | None = None) -> bool:
+        """Take the next second. True when with it a stretch becomes long enough: once per stretch."""
+        if sample.warmup:
+            return False
+        if over_limit(sample, watched) is None:
+            self._close()
+            return False
+        counted = self._now.counts
+        self._now.add(sample, watched)
+        return self._now.counts and not counted
+
+    def _close(self) -> None:
+        if self._now.counts:
+            self._all.join(self._now)
+        if self._now.seconds:
+            self._now = _Stretch()
+
+    @property
+    def lasting(self) -> GeneratorBound | None:
+        """The stretch that lasts now, once it is long enough."""
+        return self._now.told(self._plan, self._cores) if self._now.counts else None
+
+    @property
+    def verdict(self) -> GeneratorBound | None:
+        """Of all seconds so far; None when the generator was not the limit."""
+        whole = _Stretch()
+        whole.join(self._all)
+        if self._now.counts:
+            whole.join(self._now)
+        return whole.told(self._plan, self._cores) if whole.seconds else None
+
+
+def judge(
+    seconds: Iterable[tuple[SecondSample, GeneratorSample | None]], plan: RunPlan, cores: int
+) -> GeneratorBound | None:
+    """Whether the generator was the limit in a run of these seconds; see `BoundRule`."""
+    rule = BoundRule(plan, cores)
+    for sample, watched in seconds:
+        rule.add(sample, watched)
+    return rule.verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A gauge over a run, the warm-up left out."""
+
+    mean: float
+    """Over time."""
+    max: float
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorUse:
+    """What the generator and its machine used over a run. CPU of single threads and processes in cores."""
+
+    gauges: Mapping[str, Used]
+    """By the names of `gauges_of`; what was never known is left out."""
+    worker_cpu: Mapping[str, Used] = field(default_factory=dict)
+    """By the worker's name."""
+    node_cpu: Mapping[str, Used] = field(default_factory=dict)
+    """By the node's base URL."""
+
+
+GAUGES = (
+    "engine_cpu",
+    "engine_wait",
+    "worker_cpu_max",
+    "worker_wait_max",
+    "program_cpu",
+    "machine_cpu",
+    "hub_lag_ms",
+    "conductor_lag_ms",
+    "screen_lag_ms",
+    "in_flight",
+    "oldest_in_flight_s",
+)
+"""Names of the gauges, as they stand in files. ``machine_cpu`` is a share of all cores, the waits are of time; the
+other CPU figures are in cores."""
+
+
+def gauges_of(sample: SecondSample, watched: GeneratorSample | None) -> dict[str, float | None]:
+    """The gauges of one second, by the names of `GAUGES`; None where one is not known."""
+    screen = watched.screen_lag_s if watched is not None else None
+    return {
+        "engine_cpu": sample.engine_cpu,
+        "engine_wait": watched.engine_wait if watched is not None else None,
+        "worker_cpu_max": max(sample.worker_cpu.values(), default=None),
+        "worker_wait_max": max(sample.worker_wait.values(), default=None),
+        "program_cpu": watched.program_cpu if watched is not None else None,
+        "machine_cpu": watched.machine_cpu if watched is not None else None,
+        "hub_lag_ms": sample.hub_lag_s * 1000,
+        "conductor_lag_ms": watched.conductor_lag_s * 1000 if watched is not None else None,
+        "screen_lag_ms": screen * 1000 if screen is not None else None,
+        "in_flight": sample.in_flight,
+        "oldest_in_flight_s": sample.oldest_in_flight_s,
+    }
+
+
+class _Means:
+    """Mean and maximum per name, weighted by time."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[float, float, float]] = {}
+
+    def add(self, values: Mapping[str, float | None], seconds: float) -> None:
+        for name, value in values.items():
+            if value is not None:
+                weight, total, most = self._sums.get(name, (0.0, 0.0, value))
+                self._sums[name] = (weight + seconds, total + value * seconds, max(most, value))
+
+    def told(self) -> dict[str, Used]:
+        return {name: Used(total / weight, most) for name, (weight, total, most) in self._sums.items()}
+
+
+class UseTotals:
+    """Adds up the gauges of a run's seconds."""
+
+    def __init__(self) -> None:
+        self._gauges, self._workers, self._nodes = _Means(), _Means(), _Means()
+        self._empty = True
+
+    def add(self, sample: SecondSample, watched: GeneratorSample | None) -> None:
+        """Take the next second; those of the warm-up do not count."""
+        seconds = sample.end - sample.start
+        if sample.warmup or seconds <= 0 or (seconds < _LEAST_S and not self._empty):
+            return
+        self._empty = False
+        self._gauges.add(gauges_of(sample, watched), seconds)
+        self._workers.add(sample.worker_cpu, seconds)
+        if watched is not None:
+            self._nodes.add(watched.node_cpu, seconds)
+
+    def told(self) -> GeneratorUse | None:
+        """Of all seconds so far; None when there was none."""
+        if self._empty:
+            return None
+        return GeneratorUse(self._gauges.told(), self._workers.told(), self._nodes.told())

@@ -1,0 +1,46 @@
+"""``confman-tui worker``: makes load for a benchmark that runs elsewhere, until its master goes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+
+from confman_tui import __version__
+from confman_tui.core import errors
+from confman_tui.load.engine import prepare
+from confman_tui.load.locust_logs import LogCapture
+from confman_tui.load.workers.plan import NoMasterError
+from confman_tui.settings import Settings
+
+
+def run_worker(settings: Settings) -> int:
+    """Join the master, make the load that it asks for, and tell on stderr what happens. Returns the exit code.
+
+    Must be called on the main thread, because of the signals.
+    """
+    assert settings.master is not None
+    host, port = settings.master
+    prepare()
+    LogCapture(None).install()
+    from confman_tui.load.workers.worker import Membership, work
+
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    _say(f"confman-tui {__version__}: worker {name}; looking for the master at {host}:{port}")
+    try:
+        reason = work(
+            Membership(host, port, name=name, api_key=settings.api_key, wait_s=settings.wait_s, anchor=None, say=_say)
+        )
+    except NoMasterError as error:
+        _say(f"confman-tui: {error}")
+        return error.exit_code
+    _say(f"worker ends: {reason}")
+    return errors.EXIT_OK
+
+
+def _say(text: str) -> None:
+    """One line; a stream that is gone ends nothing."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()

@@ -1,0 +1,308 @@
+"""A worker's process: joins a master, makes the load it is told to make, run after run, until the master goes.
+
+The same code for the local workers, which the program starts, and for ``confman-tui worker`` on another machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from locust import __version__ as _locust_version
+from locust import runners
+from locust.env import Environment
+from locust.event import Events
+from locust.exception import RPCError
+from locust.runners import WorkerRunner
+from locust.stats import RequestStats
+
+from confman_tui.core.clock import now
+from confman_tui.load import users
+from confman_tui.load.run import GRACE_S, LONGEST_REQUEST_S
+from confman_tui.load.workers import messages
+from confman_tui.load.workers.clock_offset import ClockOffset
+from confman_tui.load.workers.messages import Kind
+from confman_tui.load.workers.plan import NoMasterError
+from confman_tui.load.workers.worker_run import MemberRun, RunOrders
+
+REPORT_S = 1.0
+"""How often Locust's own statistics go to the master."""
+MASTER_SILENT_S = 3.0
+"""Locust's master answers a heartbeat a second; when none came for so long, it is gone."""
+_KNOCK_S = 0.5
+_PING_S = 2.0
+_FIRST_PINGS_S = 0.05
+_FIRST_PINGS = 8
+_LINGER_MS = 300
+_LEAVE_S = LONGEST_REQUEST_S + GRACE_S + 1.0
+
+USER_CLASSES = (users.WriteUser, users.MixedUser, users.ReadUser)
+"""What a run's plan can ask for."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Membership:
+    """Where a worker belongs, and how it behaves there."""
+
+    host: str
+    port: int
+    name: str
+    api_key: str = field(repr=False)
+    wait_s: float
+    """How long the master may take to answer, in seconds."""
+    anchor: float | None
+    """The master's, for a worker of the same machine that it started; None: its clock is asked for."""
+    say: Callable[[str], None]
+    """Takes sentences for a person."""
+
+
+class _Worker(WorkerRunner):
+    """Locust's worker, which introduces itself before it counts as ready."""
+
+    def __init__(self, environment: Any, membership: Membership) -> None:
+        self.membership = membership
+        self.offset = ClockOffset(membership.anchor)
+        self.run: MemberRun | None = None
+        self.refusal = ""
+        self.reason = ""
+        """Why it ends, one sentence."""
+        self.last_heard = now()
+        """When the master last answered a heartbeat."""
+        self.over = Event()
+        """Set when it shall end."""
+        self._told_to_wait = 0.0
+        """When the master last said that a run lasts; 0: never."""
+        super().__init__(environment, membership.host, membership.port)
+
+    # -- joining
+
+    def connect_to_master(self) -> None:
+        """In place of Locust's, which takes five minutes and tells no version."""
+        for kind, listener in (
+            (Kind.REFUSED, self._on_refused),
+            (Kind.WAIT, self._on_wait),
+            (Kind.PONG, self._on_pong),
+            (Kind.PLAN, self._on_plan),
+            (Kind.GO, self._on_go),
+            (Kind.TARGETS, self._on_targets),
+            (Kind.RATE, self._on_rate),
+            (Kind.DRAIN, self._on_drain),
+        ):
+            self.register_message(kind, listener)
+        until = now() + self.membership.wait_s
+        hello = {
+            **messages.identity(),
+            "name": self.membership.name,
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "local": self.membership.anchor is not None,
+        }
+        while not self.connection_event.is_set():
+            if self.refusal:
+                raise NoMasterError(self.refusal)
+            if now() >= until and not self._told_to_wait:
+                where = f"{self.membership.host}:{self.membership.port}"
+                raise NoMasterError(f"no master answered at {where} within {self.membership.wait_s:g} s")
+            if self._told_to_wait and now() - self._told_to_wait > MASTER_SILENT_S:
+                raise NoMasterError("the master has ended")
+            self.send_message(Kind.HELLO, hello)
+            self.send_message("client_ready", _locust_version)  # type: ignore[arg-type]
+            knocked = now()
+            while now() < knocked + _KNOCK_S and not self.connection_event.is_set() and not self.refusal:
+                gevent.sleep(0.01)
+        self.connected = True
+        self.last_heard = now()
+
+    def _on_refused(self, msg: Any, **_: Any) -> None:
+        self.refusal = str(msg.data)
+
+    def _on_wait(self, msg: Any, **_: Any) -> None:
+        first, self._told_to_wait = not self._told_to_wait, now()
+        if first:
+            self.membership.say("the master is in the middle of a run; this worker joins after it")
+
+    # -- clocks
+
+    def ask_for_time(self) -> None:
+        """Ask now and then how the master's clock stands; runs in a greenlet."""
+        asked = 0
+        while not self.offset.fixed:
+            with contextlib.suppress(RPCError):
+                self.send_message(Kind.PING, {"asked": now()})
+            asked += 1
+            gevent.sleep(_FIRST_PINGS_S if asked < _FIRST_PINGS else _PING_S)
+
+    def _on_pong(self, msg: Any, **_: Any) -> None:
+        self.offset.heard(msg.data["asked"], msg.data["master"], now())
+
+    # -- a run
+
+    def _on_plan(self, msg: Any, **_: Any) -> None:
+        if self.run is not None:
+            self.run.abort()
+        try:
+            plan = messages.unpack_plan(msg.data["plan"], self.membership.api_key)
+            orders = RunOrders.unpack(msg.data, plan)
+            self.run = MemberRun(orders, self)
+        except Exception as error:
+            log.exception("the plan can't be carried out")
+            self.send_message(Kind.DEFECT, {"run": msg.data["run"], "text": f"{type(error).__name__}: {error}"})
+            return
+        self.greenlet.spawn(self._tell_prepared, orders)
+        self.membership.say(f"{plan.scenario}: share {orders.share.index + 1} of {orders.share.count}")
+
+    def _tell_prepared(self, orders: RunOrders) -> None:
+        while self.offset.uncertainty_s == float("inf"):
+            gevent.sleep(0.01)
+        self.send_message(Kind.PREPARED, {"run": orders.run})
+
+    def _on_go(self, msg: Any, **_: Any) -> None:
+        if self.run is not None:
+            self.run.go(float(msg.data["started"]))
+
+    def _on_targets(self, msg: Any, **_: Any) -> None:
+        if self.run is not None:
+            self.run.board.current = messages.unpack_targets(msg.data)
+
+    def _on_rate(self, msg: Any, **_: Any) -> None:
+        if self.run is not None:
+            self.run.set_rate(msg.data)
+
+    def _on_drain(self, msg: Any, **_: Any) -> None:
+        if self.run is not None:
+            self.run.stop()
+
+    # -- the end
+
+    def handle_message(self, msg: Any) -> None:
+        """As Locust's. A worker that is told to quit waits for no request any more."""
+        if msg.type in ("quit", "stop"):
+            self.environment.stop_timeout = 0.0
+        if msg.type == "quit":
+            self.reason = self.reason or "the master has ended"
+        super().handle_message(msg)
+
+    def heartbeat_timeout_checker(self) -> None:  # type: ignore[override]
+        """In place of Locust's, which lets an orphan live for a minute and wait for its requests then. A local worker
+        has its lifeline instead, and is not mistaken for an orphan after a pause."""
+        while self.membership.anchor is None:
+            gevent.sleep(0.25)
+            if now() - self.last_heard > MASTER_SILENT_S:
+                if self.run is not None:
+                    self.run.abort()
+                self.leave(f"the master has not answered for {MASTER_SILENT_S:g} s")
+                return
+
+    def leave(self, reason: str) -> None:
+        """End; whoever waits in `work` goes on."""
+        self.reason = self.reason or reason
+        self.over.set()
+
+
+def work(membership: Membership) -> str:
+    """Join, make load, and return when the master has ended, is gone, or a signal came; gives the reason.
+
+    To be called on the main thread of a process that does nothing else.
+
+    Raises:
+        NoMasterError: no master answered within the time, or it refused this worker.
+    """
+    try:
+        socket.getaddrinfo(membership.host, membership.port, proto=socket.IPPROTO_TCP)
+    except OSError:
+        raise NoMasterError(f"the master's host '{membership.host}' is not known") from None
+    runners.WORKER_REPORT_INTERVAL = REPORT_S
+    runners.WORKER_LOG_REPORT_INTERVAL = -1
+    environment: Any = Environment(
+        user_classes=list(USER_CLASSES),
+        host="http://confman.invalid",
+        events=Events(),  # type: ignore[no-untyped-call]
+        stop_timeout=LONGEST_REQUEST_S + GRACE_S,
+    )
+    environment.stats = RequestStats(use_response_times_cache=False)
+    # Locust would read its own settings files for them otherwise
+    environment.parsed_options = argparse.Namespace(web_base_path="")
+    runner: _Worker | None = None
+    signals: list[Any] = []
+    interrupted = Event()
+
+    def on_signal(number: signal.Signals) -> None:
+        interrupted.set()
+        if runner is not None:
+            runner.leave(f"{number.name} came")
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signals.append(gevent.signal_handler(number, on_signal, number))
+
+    def join() -> _Worker | NoMasterError:
+        try:
+            return _Worker(environment, membership)
+        except NoMasterError as error:
+            return error  # raised here, gevent would print it
+
+    try:
+        joining = gevent.spawn(join)
+        gevent.wait([joining, interrupted], count=1)
+        if not joining.ready():
+            joining.kill()
+            return "a signal came"
+        joined = joining.get()
+        if isinstance(joined, NoMasterError):
+            raise joined
+        environment.runner = runner = joined
+        return _serve(environment, runner, membership)
+    finally:
+        for watcher in signals:
+            watcher.cancel()
+
+
+def _serve(environment: Any, runner: _Worker, membership: Membership) -> str:
+    """From the master's welcome until the end."""
+    environment.events.report_to_master.add_listener(lambda client_id, data: _leave_warmup_out(runner, data))
+    environment.events.heartbeat_received.add_listener(
+        lambda client_id, timestamp, **_: setattr(runner, "last_heard", now())
+    )
+    membership.say(f"joined the master at {membership.host}:{membership.port} as {membership.name}")
+    runner.greenlet.spawn(runner.ask_for_time)
+    told_to_quit = gevent.spawn(runner.greenlet.join)
+    gevent.wait([told_to_quit, runner.over], count=1)
+    run = runner.run
+    if run is not None and runner.over.is_set() and run.under_way:
+        # what it has done so far still counts, unless the master is gone or the person insists
+        membership.say("waiting for the requests in flight; again: leave at once")
+        runner.over.clear()
+        run.stop()
+        gevent.wait([run.finished, runner.over, told_to_quit], timeout=_LEAVE_S, count=1)
+    environment.stop_timeout = 0.0
+    if runner.run is not None:
+        runner.run.abort()
+    if not told_to_quit.ready():
+        with contextlib.suppress(RPCError):
+            environment.events.quitting.fire(environment=environment)
+        with gevent.Timeout(1.0, False):
+            runner.quit()
+        told_to_quit.kill()
+    client: Any = runner.client
+    client.close(linger=_LINGER_MS)
+    return runner.reason or "the master has ended"
+
+
+def _leave_warmup_out(runner: _Worker, data: dict[str, Any]) -> None:
+    """Locust's files hold what the outcome holds: not the warm-up."""
+    run = runner.run
+    if run is not None and not run.warm:
+        nothing = RequestStats()
+        data |= {"stats": [], "errors": {}, "stats_total": nothing.total.get_stripped_report()}
+    elif run is not None:
+        run.reported += int(data["stats_total"]["num_requests"])

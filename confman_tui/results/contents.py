@@ -1,0 +1,120 @@
+"""What is in a folder of results: for ``--results-only`` and for the rows that the screen keeps."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from confman_tui.results.files import ResultsError, told
+from confman_tui.results.model import ScenarioResult, Series
+from confman_tui.results.plain import one_line
+from confman_tui.results.series import read_series, series_document, series_table
+from confman_tui.results.suite_csv import SUFFIX, read_stats
+from confman_tui.results.summary import json_document, read_document
+from confman_tui.results.tables import results_table
+from confman_tui.settings import scenarios
+from confman_tui.settings.options import TIERS
+
+_SUMMARY = "_summary.json"
+_SERIES = ("_users.json", "_payload.json", "-sweep.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The results that a folder holds."""
+
+    results: tuple[ScenarioResult, ...]
+    """By tier, then in the catalogue's order."""
+    cluster: dict[str, Any]
+    """Nodes, leader and term of the newest summary; empty when there is none."""
+    problems: tuple[str, ...]
+    """A sentence for each file that could not be read."""
+    series: tuple[Series, ...] = ()
+    """By the names of their files."""
+
+
+def load(directory: Path) -> Loaded:
+    """Read a folder of results: our summaries, and Locust's statistics where there is no summary.
+
+    A broken file costs its own row only.
+
+    Raises:
+        ResultsError: there is no such folder, or it can't be listed.
+    """
+    try:
+        names = sorted(entry.name for entry in directory.iterdir() if entry.is_file())
+    except FileNotFoundError as error:
+        raise ResultsError(f"--output-dir: there is no folder {directory}") from error
+    except NotADirectoryError as error:
+        raise ResultsError(f"--output-dir: {directory} is a file; it must be a folder") from error
+    except OSError as error:
+        raise ResultsError(f"--output-dir: {directory} can't be read: {told(error)}") from error
+    results: dict[tuple[str, str], ScenarioResult] = {}
+    problems: list[str] = []
+    newest, cluster = float("-inf"), {}
+    for name in names:
+        if not name.endswith(_SUMMARY) or name.startswith("."):
+            continue
+        try:
+            result, document = read_document(directory / name)
+        except ResultsError as error:
+            problems.append(str(error))
+            continue
+        results[result.tier, result.name] = result
+        if result.outcome.ended > newest and isinstance(document.get("cluster"), dict):
+            newest, cluster = result.outcome.ended, document["cluster"]
+    for name in names:
+        which = _tier_and_scenario(name)
+        if which is None or which in results:
+            continue
+        try:
+            results[which] = read_stats(directory / name, *which)
+        except ResultsError as error:
+            problems.append(str(error))
+    series: list[Series] = []
+    for name in names:
+        if name.endswith(_SERIES) and not name.startswith("."):
+            try:
+                series.append(read_series(directory / name))
+            except ResultsError as error:
+                problems.append(str(error))
+    ordered = sorted(results.values(), key=_place)
+    return Loaded(tuple(ordered), cluster, tuple(problems), tuple(series))
+
+
+def _tier_and_scenario(name: str) -> tuple[str, str] | None:
+    """Of a file such as ``small-write-1u_stats.csv``; None for another file."""
+    tier, _, scenario = name.removesuffix(SUFFIX).partition("-")
+    return (tier, scenario) if name.endswith(SUFFIX) and tier in TIERS and scenario else None
+
+
+def _place(result: ScenarioResult) -> tuple[int, str, int, str]:
+    tier = TIERS.index(result.tier) if result.tier in TIERS else len(TIERS)
+    known = scenarios.names()
+    return tier, result.tier, known.index(result.name) if result.name in known else len(known), result.name
+
+
+def results_only(directory: Path, *, as_json: bool = False) -> str:
+    """What ``--results-only`` prints: the table or the JSON document of what is in the folder.
+
+    Raises:
+        ResultsError: there is no folder, or not one result in it that can be read.
+    """
+    loaded = load(directory)
+    if not (loaded.results or loaded.series):
+        if loaded.problems:
+            raise ResultsError(f"no results can be read: {'; '.join(loaded.problems)}")
+        raise ResultsError(
+            f"--output-dir: {directory} holds no results; a run with --headless or on the screen makes some"
+        )
+    if as_json:
+        tiers = {result.tier for result in loaded.results} | {held.tier for held in loaded.series}
+        tier = tiers.pop() if len(tiers) == 1 else None
+        series = [series_document(held) for held in loaded.series]
+        document = json_document(loaded.cluster, tier, loaded.results, loaded.problems, series)
+        return json.dumps(document, indent=2, ensure_ascii=False)
+    tables = [results_table(loaded.results)] if loaded.results else []
+    text = "\n\n".join([*tables, *(series_table(held) for held in loaded.series)])
+    return "\n".join([text, *(one_line(problem, 300) for problem in loaded.problems)])

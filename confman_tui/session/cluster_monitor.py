@@ -1,0 +1,290 @@
+"""Watches one cluster: polls, the view, the probe and the stream of writes, turned into events.
+
+Part of the conductor: it joins what the cluster's room knows (polls, facts, writes) with whoever wants to hear of it
+(the faces, the engine's targets, the timeline's file). It belongs to the event loop that starts it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+
+from confman_tui.cluster.addresses import short_names
+from confman_tui.cluster.elections import WriteWindow
+from confman_tui.cluster.observer.client import Lookout
+from confman_tui.cluster.observer.shared_times import SharedWriteTimes
+from confman_tui.cluster.states import STATE_WORDS, ClusterView, Fact, NodeState, Poll
+from confman_tui.cluster.view import ViewMachine
+from confman_tui.cluster.watch_mode import WatchPace, WatchUse
+from confman_tui.cluster.writes.gaps import Drained
+from confman_tui.cluster.writes.ledger import WriteBook, WriteLedger
+from confman_tui.core.clock import Clock, now
+from confman_tui.core.errors import ClusterError
+from confman_tui.session.events import (
+    ClusterChanged,
+    FactTold,
+    Level,
+    NoticeGiven,
+    Sink,
+    WatchModeChanged,
+    WindowClosed,
+    WritesAcknowledged,
+)
+
+DRAIN_S = 0.2
+"""How often the stream of writes is told while the watch is alert or no run is under way, in seconds."""
+CALM_DRAIN_S = 0.5
+"""The same in a calm run, where each turn of this loop holds up a request."""
+GAUGE_S = 1.0
+"""How often an unchanged view is told, in seconds: its latencies move all the time."""
+ALERT_WITHIN_S = 0.3
+"""How long a fault is put off so that the moment before it is known closely."""
+LAG_S, CALM_LAG_S = 0.25, 0.5
+"""Interval of the timer that measures how late this loop runs; in a calm run, see `CALM_DRAIN_S`."""
+
+
+class Monitor:
+    """Polls the nodes and probes writes from `start` to `stop`."""
+
+    def __init__(
+        self,
+        nodes: Sequence[str],
+        api_key: str,
+        emit: Sink,
+        *,
+        pace: WatchPace,
+        on_view: Callable[[ClusterView], None],
+        on_fact: Callable[[Fact], None],
+        on_drained: Callable[[Drained], None],
+        clock: Clock = now,
+    ) -> None:
+        """
+        Args:
+            nodes: base URLs of the nodes.
+            api_key: for the probe's writes.
+            emit: takes the events.
+            pace: how closely to watch.
+            on_view: called with the view after each poll.
+            on_fact: called with each change of the cluster.
+            on_drained: called with what the stream of writes told, some times a second.
+            clock: stamps everything.
+        """
+        self.nodes = tuple(nodes)
+        self.names = short_names(self.nodes)
+        self.windows: list[WriteWindow] = []
+        """Stretches without writes that closed since the last run began."""
+        self.open_window: WriteWindow | None = None
+        self.booking = False
+        """Whether the probe's writes have keys of their own and are booked."""
+        self._emit = emit
+        self._clock = clock
+        self._on_view = on_view
+        self._on_fact = on_fact
+        self._on_drained = on_drained
+        self.machine = ViewMachine(self.nodes)
+        write_times = SharedWriteTimes()
+        self.book = WriteBook(write_times, self._on_load_trouble)
+        self.pace = pace
+        self._lookout = Lookout(
+            self.nodes,
+            api_key,
+            self.book,
+            write_times,
+            self._on_poll,
+            pace=pace,
+            on_trouble=lambda text: emit(NoticeGiven(Level.WARNING, text, clock())),
+            on_mode=self._on_mode,
+            clock=clock,
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._changed = asyncio.Event()
+        self._alerted = asyncio.Event()
+        """The watch has become alert: the stream of writes is of interest now."""
+        self._told: tuple[object, ...] = ()
+        self._told_at = 0.0
+        self.loop_lag_s = 0.0
+        """How late this loop's timer fired last, in seconds."""
+        self._worst_lag_s = 0.0
+
+    # -- life
+
+    async def start(self) -> None:
+        """Begin to poll. The probe begins with `start_probe`, when writing is allowed to.
+
+        Raises:
+            ClusterError: the process that polls can't be started.
+        """
+        self._loop = asyncio.get_running_loop()
+        await self._lookout.start()
+        self._tasks = [
+            asyncio.create_task(self._drain_forever(), name="drain"),
+            asyncio.create_task(self._measure_lag(), name="lag"),
+        ]
+
+    def start_probe(self) -> None:
+        """Begin to fill the gaps of the stream of writes."""
+        self._lookout.start_probe()
+
+    def is_spent_probe_key(self, key: str) -> bool:
+        """Whether this program's probe wrote that key once and will not write it again."""
+        return self._lookout.is_spent_key(key)
+
+    async def stop_probe(self) -> None:
+        """No further probe writes; those in flight are waited for."""
+        await self._lookout.stop_probe()
+
+    async def stop(self) -> None:
+        """End everything and close the connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        await self._lookout.stop()
+
+    # -- how closely it watches
+
+    def sign(self, reason: str) -> None:
+        """Something is, or will be, amiss: watch closely from now on."""
+        self._lookout.sign(reason)
+
+    async def watch_closely(self, reason: str) -> None:
+        """Something will be amiss: return once the watch is alert and has seen each node so, or after 0.3 s."""
+        before = self._lookout.polls
+        self.sign(reason)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ALERT_WITHIN_S):
+                while not (self._lookout.alert and self._lookout.polls >= before + len(self.nodes)):
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    def _on_load_trouble(self, reason: str) -> None:
+        # On the load's thread. The loop may be gone when the program is left in a hurry.
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._lookout.sign, reason)
+
+    def _on_mode(self, alert: bool, at: float, reason: str) -> None:
+        if alert:
+            self._alerted.set()
+        self._emit(WatchModeChanged(alert, at, reason, self.pace))
+
+    def watch_use(self) -> WatchUse:
+        """How closely it watches, and what it has added to the cluster's work so far."""
+        lookout = self._lookout
+        return WatchUse(self.pace, lookout.polls, lookout.probe_writes, lookout.alert_seconds())
+
+    # -- what is known
+
+    @property
+    def view(self) -> ClusterView:
+        """The cluster as far as it is known now."""
+        return self.machine.view(self._clock())
+
+    def live(self) -> tuple[str, ...]:
+        """Nodes that answer; all of them when none does, so that a revival is seen."""
+        return self.answering() or self.nodes
+
+    def answering(self) -> tuple[str, ...]:
+        """Nodes that answered as Confman does when last asked. Any thread."""
+        return self.view.answering
+
+    def describe(self) -> str:
+        """The cluster's state in one line, for a person who waits for a leader."""
+        view = self.view
+        parts = []
+        for node in view.nodes:
+            word = STATE_WORDS[node.state]
+            parts.append(f"{self.names[node.node]} {word}{' (' + node.detail + ')' if node.detail else ''}")
+        term = f"term {view.term}; " if view.term is not None else ""
+        return f"{term}{', '.join(parts)}"
+
+    async def wait_for(self, condition: Callable[[ClusterView], bool], deadline_s: float) -> bool:
+        """Wait until the view fulfils a condition; False when it does not within the deadline."""
+        try:
+            async with asyncio.timeout(deadline_s):
+                while not condition(self.view):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return condition(self.view)
+        return True
+
+    async def wait_all_polled(self, deadline_s: float) -> None:
+        """Wait until each node was polled once, or the deadline has passed."""
+        await self.wait_for(lambda view: all(node.state is not NodeState.UNKNOWN for node in view.nodes), deadline_s)
+
+    def refuse_foreign(self) -> None:
+        """Raise ClusterError when a node answers with something that isn't Confman's."""
+        for node in self.view.nodes:
+            if node.state is NodeState.NOT_CONFMAN:
+                raise ClusterError(f"{node.node} is not a Confman node: it {node.detail}")
+
+    def turn_page(self, *, booking: bool) -> WriteLedger:
+        """Hand over what was booked and begin a new page, with a new list of windows.
+
+        Args:
+            booking: whether a run begins, whose writes, the probe's included, will be verified.
+        """
+        self.booking = booking
+        self._lookout.book(booking)
+        if booking:
+            self.windows = []
+        return self.book.turn_page()
+
+    # -- what comes in
+
+    def _on_poll(self, poll: Poll) -> None:
+        facts = self.machine.apply(poll)
+        self.book.stream.evidence.polled(poll.sent, poll.answered, poll.node, poll.role == "leader")
+        view = self.view
+        # The engine's targets first: writers must move before anyone is told why.
+        self._on_view(view)
+        for fact in facts:
+            self._emit(FactTold(fact))
+            self._on_fact(fact)
+        state = view.essence
+        if state != self._told or view.at - self._told_at >= GAUGE_S:
+            self._told, self._told_at = state, view.at
+            self._emit(ClusterChanged(view, self.loop_lag_s))
+        self._changed.set()
+
+    def drain(self) -> None:
+        """Tell what the stream of writes knows by now."""
+        drained = self.book.drain(self._clock())
+        was_open = self.open_window
+        self.open_window = drained.open_window
+        if drained.counts or drained.open_window is not None or was_open is not None:
+            self._emit(WritesAcknowledged(drained.counts, drained.at, drained.open_window))
+        for window in drained.closed:
+            self.windows.append(window)
+            self._emit(WindowClosed(window))
+        self._on_drained(drained)
+
+    def _in_peace(self) -> bool:
+        """Whether a run is under way and nothing is amiss."""
+        return self.booking and not self._lookout.alert and self.open_window is None
+
+    async def _drain_forever(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CALM_DRAIN_S if self._in_peace() else DRAIN_S):
+                    await self._alerted.wait()
+                    self._alerted.clear()
+            self.drain()
+
+    async def _measure_lag(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            wait_s = CALM_LAG_S if self._in_peace() else LAG_S
+            due = loop.time() + wait_s
+            await asyncio.sleep(wait_s)
+            self.loop_lag_s = max(0.0, loop.time() - due)
+            self._worst_lag_s = max(self._worst_lag_s, self.loop_lag_s)
+
+    def take_loop_lag(self) -> float:
+        """The latest that this loop's timer fired since this was last asked, in seconds."""
+        worst, self._worst_lag_s = self._worst_lag_s, 0.0
+        return worst

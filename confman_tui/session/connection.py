@@ -1,0 +1,234 @@
+"""A cluster that the conductor works with: its nodes, what watches them, what belongs to us on it.
+
+Part of the conductor. It is opened once the nodes' addresses are known and left as a whole, the demo cluster's
+processes included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from confman_tui.cluster.addresses import check_resolves, default_nodes, parse_node, parse_nodes
+from confman_tui.cluster.client import ConfmanClient
+from confman_tui.cluster.faults.injector import FaultDesk
+from confman_tui.cluster.faults.local_control import ForeignControl
+from confman_tui.cluster.states import ClusterView, Fact
+from confman_tui.cluster.watch_mode import WatchPace
+from confman_tui.cluster.writes.gaps import Drained
+from confman_tui.core import paths
+from confman_tui.core.clock import Clock
+from confman_tui.core.errors import ClusterError, UsageError
+from confman_tui.demo.supervisor import DemoCluster
+from confman_tui.load.engine import Engine
+from confman_tui.session.cluster_monitor import Monitor
+from confman_tui.session.cpu_monitor import CpuMeter, GeneratorWatch
+from confman_tui.session.dataset import Dataset
+from confman_tui.session.events import Phase, ProgressMade, Sink
+from confman_tui.session.incidents import Judge
+from confman_tui.session.run_recorder import ScenarioRun
+from confman_tui.settings import Settings
+from confman_tui.settings.options import BY_NAME
+
+DEMO_READY_S = 6.0
+"""How long the demo cluster may take before its polls begin anyway and show what it lacks."""
+FIRST_POLLS_S = 2.0
+"""How long the first poll of each node may take before the search for a leader begins."""
+TELL_S = 0.5
+"""How often waiting for a leader is told."""
+
+
+async def start_demo(settings: Settings) -> DemoCluster:
+    """Start the embedded cluster; raises UsageError when a port or the data folder can't be used."""
+    demo = DemoCluster(
+        settings.demo_nodes, settings.demo_ports or "auto", settings.demo_election_timeout_ms, settings.demo_data
+    )
+    try:
+        await asyncio.to_thread(demo.start)
+        # Polls begin when its nodes answer: that they refuse while they start is no news of the cluster.
+        await asyncio.to_thread(demo.wait_ready, DEMO_READY_S)
+    except BaseException:
+        demo.stop()
+        raise
+    return demo
+
+
+async def resolve_nodes(settings: Settings) -> tuple[str, ...]:
+    """The nodes that ``--nodes`` or ``--host`` name; raises UsageError when one is malformed or does not resolve."""
+    host = parse_node(settings.host)
+    nodes = parse_nodes(settings.nodes) if settings.nodes is not None else default_nodes(host)
+    if host not in nodes and settings.host != BY_NAME["host"].default:
+        raise UsageError(
+            f"--host {host} is not among --nodes {','.join(nodes)}: name it there too, or leave --host out"
+        )
+    for node in nodes:
+        await asyncio.to_thread(check_resolves, node)
+    return nodes
+
+
+class Connection:
+    """Belongs to one event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        nodes: tuple[str, ...],
+        demo: DemoCluster | None,
+        engine: Engine,
+        emit: Sink,
+        stop: asyncio.Event,
+        clock: Clock,
+        run_under_way: Callable[[], ScenarioRun | None],
+    ) -> None:
+        """
+        Args:
+            settings: what was asked for.
+            nodes: base URLs of the nodes.
+            demo: the cluster's processes, where they are ours.
+            engine: is told where the leader is.
+            emit: takes the events.
+            stop: set when the activity under way shall end.
+            clock: stamps everything.
+            run_under_way: gives the run that faults, elections and writes belong to, if there is one.
+        """
+        self.nodes = nodes
+        self.demo = demo
+        self._settings = settings
+        self._engine = engine
+        self._emit = emit
+        self._stop = stop
+        self._clock = clock
+        self._run_under_way = run_under_way
+        self._foreign: ForeignControl | None = None
+        host = parse_node(settings.host)
+        self.entry = host if host in nodes else nodes[0]
+        """The address that stands for the cluster."""
+        first = nodes.index(self.entry)
+        self._nodes_in_turn = (*nodes[first:], *nodes[:first])
+        """In the order in which users are handed out."""
+        self.client = ConfmanClient(settings.api_key, nodes=nodes)
+        self.monitor = Monitor(
+            nodes,
+            settings.api_key,
+            emit,
+            pace=WatchPace(settings.poll_s, settings.poll_alert_s, settings.probe_s),
+            on_view=self._on_view,
+            on_fact=self._on_fact,
+            on_drained=self._on_drained,
+            clock=clock,
+        )
+        self.watch = GeneratorWatch(
+            CpuMeter(
+                nodes,
+                own_pids=(lambda: demo.pids) if demo is not None else None,
+                answering=self.monitor.answering,
+                load_thread=lambda: engine.thread_id,
+            ),
+            self.monitor.take_loop_lag,
+            emit,
+            clock=clock,
+        )
+        self.judge = Judge(settings, self.monitor, self.client, self._fault_desk(), emit, clock, run_under_way)
+        self.dataset = Dataset(settings, self.client, self.monitor, emit, stop, clock)
+
+    def _fault_desk(self) -> FaultDesk:
+        """Whoever can do things to the nodes: the demo cluster, or signals to processes that listen on their ports."""
+        settings, monitor = self._settings, self.monitor
+        if self.demo is not None:
+            return FaultDesk(monitor.nodes, self.demo, monitor.answering, demo=True, clock=self._clock)
+        self._foreign = ForeignControl(settings.restart_cmd, paths.made(paths.state_dir()))
+        return FaultDesk(
+            monitor.nodes,
+            self._foreign,
+            monitor.answering,
+            demo=False,
+            allow_faults=settings.allow_faults,
+            undoable_kill=self._foreign.can_restart,
+            clock=self._clock,
+        )
+
+    # -- what the monitor hears
+
+    def _on_view(self, view: ClusterView) -> None:
+        self._engine.set_targets(view.leader, view.ready, self._nodes_in_turn)
+        self.judge.hear_view(view)
+
+    def _on_fact(self, fact: Fact) -> None:
+        self.judge.hear_fact(fact)
+
+    def _on_drained(self, drained: Drained) -> None:
+        self.judge.hear_writes(drained)
+        run = self._run_under_way()
+        if run is not None:
+            run.note_writes(drained.open_window is not None)
+
+    # -- life
+
+    async def begin(self, stopping: Callable[[], bool]) -> None:
+        """Poll the nodes until one leads, and try the key on it.
+
+        Raises:
+            ClusterError: a node is no Confman, no leader came within ``--wait``, or the key was refused.
+        """
+        await self.monitor.start()
+        self.watch.start()
+        await self.monitor.wait_all_polled(FIRST_POLLS_S)
+        self.monitor.refuse_foreign()
+        leader = await self.wait_for_leader(stopping)
+        if leader is not None:
+            await self.client.list_namespaces(leader)
+
+    async def wait_for_leader(
+        self, stopping: Callable[[], bool], waiting: Callable[[], None] | None = None
+    ) -> str | None:
+        """The serving leader; waits up to ``--wait`` and shows it. None when it shall stop meanwhile.
+
+        ``waiting`` is called once when there is something to wait for and it takes a moment.
+
+        Raises:
+            ClusterError: no node led within that time; tells what each answered.
+        """
+        monitor, wait_s = self.monitor, self._settings.wait_s
+        began, activity = self._clock(), Phase.FINDING if waiting is None else Phase.WAITING
+        while monitor.view.leader is None and not stopping():
+            waited = self._clock() - began
+            if waited >= wait_s:
+                raise ClusterError(f"no leader within {wait_s:g} s: {monitor.describe()}")
+            if waited > TELL_S:
+                if waiting is not None:
+                    waiting()
+                    waiting = None
+                self._emit(ProgressMade(activity, round(waited), round(wait_s), 0.0, wait_s - waited))
+            await monitor.wait_for(lambda view: view.leader is not None or stopping(), min(TELL_S, wait_s - waited))
+        return monitor.view.leader
+
+    @property
+    def data_is_temporary(self) -> bool:
+        """Whether all data goes away with the cluster itself."""
+        return self.demo is not None and self._settings.demo_data is None
+
+    def summary(self) -> dict[str, object]:
+        """``nodes``, ``leader`` and ``term`` for the JSON documents."""
+        view = self.monitor.view
+        return {"nodes": list(self.nodes), "leader": view.leader, "term": view.term}
+
+    async def leave(self) -> None:
+        """End all that belongs to it: polls, connections, paused nodes, the demo's processes."""
+        self.judge.resume_all()
+        await self.watch.stop()
+        await self.monitor.stop()
+        self.dataset.close()
+        await self.client.aclose()
+        if self._foreign is not None:
+            self._foreign.close()
+        if self.demo is not None:
+            await asyncio.to_thread(self.demo.stop)
+
+    def abandon(self) -> None:
+        """Resume paused nodes and end the demo's processes, at once and from any thread; waits for nothing else."""
+        with contextlib.suppress(Exception):
+            self.judge.resume_all()
+        with contextlib.suppress(Exception):
+            if self.demo is not None:
+                self.demo.stop(0.5)

@@ -1,0 +1,230 @@
+"""What the writes and the elections of a run amount to: faults, the meter of elections, verification.
+
+Part of the conductor. It hears what the monitor sees, and tells elections and faults to the faces and to the run that
+they belong to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from confman_tui.cluster.caught_up import Behind, CatchUp, awaited, why_behind
+from confman_tui.cluster.client import ConfmanClient
+from confman_tui.cluster.election_meter import ElectionMeter
+from confman_tui.cluster.elections import Election, Fault, FaultKind, UnreadNode, Verification
+from confman_tui.cluster.faults.attribution import HURTING
+from confman_tui.cluster.faults.control import FaultRefusedError
+from confman_tui.cluster.faults.injector import FaultDesk
+from confman_tui.cluster.states import ClusterView, Fact
+from confman_tui.cluster.writes.gaps import Drained
+from confman_tui.cluster.writes.ledger import WriteLedger
+from confman_tui.cluster.writes.verification import verify
+from confman_tui.core.clock import Clock
+from confman_tui.load.run_model import SecondSample
+from confman_tui.session.cluster_monitor import Monitor
+from confman_tui.session.commands import FaultPreview
+from confman_tui.session.dataset import Progress
+from confman_tui.session.events import ElectionMeasured, FaultCaused, Phase, PhaseChanged, Sink
+from confman_tui.settings import Settings
+
+
+class Listener(Protocol):
+    """A run that wants to know what was done to the cluster meanwhile."""
+
+    def note_fault(self, fault: Fault) -> None:
+        """A fault was caused."""
+
+    def note_election(self, election: Election) -> None:
+        """An election was measured, or measured further."""
+
+
+class Judge:
+    """Belongs to the conductor's loop; `preview_fault` may be called on any thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        monitor: Monitor,
+        client: ConfmanClient,
+        desk: FaultDesk,
+        emit: Sink,
+        clock: Clock,
+        listener: Callable[[], Listener | None],
+    ) -> None:
+        """
+        Args:
+            settings: for ``--verify``.
+            monitor: what is seen.
+            client: reads the writes back.
+            desk: does faults.
+            emit: takes the events.
+            clock: stamps everything.
+            listener: gives the run under way, if there is one.
+        """
+        self._settings = settings
+        self._monitor = monitor
+        self._client = client
+        self._desk = desk
+        self._emit = emit
+        self._clock = clock
+        self._listener = listener
+        self._meter = ElectionMeter(monitor.nodes, monitor.book.stream)
+        self.elections: list[Election] = []
+        """All that were measured on this cluster, with their latest figures."""
+        self.faults: list[Fault] = []
+
+    # -- hearing
+
+    def hear_view(self, view: ClusterView) -> None:
+        """The view may have changed."""
+        self._meter.agreed(self._monitor.machine.agreed_on, self._monitor.machine.agreed_since)
+        self._meter.viewed(view)
+
+    def hear_fact(self, fact: Fact) -> None:
+        """The cluster changed."""
+        self._tell(self._meter.fact(fact))
+
+    def hear_writes(self, drained: Drained) -> None:
+        """The stream of writes was drained."""
+        self._tell(self._meter.tick(drained.at))
+
+    def hear_sample(self, sample: SecondSample) -> None:
+        """A second of a run ended."""
+        for start, end, ok, failed in sample.reads_within:
+            self._meter.reads(start, end, ok, failed)
+
+    def load_changed(self) -> None:
+        """Writers start or stop: throughput before and after can't be compared."""
+        self._meter.load_changed(self._clock())
+
+    @property
+    def electing(self) -> bool:
+        """Whether an election is under way."""
+        return self._meter.under_way
+
+    def unfinished(self) -> Election | None:
+        """The election that is going on, as far as it is known."""
+        return self._meter.unfinished()
+
+    def hurt(self) -> bool:
+        """Whether a node is down, paused or isolated by this program."""
+        return bool(self._desk.standing())
+
+    def _tell(self, elections: Sequence[Election]) -> None:
+        for election in elections:
+            self.elections = [held for held in self.elections if held.origin != election.origin]
+            self.elections.append(election)
+            self._emit(ElectionMeasured(election))
+            listener = self._listener()
+            if listener is not None:
+                listener.note_election(election)
+
+    # -- faults
+
+    def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
+        """What it would hit; raises FaultRefusedError when it can't be done."""
+        plan = self._desk.preview(kind, node)
+        return FaultPreview(plan.node, plan.kind, plan.target, plan.needs_confirmation, plan.warning)
+
+    async def cause_fault(self, kind: FaultKind, node: str, *, by: str) -> Fault:
+        """Watch closely, do it, and tell it; raises FaultRefusedError when it can't be done."""
+        await self._monitor.watch_closely(f"{kind} of {node}, by {by}")
+        fault = self._desk.cause(kind, node, by)
+        self._told(fault)
+        return fault
+
+    def revive(self, *, by: str) -> tuple[Fault, ...]:
+        """Bring back every node that we paused, isolated or killed.
+
+        Raises:
+            FaultRefusedError: there is none, or one could not be brought back; the others were.
+        """
+        done, failed = self._desk.revive(by)
+        for fault in done:
+            self._told(fault)
+        if failed:
+            raise FaultRefusedError("; ".join(failed))
+        if not done:
+            raise FaultRefusedError("no node is down, paused or isolated by this program")
+        return done
+
+    def _told(self, fault: Fault) -> None:
+        self.faults.append(fault)
+        self._meter.fault(fault)
+        self._emit(FaultCaused(fault))
+        listener = self._listener()
+        if listener is not None:
+            listener.note_fault(fault)
+
+    def resume_all(self) -> None:
+        """Resume every paused node: at the end, in every case. Any thread."""
+        self._desk.resume_all()
+
+    # -- verification
+
+    async def verify(
+        self, ledger: WriteLedger, stop: asyncio.Event, *, entries_before: int, payload_bytes: int, run_began: float
+    ) -> Verification:
+        """Read the acknowledged writes back from every node that has caught up with the cluster; those that have not
+        are waited for first (see `awaited`), then the result says that it was judged without them."""
+        mode = self._settings.verify
+        absent: tuple[UnreadNode, ...] = ()
+        if mode.mode != "off" and len(ledger):
+            detail = f"{len(ledger)} writes"
+            self._emit(PhaseChanged(Phase.VERIFYING, self._clock(), detail))
+            absent = await self._wait_for_all_caught_up(stop, detail, run_began)
+        left_out = {one.node for one in absent}
+        return await verify(
+            self._client,
+            ledger,
+            [node for node in self._monitor.nodes if node not in left_out],
+            mode=mode.mode,
+            sample=mode.sample,
+            payload_bytes=payload_bytes,
+            entries_before=entries_before,
+            progress=Progress(Phase.VERIFYING, self._emit),
+            stop=stop,
+            clock=self._clock,
+            without=absent,
+            behind=self._why_behind,
+        )
+
+    def _why_behind(self, node: str) -> str:
+        view = self._monitor.view
+        return why_behind(view, view.node(node))
+
+    async def _wait_for_all_caught_up(
+        self, stop: asyncio.Event, detail: str, run_began: float
+    ) -> tuple[UnreadNode, ...]:
+        """Wait while a node is worth waiting for, ``--wait`` at most; gives those that have not caught up then."""
+        catch_up, begun, wait_s = CatchUp(), self._clock(), self._settings.wait_s
+        behind: tuple[Behind, ...] = ()
+        told = ""
+
+        def over(view: ClusterView) -> bool:
+            nonlocal behind, told
+            behind = catch_up.behind(view, self._returned())
+            # One that was killed or paused and answers was given back by somebody else.
+            standing = [
+                one for one in self._desk.standing() if one.kind is FaultKind.ISOLATE or one.node not in view.answering
+            ]
+            hurt = {fault.node for fault in standing}
+            left = awaited(behind, len(view.nodes), hurt, view.at, wait_s, run_began)
+            names = self._monitor.names
+            text = " and ".join(f"{names[one.node]} ({one.why})" for one in left)
+            if left and text != told and not stop.is_set():
+                told = text
+                self._emit(PhaseChanged(Phase.VERIFYING, view.at, f"waiting for {text}"))
+            return not left or stop.is_set()
+
+        await self._monitor.wait_for(over, wait_s)
+        if told:
+            self._emit(PhaseChanged(Phase.VERIFYING, self._clock(), detail))
+        now = self._clock()
+        return tuple(UnreadNode(one.node, one.words(now, begun)) for one in behind)
+
+    def _returned(self) -> dict[str, float]:
+        """When each node that we hurt was given back last."""
+        return {fault.node: fault.at for fault in self.faults if fault.kind not in HURTING}

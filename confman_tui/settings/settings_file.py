@@ -1,0 +1,95 @@
+"""The settings file: TOML, keys named as the flags, and a table ``[keys]`` of the screen's keys."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from confman_tui.core.errors import UsageError
+from confman_tui.settings import values
+from confman_tui.settings.options import SETTINGS, Setting
+
+KEYS_TABLE = "keys"
+_IN_FILE = {setting.name: setting for setting in SETTINGS if not setting.flag_only}
+_LARGEST = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FileSettings:
+    """What a settings file says."""
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Per setting, its value as it would be written for a flag."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Per binding id, the keys for it."""
+
+
+def read(path: Path) -> FileSettings:
+    """What the file says; nothing when there is no such file.
+
+    Raises:
+        UsageError: the file can't be read, is no TOML, or holds a key or a type that is not allowed. The sentence
+            names the file, the key and what is allowed.
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise UsageError(f"{path}: is larger than 1 MB, which no settings file is")
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return FileSettings()
+    except OSError as error:
+        raise UsageError(f"{path}: can't be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: is not UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: is not TOML: {error}") from error
+    keys = _keys(path, document.pop(KEYS_TABLE, {}))
+    texts: dict[str, str] = {}
+    for name, value in document.items():
+        setting = _IN_FILE.get(name)
+        if setting is None:
+            raise UsageError(f"{path}: {_unknown(name)}")
+        texts[name] = _text(path, setting, value)
+    return FileSettings(texts, keys)
+
+
+def _unknown(name: str) -> str:
+    close = get_close_matches(name.lower().replace("_", "-"), _IN_FILE, 1)
+    hint = f"did you mean {close[0]}? K" if close else "k"
+    return f"the key {values.shown(name)} is not known; {hint}nown keys: {', '.join((*_IN_FILE, f'[{KEYS_TABLE}]'))}"
+
+
+def _text(path: Path, setting: Setting, value: object) -> str:
+    """A TOML value as the text that a flag would have had, so that one parser serves all sources."""
+    if setting.switch:
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        raise UsageError(f"{path}: {setting.name}: must be true or false, without quotes")
+    if setting.listed and isinstance(value, list) and all(_plain(item) for item in value):
+        return ",".join(str(item) for item in value)
+    if _plain(value):
+        return str(value)
+    array = " or an array of them" if setting.listed else ""
+    raise UsageError(f"{path}: {setting.name}: must be a string or a number{array}")
+
+
+def _plain(value: object) -> bool:
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool)
+
+
+def _keys(path: Path, table: object) -> dict[str, str]:
+    if not isinstance(table, dict):
+        raise UsageError(f'{path}: {KEYS_TABLE}: must be a table: [{KEYS_TABLE}], then lines such as stop = "x"')
+    keys: dict[str, str] = {}
+    for binding, value in table.items():
+        where = f"{path}: [{KEYS_TABLE}] {binding}"
+        if not isinstance(value, str):
+            raise UsageError(f'{where}: must be a key in quotes, such as "x"')
+        try:
+            keys[binding] = values.key_list(value)
+        except ValueError as error:
+            raise UsageError(f"{where}: {error}") from error
+    return keys

@@ -1,0 +1,283 @@
+"""The screen's side of the renderer: asks for graphs without ever waiting.
+
+Lives on the thread of a running asyncio loop: the child process dies with the thread that started it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from confman_tui.core import child_process
+from confman_tui.tui.charts.spec import GraphSpec, encode
+
+Rows = list[list[str | int]]
+"""For each line of cells: text and style number, in turn."""
+
+Answer = Callable[[Rows], None]
+
+RESTART_S = 3.0
+"""The renderer is started at most once in so many seconds."""
+PATIENCE_S = 10.0
+"""A renderer that has not answered for so long is taken for stuck and replaced."""
+
+
+@dataclass(slots=True)
+class _Request:
+    """One graph to be drawn, for one widget."""
+
+    key: str
+    wire: dict[str, Any]
+    answer: Answer
+    deaths: int = 0
+    """How many renderers died over it."""
+
+
+@dataclass(slots=True)
+class _Child:
+    process: subprocess.Popen[bytes]
+    stdin: int
+    stdout: int
+    inbox: bytearray = field(default_factory=bytearray)
+    outbox: bytearray = field(default_factory=bytearray)
+
+
+class ChartRenderer:
+    """Draws graphs in one child process. One request per graph is under way; of those that wait, the newest counts."""
+
+    def __init__(
+        self, on_notice: Callable[[str], None] | None = None, command: list[str] | None = None, nap: float = RESTART_S
+    ) -> None:
+        """``on_notice`` is told in one plain sentence when the renderer had to be restarted or can't run.
+
+        ``command`` replaces the renderer's command line (tests); ``nap`` the seconds between two starts.
+        """
+        self._on_notice = on_notice
+        self._command = command
+        self._nap = nap
+        self._child: _Child | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._numbers = 0
+        self._sent: dict[int, _Request] = {}
+        self._waiting: dict[str, _Request] = {}
+        self._last_start = -1e9
+        self._timer: asyncio.TimerHandle | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._deaths = 0
+        self.starts = 0
+        """How many times a renderer was started."""
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id while it runs."""
+        return None if self._child is None else self._child.process.pid
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is asked for or waits."""
+        return not self._sent and not self._waiting
+
+    def request(self, key: str, spec: GraphSpec, answer: Answer) -> None:
+        """Have a graph drawn and its rows given to ``answer``, later, on this loop.
+
+        ``key`` names the widget. A request that waits is replaced by a later one of the same key; the one under way
+        is answered first.
+        """
+        if self._closed:
+            return
+        self._waiting[key] = _Request(key, spec.to_wire(), answer)
+        self._pump()
+
+    def forget(self, key: str) -> None:
+        """Give no more answers to that widget."""
+        self._waiting.pop(key, None)
+        for number in [number for number, request in self._sent.items() if request.key == key]:
+            self._sent[number].answer = _nobody
+
+    def start(self) -> None:
+        """Start the child now, so that the first graph needs not wait for it. Needs a running loop."""
+        if not self._closed and self._child is None:
+            self._spawn()
+
+    def close(self) -> None:
+        """End the child and take no more requests. Returns within a moment; may be called again."""
+        self._closed = True
+        for timer in (self._timer, self._watch):
+            if timer is not None:
+                timer.cancel()
+        self._waiting.clear()
+        self._sent.clear()
+        self._drop_child()
+
+    def _pump(self) -> None:
+        """Send what waits, unless its graph is under way already."""
+        under_way = {request.key for request in self._sent.values()}
+        ready = [key for key in self._waiting if key not in under_way]
+        if not ready:
+            return
+        if self._child is None:
+            self._spawn_later()
+            if self._child is None:
+                return
+        for key in ready:
+            request = self._waiting.pop(key)
+            self._numbers += 1
+            self._sent[self._numbers] = request
+            self._child.outbox += encode({"id": self._numbers, "graph": request.wire})
+        self._write()
+        self._watch_answers()
+
+    def _spawn_later(self) -> None:
+        """Start a child now, or as soon as the last start is long enough ago."""
+        # One that dies again and again is not worth more than a try now and then.
+        nap = self._nap * 2 ** min(self._deaths, 4)
+        left = self._last_start + nap - time.monotonic()
+        if left <= 0:
+            self._spawn()
+        elif self._timer is None and self._loop is not None:
+            self._timer = self._loop.call_later(left, self._retry)
+
+    def _retry(self) -> None:
+        self._timer = None
+        if self._closed:
+            return
+        if self._child is None:
+            self._spawn()
+        self._pump()
+
+    def _spawn(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._last_start = time.monotonic()
+        try:
+            process = subprocess.Popen(
+                self._command or child_process.command("confman_tui.tui.charts.renderer", str(os.getpid())),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                process_group=0,
+                env={**child_process.environment(), "PYTHONUTF8": "1"},
+            )
+        except OSError as error:
+            self._deaths += 1
+            self._tell(f"the graph renderer can't be started: {error.strerror or error}")
+            return
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._child = _Child(process, process.stdin.fileno(), process.stdout.fileno())
+        self.starts += 1
+        if sys.platform == "linux":
+            # Room for a burst of graphs, so that a write is done at once nearly always.
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(self._child.stdin, fcntl.F_SETPIPE_SZ, 1 << 18)
+        os.set_blocking(self._child.stdin, False)
+        os.set_blocking(self._child.stdout, False)
+        self._loop.add_reader(self._child.stdout, self._read, self._child)
+
+    def _write(self) -> None:
+        child, loop = self._child, self._loop
+        if child is None or loop is None:
+            return
+        try:
+            while child.outbox:
+                written = os.write(child.stdin, child.outbox)
+                del child.outbox[:written]
+        except BlockingIOError:
+            loop.add_writer(child.stdin, self._write)
+            return
+        except OSError:
+            self._lost()
+            return
+        loop.remove_writer(child.stdin)
+
+    def _read(self, child: _Child) -> None:
+        try:
+            data = os.read(child.stdout, 1 << 18)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if child is not self._child:
+            return
+        if not data:
+            self._lost()
+            return
+        child.inbox += data
+        while (end := child.inbox.find(b"\n")) >= 0:
+            line = bytes(child.inbox[:end])
+            del child.inbox[: end + 1]
+            self._answered(line)
+
+    def _answered(self, line: bytes) -> None:
+        try:
+            message = json.loads(line)
+            request = self._sent.pop(message["id"])
+        except (ValueError, KeyError, TypeError):
+            return
+        self._watch_answers()
+        self._deaths = 0
+        if "rows" in message:
+            request.answer(message["rows"])
+        else:
+            self._tell(f"a graph could not be drawn: {message.get('error', 'no reason given')}")
+        self._pump()
+
+    def _watch_answers(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        if self._sent and self._loop is not None:
+            self._watch = self._loop.call_later(PATIENCE_S, self._lost)
+
+    def _lost(self) -> None:
+        """The child ended or is stuck: ask a new one for what was under way, but not for what killed two."""
+        self._drop_child()
+        for number in sorted(self._sent):
+            request = self._sent[number]
+            request.deaths += 1
+            if request.deaths < 2:
+                self._waiting.setdefault(request.key, request)
+        self._sent.clear()
+        if self._closed:
+            return
+        self._deaths += 1
+        if self._deaths == 1:
+            self._tell("graph renderer restarted")
+        elif self._deaths == 3:
+            self._tell("no graphs: their renderer ended three times without drawing one")
+        if self._waiting:
+            self._pump()
+
+    def _drop_child(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.remove_reader(child.stdout)
+            self._loop.remove_writer(child.stdin)
+        # SIGKILL and not only the end of its stdin: nothing of value is lost, and reaping must not wait.
+        child.process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(timeout=1.0)
+        for stream in (child.process.stdin, child.process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def _tell(self, text: str) -> None:
+        if self._on_notice is not None:
+            self._on_notice(text)
+
+
+def _nobody(rows: Rows) -> None:
+    """Takes the answer to a request that its widget no longer wants."""

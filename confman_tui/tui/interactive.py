@@ -1,0 +1,91 @@
+"""The screen's face: wires the app to a conductor on a thread beside it, and sees that both end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from confman_tui.cluster.elections import FaultKind
+from confman_tui.core import errors
+from confman_tui.load.engine import prepare
+from confman_tui.session.session_thread import ConductorThread
+from confman_tui.settings import Resolved, check_keys, remembered
+
+JOIN_S = 8.0
+"""Longest wait for the conductor after the screen is gone: its stop and its clean-up are bounded to less."""
+HASTY_JOIN_S = 0.1
+"""The same when a person left at once, or waited long already."""
+ABANDON_S = 0.6
+"""Longest wait for the end of the demo cluster's processes when the conductor did not end."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run_interactive(resolved: Resolved) -> int:
+    """Show the screen until the person leaves, a signal comes or the terminal is closed. Returns the exit code."""
+    # Before the app, and on the main thread: importing Locust registers a signal handler.
+    prepare()
+    from confman_tui.tui.actions import binding_ids
+    from confman_tui.tui.app import ConfmanApp
+    from confman_tui.tui.driver import EnduringDriver
+    from confman_tui.tui.run import finish
+    from confman_tui.tui.start_options import UiOptions
+
+    check_keys(resolved, binding_ids())
+    settings = resolved.settings
+    conductor = ConductorThread(settings)
+    app = ConfmanApp(
+        conductor,
+        UiOptions(
+            output_dir=settings.output_dir,
+            theme=settings.theme,
+            keymap=settings.keys,
+            remember_theme=remembered.remember_theme,
+            drill_fault=FaultKind(settings.fault),
+            drill_rounds=settings.rounds,
+        ),
+    )
+    app.driver_class = EnduringDriver
+    try:
+        with _signals(lambda: app.request_quit(errors.EXIT_INTERRUPTED)):
+            code = finish(app)
+    finally:
+        conductor.quit()
+        ended = conductor.join(HASTY_JOIN_S if app.left_at_once else JOIN_S)
+        if not ended:
+            conductor.abandon(ABANDON_S)
+    if not ended:
+        _leave_at_once(conductor, code, told=app.left_at_once)
+    if conductor.crash is not None and code == errors.EXIT_OK:
+        crash = conductor.crash
+        sys.stderr.write(f"confman-tui: a defect of this program: {type(crash).__name__}: {crash}\n")
+        return errors.EXIT_CRASH
+    return code
+
+
+def _leave_at_once(conductor: ConductorThread, code: int, *, told: bool) -> None:
+    """The conductor has not ended: say what stays and end without waiting for its thread."""
+    if not told:
+        left = conductor.leave_behind()
+        sys.stderr.write(f"confman-tui: left before everything had ended{'; ' + left if left else ''}\n")
+    sys.stderr.flush()
+    os._exit(code or errors.EXIT_INTERRUPTED)
+
+
+@contextmanager
+def _signals(leave: Callable[[], None]) -> Iterator[None]:
+    """While inside, the signals that end programs end this one as ``q`` does."""
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        leave()
+
+    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            # A second signal must not cut the clean-up short after the screen is gone.
+            signal.signal(number, handler if number == signal.SIGINT else signal.SIG_IGN)

@@ -1,0 +1,53 @@
+"""A short list to choose from."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Generic, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from confman_tui.tui.screens.dialog import Dialog
+from confman_tui.tui.text import clean
+
+Choice = TypeVar("Choice")
+
+
+class ChoiceDialog(Dialog[Choice], Generic[Choice]):
+    """Gives the chosen value, or None."""
+
+    DEFAULT_CSS = """
+    ChoiceDialog OptionList { height: auto; max-height: 14; background: $surface; }
+    ChoiceDialog OptionList { border: none; padding: 0; margin: 1 0; }
+    ChoiceDialog OptionList:focus { border: none; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "dismiss_dialog", "Close", show=False)]
+
+    def __init__(self, title: str, about: str, choices: tuple[tuple[str, Choice], ...], present: int = 0) -> None:
+        super().__init__()
+        self._title = title
+        self._about = about
+        self._choices = choices
+        self._present = present
+
+    def compose(self) -> ComposeResult:
+        box = Container(classes="box")
+        box.border_title = Content(self._title)
+        box.border_subtitle = Content("↑ ↓ enter · esc")
+        with box:
+            if self._about:
+                yield Static(Content(clean(self._about, 400)), markup=False)
+            yield OptionList(*(Option(Content(words)) for words, _ in self._choices))
+
+    def on_mount(self) -> None:
+        options = self.query_one(OptionList)
+        options.highlighted = self._present
+        options.focus()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._choices[event.option_index][1])

@@ -1,0 +1,216 @@
+"""The one screen: composes the panes, gives each its place by the plan, and hands frames to those that are seen."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.events import Resize
+from textual.message import Message
+from textual.screen import Screen
+
+from confman_tui.tui.breath import breathe
+from confman_tui.tui.charts.axis import TimeAxis, TimeWindow
+from confman_tui.tui.charts.renderer_client import ChartRenderer
+from confman_tui.tui.frame import Frame
+from confman_tui.tui.layout import Plan, plan
+from confman_tui.tui.widgets import offline
+from confman_tui.tui.widgets.cards import NodeCards
+from confman_tui.tui.widgets.graph import LatencyGraph, ThroughputGraph
+from confman_tui.tui.widgets.header import Header
+from confman_tui.tui.widgets.keybar import KeyBar
+from confman_tui.tui.widgets.log_pane import EventLogPane, LastEvent
+from confman_tui.tui.widgets.scenario_table import RunningRow, ScenarioTable
+from confman_tui.tui.widgets.timeline import ClusterTimeline
+
+TABLE_SHARE = (0.5, 76, 104)
+"""Of the width that the table takes beside the log: the share, its least and its most cells."""
+
+
+ROOMY = 32
+"""From this height on the lanes stand beside the panel of a missing cluster."""
+
+
+class Dashboard(Screen[None]):
+    """Header, cards, timeline, graphs, table, log and keys."""
+
+    AUTO_FOCUS = ""
+
+    DEFAULT_CSS = """
+    Dashboard { layout: vertical; overflow: hidden; }
+    Dashboard #graphs { layout: vertical; }
+    Dashboard #graphs.beside { layout: horizontal; }
+    Dashboard #graphs > * { width: 1fr; height: 1fr; }
+    Dashboard #bottom { layout: vertical; }
+    Dashboard #bottom.beside { layout: horizontal; }
+    Dashboard #table, Dashboard #log { width: 1fr; height: 1fr; }
+    Dashboard .framed { border: round $foreground 35%; }
+    Dashboard .framed, Dashboard #table, Dashboard #log {
+        border-title-color: $text-muted; border-subtitle-color: $text-muted;
+    }
+    Dashboard ClusterTimeline.framed:focus { border: round $primary; }
+    Dashboard.notes-left ToastRack { align: left bottom; }
+    Dashboard.notes-left ToastHolder { align-horizontal: left; }
+    """
+
+    class LayoutChanged(Message):
+        """The plan changed, or a dialog closed: panes need the current frame."""
+
+    def __init__(self, window: TimeWindow, renderer: ChartRenderer, scenarios: int, start_keys: str) -> None:
+        super().__init__()
+        self._scenarios = scenarios
+        self.header = Header(id="header")
+        self.cards = NodeCards(id="cards")
+        self.timeline = ClusterTimeline(window, id="timeline")
+        self.throughput = ThroughputGraph(renderer, empty_text=f"{start_keys} start a scenario", id="throughput")
+        self.latency = LatencyGraph(renderer, empty_text="no request yet", id="latency")
+        self.table = ScenarioTable(id="table")
+        self.log_pane = EventLogPane(id="log")
+        self.running_row = RunningRow(start_keys, id="running")
+        self.last_event = LastEvent(id="last-event")
+        self.offline = offline.OfflinePanel(id="offline")
+        self.keys = KeyBar(id="keys")
+        self._graphs = Container(self.throughput, self.latency, id="graphs")
+        self._bottom = Container(self.table, self.log_pane, id="bottom")
+        self.plan: Plan | None = None
+        self._members: tuple[str, ...] = ()
+        self._away = False
+        self._latency_first = False
+
+    def compose(self) -> ComposeResult:
+        yield self.header
+        yield self.cards
+        yield self.timeline
+        yield self._graphs
+        yield self._bottom
+        yield self.offline
+        yield self.running_row
+        yield self.last_event
+        yield self.keys
+
+    def on_mount(self) -> None:
+        self.place(force=True)
+
+    def on_resize(self, event: Resize) -> None:
+        self.place(event.size.width, event.size.height)
+
+    def on_screen_resume(self) -> None:
+        """A dialog closed: show what came meanwhile."""
+        if self.plan is not None:
+            self.post_message(self.LayoutChanged())
+
+    def _compositor_refresh(self) -> None:
+        # Below a dialog Textual marks what it has just repainted for repainting once more, in place of what changes
+        # next: each change would cost the whole screen. It offers no public hook.
+        wanted = self._repaint_required
+        super()._compositor_refresh()
+        if self.app.screen is not self:
+            self._repaint_required = wanted
+            self._exchange_repaint_regions()
+
+    @property
+    def one_graph(self) -> bool:
+        """Whether one of the two graphs is seen at a time."""
+        return self.plan is not None and self.plan.graph_count == 1 and not self._away
+
+    @property
+    def graphs_shown(self) -> bool:
+        """Whether any graph is seen."""
+        return self.plan is not None and self.plan.graph_count > 0 and not self._away
+
+    def switch_graph(self) -> None:
+        """Show the other graph where there is room for one."""
+        self._latency_first = not self._latency_first
+        self.place(force=True)
+
+    def place(self, width: int | None = None, height: int | None = None, *, force: bool = False) -> None:
+        """Give every pane its rows and columns on a screen of this size (the present one by default)."""
+        size = self.app.size
+        width, height = width or size.width, height or size.height
+        wanted = plan(width, height, len(self._members), self._scenarios)
+        if wanted == self.plan and not force and self._placed_width == width:
+            return
+        self.plan, self._placed_width = wanted, width
+        with self.app.batch_update():
+            self._apply(wanted, width)
+        self.post_message(self.LayoutChanged())
+
+    _placed_width = 0
+
+    def _apply(self, wanted: Plan, width: int) -> None:
+        away = self._away
+        rows = {
+            self.header: wanted.header,
+            self.cards: wanted.cards,
+            self.timeline: wanted.timeline,
+            self.running_row: wanted.running,
+            self.last_event: wanted.last_event,
+            self.keys: wanted.keys,
+        }
+        for pane, height in rows.items():
+            pane.display = height > 0
+            pane.styles.height = height
+        self.cards.styles.grid_size_columns = wanted.card_columns
+        self.cards.styles.grid_rows = f"{wanted.card_lines}" if wanted.card_lines else None
+        self.timeline.set_class(wanted.framed, "framed")
+        # What was tried and what came back needs the rows more than lanes in which nothing happens.
+        self.timeline.display = wanted.timeline > 0 and not (away and self.app.size.height < ROOMY)
+        self._graphs.display = wanted.graph_count > 0 and not away
+        self._graphs.styles.height = wanted.graphs
+        self._graphs.set_class(wanted.graphs_beside, "beside")
+        both = wanted.graph_count == 2
+        self.throughput.display = both or not self._latency_first
+        self.latency.display = both or self._latency_first
+        for graph in (self.throughput, self.latency):
+            graph.set_class(wanted.framed, "framed")
+        beside = wanted.log_beside
+        self._bottom.display = (wanted.table > 0 or wanted.log > 0) and not away
+        self._bottom.styles.height = max(wanted.table, wanted.log) if beside else wanted.table + wanted.log
+        # A note may hide what is old: the log's last lines, or the left of the graphs; not the one line that stands for
+        # the log, nor what happens now.
+        self.set_class(self._graphs.display and not wanted.log, "notes-left")
+        under = wanted.keys + wanted.last_event + wanted.running
+        for rack in self.query("ToastRack"):
+            rack.styles.margin = (0, 0, under, 0)
+        self._bottom.set_class(beside, "beside")
+        self.table.display = wanted.table > 0
+        self.log_pane.display = wanted.log > 0
+        share, least, most = TABLE_SHARE
+        self.table.styles.width = max(least, min(most, int(width * share))) if beside else width
+        self.table.styles.height = wanted.table
+        self.log_pane.styles.height = wanted.log
+        self.running_row.display = wanted.running > 0 and not away
+        self.offline.display = away
+
+    def show(self, frame: Frame, live: Frame, nodes: tuple[str, ...]) -> None:
+        """Hand ``frame`` to every pane of text that is seen; the header alone shows ``live`` while the view is held."""
+        away = offline.stands(frame.state)
+        if nodes != self._members or away != self._away:
+            self._members, self._away = nodes, away
+            self.place(force=True)
+        assert self.plan is not None
+        self.header.show(live)
+        if self.cards.display:
+            self.cards.show(frame, nodes, self.plan.card_style)
+        if self._bottom.display:
+            if self.table.display:
+                self.table.show(frame)
+            if self.log_pane.display:
+                self.log_pane.show(frame)
+        if self.running_row.display:
+            self.running_row.show(frame)
+        if self.last_event.display:
+            self.last_event.show(frame)
+
+    def show_timeline(self, frame: Frame, axis: TimeAxis) -> None:
+        """The lanes."""
+        breathe()
+        if self.timeline.display:
+            self.timeline.show(axis, frame.history)
+
+    def show_graphs(self, frame: Frame, axis: TimeAxis) -> None:
+        """The graphs that are seen."""
+        if self._graphs.display:
+            for graph in (self.throughput, self.latency):
+                if graph.display:
+                    breathe()
+                    graph.show(axis, frame.history)

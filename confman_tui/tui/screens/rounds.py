@@ -1,0 +1,201 @@
+"""The drill: its rounds as a table and a strip of small graphs, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Grid, Vertical, VerticalScroll
+from textual.content import Content
+from textual.events import Resize
+from textual.widgets import Static
+
+from confman_tui.session.events import DrillRound
+from confman_tui.tui import numbers
+from confman_tui.tui.charts.renderer_client import ChartRenderer
+from confman_tui.tui.log import fault_words
+from confman_tui.tui.node_names import name_of
+from confman_tui.tui.screens.dialog import Dialog
+from confman_tui.tui.state import UiState
+from confman_tui.tui.text import clean, fit, wrap
+from confman_tui.tui.widgets.graph import DrillStrip
+
+RETURN = "return_s"
+STEPS = (
+    ("detected", "detected_s"),
+    ("elected", "serving_s"),
+    ("agree", "agree_s"),
+    ("no writes", "without_writes_s"),
+    ("90 % after", "recover90_s"),
+    ("return", RETURN),
+)
+_SHORT = {"no writes": "unserved", "90 % after": "90 %"}
+_SPARE = ("agree_s", "detected_s", "recover90_s")
+"""Steps that a narrow table leaves out, in this order."""
+_ROUND, _FAULT = 8, 15
+"""Columns of a round's number and of its fault: ``isolate :12345`` and a gap."""
+MOST_STRIPS = 10
+"""Small graphs of the latest rounds; more would be too small to read."""
+
+
+BESIDE_WIDTH = 100
+"""From this width of the screen on, two small graphs stand side by side."""
+
+
+def aligned(rounds: Sequence[DrillRound]) -> list[tuple[tuple[float, int], ...]]:
+    """Each round's points over the stretch around the fault that all rounds cover, so that their time axes agree."""
+    if not rounds:
+        return []
+    start = max(ended.ok_per_tenth[0][0] for ended in rounds)
+    end = min(ended.ok_per_tenth[-1][0] for ended in rounds)
+    if end <= max(start, 0.0):
+        return [ended.ok_per_tenth for ended in rounds]
+    return [tuple(point for point in ended.ok_per_tenth if start <= point[0] <= end) for ended in rounds]
+
+
+class RoundsDialog(Dialog[None]):
+    """Follows the drill while it runs."""
+
+    DEFAULT_CSS = """
+    RoundsDialog #strips { height: auto; grid-size: 1; grid-rows: 7; grid-gutter: 0 2; }
+    RoundsDialog #strips.beside { grid-size: 2; }
+    RoundsDialog .round { height: 7; }
+    RoundsDialog .round Static { height: 1; color: $text-muted; }
+    RoundsDialog .round DrillStrip { height: 6; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,v,enter", "dismiss_dialog", "Close", show=False)]
+
+    def __init__(self, state: UiState, renderer: ChartRenderer) -> None:
+        super().__init__()
+        self._state = state
+        self._renderer = renderer
+        self._stamp: tuple[int, object] = (-1, None)
+
+    def compose(self) -> ComposeResult:
+        box = Container(classes="box wide")
+        box.border_title = Content("election drill")
+        box.border_subtitle = Content("esc close")
+        with box, VerticalScroll(classes="text", id="rounds-text"):
+            yield Static(id="verdict", markup=False)
+            yield Static(id="rounds", markup=False)
+            yield Grid(id="strips")
+
+    def on_mount(self) -> None:
+        self.query_one("#rounds-text").focus()
+        self._show()
+        self.set_interval(0.5, self._show)
+
+    def _show(self) -> None:
+        drill = self._state.drill
+        stamp = (len(drill.rounds), drill.ended)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        self.query_one("#verdict", Static).update(self._verdict())
+        rounds = self.query_one("#rounds", Static)
+        width = rounds.content_size.width or 60
+        rounds.update(Content("\n").join(self._table(drill.rounds, width)))
+        shown = [ended for ended in drill.rounds if ended.ok_per_tenth][-MOST_STRIPS:]
+        strips = self.query_one("#strips", Grid)
+        strips.remove_children()
+        graphs = [DrillStrip(self._renderer) for _ in shown]
+        labels = [Static(Content(f"round {ended.number}"), markup=False) for ended in shown]
+        strips.mount(*(Vertical(*pair, classes="round") for pair in zip(labels, graphs, strict=True)))
+        for graph, points in zip(graphs, aligned(shown), strict=True):
+            graph.show(points)
+
+    def on_resize(self, event: Resize) -> None:
+        self.query_one("#strips").set_class(event.size.width >= BESIDE_WIDTH, "beside")
+        self._stamp = (-1, None)
+        self.call_after_refresh(self._show)
+
+    def _verdict(self) -> Content:
+        drill, look = self._state.drill, self.look
+        if drill.ended is None:
+            done = len(drill.rounds)
+            total = drill.rounds[-1].total if drill.rounds else 0
+            return Content.assemble((f"{done} of {total} rounds are over", f"bold {look.accent}"))
+        ended = drill.ended
+        good = ended.exit_code == 0
+        head = f"{'✓' if good else '✗'} {clean(ended.verdict)}"
+        lines = [Content.assemble((head, f"bold {look.good if good else look.alarm}"))]
+        if (verified := ended.verification) is not None:
+            words = (
+                f"{numbers.count(verified.checked)} writes read back, "
+                f"{numbers.count(verified.acknowledged)} acknowledged: "
+                f"{numbers.count(verified.lost)} lost, {numbers.count(verified.phantom)} phantom, "
+                f"{numbers.count(verified.unknown)} unknown ({numbers.count(verified.recovered)} of them there)"
+            )
+            lines.append(Content.assemble((words, look.text if verified.passed else look.alarm)))
+        return Content("\n").join(lines)
+
+    def _table(self, rounds: Sequence[DrillRound], width: int) -> list[Content]:
+        look = self.look
+        shape = _shape(width)
+        head = "".join(f"{name:>{shape.step}}" for name, _ in shape.steps)
+        lines = [Content(""), Content.assemble((f"{'round':<8}{'fault':<{shape.fault}}{head}", look.dim))]
+        for ended in rounds:
+            words = fault_words(ended.fault, self._state.names) if ended.fault else numbers.NOTHING
+            start = f"{ended.number:<8}" + fit(words.split(" (")[0], shape.fault - 1).ljust(shape.fault)
+            if not ended.judged:
+                reason = fit(f"not judged: {clean(ended.reason, 80)}", width - len(start))
+                lines.append(Content.assemble((start, look.dim), (reason, look.warn)))
+                continue
+            cells = "".join(f"{_step(ended, field):>{shape.step}}" for _, field in shape.steps)
+            lines.append(Content.assemble((start, look.text), (cells, look.strong)))
+        for ended in rounds:
+            if ended.no_return:
+                node = name_of(ended.fault.node, self._state.names) if ended.fault else numbers.NOTHING
+                words = f"round {ended.number}: {node} {clean(ended.no_return, 200)}"
+                lines += [Content.assemble((part, look.alarm)) for part in wrap(words, width, 3)]
+        judged = [ended for ended in rounds if ended.judged and ended.election is not None]
+        if len(judged) > 1:
+            for name, take in (("least", min), ("median", median), ("p95", _p95), ("most", max)):
+                cells = ""
+                for _, field in shape.steps:
+                    values = [value for ended in judged if (value := _value(ended, field)) is not None]
+                    text = numbers.short_seconds(take(values)) if values else numbers.NOTHING
+                    cells += f"{text:>{shape.step}}"
+                lines.append(Content.assemble((f"{'':<8}{name:<{shape.fault}}", look.dim), (cells, look.text)))
+        lines.append(Content(""))
+        return lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What of the table fits: width of the fault's column and of a step's, and the steps shown."""
+
+    fault: int
+    step: int
+    steps: tuple[tuple[str, str], ...]
+
+
+def _shape(width: int) -> _Shape:
+    if width >= _ROUND + 18 + 11 * len(STEPS):
+        return _Shape(18, 11, STEPS)
+    steps = tuple((_SHORT.get(name, name), field) for name, field in STEPS)
+    for spare in _SPARE:
+        if width < _ROUND + _FAULT + 9 * len(steps):
+            steps = tuple(step for step in steps if step[1] != spare)
+    return _Shape(max(12, min(18, width - _ROUND - 9 * len(steps))), 9, steps)
+
+
+def _value(ended: DrillRound, field: str) -> float | None:
+    value: float | None = ended.return_s if field == RETURN else getattr(ended.election, field, None)
+    return value
+
+
+def _step(ended: DrillRound, field: str) -> str:
+    value = _value(ended, field)
+    return "—" if value is None else numbers.short_seconds(value)
+
+
+def _p95(values: Sequence[float]) -> float:
+    """The nearest-rank 95th percentile."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-95 * len(ordered) // 100) - 1)]

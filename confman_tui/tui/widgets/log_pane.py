@@ -1,0 +1,204 @@
+"""The event log's pane, newest line first, and the one-line form for small screens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.events import Click, MouseScrollDown, MouseScrollUp
+
+from confman_tui.tui import numbers
+from confman_tui.tui.colours import Look
+from confman_tui.tui.frame import Frame
+from confman_tui.tui.log import LogLine, Topic
+from confman_tui.tui.text import fit, wrap
+from confman_tui.tui.widgets.lines import Lines
+
+_MOST_ROWS = 3
+"""Screen lines that one entry may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One line of the pane: which entry it belongs to."""
+
+    entry: int
+    content: Content
+
+
+class EventLogPane(Lines, can_focus=True):
+    """All events, each once. A cursor picks the line that ``c`` copies; new lines do not move it off its line."""
+
+    DEFAULT_CSS = """
+    EventLogPane { border: round $foreground 35%; padding: 0 1; }
+    EventLogPane:focus { border: round $primary; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "Newer line", show=False),
+        Binding("down", "move(1)", "Older line", show=False),
+        Binding("pageup", "move(-10)", "Newer lines", show=False),
+        Binding("pagedown", "move(10)", "Older lines", show=False),
+        Binding("home", "newest", "Newest line", show=False),
+        Binding("end", "oldest", "Oldest line", show=False),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.topic: Topic | None = None
+        self.cursor = 0
+        """Index from the newest line."""
+        self._entries: tuple[LogLine, ...] = ()
+        self._stamp: tuple[int, Topic | None] = (-1, None)
+        self._top = 0
+        """First entry in the pane."""
+        self._rows: list[int] = []
+        """The entry of each row of the pane."""
+        self._title = ""
+
+    def show(self, frame: Frame) -> None:
+        """Show the log as of this frame."""
+        log = frame.state.log
+        stamp = (log.total, self.topic)
+        if stamp == self._stamp:
+            return
+        same_topic = stamp[1] is self._stamp[1]
+        before = self._entries
+        self._stamp = stamp
+        self._entries = log.newest_first(self.topic)
+        if not same_topic:
+            self.cursor = self._top = 0
+        elif before and (self.cursor > 0 or self._top > 0):
+            top = self._place_of(before[self._top], self._top)
+            self.cursor = self._place_of(before[self.cursor], self.cursor)
+            self._top = top
+        self._move_into_range()
+        self._retitle()
+        self.redraw()
+
+    def _place_of(self, line: LogLine, otherwise: int) -> int:
+        return next((at for at, entry in enumerate(self._entries) if entry is line), otherwise)
+
+    def next_topic(self) -> Topic | None:
+        """Narrow the log to the next topic, after the last one to none."""
+        topics: list[Topic | None] = [None, *Topic]
+        self.topic = topics[(topics.index(self.topic) + 1) % len(topics)]
+        return self.topic
+
+    @property
+    def chosen(self) -> LogLine | None:
+        """The line under the cursor."""
+        return self._entries[self.cursor] if self.cursor < len(self._entries) else None
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor, towards older lines when positive."""
+        self.cursor += by
+        self._move_into_range()
+        self._retitle()
+        self.redraw()
+
+    def action_newest(self) -> None:
+        """To the newest line, where new ones appear."""
+        self.action_move(-len(self._entries))
+
+    def action_oldest(self) -> None:
+        """To the oldest line kept."""
+        self.action_move(len(self._entries))
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        event.stop()
+        self.action_move(3)
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        event.stop()
+        self.action_move(-3)
+
+    def on_click(self, event: Click) -> None:
+        spot = event.get_content_offset(self)
+        if spot is not None and 0 <= spot.y < len(self._rows):
+            self.cursor = self._rows[spot.y]
+            self._retitle()
+            self.redraw()
+
+    def on_focus(self) -> None:
+        self.redraw()
+
+    def on_blur(self) -> None:
+        self.redraw()
+
+    def _move_into_range(self) -> None:
+        self.cursor = max(0, min(len(self._entries) - 1, self.cursor))
+        self._top = max(0, min(self._top, self.cursor))
+
+    def _retitle(self) -> None:
+        title = "events" if self.topic is None else f"events · {self.topic.value} only"
+        # The chosen line stays where it is while new ones come: say so, or the log seems to have stopped.
+        place = f"{self.cursor + 1} of {len(self._entries)} · home newest" if self.cursor else ""
+        if (wanted := f"{title}|{place}") != self._title:
+            self._title = wanted
+            self.border_title = title
+            self.border_subtitle = place
+
+    def build(self, width: int, height: int, look: Look) -> Sequence[Content]:
+        if not self._entries:
+            self._rows = []
+            text = "nothing yet" if self.topic is None else f"nothing about {self.topic.value}; l shows other lines"
+            return (Content.assemble((fit(text, width), look.dim)),)
+        shown = self._page(self._top, width, height, look)
+        while shown and shown[-1].entry < self.cursor:
+            self._top += 1
+            shown = self._page(self._top, width, height, look)
+        self._rows = [row.entry for row in shown]
+        return [row.content for row in shown]
+
+    def _page(self, top: int, width: int, height: int, look: Look) -> list[_Shown]:
+        rows: list[_Shown] = []
+        for index in range(top, len(self._entries)):
+            lines = entry_lines(self._entries[index], width, look)
+            if rows and len(rows) + len(lines) > height:
+                break
+            if self.has_focus and index == self.cursor:
+                lines = [content.pad_right(max(0, width - content.cell_length)).stylize("reverse") for content in lines]
+            rows.extend(_Shown(index, content) for content in lines)
+        return rows[:height]
+
+
+def entry_lines(entry: LogLine, width: int, look: Look) -> list[Content]:
+    """One entry in up to three rows, continued under its text."""
+    clock = numbers.time_of_day(entry.at, 2 if width >= 34 else 0)
+    indent = len(clock) + 3
+    texts = wrap(entry.text, width - indent, _MOST_ROWS) or [""]
+    color = look.level(entry.level)
+    rows = [Content.assemble((clock, look.dim), (f" {entry.glyph} ", f"bold {color}"), (texts[0], color))]
+    rows.extend(Content.assemble(" " * indent, (text, color)) for text in texts[1:])
+    return rows
+
+
+class LastEvent(Lines):
+    """The newest line of the log."""
+
+    DEFAULT_CSS = """
+    LastEvent { padding: 0 1; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._line: LogLine | None = None
+
+    def show(self, frame: Frame) -> None:
+        """Show the newest line."""
+        lines = frame.state.log.lines
+        self._line = lines[-1] if lines else None
+        self.redraw()
+
+    def build(self, width: int, height: int, look: Look) -> Sequence[Content]:
+        entry = self._line
+        if entry is None:
+            return (Content.assemble(("no event yet", look.dim)),)
+        clock = numbers.time_of_day(entry.at, 0)
+        color = look.level(entry.level)
+        text = fit(entry.text, width - len(clock) - 3)
+        return (Content.assemble((clock, look.dim), (f" {entry.glyph} ", f"bold {color}"), (text, color)),)

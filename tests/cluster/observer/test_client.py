@@ -1,0 +1,282 @@
+"""The process that polls and probes: it tells what is so, keeps its secrets, and ends with the program."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from confman_tui.cluster.client import ConfmanClient
+from confman_tui.cluster.elections import WriteOutcome
+from confman_tui.cluster.observer import messages as wire
+from confman_tui.cluster.observer.client import Lookout
+from confman_tui.cluster.observer.probe import PROBE_NAMESPACE
+from confman_tui.cluster.observer.process import Teller
+from confman_tui.cluster.observer.shared_times import SharedWriteTimes
+from confman_tui.cluster.states import Poll, PollKind
+from confman_tui.cluster.watch_mode import WatchPace
+from confman_tui.cluster.writes.ledger import WriteBook
+from confman_tui.core.clock import now
+from confman_tui.core.errors import ClusterError
+from confman_tui.demo.supervisor import DemoCluster
+from tests.cluster.conftest import ADMIN
+
+texts = st.text(max_size=40)
+times = st.floats(0, 2e9)
+polls = st.builds(
+    Poll,
+    texts,
+    times,
+    times,
+    st.sampled_from(list(PollKind)),
+    st.booleans(),
+    texts,
+    st.none() | texts,
+    st.none() | st.integers(0, 2**63 - 1),
+    texts,
+)
+
+
+@given(polls)
+def test_a_poll_survives_its_way(poll: Poll) -> None:
+    [message] = wire.read_messages(wire.messages_line([wire.poll_message(poll)]).strip())
+    assert wire.read_poll(message) == poll
+
+
+paces = st.builds(WatchPace, st.floats(0.01, 10), st.floats(0.01, 10), st.none() | st.floats(0, 10))
+
+
+@given(st.lists(texts, min_size=1, max_size=9), texts, paces, st.floats(-1e9, 2e9))
+def test_a_config_survives_its_way(nodes: list[str], key: str, pace: WatchPace, offset: float) -> None:
+    config = wire.Config(tuple(nodes), key, pace, "abcdef", offset)
+    line = wire.config_line(config)
+    assert line.count(b"\n") == 1
+    assert wire.read_config(line) == config
+
+
+def test_a_config_does_not_show_the_key() -> None:
+    assert "swordfish" not in repr(wire.Config(("http://127.0.0.1:1",), "swordfish", WatchPace(), "abcdef", 0.0))
+
+
+def test_a_digest_of_64_bits_survives_its_way() -> None:
+    digest = 2**64 - 1
+    [message] = wire.read_messages(
+        wire.messages_line([wire.ended_message("n", "k", digest, 1.0, 2.0, "u", WriteOutcome.UNKNOWN)])
+    )
+    assert message[3] == digest
+    assert WriteOutcome(message[7]) is WriteOutcome.UNKNOWN
+
+
+async def until(condition: Callable[[], bool], deadline_s: float) -> None:
+    deadline = now() + deadline_s
+    while not condition():
+        assert now() < deadline
+        await asyncio.sleep(0.01)
+
+
+async def test_news_of_a_change_goes_at_once_and_takes_along_what_waited() -> None:
+    lines: list[bytes] = []
+    teller = Teller(lines.append)
+    teller.tell(("a",))
+    assert lines == []
+    teller.tell(("b",), at_once=True)
+    assert wire.read_messages(lines[0]) == [["a"], ["b"]]
+    teller.tell(("c",))
+    await until(lambda: len(lines) == 2, 2.0)
+    assert wire.read_messages(lines[1]) == [["c"]]
+    teller.flush()
+    assert len(lines) == 2
+
+
+class Watched:
+    """A lookout and what it told."""
+
+    def __init__(self, nodes: tuple[str, ...], probe_s: float, command: list[str] | None = None) -> None:
+        self.polls: list[Poll] = []
+        self.troubles: list[str] = []
+        self.stamp = SharedWriteTimes()
+        self.book = WriteBook(self.stamp)
+        self.lookout = Lookout(
+            nodes,
+            ADMIN,
+            self.book,
+            self.stamp,
+            self.polls.append,
+            pace=WatchPace(0.05, 0.05, probe_s),
+            on_trouble=self.troubles.append,
+            command=command,
+        )
+
+    async def until(self, condition: Callable[[], bool], deadline_s: float = 15.0) -> None:
+        await until(condition, deadline_s)
+
+
+@asynccontextmanager
+async def watching(nodes: tuple[str, ...], probe_s: float = 0.03) -> AsyncIterator[Watched]:
+    watched = Watched(nodes, probe_s)
+    await watched.lookout.start()
+    try:
+        yield watched
+    finally:
+        await watched.lookout.stop()
+        # the cluster is shared with other tests
+        async with ConfmanClient(ADMIN, nodes=nodes) as client:
+            for entry in await client.list_entries(nodes[0], PROBE_NAMESPACE):
+                await client.delete_entry(nodes[0], PROBE_NAMESPACE, entry.key)
+
+
+def keys_of(book: WriteBook) -> list[str]:
+    return [write.key for name in book.ledger.namespaces for write in book.ledger.writes(name)]
+
+
+async def test_it_polls_and_probes_and_the_writes_are_there(demo: DemoCluster) -> None:
+    async with watching(demo.urls) as watched:
+        before = now()
+        await watched.until(lambda: {poll.node for poll in watched.polls} == set(demo.urls))
+        assert all(poll.kind is PollKind.ANSWER for poll in watched.polls)
+        assert all(abs(poll.sent - before) < 15 and poll.answered >= poll.sent for poll in watched.polls)
+        assert watched.book.stream.last_started is None, "nobody allowed it to write yet"
+        watched.lookout.book(True)
+        watched.lookout.start_probe()
+        await watched.until(lambda: len(keys_of(watched.book)) >= 5)
+        await watched.lookout.stop_probe()
+        keys = keys_of(watched.book)
+        assert len(set(keys)) == len(keys)
+        assert all(watched.lookout.is_spent_key(key) for key in keys)
+        assert watched.book.ledger.outcomes()[0] == len(keys)
+        async with ConfmanClient(ADMIN, nodes=demo.urls) as client:
+            kept = {entry.key for entry in await client.list_entries(demo.urls[0], PROBE_NAMESPACE)}
+        assert kept >= set(keys)
+        at_rest = watched.book.stream.last_started
+        polled = len(watched.polls)
+        await watched.until(lambda: len(watched.polls) > polled + 6)
+        assert watched.book.stream.last_started == at_rest, "a stopped probe writes no more"
+
+
+async def test_a_write_of_an_earlier_run_that_is_told_late_is_not_booked_in_the_next() -> None:
+    """Between two runs its key was removed with all of that run, and it would seem lost."""
+    watched = Watched(("http://127.0.0.1:9",), 0.1)
+
+    def told(key: str, started: float) -> None:
+        watched.lookout._take(wire.messages_line([("end", PROBE_NAMESPACE, key, 1, started, started + 0.001, "n", 0)]))
+
+    watched.lookout.book(True)
+    told("key-first", now())
+    watched.lookout.book(False)
+    sent = now()
+    watched.book.turn_page()
+    watched.lookout.book(True)
+    told("key-late", sent)
+    told("key-second", now())
+    assert keys_of(watched.book) == ["key-second"]
+
+
+async def test_a_write_of_the_load_keeps_the_probe_quiet(demo: DemoCluster) -> None:
+    async with watching(demo.urls, probe_s=0.3) as watched:
+        watched.lookout.start_probe()
+        await watched.until(lambda: watched.book.stream.last_ack is not None)
+        told: list[float] = []
+        starts = watched.book.stream.started
+
+        def hear(at: float) -> None:
+            told.append(at)
+            starts(at)
+
+        watched.book.started = hear
+        polled = len(watched.polls)
+        while len(watched.polls) < polled + 60:  # a second's polls of three nodes
+            watched.stamp.set_started(now())
+            await asyncio.sleep(0.02)
+        assert len(told) <= 1, "at most the one that was on its way"
+
+
+async def test_a_lookout_that_is_killed_is_replaced_and_goes_on_with_other_keys(demo: DemoCluster) -> None:
+    async with watching(demo.urls) as watched:
+        watched.lookout.book(True)
+        watched.lookout.start_probe()
+        await watched.until(lambda: len(keys_of(watched.book)) >= 2)
+        pid = watched.lookout.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        await watched.until(lambda: watched.lookout.pid not in (None, pid))
+        first = set(keys_of(watched.book))
+        polled = len(watched.polls)
+        await watched.until(lambda: len(watched.polls) > polled and set(keys_of(watched.book)) > first)
+        keys = keys_of(watched.book)
+        assert len(set(keys)) == len(keys)
+        assert all(watched.lookout.is_spent_key(key) for key in keys)
+        assert watched.troubles == ["the process that polls the nodes ended (it was killed) and is started again"]
+
+
+async def test_its_process_shows_the_key_to_nobody_and_ends_with_it(
+    demo: DemoCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONFMAN_BENCH_API_KEY", ADMIN)
+    async with watching(demo.urls) as watched:
+        pid = watched.lookout.pid
+        assert pid is not None
+        process = psutil.Process(pid)
+        assert ADMIN not in " ".join(process.cmdline())
+        assert ADMIN not in " ".join(process.environ().values())
+    assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["/nonexistent/python"], "can't be started: No such file or directory"),
+        ([sys.executable, "-c", "raise SystemExit(3)"], "did not begin: it ended"),
+        ([sys.executable, "-c", 'print(\'[["crash","no sockets left"]]\')'], "did not begin: no sockets left"),
+    ],
+)
+async def test_one_that_does_not_begin_is_told_in_a_sentence(command: list[str], words: str) -> None:
+    watched = Watched(("http://127.0.0.1:1",), 0.1, command)
+    with pytest.raises(ClusterError, match=words):
+        await watched.lookout.start()
+    await watched.lookout.stop()
+
+
+PARENT = """
+import asyncio
+from confman_tui.cluster.writes.ledger import WriteBook
+from confman_tui.cluster.observer.client import Lookout
+from confman_tui.cluster.observer.shared_times import SharedWriteTimes
+from confman_tui.cluster.watch_mode import WatchPace
+
+async def main():
+    stamp = SharedWriteTimes()
+    pace = WatchPace(1, 1, 0)
+    lookout = Lookout(("http://127.0.0.1:1",), "key", WriteBook(), stamp, print, pace=pace, on_trouble=print)
+    await lookout.start()
+    print(lookout.pid, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def test_it_ends_when_the_program_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        child = psutil.Process(int(program.stdout.readline()))
+        program.kill()
+    gone, _ = psutil.wait_procs([child], timeout=5)
+    assert gone == [child]
+
+
+def test_times_are_seen_by_who_shares_them() -> None:
+    stamp = SharedWriteTimes()
+    other = SharedWriteTimes(os.dup(stamp.descriptor))
+    assert (other.started, other.acknowledged, other.acknowledged_start) == (0.0, 0.0, 0.0)
+    stamp.set_started(1234.5)
+    stamp.set_acknowledged(3.5, 2.5)
+    assert (other.started, other.acknowledged, other.acknowledged_start) == (1234.5, 3.5, 2.5)

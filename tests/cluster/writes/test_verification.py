@@ -1,0 +1,361 @@
+"""Verification against real servers that lose, alter, delay or invent writes on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from itertools import combinations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from confman_tui.cluster.client import ConfmanClient
+from confman_tui.cluster.elections import UnreadNode, Verification, WriteOutcome, value_digest
+from confman_tui.cluster.writes import verification as verify_module
+from confman_tui.cluster.writes.ledger import BookedWrite, WriteBook, WriteLedger
+from confman_tui.cluster.writes.rules import Seen, demand
+from confman_tui.cluster.writes.verification import verify
+from confman_tui.core.clock import now
+from tests.support.three_servers import PutRule, Trio
+
+NAMESPACES = ("bench-small-000", "bench-small-001")
+
+
+async def load(trio: Trio, http: ConfmanClient, writes: int = 30, timeout_s: float = 2.0) -> WriteBook:
+    """So many writes through the client, in turn to each node and namespace, booked as a run books them."""
+    book = WriteBook()
+    for number in range(writes):
+        namespace, key, value = NAMESPACES[number % len(NAMESPACES)], f"key-{number:012x}", secrets.token_hex(32)
+        begun = now()
+        book.started(begun)
+        attempt = await http.attempt_put(trio.urls[number % 3], namespace, key, value, timeout_s)
+        book.ended(namespace, key, value_digest(value), begun, now(), attempt.node, attempt.outcome)
+    return book
+
+
+def lost_at(number: int) -> tuple[str, str]:
+    return NAMESPACES[number % len(NAMESPACES)], f"key-{number:012x}"
+
+
+async def judged(
+    harm: Callable[[Trio], None], rule: PutRule | None = None, reread_s: float = 0.3, **options: object
+) -> Verification:
+    async with Trio(rule) as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http)
+        harm(trio)
+        return await verify(http, book.ledger, trio.urls, reread_s=reread_s, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("by_key", [False, True], ids=["listing", "key by key"])
+class TestOneWriteOfThirty:
+    """Each harm, to one acknowledged write, seen through a listing and key by key."""
+
+    @pytest.fixture(autouse=True)
+    def way(self, by_key: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        if by_key:
+            monkeypatch.setattr(verify_module, "LISTING_BYTES", 10)
+            monkeypatch.setattr(verify_module, "SLICE", 4)
+
+    async def test_nothing_wrong(self) -> None:
+        result = await judged(lambda trio: None)
+        assert (result.acknowledged, result.checked, result.lost, result.stale) == (30, 30, 0, 0)
+        assert result.passed
+        assert result.note == ""
+
+    async def test_gone_or_different_on_a_majority_is_lost_on_one_node_stale(self) -> None:
+        harms = [(how, nodes) for how in ("lose", "alter") for n in (1, 2, 3) for nodes in combinations(range(3), n)]
+
+        def harm(trio: Trio) -> None:
+            for number, (how, nodes) in enumerate(harms):
+                getattr(trio, how)(*lost_at(number), *nodes)
+
+        result = await judged(harm)
+        expected = {"/".join(lost_at(number)) for number, (_, nodes) in enumerate(harms) if len(nodes) > 1}
+        assert set(result.lost_keys) == expected
+        assert (result.lost, result.stale, result.phantom, result.checked) == (len(expected), 6, 0, 30)
+        assert result.judged
+        assert not result.passed
+
+    @pytest.mark.parametrize("nodes", [(0,), (1, 2)])
+    @pytest.mark.parametrize("how", ["lose", "alter"])
+    async def test_one_write_alone_is_found(self, nodes: tuple[int, ...], how: str) -> None:
+        result = await judged(lambda trio: getattr(trio, how)(*lost_at(7), *nodes))
+        assert (result.lost, result.stale) == ((0, 1) if len(nodes) == 1 else (1, 0))
+        assert result.passed == (len(nodes) == 1)
+
+    async def test_delayed_by_less_than_the_time_to_read_again_is_well(self) -> None:
+        result = await judged(lambda trio: trio.delay(*lost_at(7), 0.5, 0, 1), reread_s=5.0)
+        assert (result.lost, result.stale, result.checked) == (0, 0, 30)
+        assert 0.25 <= result.seconds < 4.0
+
+    async def test_delayed_by_more_is_not(self) -> None:
+        assert (await judged(lambda trio: trio.delay(*lost_at(7), 3.0, 2))).stale == 1
+        assert (await judged(lambda trio: trio.delay(*lost_at(7), 3.0, 1, 2))).lost == 1
+
+
+async def test_a_node_that_lags_in_many_namespaces_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "tests.cluster.writes.test_verification.NAMESPACES", tuple(f"bench-small-{at:03}" for at in range(6))
+    )
+
+    def harm(trio: Trio) -> None:
+        trio.nodes[2].entries.clear()
+
+    result = await judged(harm, reread_s=1.2)
+    assert (result.stale, result.lost, result.checked) == (30, 0, 30)
+    assert 1.2 <= result.seconds < 1.2 + 5 * 0.6
+
+
+def nth(number: int, verdict: str, keep: bool) -> PutRule:
+    def rule(trio: Trio, count: int, namespace: str, key: str, value: str) -> str | None:
+        if count != number:
+            return None
+        if not keep:
+            trio.lose(namespace, key, 0, 1, 2)
+        return verdict
+
+    return rule
+
+
+@pytest.mark.parametrize("verdict", ["unknown", "reset", "hang"])
+async def test_unknown_and_present_is_recovered_and_absent_is_nothing(verdict: str) -> None:
+    async with Trio(nth(5, verdict, keep=True)) as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http, timeout_s=0.3)
+        result = await verify(http, book.ledger, trio.urls, reread_s=0.2)
+    assert (result.acknowledged, result.unknown, result.recovered, result.lost) == (29, 1, 1, 0)
+    assert result.passed
+    async with Trio(nth(5, verdict, keep=False)) as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http, timeout_s=0.3)
+        result = await verify(http, book.ledger, trio.urls, reread_s=0.2)
+    assert (result.unknown, result.recovered, result.lost, result.stale) == (1, 0, 0, 0)
+
+
+async def test_refused_but_present_is_a_phantom_and_absent_is_well() -> None:
+    result = await judged(lambda trio: None, nth(5, "refuse", keep=True))
+    assert (result.acknowledged, result.refused, result.phantom, result.lost) == (29, 1, 1, 0)
+    assert result.lost_keys == ("/".join(lost_at(4)),)
+    assert not result.passed
+    result = await judged(lambda trio: None, nth(5, "refuse", keep=False))
+    assert (result.refused, result.phantom) == (1, 0)
+    assert result.passed
+
+
+async def test_a_phantom_on_one_node_only_is_one_too() -> None:
+    result = await judged(lambda trio: trio.lose(*lost_at(4), 0, 1), nth(5, "refuse", keep=True))
+    assert result.phantom == 1
+
+
+async def test_a_lying_leader_is_caught_at_every_place() -> None:
+    """Each write of thirty in turn is acknowledged and dropped."""
+
+    def rule(trio: Trio, count: int, namespace: str, key: str, value: str) -> str | None:
+        if count % 3 == 0:
+            trio.lose(namespace, key, 0, 1, 2)
+        return None
+
+    result = await judged(lambda trio: None, rule)
+    assert result.lost == 10
+    assert len(result.lost_keys) == 10
+
+
+async def test_no_acknowledged_write_is_nothing_to_judge() -> None:
+    result = await judged(lambda trio: None, lambda *_: "unknown")
+    assert (result.acknowledged, result.unknown, result.recovered) == (0, 30, 30)
+    assert not result.judged
+    assert not result.passed
+    assert "nothing to judge" in result.note
+    async with Trio() as trio, ConfmanClient("x", nodes=trio.urls) as http:
+        result = await verify(http, WriteLedger(), trio.urls)
+    assert not result.passed
+    assert "nothing to judge" in result.note
+
+
+async def test_off_reads_nothing_and_a_sample_reads_its_number() -> None:
+    async with Trio() as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http)
+        off = await verify(http, book.ledger, trio.urls, mode="off")
+        assert sum(node.listings + node.reads for node in trio.nodes) == 0
+        assert (off.acknowledged, off.checked) == (30, 0)
+        assert not off.judged
+        some = await verify(http, book.ledger, trio.urls, mode="sample", sample=7)
+        assert (some.acknowledged, some.checked) == (30, 7)
+        for number in range(30):
+            trio.lose(*lost_at(number), 0, 1, 2)
+        some = await verify(http, book.ledger, trio.urls, mode="sample", sample=7, reread_s=0.1)
+        assert some.lost == some.checked == 7
+        many = await verify(http, book.ledger, trio.urls, mode="sample", sample=1000, reread_s=0.1)
+        assert many.lost == 30
+
+
+async def test_the_cheaper_way_is_taken() -> None:
+    async with Trio() as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http, writes=6)
+        await verify(http, book.ledger, trio.urls)
+        assert [node.listings for node in trio.nodes] == [2, 2, 2]
+        assert [node.reads for node in trio.nodes] == [0, 0, 0]
+        await verify(http, book.ledger, trio.urls, entries_before=10_000)
+        assert [node.reads for node in trio.nodes] == [6, 6, 6]
+        await verify(http, book.ledger, trio.urls, payload_bytes=70_000)
+        assert [node.listings for node in trio.nodes] == [2, 2, 2]
+        assert [node.reads for node in trio.nodes] == [12, 12, 12]
+
+
+async def test_a_node_that_answers_again_is_waited_for_and_one_that_does_not_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verify_module, "_PAUSES_S", (0.05, 0.1, 0.2))
+    async with Trio() as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http)
+        trio.nodes[1].down = True
+        asyncio.get_running_loop().call_later(0.3, setattr, trio.nodes[1], "down", False)
+        assert (await verify(http, book.ledger, trio.urls)).note == ""
+        trio.nodes[1].down = True
+        result = await verify(http, book.ledger, trio.urls)
+        assert trio.urls[1] in result.note
+        assert [one.node for one in result.without] == [trio.urls[1]]
+        assert (result.checked, result.lost) == (30, 0)
+        trio.lose(*lost_at(3), 0)
+        assert (await verify(http, book.ledger, trio.urls, reread_s=0.1)).stale == 1
+        trio.lose(*lost_at(3), 0, 2)
+        assert (await verify(http, book.ledger, trio.urls, reread_s=0.1)).lost == 1
+        for node in trio.nodes:
+            node.down = True
+        result = await verify(http, book.ledger, trio.urls)
+        assert (result.checked, result.lost) == (0, 0)
+        assert not result.judged
+        assert "no node was left" in result.note
+
+
+async def test_what_a_node_lacks_that_is_behind_is_no_stale_write_and_it_is_named() -> None:
+    async with Trio() as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http)
+        late, port = trio.urls[2], trio.urls[2].rpartition(":")[2]
+        trio.lose(*lost_at(3), 2)
+        trio.lose(*lost_at(4), 1, 2)
+        # It fell behind while it was read: of the two others one has the second key, so that it is stale there.
+        result = await verify(
+            http, book.ledger, trio.urls, reread_s=0.1, behind=lambda node: "not ready" if node == late else ""
+        )
+        assert (result.checked, result.lost, result.stale) == (30, 0, 1)
+        assert result.without == (UnreadNode(late, "not ready"),)
+        assert result.note == f"judged without :{port} (not ready)"
+        # Nothing is amiss on it: what it shows counts, behind or not.
+        good = await verify(http, book.ledger, trio.urls[:1], reread_s=0.1, behind=lambda node: "not ready")
+        assert (good.checked, good.without) == (30, ())
+        # It was known to be behind.
+        left_out = (UnreadNode(late, "not ready for 30 s"),)
+        trio.nodes[2].reads = trio.nodes[2].listings = 0
+        result = await verify(http, book.ledger, trio.urls[:2], reread_s=0.1, without=left_out)
+        assert (result.stale, result.without) == (1, left_out)
+        assert (trio.nodes[2].reads, trio.nodes[2].listings) == (0, 0)
+        result = await verify(http, book.ledger, (), without=left_out)
+        assert not result.judged
+        assert (result.lost, result.without) == (0, left_out)
+        assert result.note.startswith(f"not read: :{port} (not ready for 30 s); no node was left")
+
+
+async def test_progress_is_told_and_a_stop_ends_it_with_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify_module, "LISTING_BYTES", 10)
+    async with Trio() as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http, writes=300)
+        for number in range(300):
+            trio.lose(*lost_at(number), 0)  # a key that only this node was asked for must not seem lost
+        told: list[tuple[int, int]] = []
+        stop = asyncio.Event()
+
+        def progress(done: int, total: int) -> None:
+            told.append((done, total))
+            if done >= 200:
+                stop.set()
+
+        result = await verify(http, book.ledger, trio.urls, progress=progress, stop=stop, reread_s=0.1)
+        assert {total for _, total in told} == {300}
+        assert [done for done, _ in told] == sorted(done for done, _ in told)
+        assert 150 <= result.checked < 300
+        assert result.lost == 0
+        assert "stopped" in result.note
+
+
+async def test_many_writes_are_judged_in_slices_from_a_listing_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify_module, "SLICE", 10)
+    async with Trio() as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http, writes=50)
+        trio.lose(*lost_at(3), 0, 1)
+        trio.lose(*lost_at(49), 0, 1, 2)
+        result = await verify(http, book.ledger, trio.urls, reread_s=0.1)
+        assert (result.checked, result.lost) == (50, 2)
+        assert {key.rpartition("/")[2] for key in result.lost_keys} == {lost_at(3)[1], lost_at(49)[1]}
+        first_look = 2 * 3  # 25 writes in each of two namespaces
+        assert all(node.listings >= first_look for node in trio.nodes)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdef0123456789"), st.integers(1, 3), st.sampled_from(list(WriteOutcome)))),
+    st.integers(1, 5),
+    st.one_of(st.none(), st.sets(st.integers(0, 30))),
+)
+def test_slices_hold_each_key_once_with_all_its_writes(
+    writes: list[tuple[str, int, WriteOutcome]], size: int, positions: set[int] | None
+) -> None:
+    """However the keys repeat, and though the bitmap that finds repeated ones errs for some."""
+    ledger = WriteLedger()
+    by_key: dict[str, list[BookedWrite]] = {}
+    for number, (letter, digest, outcome) in enumerate(writes):
+        booked = BookedWrite(f"key-{letter * 12}", digest, float(number), number + 0.5, "n", outcome)
+        by_key.setdefault(booked.key, []).append(booked)
+        ledger.book("ns", booked.key, digest, booked.started, booked.ended, "n", outcome)
+    wanted = set(by_key)
+    if positions is not None:
+        wanted = {f"key-{letter * 12}" for number, (letter, _, _) in enumerate(writes) if number in positions}
+
+    async def pieces() -> list[verify_module._Work]:
+        return [work async for work in verify_module._works(ledger, "ns", positions, 100)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify_module, "SLICE", size)
+        works = asyncio.run(pieces())
+    found = [(key, demanded) for work in works for key, demanded in work.demands.items()]
+    assert len(found) == len(dict(found)), "each key once"
+    assert dict(found) == {key: demand(by_key[key]) for key in wanted}
+    assert all(work.others + len(work.demands) == 100 + len(by_key) for work in works)
+
+
+outcomes = st.sampled_from(list(WriteOutcome))
+one_key = st.lists(
+    st.builds(
+        lambda digest, start, length, outcome: BookedWrite("k", digest, start, start + length, "n", outcome),
+        st.integers(1, 4),
+        st.integers(0, 20).map(float),
+        st.integers(0, 5).map(float),
+        outcomes,
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@example([BookedWrite("k", n, 3.0 * n, 3.0 * n + 1, "n", WriteOutcome.ACKNOWLEDGED) for n in (1, 2)], 1)
+@given(one_key, st.one_of(st.none(), st.integers(1, 5)))
+def test_what_may_stand_is_what_some_order_of_the_writes_leaves(writes: list[BookedWrite], shown: int | None) -> None:
+    """Against all orders in which the writes can have happened, each between its start and its end (or, unknown, at
+    any later time, or never)."""
+    acknowledged = [write for write in writes if write.outcome is WriteOutcome.ACKNOWLEDGED]
+    possible: set[int | None] = set()
+    if not acknowledged:
+        possible.add(None)
+    for last in writes:
+        if last.outcome is WriteOutcome.REFUSED:
+            continue
+        after = [other for other in acknowledged if other is not last and other.started > last.ended]
+        if last.outcome is WriteOutcome.UNKNOWN or not after:
+            possible.add(last.digest)
+    seen = demand(writes).see(shown)
+    if shown in possible:
+        assert seen in (Seen.GOOD, Seen.NOTHING)
+    elif acknowledged:
+        assert seen in (Seen.BAD, Seen.PHANTOM)
+    else:
+        refused = {write.digest for write in writes if write.outcome is WriteOutcome.REFUSED}
+        assert (seen is Seen.PHANTOM) == (shown in refused)

@@ -1,0 +1,587 @@
+"""Runs of several processes: real workers, a real server, and what they say agrees with what reached it."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgpack  # type: ignore[import-untyped]
+import psutil
+import pytest
+import zmq
+
+from confman_tui.cluster.elections import WriteOutcome, value_digest
+from confman_tui.load.engine import Engine, EngineBusyError
+from confman_tui.load.histogram import decode
+from confman_tui.load.run_model import Reads, SecondSample, Target
+from confman_tui.load.second import Bucket
+from confman_tui.load.workers import messages
+from confman_tui.load.workers.local import Children
+from confman_tui.load.workers.plan import CrewPlan, Waiting, WorkerError
+from tests.support.confman_server import Server
+from tests.support.load_runs import API_KEY, KEYS, Book, plan, replace, run, wait_until
+
+CREW = CrewPlan(2, api_key=API_KEY)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The logs of these tests' workers go to a folder of their own."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder))
+        yield folder / "confman-tui"
+
+
+class Crewed:
+    """An engine with two workers, and what it said of them."""
+
+    def __init__(self) -> None:
+        self.troubles: list[str] = []
+        self.engine = Engine()
+        self.engine.on_trouble = self.troubles.append
+        self.engine.start()
+        self.muster()
+
+    def muster(self) -> str:
+        return self.engine.muster(CREW, on_wait=lambda waiting: None).result(30)
+
+    def workers(self) -> list[psutil.Process]:
+        return [child for child in psutil.Process().children() if "load.distributed.child" in " ".join(child.cmdline())]
+
+
+@pytest.fixture(scope="module")
+def one_crew(state: Path) -> Iterator[Crewed]:
+    crewed = Crewed()
+    yield crewed
+    assert crewed.engine.close(10)
+    assert not crewed.workers()
+
+
+@pytest.fixture
+def crew(one_crew: Crewed) -> Iterator[Crewed]:
+    """The crew, complete and with nothing said."""
+    one_crew.muster()
+    one_crew.troubles.clear()
+    yield one_crew
+    # a test that failed leaves its run
+    one_crew.engine.stop_run()
+    wait_until(lambda: not one_crew.engine.health().running)
+
+
+@pytest.fixture
+def engine(crew: Crewed) -> Engine:
+    return crew.engine
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_samples_totals_files_writes_and_the_server_agree(crew: Crewed, server: Server, tmp_path: Path) -> None:
+    engine = crew.engine
+    server.seed(list(KEYS))
+    engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    book = Book()
+    outcome = run(
+        engine,
+        replace(
+            plan(users=5, seconds=2, write_share=0.4, target=Target.ANY, csv_prefix=tmp_path / "small-mixed"), workers=2
+        ),
+        observer=book,
+        samples=samples,
+    )
+    told = server.control()
+    assert outcome.failures == 0
+    assert outcome.requests == told["put"] + told["get"] == sum(sample.ok for sample in samples)
+    assert (outcome.reads_ok, outcome.writes_ok) == (told["get"], told["put"])
+    assert (told["keys"], told["repeated"]) == (told["put"], 0)
+    assert outcome.per_node == {server.url: outcome.requests}
+    assert decode(outcome.histogram).get_total_count() == outcome.requests
+    assert outcome.max_us == max(sample.max_us or 0 for sample in samples)
+    assert len(samples) == 2
+    assert samples[0].start == outcome.started
+    assert samples[-1].end == outcome.ended
+    assert 2.0 <= outcome.ended - outcome.started < 2.5
+    assert all(a.end == b.start for a, b in pairwise(samples))
+    assert all(sample.users == 5 and 0 < sample.engine_cpu < 0.6 for sample in samples)
+    names = {name for sample in samples for name in sample.worker_cpu}
+    assert len(names) == 2
+    assert all(0.01 < sample.worker_cpu[name] <= 1.2 for sample in samples for name in names)
+    assert all(0.0 <= wait <= 1.05 for sample in samples for wait in sample.worker_wait.values())
+    assert {name for sample in samples for name in sample.worker_wait} <= names
+    # Locust's own files, complete, from the master
+    stats = {row["Name"]: row for row in rows(tmp_path / "small-mixed_stats.csv")}
+    assert int(stats["Aggregated"]["Request Count"]) == outcome.requests
+    assert int(stats["/config/[key] GET"]["Request Count"]) == outcome.reads_ok
+    assert int(stats["/config/[key] PUT"]["Request Count"]) == outcome.writes_ok
+    history = rows(tmp_path / "small-mixed_stats_history.csv")
+    assert int(history[-1]["Total Request Count"]) == outcome.requests
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in outcome.files)
+    # every write was booked before the outcome was given, on this process's clock
+    assert len(book.starts) == len(book.ends) == outcome.writes_ok
+    values = server.control(values=True)["values"]
+    for namespace, key, digest, started, ended, node, fate in book.ends:
+        assert digest == value_digest(values[f"{namespace}/{key}"])
+        assert outcome.started <= started < ended <= outcome.ended
+        assert (node, fate) == (server.url, WriteOutcome.ACKNOWLEDGED)
+    assert len({key[4:9] for _namespace, key, *_rest in book.ends}) == 2, "each worker's keys have a token of their own"
+    assert crew.troubles == []
+    assert outcome.invalid == ""
+
+
+def test_the_masters_own_lag_is_not_the_loads(engine: Engine, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds the master's hub up delays what is told; requests do not wait for it."""
+    server.seed(list(KEYS))
+    engine.set_targets(server.url, (server.url,))
+    unpack, lags, samples = messages.unpack_bucket, set[float](), list[SecondSample]()
+
+    def heard(packed: Mapping[str, Any]) -> Bucket:
+        bucket = unpack(packed)
+        lags.add(bucket.hub_lag_s)
+        return bucket
+
+    def hold_up(sample: SecondSample) -> None:
+        samples.append(sample)
+        time.sleep(0.4)
+
+    monkeypatch.setattr(messages, "unpack_bucket", heard)
+    engine.run(replace(plan(seconds=3.0), workers=2), on_sample=hold_up).result(30)
+    assert len(samples) >= 3
+    assert {sample.hub_lag_s for sample in samples} <= lags, "each is what a worker told"
+
+
+def test_workers_stay_for_the_next_run_and_the_warm_up_is_left_out(
+    crew: Crewed, server: Server, tmp_path: Path
+) -> None:
+    before = {process.pid for process in crew.workers()}
+    crew.engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    outcome = run(
+        crew.engine,
+        replace(plan(seconds=1, csv_prefix=tmp_path / "warm", wait_s=(0.001, 0.001)), workers=2, warmup_s=1.0),
+        samples=samples,
+    )
+    assert [sample.warmup for sample in samples] == [True, False]
+    assert 0 < outcome.requests == samples[1].ok
+    assert server.control()["put"] == samples[0].ok + samples[1].ok
+    assert int(rows(tmp_path / "warm_stats.csv")[-1]["Request Count"]) == outcome.requests
+    assert {process.pid for process in crew.workers()} == before
+
+
+def test_readers_of_all_workers_are_spread_over_the_nodes(engine: Engine, server: Server) -> None:
+    with Server() as other, Server() as third:
+        urls = (server.url, other.url, third.url)
+        for one in (server, other, third):
+            one.seed(list(KEYS))
+            one.control(delay_s=0.02)
+        engine.set_targets(server.url, urls)
+        outcome = run(engine, replace(plan(users=6, seconds=0.6, write_share=0.0, target=Target.ANY), workers=2))
+        assert outcome.per_node == {one.url: one.control()["get"] for one in (server, other, third)}
+        # two users each
+        assert max(outcome.per_node.values()) < 1.5 * min(outcome.per_node.values())
+
+
+@pytest.mark.parametrize(("reads", "read", "written"), [(Reads.ENTRY, {0}, {0}), (Reads.FOLLOWERS, {0, 2}, {1})])
+def test_reads_of_all_workers_go_where_they_are_told_to(
+    engine: Engine, server: Server, reads: Reads, read: set[int], written: set[int]
+) -> None:
+    with Server() as leader, Server() as third:
+        servers = (server, leader, third)
+        urls = tuple(one.url for one in servers)
+        for one in servers:
+            one.seed(list(KEYS))
+        engine.set_targets(leader.url, (leader.url, third.url, server.url), urls)
+        mixed = plan(users=6, write_share=0.5, target=Target.ANY, wait_s=(0.001, 0.002), reads=reads)
+        outcome = run(engine, replace(mixed, workers=2))
+        counted = [one.control() for one in servers]
+        assert outcome.failures == 0
+        assert {index for index, one in enumerate(counted) if one["get"]} == read
+        assert {index for index, one in enumerate(counted) if one["put"]} == written
+        told = {held.node: (held.reads_ok, held.writes_ok) for held in outcome.by_node}
+        assert told == {
+            url: (one["get"], one["put"]) for url, one in zip(urls, counted, strict=True) if one["get"] or one["put"]
+        }
+
+
+def test_writers_move_to_a_new_leader_at_once(engine: Engine, server: Server) -> None:
+    with Server() as other:
+        engine.set_targets(server.url, (server.url, other.url))
+        book = Book()
+        future = engine.run(
+            replace(plan(users=4, seconds=None, wait_s=(0.001, 0.002)), workers=2),
+            on_sample=lambda _: None,
+            observer=book,
+        )
+        wait_until(lambda: len(book.ends) > 50)
+        engine.set_targets(other.url, (server.url, other.url))
+        moved = time.time()
+        wait_until(lambda: Counter(end[5] for end in list(book.ends))[other.url] > 50)
+        engine.stop_run()
+        outcome = future.result(10)
+        assert outcome.failures == 0
+        assert outcome.stopped_early
+        assert max(end[3] for end in book.ends if end[5] == server.url) < moved + 0.5
+        assert outcome.per_node == {server.url: server.control()["put"], other.url: other.control()["put"]}
+
+
+def test_stopping_waits_for_what_is_in_flight_and_shows_it(engine: Engine, server: Server) -> None:
+    server.control(delay_s=0.9)
+    engine.set_targets(server.url, (server.url,))
+    future = engine.run(replace(plan(users=3, seconds=None), workers=2), on_sample=lambda _: None)
+    wait_until(lambda: engine.health().in_flight == 3)
+    assert engine.health().users == 3
+    engine.stop_run()
+    wait_until(lambda: engine.health().stopping)
+    outcome = future.result(10)
+    assert outcome.stopped_early
+    assert outcome.requests == outcome.writes_ok == server.control()["put"] >= 3
+    assert not engine.health().running
+
+
+def test_the_number_of_users_changes_while_it_runs(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    future = engine.run(replace(plan(users=1, seconds=None, wait_s=(0.01, 0.01)), workers=2), on_sample=lambda _: None)
+    for count in (6, 3):
+        engine.set_users(count)
+        wait_until(lambda wanted=count: engine.health().users == wanted)  # type: ignore[misc]
+    engine.stop_run()
+    outcome = future.result(10)
+    assert outcome.failures == 0
+    assert outcome.requests == server.control()["put"]
+
+
+def test_an_open_loop_is_one_schedule_over_all_workers(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    book = Book()
+    open_loop = replace(plan(users=5, seconds=2, rate=100.0), workers=2)
+    future = engine.run(open_loop, on_sample=samples.append, observer=book)
+    wait_until(lambda: len(samples) == 1)
+    engine.set_rate(300.0)
+    outcome = future.result(30)
+    told = server.control()
+    assert outcome.requests == told["put"]
+    assert samples[0].ok <= 105
+    assert 150 < samples[1].ok <= 320
+    # three and two users: each worker has its part of the rate
+    assert [sample.rate for sample in samples] == pytest.approx([100.0, 300.0])
+    assert outcome.requests + outcome.not_started == pytest.approx(400, abs=110)
+    assert outcome.uncorrected is not None
+    assert decode(outcome.uncorrected.histogram).get_total_count() == outcome.requests
+    assert len(book.intended) == outcome.requests
+    for (_, _, _, started, ended, _, _), intended in zip(book.ends, book.intended, strict=True):
+        assert intended is not None
+        assert outcome.started - 0.1 < intended <= started + 1e-6 < ended
+
+
+def test_a_stall_shows_with_workers_too_even_if_one_has_no_user(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    open_loop = replace(plan(users=1, seconds=2, rate=100.0), workers=2)
+    future = engine.run(open_loop, on_sample=samples.append)
+    wait_until(lambda: server.control()["put"] > 20)
+    server.control(stall_s=1.0)
+    outcome = future.result(30)
+    assert outcome.requests + outcome.not_started == 200
+    assert outcome.p90_us is not None
+    assert outcome.p90_us > 400_000
+    assert outcome.uncorrected is not None
+    assert outcome.uncorrected.p90_us is not None
+    assert outcome.uncorrected.p90_us < 300_000
+    assert max(sample.not_started for sample in samples) > 30
+    assert outcome.schedule_lag_s > 0.7
+
+
+def test_what_goes_wrong_is_told_by_cause(engine: Engine, server: Server) -> None:
+    server.control(mode="no_leader")
+    engine.set_targets(server.url, (server.url,))
+    book = Book()
+    outcome = run(engine, replace(plan(users=4, seconds=0.5), workers=2), observer=book)
+    assert outcome.requests == outcome.failures == outcome.writes_failed == server.control()["put"]
+    assert outcome.error_texts == {"503 no leader": outcome.failures}
+    assert book.outcomes() == {WriteOutcome.REFUSED}
+
+
+def test_a_defect_of_a_worker_ends_the_run(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    broken = replace(plan(), namespaces=(), workers=2)
+    with pytest.raises(Exception, match=r"worker-\d: "):
+        run(engine, broken)
+    # and the workers go on to the next
+    assert run(engine, replace(plan(seconds=0.2), workers=2)).requests > 0
+
+
+def test_a_worker_that_dies_is_told_at_once_and_the_others_go_on(crew: Crewed, server: Server) -> None:
+    crew.engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    future = crew.engine.run(
+        replace(plan(users=4, seconds=None, wait_s=(0.01, 0.01)), workers=2), on_sample=samples.append
+    )
+    wait_until(lambda: crew.engine.health().users == 4 and len(samples) >= 1)
+    victim = crew.workers()[0]
+    victim.kill()
+    killed = time.monotonic()
+    wait_until(lambda: bool(crew.troubles))
+    assert time.monotonic() - killed < 1.5
+    assert "ended by signal 9; the run goes on" in crew.troubles[0]
+    known = len(samples)
+    wait_until(lambda: len(samples) >= known + 2)
+    assert samples[-1].users == 2
+    assert samples[-1].ok > 0
+    crew.engine.stop_run()
+    outcome = future.result(10)
+    assert crew.troubles[0].startswith(outcome.invalid)
+    assert outcome.requests == sum(sample.ok for sample in samples)
+    # the next muster replaces it, and the next run is a valid one
+    crew.muster()
+    assert len(crew.workers()) == 2
+    assert run(crew.engine, replace(plan(seconds=0.2), workers=2)).invalid == ""
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_late_is_told_and_what_it_did_still_counts(crew: Crewed, server: Server) -> None:
+    crew.engine.set_targets(server.url, (server.url,))
+    samples: list[SecondSample] = []
+    future = crew.engine.run(
+        replace(plan(users=4, seconds=None, wait_s=(0.01, 0.01)), workers=2), on_sample=samples.append
+    )
+    wait_until(lambda: crew.engine.health().users == 4 and len(samples) >= 1)
+    sleeper = crew.workers()[0]
+    sleeper.suspend()
+    try:
+        wait_until(lambda: bool(crew.troubles))
+    finally:
+        sleeper.resume()
+    assert "is late" in crew.troubles[0]
+    known = len(samples)
+    wait_until(lambda: len(samples) >= known + 2)
+    crew.engine.stop_run()
+    outcome = future.result(10)
+    assert "is late" in outcome.invalid
+    assert outcome.requests == sum(sample.ok + sample.failures for sample in samples) == server.control()["put"]
+
+
+def test_a_run_without_its_last_worker_ends(crew: Crewed, server: Server) -> None:
+    crew.engine.set_targets(server.url, (server.url,))
+    future = crew.engine.run(replace(plan(users=2, seconds=None), workers=2), on_sample=lambda _: None)
+    wait_until(lambda: crew.engine.health().users == 2)
+    for worker in crew.workers():
+        worker.kill()
+    outcome = future.result(10)
+    assert "ended by signal 9" in outcome.invalid
+    assert outcome.invalid.endswith("(and 1 more)")
+
+
+def test_the_key_is_on_no_command_line_and_in_no_environment(crew: Crewed, state: Path) -> None:
+    for worker in crew.workers():
+        assert API_KEY not in " ".join(worker.cmdline())
+        assert API_KEY not in "".join(worker.environ().values())
+        assert os.getpgid(worker.pid) == worker.pid
+        assert os.getsid(worker.pid) == os.getsid(0)
+    for file in state.rglob("*.log"):
+        assert API_KEY not in file.read_text()
+
+
+def test_only_one_thing_at_a_time(engine: Engine, server: Server) -> None:
+    engine.set_targets(server.url, (server.url,))
+    future = engine.run(replace(plan(seconds=None), workers=2), on_sample=lambda _: None)
+    wait_until(lambda: engine.health().running)
+    with pytest.raises(EngineBusyError):
+        engine.muster(CREW, on_wait=lambda waiting: None).result(5)
+    engine.stop_run()
+    future.result(10)
+
+
+# -- gathering
+
+
+@pytest.fixture
+def bare(state: Path) -> Iterator[Engine]:
+    """An engine without workers."""
+    engine = Engine()
+    engine.start()
+    yield engine
+    assert engine.close(10)
+
+
+def test_whatever_else_speaks_to_the_master_is_left_out(crew: Crewed, server: Server) -> None:
+    port = int(crew.muster().rpartition(":")[2])
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    stranger = context.socket(zmq.DEALER)
+    stranger.setsockopt(zmq.IDENTITY, b"stranger")
+    stranger.connect(f"tcp://127.0.0.1:{port}")
+    try:
+        odd: tuple[object, ...] = (None, 5, {}, {"run": 1}, {"data": []})
+        sent = [[kind, data, "x"] for kind in ("stats", "client_ready", "quit", *messages.FROM_WORKERS) for data in odd]
+        for payload in (b"", b"garbage", b"\xc1", *(msgpack.packb(message) for message in (7, ["a", 1], *sent))):
+            stranger.send(payload)
+        # nobody takes a stranger's word, but a hello is answered
+        assert stranger.poll(5000)
+        refused = msgpack.unpackb(stranger.recv())
+        assert refused[0] == "confman.refused"
+    finally:
+        stranger.close(linger=0)
+        context.term()
+    with socket.create_connection(("127.0.0.1", port)) as raw:
+        raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    crew.engine.set_targets(server.url, (server.url,))
+    outcome = run(crew.engine, replace(plan(seconds=0.2), workers=2))
+    assert outcome.requests == server.control()["put"]
+    assert outcome.invalid == ""
+    assert all("was refused" in trouble for trouble in crew.troubles)
+
+
+def test_logs_go_away_when_all_was_well(bare: Engine, server: Server, state: Path) -> None:
+    bare.set_targets(server.url, (server.url,))
+    assert run(bare, replace(plan(users=1, seconds=0.2), workers=1)).requests > 0
+    mine = [folder for folder in state.iterdir() if folder.name.startswith(f"workers-{os.getpid()}-")]
+    assert any(list(folder.glob("worker-1.log")) for folder in mine)
+    assert bare.close(10)
+    assert len([folder for folder in mine if folder.exists()]) == len(mine) - 1
+
+
+def test_a_worker_that_cannot_start_is_told_in_a_sentence(
+    bare: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "gevent.py").write_text("raise ImportError('this installation is broken')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    said = r"^worker-\d can't be started: it ended with code 1: ImportError: this installation is broken$"
+    with pytest.raises(WorkerError, match=said):
+        bare.muster(CREW, on_wait=lambda waiting: None).result(20)
+    assert not [child for child in psutil.Process().children() if child.status() == "zombie"]
+
+
+def test_workers_from_elsewhere_are_waited_for_visibly_and_not_for_ever(bare: Engine) -> None:
+    seen: list[Waiting] = []
+    crew = CrewPlan(0, remote=2, wait_s=0.4)
+    with pytest.raises(WorkerError, match=r"0 of 2 workers from elsewhere joined at 127\.0\.0\.1:\d+ within 0\.4 s"):
+        bare.muster(crew, on_wait=seen.append).result(5)
+    assert (seen[0].present, seen[0].wanted) == (0, 2)
+    assert seen[0].left_s > seen[-1].left_s
+    # the way out
+    waiting = bare.muster(replace(crew, wait_s=60.0), on_wait=seen.append)
+    bare.stop_run()
+    with pytest.raises(WorkerError, match="stopped"):
+        waiting.result(5)
+
+
+def test_an_address_that_cannot_be_listened_on_is_told_in_a_sentence(bare: Engine, crew: Crewed) -> None:
+    port = int(crew.muster().rpartition(":")[2])
+    with pytest.raises(WorkerError, match=rf"can't be listened for on 127\.0\.0\.1:{port}: the port is taken"):
+        bare.muster(CrewPlan(0, 1, ("127.0.0.1", port)), on_wait=lambda waiting: None).result(5)
+    with pytest.raises(WorkerError, match=r"on nowhere\.invalid:0: "):
+        bare.muster(CrewPlan(0, 1, ("nowhere.invalid", 0)), on_wait=lambda waiting: None).result(5)
+
+
+MASTER = """
+import sys
+from confman_tui.load.engine import Engine, prepare
+from confman_tui.load.run_model import RunPlan
+from dataclasses import replace
+from tests.support.load_runs import plan
+prepare()
+engine = Engine()
+engine.start()
+url = sys.argv[1]
+engine.set_targets(url, (url,))
+endless = replace(plan(users=2, seconds=None), workers=2)
+engine.run(endless, on_sample=lambda sample: print("sample", flush=True)).result()
+"""
+
+
+@pytest.mark.parametrize("paused", [pytest.param(False, marks=pytest.mark.slow), True])
+def test_no_worker_survives_a_killed_master(server: Server, paused: bool) -> None:
+    master = subprocess.Popen([sys.executable, "-c", MASTER, server.url], stdout=subprocess.PIPE, text=True)
+    try:
+        assert master.stdout is not None
+        assert master.stdout.readline() == "sample\n"
+        workers = psutil.Process(master.pid).children()
+        assert len(workers) == 2
+        if paused:
+            workers[0].suspend()
+    finally:
+        os.kill(master.pid, signal.SIGKILL)
+        master.wait()
+    killed = time.monotonic()
+    wait_until(lambda: not any(worker.is_running() and worker.status() != "zombie" for worker in workers))
+    assert time.monotonic() - killed < 5
+
+
+def test_logs_of_programs_that_are_gone_are_swept(state: Path) -> None:
+    gone = state / "workers-999999999-1"
+    gone.mkdir(parents=True)
+    (gone / "worker-1.log").write_text("left\n")
+    lives = state / f"workers-{os.getppid()}-1"
+    lives.mkdir()
+    children = Children(("127.0.0.1", 1), API_KEY)
+    child = children.start()
+    children.kill(child)
+    children.end_all()
+    assert not gone.exists()
+    assert lives.exists()
+    lives.rmdir()
+
+
+def test_a_worker_from_elsewhere_tells_its_times_on_the_masters_clock(
+    bare: Engine, server: Server, tmp_path: Path
+) -> None:
+    """Its own clock is an hour wrong."""
+    wrong = tmp_path / "sitecustomize.py"
+    wrong.write_text("import time\nright = time.time\ntime.time = lambda: right() + 3600\n")
+    addresses: list[str] = []
+    crew = CrewPlan(0, remote=1, wait_s=20.0)
+    mustered = bare.muster(crew, on_wait=lambda waiting: addresses.append(waiting.address))
+    wait_until(lambda: bool(addresses))
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "CONFMAN_BENCH_API_KEY": API_KEY}
+    command = [sys.executable, "-m", "confman_tui", "worker", "--master", addresses[0]]
+    worker = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        assert mustered.result(20) == addresses[0]
+        bare.set_targets(server.url, (server.url,))
+        book = Book()
+        samples: list[SecondSample] = []
+        begun = time.time()
+        outcome = run(bare, replace(plan(seconds=1, wait_s=(0.01, 0.01)), workers=1), observer=book, samples=samples)
+        ended = time.time()
+        assert outcome.requests == len(book.ends) == server.control()["put"] > 20
+        # half a round trip on loopback, on a busy machine
+        assert begun - 0.05 < min(book.starts) <= max(end[4] for end in book.ends) < ended + 0.05
+        assert begun - 0.05 < outcome.started < outcome.ended < ended + 0.05
+        assert len(samples) == 1
+        (cpu,) = samples[0].worker_cpu
+        assert cpu.endswith(f"-{worker.pid}")
+        assert bare.close(10)
+        assert worker.wait(5) == 0
+    finally:
+        worker.kill()
+        worker.communicate()
+
+
+@pytest.mark.slow
+def test_requests_that_never_end_are_cut_off_and_counted(crew: Crewed, server: Server, tmp_path: Path) -> None:
+    server.control(mode="drip")
+    crew.engine.set_targets(server.url, (server.url,))
+    book = Book()
+    outcome = run(
+        crew.engine,
+        replace(plan(users=2, seconds=0.2, csv_prefix=tmp_path / "drip"), workers=2),
+        observer=book,
+    )
+    assert outcome.error_texts == {"other: cut off at the end of the run": 2}
+    assert outcome.requests == server.control()["put"] == 2
+    assert book.outcomes() == {WriteOutcome.UNKNOWN}
+    assert int(rows(tmp_path / "drip_stats.csv")[-1]["Request Count"]) == 2
+    assert outcome.invalid == ""

@@ -1,0 +1,241 @@
+"""Whose data is on the cluster, and that it goes away: the conductor on a real cluster of one node."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from confman_tui.cluster.client import ConfmanClient
+from confman_tui.cluster.lease import Lease, LeaseHeldError
+from confman_tui.core.clock import now
+from confman_tui.core.errors import ClusterError, UsageError
+from confman_tui.demo.supervisor import DemoCluster
+from confman_tui.session.events import (
+    ClusterChanged,
+    Event,
+    LeftoversFound,
+    NoticeGiven,
+    Phase,
+    PhaseChanged,
+    ProgressMade,
+)
+from confman_tui.session.session import Benchmark
+from confman_tui.settings import Settings, resolve
+from confman_tui.settings.resolution import Flags
+
+KEY = "confman_dev_abc123"
+
+
+class Heard:
+    """The conductor's events, and something to do at one of them."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.at: Callable[[Event], bool] = lambda event: False
+        self.then: Callable[[], None] = lambda: None
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+        if self.at(event):
+            self.at = lambda event: False
+            self.then()
+
+    def when(self, at: Callable[[Event], bool], then: Callable[[], None]) -> None:
+        self.at, self.then = at, then
+
+    def texts(self) -> str:
+        return "\n".join(event.text for event in self.events if isinstance(event, NoticeGiven))
+
+
+def settings_for(nodes: str, home: Path, *flags: tuple[str, str]) -> Settings:
+    said: Flags = {"headless": True, "nodes": nodes, "output-dir": str(home / "results"), **dict(flags)}
+    return resolve("bench", said, {}, home / "no-config.toml", None).settings
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[DemoCluster]:
+    cluster = DemoCluster(1, "auto", (150, 300))
+    await asyncio.to_thread(cluster.start)
+    try:
+        assert await asyncio.to_thread(cluster.wait_ready, 10.0)
+        yield cluster
+    finally:
+        await asyncio.to_thread(cluster.stop)
+
+
+@asynccontextmanager
+async def benchmark(cluster: DemoCluster, home: Path) -> AsyncIterator[tuple[Benchmark, Heard]]:
+    heard = Heard()
+    bench = Benchmark(settings_for(cluster.urls[0], home), heard, interactive=True)
+    try:
+        yield bench, heard
+    finally:
+        await bench.close()
+
+
+async def namespaces(cluster: DemoCluster) -> set[str]:
+    client = ConfmanClient(KEY, nodes=cluster.urls)
+    try:
+        return {namespace.path for namespace in await client.list_namespaces(cluster.urls[0])}
+    finally:
+        await client.aclose()
+
+
+def cleaning(event: Event) -> bool:
+    return isinstance(event, ProgressMade) and event.activity is Phase.CLEANING
+
+
+async def test_fresh_gives_each_scenario_the_same_entries(cluster: DemoCluster, tmp_path: Path) -> None:
+    async with benchmark(cluster, tmp_path) as (bench, _):
+        bench.settings = replace(bench.settings, fresh=True, duration_s=0.4)
+        await bench.open()
+        results = await bench.run_series(["write-10u", "read-1u", "write-1u"])
+        assert {result.entries_before for result in results} <= {100, 101}, "seeded, and the probe's own key"
+        assert results[0].outcome.requests > 0
+    assert await namespaces(cluster) == set()
+
+
+async def test_a_tier_in_use_leaves_the_present_one_as_it_is(
+    cluster: DemoCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with benchmark(cluster, tmp_path) as (bench, _):
+        await bench.open()
+        seeded = await namespaces(cluster)
+
+        async def held(*arguments: object) -> Lease:
+            raise LeaseHeldError("tier large of this cluster is in use")
+
+        monkeypatch.setattr(Lease, "acquire", held)
+        with pytest.raises(LeaseHeldError):
+            await bench.choose_tier("large")
+        monkeypatch.undo()
+        assert bench.settings.tier == "small"
+        assert await namespaces(cluster) == seeded
+        bench.settings = replace(bench.settings, duration_s=0.4)
+        (result,) = await bench.run_series(["read-1u"])
+        assert result.tier == "small"
+        assert result.outcome.failures == 0
+    assert await namespaces(cluster) == set()
+
+
+async def test_another_tier_takes_the_place_of_the_first(cluster: DemoCluster, tmp_path: Path) -> None:
+    async with benchmark(cluster, tmp_path) as (bench, _):
+        await bench.open()
+        await bench.choose_tier("large")
+        held = await namespaces(cluster)
+        assert not {name for name in held if name.startswith("bench-small")}
+        assert {"bench-large-000", "bench-large-019", "bench-large-owner"} <= held
+    assert await namespaces(cluster) == set()
+
+
+async def test_a_change_of_tier_that_is_stopped_keeps_what_is_there_ours(cluster: DemoCluster, tmp_path: Path) -> None:
+    async with benchmark(cluster, tmp_path) as (bench, heard):
+        await bench.open()
+        heard.when(cleaning, bench.stop)
+        await bench.choose_tier("large")
+        assert bench.settings.tier == "small"
+        assert "bench-large-owner" not in await namespaces(cluster)
+        bench.settings = replace(bench.settings, duration_s=0.4)
+        (result,) = await bench.run_series(["read-1u"])
+        assert result.outcome.failures == 0, "seeded anew"
+    assert await namespaces(cluster) == set()
+
+
+async def test_removing_leftovers_that_is_stopped_claims_nothing(cluster: DemoCluster, tmp_path: Path) -> None:
+    client = ConfmanClient(KEY, nodes=cluster.urls)
+    for number in range(20):
+        await client.put_namespace(cluster.urls[0], f"bench-large-{number:03d}", "left")
+    await client.aclose()
+    async with benchmark(cluster, tmp_path) as (bench, heard):
+        await bench.open()
+        heard.when(cleaning, bench.stop)
+        await bench.remove_leftovers()
+        assert "removed" not in heard.texts()
+        assert "still there" in heard.texts()
+        await bench.remove_leftovers()
+        assert "20 namespaces of earlier runs removed" in heard.texts()
+        assert LeftoversFound(()) in heard.events, "so that its key goes away"
+    assert await namespaces(cluster) == set()
+
+
+async def test_a_search_that_is_stopped_opens_nothing(cluster: DemoCluster, tmp_path: Path) -> None:
+    """Neither was the key tried nor the tier claimed: a run on it could disturb another program's data."""
+    async with benchmark(cluster, tmp_path) as (bench, heard):
+        heard.when(lambda event: isinstance(event, PhaseChanged) and event.phase is Phase.FINDING, bench.stop)
+        with pytest.raises(ClusterError, match="stopped"):
+            await bench.open()
+        assert not bench.is_open
+        await bench.open()
+        assert bench.is_open
+    assert await namespaces(cluster) == set()
+
+
+async def test_waiting_for_a_leader_before_a_run_is_told_and_can_be_stopped(
+    cluster: DemoCluster, tmp_path: Path
+) -> None:
+    async with benchmark(cluster, tmp_path) as (bench, heard):
+        await bench.open()
+        bench.settings = replace(bench.settings, duration_s=0.4)
+        lost = asyncio.Event()
+        heard.when(lambda event: isinstance(event, ClusterChanged) and event.view.leader is None, lost.set)
+        cluster.kill(cluster.urls[0])
+        async with asyncio.timeout(5):
+            await lost.wait()
+        heard.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.WAITING, bench.stop)
+        assert await bench.run_series(["write-1u"]) == ()
+        phases = [event.phase for event in heard.events if isinstance(event, PhaseChanged)]
+        assert phases[-2:] == [Phase.WAITING, Phase.IDLE]
+        cluster.restart(cluster.urls[0])
+        results = await bench.run_series(["write-1u"])
+        assert results[0].outcome.writes_ok > 0
+    assert await namespaces(cluster) == set()
+
+
+async def test_a_run_that_can_not_begin_leaves_the_probe_as_it_was(cluster: DemoCluster, tmp_path: Path) -> None:
+    """Otherwise each of its writes would go on making a new entry, ten a second, for hours."""
+    async with benchmark(cluster, tmp_path) as (bench, _):
+        await bench.open()
+        shutil.rmtree(tmp_path / "results")
+        (tmp_path / "results").touch()
+        with pytest.raises(UsageError, match="results"):
+            await bench.run_series(["read-1u"])
+        assert not bench._cluster().monitor.booking
+    assert await namespaces(cluster) == set()
+
+
+async def test_a_cluster_that_was_lost_while_seeding_can_be_tried_again(
+    cluster: DemoCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own claim of the first try stands on the cluster; that must not refuse the second."""
+
+    async def lost(*arguments: object) -> None:
+        raise ClusterError("the cluster took nothing for 30 s")
+
+    async with benchmark(cluster, tmp_path) as (bench, _):
+        monkeypatch.setattr("confman_tui.cluster.seeding.seed", lost)
+        with pytest.raises(ClusterError, match="took nothing"):
+            await bench.open()
+        monkeypatch.undo()
+        await bench.open()
+        assert bench.is_open
+    assert await namespaces(cluster) == set()
+
+
+async def test_seeding_that_is_stopped_goes_on_with_the_next_run(cluster: DemoCluster, tmp_path: Path) -> None:
+    async with benchmark(cluster, tmp_path) as (bench, heard):
+        heard.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.SEEDING, bench.stop)
+        began = now()
+        await bench.open()
+        assert now() - began < 10.0
+        assert bench.is_open
+        bench.settings = replace(bench.settings, duration_s=0.4)
+        (result,) = await bench.run_series(["read-1u"])
+        assert result.entries_before >= 100
+        assert result.outcome.failures == 0
+    assert await namespaces(cluster) == set()

@@ -1,0 +1,108 @@
+"""The rate of a run, changed while it goes on by the conductor as the screen does it: in events, files and result."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from confman_tui.core.clock import now
+from confman_tui.session.events import Event, Level, NoticeGiven, RateChanged, SampleRecorded, ScenarioStarted
+from confman_tui.session.session import Benchmark
+from confman_tui.settings import Settings, resolve
+from tests.support.confman_server import Server
+
+T = TypeVar("T")
+
+
+def settings_for(url: str, home: Path, **flags: str) -> Settings:
+    """A short run of readers against one node."""
+    said = {"nodes": url, "output-dir": str(home / "results"), "probe": "0", "duration": "2s", **flags}
+    return resolve("bench", said, {}).settings
+
+
+class Heard:
+    """Keeps the events, and lets a test wait for one."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+
+    def of(self, kind: type[T]) -> list[T]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        deadline = now() + 20
+        while not condition():
+            assert now() < deadline, "the awaited event never came"
+            await asyncio.sleep(0.01)
+
+
+async def test_the_rate_changes_while_it_runs_and_all_tell_it(tmp_path: Path) -> None:
+    heard = Heard()
+    with Server() as server:
+        bench = Benchmark(settings_for(server.url, tmp_path, rate="100"), heard, interactive=True)
+        try:
+            await bench.open()
+            bench.change_rate(1.1)
+            assert [notice.level for notice in heard.of(NoticeGiven)] == [Level.WARNING]
+            assert heard.of(NoticeGiven)[0].text == "no run with a rate goes on, so there is none to change"
+            series = asyncio.create_task(bench.run_series(["read-1u"]))
+            await heard.until(lambda: bool(heard.of(SampleRecorded)))
+            # up and down again is where it was, to the digit
+            for factor in (1.1, 1 / 1.1, 2.0):
+                bench.change_rate(factor)
+            [result] = await series
+        finally:
+            await bench.close()
+    [started] = heard.of(ScenarioStarted)
+    # two seconds of requests, since the number of users was not said
+    assert (started.rate, started.users) == (100.0, 200)
+    assert [(event.before, event.rate) for event in heard.of(RateChanged)] == [
+        (100.0, 110.0),
+        (110.0, 100.0),
+        (100.0, 200.0),
+    ]
+    assert result.rate == 100.0
+    assert [change.rate for change in result.rate_changes] == [110.0, 100.0, 200.0]
+    assert all(0.9 < change.after_s < 2 for change in result.rate_changes)
+    told = json.loads((tmp_path / "results" / "small-read-1u_summary.json").read_text())
+    assert [change["rate"] for change in told["rate_changes"]] == [110.0, 100.0, 200.0]
+    with (tmp_path / "results" / "small-read-1u_timeline.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["marks"] for row in rows] == ["", "rate 110/s; rate 100/s; rate 200/s"]
+    assert [row["rate"] for row in rows] == ["100", "200"]
+    assert result.outcome.requests + result.outcome.not_started == pytest.approx(300, abs=60)
+
+
+async def test_the_rate_stops_at_its_limits(tmp_path: Path) -> None:
+    heard = Heard()
+    with Server() as server:
+        bench = Benchmark(settings_for(server.url, tmp_path, rate="0.5", users="3"), heard, interactive=True)
+        try:
+            await bench.open()
+            series = asyncio.create_task(bench.run_series(["read-1u"]))
+            await heard.until(lambda: bool(heard.of(ScenarioStarted)))
+            bench.change_rate(1 / 1.1)
+            assert heard.of(NoticeGiven)[-1].text == "0.5 requests/s is as far as the rate goes"
+            bench.stop()
+            await series
+            # a closed loop has none
+            bench.override(1, 1.0, None, None)
+            series = asyncio.create_task(bench.run_series(["read-1u"]))
+            await heard.until(lambda: len(heard.of(ScenarioStarted)) == 2)
+            bench.change_rate(1.1)
+            assert heard.of(NoticeGiven)[-1].text == "no run with a rate goes on, so there is none to change"
+            bench.stop()
+            await series
+        finally:
+            await bench.close()
+    assert [(event.rate, event.users) for event in heard.of(ScenarioStarted)] == [(0.5, 3), (None, 1)]
+    assert heard.of(RateChanged) == []

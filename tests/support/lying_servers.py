@@ -1,0 +1,90 @@
+"""A whole cluster that lies: health, namespaces and entries, so that the real program runs against it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from types import TracebackType
+from typing import Self
+
+from tests.support.three_servers import Node, PutRule, Trio
+
+_STAMP = "2026-02-01T00:00:00Z"
+
+
+class Whole(Trio):
+    """Adds to `Trio` what the program asks beside entries."""
+
+    def __init__(self, rule: PutRule) -> None:
+        super().__init__(rule)
+        self.namespaces: dict[str, str] = {}
+        self.not_ready: set[int] = set()
+        """Nodes that answer ``/health/ready`` with 503: they know no leader."""
+
+    async def _answer(self, node: Node, method: str, path: str, body: bytes) -> tuple[int, object, str | None] | None:
+        parts = path.split("?")[0].strip("/").split("/")
+        if parts[0] == "health":
+            if self.nodes.index(node) in self.not_ready:
+                cluster = {"role": "follower", "leaderKnown": False, "leader": None, "term": 1}
+                return 503, {"status": "not_ready", "timestamp": _STAMP, "cluster": cluster}, None
+            leads = self.leader is not None and self.nodes[self.leader] is node
+            cluster = {
+                "role": "leader" if leads else "follower",
+                "leaderKnown": True,
+                "leader": self.urls[self.leader or 0] + "/",
+                "term": 1,
+            }
+            return 200, {"status": "ready", "timestamp": _STAMP, "cluster": cluster}, None
+        if parts[2:] == ["configs"]:
+            return 200, [{"ns": ns, "key": key, "value": value} for (ns, key), value in node.entries.items()], None
+        if len(parts) < 5:
+            return self._namespaces(method, parts[3] if len(parts) == 4 else None)
+        if method == "DELETE":
+            self.lose(parts[3], parts[5], 0, 1, 2)
+            return 204, None, None
+        return await super()._answer(node, method, path, body)
+
+    def _namespaces(self, method: str, name: str | None) -> tuple[int, object, str | None]:
+        def shown(namespace: str) -> dict[str, str]:
+            return {"path": namespace, "description": self.namespaces[namespace], "owner": "", "createdAt": _STAMP}
+
+        if name is None:
+            return 200, [shown(namespace) for namespace in self.namespaces], None
+        if method == "PUT":
+            self.namespaces[name] = ""
+            return 200, shown(name), None
+        if name not in self.namespaces:
+            return 404, {"title": "Namespace not found", "status": 404}, None
+        if method == "DELETE":
+            del self.namespaces[name]
+            for node in self.nodes:
+                node.entries = {place: value for place, value in node.entries.items() if place[0] != name}
+            return 204, None, None
+        return 200, shown(name), None
+
+
+class LyingCluster:
+    """`Whole` on a thread of its own, for tests that wait for a child process."""
+
+    def __init__(self, rule: PutRule) -> None:
+        self.trio = Whole(rule)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    @property
+    def nodes(self) -> str:
+        """For ``--nodes``."""
+        return ",".join(self.trio.urls)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self.trio.__aenter__(), self._loop).result(10.0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self.trio.__aexit__(), self._loop).result(10.0)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10.0)
+        self._loop.close()

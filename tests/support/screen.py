@@ -1,0 +1,128 @@
+"""What the tests of the screen share: an app over a fake conductor, with a clock that is a value."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from confman_tui.session.events import Event
+from confman_tui.tui.app import ConfmanApp
+from confman_tui.tui.lag import LagMeter
+from confman_tui.tui.start_options import UiOptions
+from tests.support import screen_story
+from tests.support.fake_session import FakeConductor
+
+
+@dataclass
+class TestClock:
+    """Now, as set by the test."""
+
+    __test__ = False
+    now: float = screen_story.START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class NoLag(LagMeter):
+    """A loop that is never late, so that pictures do not differ."""
+
+    def worst(self) -> float:
+        return 0.0004
+
+
+@dataclass
+class Desk:
+    """All that a test holds of one app."""
+
+    app: ConfmanApp
+    conductor: FakeConductor
+    clock: TestClock
+    pilot: Pilot[int]
+
+    async def tell(self, *events: Event) -> None:
+        """Emit events and let the app take them in."""
+        self.conductor.tell(*events)
+        await self.pilot.pause()
+        self.app._take(draw_gauges=True)
+        await self.pilot.pause()
+
+    async def play(self, timed: Iterable[tuple[float, Event]], until: float = 1e12) -> None:
+        """Emit a story's events at their times, as a screen that keeps pace takes them in."""
+        for at, event in timed:
+            if at > until:
+                break
+            self.clock.now = at
+            self.conductor.tell(event)
+            self.app._take(draw_gauges=False)
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        """Press keys and let their effects happen."""
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def drawn(self) -> None:
+        """Draw all of the present moment and wait for the graphs' child process."""
+        self.app.draw(charts=True)
+        await self.pilot.pause()
+        await until(lambda: self.app.renderer.idle, "graphs drawn")
+        await self.pilot.pause()
+
+    def lines(self) -> list[str]:
+        """The screen as text."""
+        strips = self.app.screen._compositor.render_strips()
+        return ["".join(segment.text for segment in strip) for strip in strips]
+
+    def text(self) -> str:
+        """The screen as one text."""
+        return "\n".join(self.lines())
+
+    def toasts(self) -> list[str]:
+        """What the notes over the screen say."""
+        return [note.message for note in self.app._notifications]
+
+    def at_home(self) -> bool:
+        """Whether no dialog is open."""
+        return self.app.screen is self.app.dashboard
+
+    def asked(self, command: str) -> list[tuple[object, ...]]:
+        """The calls of one command to the conductor."""
+        return [call for call in self.conductor.calls if call[0] == command]
+
+
+async def until(condition: Callable[[], bool], what: str, limit_s: float = 10.0) -> None:
+    """Wait for a condition, not for a time."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, f"never: {what}"
+        await asyncio.sleep(0.01)
+
+
+def make_app(folder: Path, conductor: FakeConductor, clock: TestClock, **options: object) -> ConfmanApp:
+    """An app over the fake conductor."""
+    app = ConfmanApp(conductor, UiOptions(folder, clock=clock, **options), lag=NoLag())  # type: ignore[arg-type]
+    # The graphs' child process starts at the first graph; most tests draw none, and starting early costs them time.
+    app.renderer.start = lambda: None  # type: ignore[method-assign]
+    return app
+
+
+@asynccontextmanager
+async def desk(
+    folder: Path, size: tuple[int, int] = (120, 40), *, found: bool = True, **options: object
+) -> AsyncIterator[Desk]:
+    """A running app; by default the demo cluster is found and idle."""
+    conductor, clock = FakeConductor(), TestClock()
+    app = make_app(folder, conductor, clock, **options)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        made = Desk(app, conductor, clock, pilot)
+        if found:
+            clock.now = screen_story.START + 3
+            await made.tell(*screen_story.found())
+        yield made
