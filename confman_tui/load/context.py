@@ -18,9 +18,10 @@ from weakref import WeakKeyDictionary
 from confman_tui.cluster.elections import WriteObserver, bytes_digest
 from confman_tui.core.clock import now
 from confman_tui.core.errors import UsageError
-from confman_tui.load.run_model import Reads, RunPlan, Target
+from confman_tui.load.run_model import RunPlan
 from confman_tui.load.schedule import Schedule
 from confman_tui.load.targets import Route, TargetBoard, Targets
+from confman_tui.settings.scenarios import Reads, Target
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _TOKEN_DIGITS = 5

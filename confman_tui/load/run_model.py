@@ -11,48 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from confman_tui.core.clock import now
-
-
-class Target(StrEnum):
-    """Where a scenario's requests go."""
-
-    LEADER = "leader"
-    """To the node that leads, wherever leadership moves."""
-    ANY = "any"
-    """Where `Reads` says: by default spread over the nodes that are ready."""
-
-
-class Reads(StrEnum):
-    """Where the requests of scenarios go that need no leader: reads, and mixed reads and writes."""
-
-    ALL = "all"
-    """Spread over the nodes, users in turn from the entry on. A mixed user writes to the node that it reads from, which
-    redirects it to the leader."""
-    ENTRY = "entry"
-    """All to the entry, writes too, as the original suite's ``--host`` does."""
-    LEADER = "leader"
-    """All to whichever node leads, writes too."""
-    FOLLOWERS = "followers"
-    """Reads spread over the nodes that do not lead. Writes go to the leader: a client that knows who follows knows who
-    leads, and would not have its writes redirected."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """One scenario of the catalogue. Adding one to the catalogue needs no change elsewhere."""
-
-    key: str
-    """The key that starts it on the screen."""
-    name: str
-    users: int
-    duration_s: float
-    target: Target
-    write_share: float
-    """Share of writes among the requests, 0 to 1."""
-    wait_s: tuple[float, float]
-    """Least and most seconds that a user waits between requests."""
-    in_suite: bool
-    """One of the original suite's five, which ``all`` runs in turn."""
+from confman_tui.settings.scenarios import Reads, Target
 
 
 class Cause(StrEnum):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from confman_tui.load.run_model import NodeOutcome, Reads
+from confman_tui.load.run_model import NodeOutcome
 from confman_tui.results.model import ScenarioResult
 from confman_tui.results.plain import count, per_cent, rounded, short_node
+from confman_tui.settings.scenarios import Reads
 
 READS_WORDS = {
     Reads.ALL: "all nodes",

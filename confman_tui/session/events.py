@@ -12,11 +12,12 @@ from enum import StrEnum
 from confman_tui.cluster.elections import Election, Fault, Verification, WriteWindow
 from confman_tui.cluster.states import ClusterView, Fact
 from confman_tui.cluster.watch_mode import WatchPace
-from confman_tui.load.run_model import Reads, SecondSample
+from confman_tui.load.run_model import SecondSample
 from confman_tui.load.saturation import GeneratorBound, GeneratorSample
 from confman_tui.results.model import DrillEnded as DrillEnded
 from confman_tui.results.model import DrillRound as DrillRound
 from confman_tui.results.model import ScenarioResult, Series
+from confman_tui.settings.scenarios import Reads
 
 
 class Phase(StrEnum):

@@ -12,7 +12,7 @@ from confman_tui.cluster.states import ClusterView
 from confman_tui.cluster.watch_mode import WatchUse
 from confman_tui.core.clock import Clock
 from confman_tui.load.engine import Engine
-from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample, Target
+from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample
 from confman_tui.load.saturation import BoundRule, GeneratorSample, UseTotals
 from confman_tui.results.elections import write_lost
 from confman_tui.results.files import ResultsError, Staging, path_of
@@ -30,6 +30,7 @@ from confman_tui.session.cluster_monitor import Monitor
 from confman_tui.session.cpu_monitor import GeneratorWatch, usable_cores
 from confman_tui.session.events import GeneratorLimitReached, Level, NoticeGiven, RateChanged, SampleRecorded, Sink
 from confman_tui.settings import Settings
+from confman_tui.settings.scenarios import Target
 from confman_tui.settings.values import MAX_RATE, MIN_RATE
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from confman_tui.cluster.elections import Verification
 from confman_tui.core.clock import Clock
 from confman_tui.load.engine import Engine
-from confman_tui.load.run_model import Reads, RunPlan, Scenario, Target
+from confman_tui.load.run_model import RunPlan
 from confman_tui.load.schedule import senders_for
 from confman_tui.results.kept import Kept
 from confman_tui.results.model import ScenarioResult
@@ -22,6 +22,7 @@ from confman_tui.session.events import Phase, PhaseChanged, ScenarioEnded, Scena
 from confman_tui.session.run_recorder import ScenarioRun
 from confman_tui.session.series import Step
 from confman_tui.settings import Settings
+from confman_tui.settings.scenarios import Reads, Scenario, Target
 
 AFTERMATH_S = 0.3
 """After a run, what was told but not judged yet is waited for so long."""

@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from confman_tui.core.errors import ClusterError, UsageError
-from confman_tui.load.run_model import Scenario
 from confman_tui.results.model import ScenarioResult, Series, SeriesKind, SeriesPoint
 from confman_tui.results.series import value_words
 from confman_tui.session.dataset import Dataset
 from confman_tui.session.events import Level, Phase
 from confman_tui.settings import Settings
-from confman_tui.settings.scenarios import by_name
+from confman_tui.settings.scenarios import Scenario, by_name
 
 SWEPT = ("read-1u", "write-1u")
 """What a sweep measures at each number of entries. Reads come first: they add nothing."""

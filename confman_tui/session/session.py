@@ -16,7 +16,6 @@ from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.core.clock import Clock, now
 from confman_tui.core.errors import ClusterError
 from confman_tui.load.engine import Engine
-from confman_tui.load.run_model import Reads, Scenario
 from confman_tui.load.workers.plan import WorkerError
 from confman_tui.results.files import ResultsError, check_writable
 from confman_tui.results.model import ScenarioResult, Series
@@ -41,7 +40,7 @@ from confman_tui.session.runs import RunParts, Runs
 from confman_tui.session.series import Step
 from confman_tui.session.workers import SETTLE_S, Mustering, crew_of
 from confman_tui.settings import Settings
-from confman_tui.settings.scenarios import by_name
+from confman_tui.settings.scenarios import Reads, Scenario, by_name
 
 STOP_WITHIN_S = 3.5
 """How long requests in flight are waited for at a stop: their connection and network timeouts, and a little."""

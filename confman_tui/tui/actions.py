@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from confman_tui.cluster.election_meter import FAILED_STATES
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.states import STATE_WORDS, NodeState
-from confman_tui.load.run_model import Scenario
 from confman_tui.session.events import Phase
-from confman_tui.settings.scenarios import CATALOGUE
+from confman_tui.settings.scenarios import CATALOGUE, Scenario
 from confman_tui.tui.node_names import name_of
 from confman_tui.tui.state import DOWN_BY_US, UiState
 from confman_tui.tui.text import clean

@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from confman_tui.load.run_model import Cause, Scenario, SecondSample, Target
+from confman_tui.load.run_model import Cause, SecondSample
 from confman_tui.load.saturation import GeneratorBound, GeneratorSample
 from confman_tui.results.model import ScenarioResult
 from confman_tui.session.events import ScenarioStarted
+from confman_tui.settings.scenarios import Scenario, Target
 
 DRILL = Scenario("e", "drill", 10, 0.0, Target.LEADER, 1.0, (0.05, 0.1), in_suite=False)
 """The load under an election drill, as the table shows it while the drill goes on."""

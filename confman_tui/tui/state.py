@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from confman_tui.cluster.elections import Election, Fault, FaultKind, Verification, WriteWindow
 from confman_tui.cluster.states import ClusterView
 from confman_tui.core.errors import EXIT_LOST, EXIT_NO_CLUSTER, EXIT_OK
-from confman_tui.load.run_model import Scenario, SecondSample
+from confman_tui.load.run_model import SecondSample
 from confman_tui.load.saturation import GeneratorBound, GeneratorSample
 from confman_tui.results.model import Series
 from confman_tui.session.events import (
@@ -38,6 +38,7 @@ from confman_tui.session.events import (
     WatchModeChanged,
     WritesAcknowledged,
 )
+from confman_tui.settings.scenarios import Scenario
 from confman_tui.tui.log import EventLog, describe
 from confman_tui.tui.node_names import short_names
 from confman_tui.tui.rows import DRILL, Row, RowStatus

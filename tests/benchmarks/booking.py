@@ -102,7 +102,8 @@ def cost(pairs: int, writes: int = 200_000) -> None:
 def engine_runs(pairs: int, seconds: float) -> bool:
     """Writes per second of the load engine with the book and without; whether the limit is kept."""
     from confman_tui.load.engine import Engine
-    from confman_tui.load.run_model import RunPlan, Target
+    from confman_tui.load.run_model import RunPlan
+    from confman_tui.settings.scenarios import Target
     from tests.support.confman_server import Server
 
     plan = RunPlan(

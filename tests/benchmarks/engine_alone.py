@@ -12,7 +12,8 @@ from pathlib import Path
 
 from confman_tui.load.context import read_registry
 from confman_tui.load.engine import Engine, prepare
-from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample, Target
+from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample
+from confman_tui.settings.scenarios import Target
 
 
 async def measure(engine: Engine, plan: RunPlan, samples: list[SecondSample]) -> RunOutcome:

@@ -200,7 +200,7 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
     from confman_tui.cluster.states import Poll, PollKind
     from confman_tui.cluster.writes.verification import verify
     from confman_tui.headless import Printer
-    from confman_tui.load.run_model import RunPlan, Target
+    from confman_tui.load.run_model import RunPlan
     from confman_tui.load.saturation import GeneratorSample
     from confman_tui.results.summary import json_document
     from confman_tui.results.tables import results_table
@@ -208,6 +208,7 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
     from confman_tui.session.events import ScenarioStarted
     from confman_tui.session.run_recorder import ScenarioRun
     from confman_tui.settings import resolve
+    from confman_tui.settings.scenarios import Target
 
     clock = Time()
     told: dict[str, Any] = {"kind": kind}

@@ -3,8 +3,8 @@
 ``python -m tests.benchmarks.screen_output`` starts ``confman-tui --demo`` on free ports in a pseudo-terminal of 120×40
 and of 200×50 cells, runs a scenario, kills the leader again and again, and counts what comes out of the terminal.
 ``--feed`` shows made-up events (`tests.support.chart_history`) through the same screen instead, without cluster and
-load: for a machine on which a real run would be disturbed. The goal is 20,000 bytes per second (a line of 1 Mbit/s carries
-six times that).
+load: for a machine on which a real run would be disturbed. The goal is 20,000 bytes per second (a line of 1 Mbit/s
+carries six times that).
 """
 
 from __future__ import annotations

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from confman_tui.load.histogram import decode
-from confman_tui.load.run_model import Scenario, Target
-from confman_tui.settings.scenarios import by_name
+from confman_tui.settings.scenarios import Scenario, Target, by_name
 from tests.benchmarks.cluster_under_test import KEY_VARIABLE, NAMESPACES, SIZE, ClusterUnderTest
 from tests.benchmarks.observer_effect import in_terminal, wait
 from tests.benchmarks.processor_time import ProcessorTime

@@ -13,7 +13,8 @@ from geventhttpclient.useragent import RetriesExceeded
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.load import causes
 from confman_tui.load.engine import Engine
-from confman_tui.load.run_model import Cause, Target
+from confman_tui.load.run_model import Cause
+from confman_tui.settings.scenarios import Target
 from tests.support.confman_server import Server
 from tests.support.load_runs import Book, plan, replace, run
 

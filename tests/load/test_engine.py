@@ -23,7 +23,8 @@ from confman_tui.load import users
 from confman_tui.load.context import context_of
 from confman_tui.load.engine import Engine, EngineBusyError, EngineClosedError
 from confman_tui.load.histogram import decode
-from confman_tui.load.run_model import Cause, Reads, RunOutcome, SecondSample, Target
+from confman_tui.load.run_model import Cause, RunOutcome, SecondSample
+from confman_tui.settings.scenarios import Reads, Target
 from tests.support.confman_server import Server
 from tests.support.load_runs import KEYS, Book, plan, run, wait_until
 

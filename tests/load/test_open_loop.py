@@ -12,7 +12,8 @@ import pytest
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.load.engine import Engine
 from confman_tui.load.histogram import decode
-from confman_tui.load.run_model import Cause, RunOutcome, SecondSample, Target
+from confman_tui.load.run_model import Cause, RunOutcome, SecondSample
+from confman_tui.settings.scenarios import Target
 from tests.support.confman_server import Server
 from tests.support.load_runs import KEYS, Book, plan, run, wait_until
 

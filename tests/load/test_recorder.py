@@ -16,10 +16,11 @@ from confman_tui.load.causes import RequestFailure
 from confman_tui.load.context import RunContext
 from confman_tui.load.histogram import LatencyCounts, decode, encode, nearest_ranks, percentiles_us
 from confman_tui.load.recorder import Recorder
-from confman_tui.load.run_model import Cause, SecondSample, Target
+from confman_tui.load.run_model import Cause, SecondSample
 from confman_tui.load.second import Bucket
 from confman_tui.load.targets import TargetBoard
 from confman_tui.load.totals import OPENING_S, RunTotals
+from confman_tui.settings.scenarios import Target
 from tests.support.load_runs import bucket_of
 
 NODES = ("http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3")

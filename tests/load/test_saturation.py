@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confman_tui.load.run_model import RunPlan, SecondSample, Target
+from confman_tui.load.run_model import RunPlan, SecondSample
 from confman_tui.load.saturation import (
     CPU_LIMIT,
     LAG_LIMIT_S,
@@ -20,6 +20,7 @@ from confman_tui.load.saturation import (
     judge,
     over_limit,
 )
+from confman_tui.settings.scenarios import Target
 
 PLAN = RunPlan("read-10u", 10, 15.0, Target.ANY, 0.0, (0.0, 0.0), 1024, ("bench-a",), (("bench-a", "k"),), "secret")
 IDLE = SecondSample(0.0, 1.0, 10, 100, 0, {}, 1000, 2000, 3000, 4000, 3, 0.01, {}, engine_cpu=0.2, hub_lag_s=0.001)

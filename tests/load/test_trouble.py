@@ -6,7 +6,7 @@ import pytest
 
 from confman_tui.cluster.watch_mode import LATE_WRITE_S
 from confman_tui.load.engine import Engine
-from confman_tui.load.run_model import Target
+from confman_tui.settings.scenarios import Target
 from tests.support.confman_server import Server
 from tests.support.load_runs import Book, plan, replace, run
 

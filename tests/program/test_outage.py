@@ -3,8 +3,8 @@
     OUTAGE_ROUNDS=100 pytest -s -n0 -m slow tests/program/test_outage.py
 
 A round takes some six seconds. The observer (`tests/support/observer.py`) shares nothing with the program but the
-machine's clock: a process of its own, raw asyncio, a write every 10 ms at each node, no redirects followed. Its gap, from its
-last acknowledgement to its next one, must lie within what the program tells, ``without_writes_s`` ± ``uncertainty_s``.
+machine's clock: a process of its own, raw asyncio, a write every 10 ms at each node, no redirects followed. Its gap,
+from its last acknowledgement to its next one, must lie within ``without_writes_s`` ± ``uncertainty_s``.
 """
 
 from __future__ import annotations

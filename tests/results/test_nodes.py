@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from confman_tui.load.run_model import Reads
 from confman_tui.results.files import ResultsError
 from confman_tui.results.kept import Kept
 from confman_tui.results.nodes import nodes_notes
 from confman_tui.results.series import save_series
 from confman_tui.results.summary import read_summary, save_result, scenario_document
 from confman_tui.results.tables import results_table
+from confman_tui.settings.scenarios import Reads
 from tests.support import result_samples
 
 

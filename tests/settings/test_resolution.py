@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from confman_tui.core.errors import UsageError
-from confman_tui.load.run_model import Reads
 from confman_tui.settings import Rank, Resolved, Settings, check_keys, remembered, resolve
 from confman_tui.settings.options import READS, SETTINGS
 from confman_tui.settings.resolution import Flags
+from confman_tui.settings.scenarios import Reads
 
 _SECRET = "s3cret-of-the-test"
 _DERIVED = {"command", "keys", "clean_tier", "user_steps", "payload_steps"}

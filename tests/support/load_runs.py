@@ -12,8 +12,9 @@ from typing import Any
 
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.load.engine import Engine
-from confman_tui.load.run_model import Reads, RunOutcome, RunPlan, SecondSample, Target
+from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample
 from confman_tui.load.second import Bucket, NodeCounts
+from confman_tui.settings.scenarios import Reads, Target
 
 API_KEY = "confman_dev_abc123"
 KEYS = tuple((f"bench-small-{i % 3:03d}", f"key-{i:012x}") for i in range(20))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from confman_tui.load.run_model import Reads
 from confman_tui.session.events import Phase, PhaseChanged, ScenarioEnded, ScenarioStarted
+from confman_tui.settings.scenarios import Reads
 from tests.support import result_samples, screen_story
 from tests.support.screen import desk, until
 

@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.load.histogram import nearest_ranks
-from confman_tui.load.run_model import Cause, Reads, RunPlan
+from confman_tui.load.run_model import Cause, RunPlan
 from confman_tui.load.second import Bucket, NodeCounts
 from confman_tui.load.targets import Targets
 from confman_tui.load.totals import RunTotals
 from confman_tui.load.workers import messages
 from confman_tui.load.workers.clock_offset import ClockOffset, anchor
 from confman_tui.load.workers.merge import WAIT_S, SecondsMerger
+from confman_tui.settings.scenarios import Reads
 from tests.support.load_runs import API_KEY, Book, bucket_of, plan
 
 latencies = st.lists(st.integers(0, 2**32 - 1), max_size=30)

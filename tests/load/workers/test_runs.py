@@ -23,11 +23,12 @@ import zmq
 from confman_tui.cluster.elections import WriteOutcome, value_digest
 from confman_tui.load.engine import Engine, EngineBusyError
 from confman_tui.load.histogram import decode
-from confman_tui.load.run_model import Reads, SecondSample, Target
+from confman_tui.load.run_model import SecondSample
 from confman_tui.load.second import Bucket
 from confman_tui.load.workers import messages
 from confman_tui.load.workers.local import Children
 from confman_tui.load.workers.plan import CrewPlan, Waiting, WorkerError
+from confman_tui.settings.scenarios import Reads, Target
 from tests.support.confman_server import Server
 from tests.support.load_runs import API_KEY, KEYS, Book, plan, replace, run, wait_until
 
