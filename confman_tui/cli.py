@@ -1,4 +1,4 @@
-"""The command line: reads the settings, chooses the face, turns errors into one sentence and an exit code."""
+"""The command line: reads the settings, chooses the front end, turns errors into one sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(resolved: Resolved) -> int:
     settings = resolved.settings
-    # Each face brings its own heavy packages; what isn't needed isn't imported.
+    # Each front end brings its own heavy packages; what isn't needed isn't imported.
     if settings.results_only:
         from confman_tui.results.contents import results_only
 

@@ -1,4 +1,4 @@
-"""The face without a screen: prints the conductor's events on stderr and the results on stdout.
+"""The front end without a screen: prints the session's events on stderr and the results on stdout.
 
 Progress is a bar on a terminal and plain lines otherwise, so that a CI log stays readable.
 """
@@ -29,7 +29,7 @@ from confman_tui.session.events import (
     DrillRoundEnded,
     ElectionMeasured,
     Event,
-    FactTold,
+    FactObserved,
     FaultCaused,
     GeneratorLimitReached,
     LeftoversFound,
@@ -44,7 +44,7 @@ from confman_tui.session.events import (
     SeriesEnded,
     VerificationEnded,
 )
-from confman_tui.session.session import Benchmark
+from confman_tui.session.session import Session
 from confman_tui.settings import Settings
 
 PLAIN_EVERY_S = 5.0
@@ -163,7 +163,7 @@ class Printer:
             case SeriesEnded(series=ended):
                 for line in verdict_of(ended):
                     self.say(f"series: {line}")
-            case FactTold(fact=fact) if fact.kind not in QUIET_FACTS:
+            case FactObserved(fact=fact) if fact.kind not in QUIET_FACTS:
                 parts = [str(fact.kind).replace("_", " "), fact.node or ""]
                 parts += [f"term {fact.term}" if fact.term is not None else "", fact.detail]
                 self.say("cluster: " + ", ".join(part for part in parts if part))
@@ -202,20 +202,20 @@ class Printer:
 
 
 @asynccontextmanager
-async def _signals(bench: Benchmark, printer: Printer) -> AsyncIterator[asyncio.Event]:
+async def _signals(session: Session, printer: Printer) -> AsyncIterator[asyncio.Event]:
     """While inside, the first signal stops the work in order and the second leaves at once."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
 
     def on_signal(name: str) -> None:
         if asked.is_set():
-            left = bench.leave_behind()
+            left = session.leave_behind()
             printer.say(f"{name} again: leaving at once" + (f"; {left}" if left else ""))
-            bench.abandon()
+            session.abandon()
             os._exit(errors.EXIT_INTERRUPTED)
         asked.set()
         printer.say(f"{name}: stopping, saving and cleaning up (again: leave at once)")
-        bench.interrupt()
+        session.interrupt()
 
     watched = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     for number in watched:
@@ -228,19 +228,19 @@ async def _signals(bench: Benchmark, printer: Printer) -> AsyncIterator[asyncio.
 
 
 async def _with_benchmark(
-    settings: Settings, work: Callable[[Benchmark, asyncio.Event], Awaitable[int]], printer: Printer
+    settings: Settings, work: Callable[[Session, asyncio.Event], Awaitable[int]], printer: Printer
 ) -> int:
-    bench = Benchmark(settings, printer)
+    session = Session(settings, printer)
     code = errors.EXIT_OK
-    async with _signals(bench, printer) as asked:
+    async with _signals(session, printer) as asked:
         try:
-            code = await work(bench, asked)
+            code = await work(session, asked)
         except errors.ConfmanTuiError as error:
             if not asked.is_set():
                 printer.say(f"confman-tui: {error}")
                 code = error.exit_code
         finally:
-            await bench.close()
+            await session.close()
             printer.end()
         if asked.is_set():
             code = errors.EXIT_INTERRUPTED
@@ -269,12 +269,12 @@ def _all_results(results: tuple[ScenarioResult, ...], series: tuple[Series, ...]
     return (*results, *(result for ended in series for point in ended.points for result in point.results))
 
 
-def _tell_results(bench: Benchmark, settings: Settings) -> None:
+def _tell_results(session: Session, settings: Settings) -> None:
     """The JSON document or the tables, on stdout."""
-    results, series = bench.results, bench.series
+    results, series = session.results, session.series
     if settings.json:
         documents = [series_document(ended) for ended in series]
-        document = json_document(bench.cluster_summary(), settings.tier, results, series=documents)
+        document = json_document(session.cluster_summary(), settings.tier, results, series=documents)
         write_result(json.dumps(document, indent=2))
         return
     tables = [results_table(results)] if results else []
@@ -287,13 +287,13 @@ def run_headless(settings: Settings) -> int:
     """Run the chosen scenarios and print the table (or JSON). Returns the exit code."""
     printer = Printer(sys.stderr)
 
-    async def work(bench: Benchmark, asked: asyncio.Event) -> int:
+    async def work(session: Session, asked: asyncio.Event) -> int:
         try:
-            await bench.open()
-            await bench.run_series(settings.scenario_names)
+            await session.open()
+            await session.run_series(settings.scenario_names)
         finally:
-            _tell_results(bench, settings)
-        return verdict(_all_results(bench.results, bench.series), strict=settings.strict)
+            _tell_results(session, settings)
+        return verdict(_all_results(session.results, session.series), strict=settings.strict)
 
     return event_loop.run(_with_benchmark(settings, work, printer))
 
@@ -302,13 +302,13 @@ def run_sweep(settings: Settings) -> int:
     """Run the sweep over numbers of entries and print its table (or JSON). Returns the exit code."""
     printer = Printer(sys.stderr)
 
-    async def work(bench: Benchmark, asked: asyncio.Event) -> int:
+    async def work(session: Session, asked: asyncio.Event) -> int:
         try:
-            await bench.open()
-            await bench.sweep()
+            await session.open()
+            await session.sweep()
         finally:
-            _tell_results(bench, settings)
-        return verdict(_all_results(bench.results, bench.series), strict=settings.strict)
+            _tell_results(session, settings)
+        return verdict(_all_results(session.results, session.series), strict=settings.strict)
 
     return event_loop.run(_with_benchmark(settings, work, printer))
 
@@ -317,13 +317,13 @@ def run_drill(settings: Settings) -> int:
     """Run the election drill and print its table (or JSON). Returns the exit code."""
     printer = Printer(sys.stderr)
 
-    async def work(bench: Benchmark, asked: asyncio.Event) -> int:
-        await bench.open()
-        ended: DrillEnded | None = await bench.drill()
+    async def work(session: Session, asked: asyncio.Event) -> int:
+        await session.open()
+        ended: DrillEnded | None = await session.drill()
         if ended is None:
             return errors.EXIT_INTERRUPTED
         if settings.json:
-            write_result(json.dumps(drill_document(ended, bench.cluster_summary(), settings.tier), indent=2))
+            write_result(json.dumps(drill_document(ended, session.cluster_summary(), settings.tier), indent=2))
         else:
             write_result(drill_table(ended))
         return ended.exit_code
@@ -335,8 +335,8 @@ def run_clean(settings: Settings) -> int:
     """Say which namespaces of this program are on the cluster and, with ``--yes``, remove them."""
     printer = Printer(sys.stderr)
 
-    async def work(bench: Benchmark, asked: asyncio.Event) -> int:
-        namespaces = await bench.find_leftovers()
+    async def work(session: Session, asked: asyncio.Event) -> int:
+        namespaces = await session.find_leftovers()
         if not namespaces:
             write_result("nothing to remove: the cluster holds no namespace of confman-tui")
             return errors.EXIT_OK
@@ -344,7 +344,7 @@ def run_clean(settings: Settings) -> int:
         if not settings.yes:
             write_result(f"{len(namespaces)} namespaces would be removed; --yes removes them")
             return errors.EXIT_OK
-        await bench.remove_leftovers()
+        await session.remove_leftovers()
         if not asked.is_set():
             write_result(f"{len(namespaces)} namespaces removed")
         return errors.EXIT_OK

@@ -39,7 +39,7 @@ GROUND = {"children", "clock", "errors", "loop", "paths", ""}
 """Top-level modules that every room may import (the empty one is the package itself, for its version)."""
 
 FACES_ONLY = {"events", "commands"}
-"""Top-level modules that the faces and the conductor share, besides the ground."""
+"""Top-level modules that the front ends and the session share, besides the ground."""
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -79,7 +79,7 @@ def test_the_faces_do_not_know_each_other() -> None:
 
 
 def test_a_headless_run_loads_no_screen() -> None:
-    """Importing the conductor must not bring the screen's packages in: CI machines may lack a terminal."""
+    """Importing the session must not bring the screen's packages in: CI machines may lack a terminal."""
     code = "import sys, confman_tui.headless; print([m for m in ('textual', 'plotext') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

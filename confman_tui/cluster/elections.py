@@ -156,7 +156,7 @@ class Verification:
 
     @property
     def judged(self) -> bool:
-        """Whether there was anything to judge: no acknowledged write, no verdict."""
+        """Whether there was anything to incidents: no acknowledged write, no verdict."""
         return self.checked > 0 and self.acknowledged > 0
 
     @property
@@ -177,7 +177,7 @@ class WriteOutcome(IntEnum):
 
 
 class WriteObserver(Protocol):
-    """Is told of every write, scenario's and probe's alike. Called on the engine's and on the conductor's thread;
+    """Is told of every write, scenario's and probe's alike. Called on the engine's and on the session's thread;
     each call must cost no more than a microsecond or two."""
 
     def started(self, at: float) -> None:

@@ -224,7 +224,7 @@ class Knowledge:
         return True
 
     def settle_leader(self, asked: NodeRecord, poll: Poll) -> bool:
-        """Judge anew who leads, after `take`; True when that changed, its term included."""
+        """IncidentTracker anew who leads, after `take`; True when that changed, its term included."""
         able = [node for node in self.nodes.values() if self._leads(node)]
         present = self.nodes[self.leader] if self.leader is not None else None
         chosen: NodeRecord | None = None

@@ -24,10 +24,10 @@ from confman_tui.cluster.elections import WriteObserver
 from confman_tui.load.locust_logs import LogCapture
 from confman_tui.load.run_model import EngineHealth, RunOutcome, RunPlan, SecondSample
 from confman_tui.load.targets import TargetBoard
-from confman_tui.load.workers.plan import CrewPlan, Waiting
+from confman_tui.load.workers.plan import Waiting, WorkerPlan
 
 if TYPE_CHECKING:
-    from confman_tui.load.workers.master import Crew
+    from confman_tui.load.workers.master import Master
 
 _OPEN_FILES = 65536
 _prepared = False
@@ -95,9 +95,9 @@ class Engine:
         self._closing = False
         self._run: Any = None
         """The present `confman_tui.load.run.Run` or ``DistributedRun``; changed by the engine's thread only."""
-        self._crew: Crew | None = None
+        self._crew: Master | None = None
         """The workers; changed by the engine's thread only."""
-        self._mustering = False
+        self._worker_wait = False
         self.on_trouble: Callable[[str], None] = lambda sentence: None
         """Told at once, on the engine's thread, when a worker dies, is late or is refused: one sentence."""
         self._failed: BaseException | None = None
@@ -131,7 +131,7 @@ class Engine:
         def begin() -> None:
             if self._closing:
                 future.set_exception(EngineClosedError("the load engine has ended"))
-            elif self._run is not None or self._mustering:
+            elif self._run is not None or self._worker_wait:
                 future.set_exception(EngineBusyError("a run is going on already"))
             else:
                 self._begin(plan, on_sample, observer, future)
@@ -144,7 +144,7 @@ class Engine:
         """The system's number of the engine's thread; None before `start`. Any thread."""
         return self._thread.native_id if self._thread is not None else None
 
-    def muster(self, plan: CrewPlan, *, on_wait: Callable[[Waiting], None]) -> Future[str]:
+    def wait_for_workers(self, plan: WorkerPlan, *, on_wait: Callable[[Waiting], None]) -> Future[str]:
         """Get workers ready, those that are missing: start the local ones, wait for the others.
 
         Runs whose plan asks for workers use them; they stay until another crew is asked for or the engine ends.
@@ -158,10 +158,10 @@ class Engine:
         def begin() -> None:
             if self._closing:
                 future.set_exception(EngineClosedError("the load engine has ended"))
-            elif self._run is not None or self._mustering:
+            elif self._run is not None or self._worker_wait:
                 future.set_exception(EngineBusyError("a run is going on already"))
             else:
-                self._begin_muster(plan, on_wait, future)
+                self._begin_waiting(plan, on_wait, future)
 
         self._send(begin, future)
         return future
@@ -240,7 +240,7 @@ class Engine:
             self._wake = wake
         self._up.set()
         try:
-            while not (self._closing and self._run is None and not self._mustering and not self._commands):
+            while not (self._closing and self._run is None and not self._worker_wait and not self._commands):
                 wanted.wait()
                 wanted.clear()
                 while self._commands:
@@ -270,35 +270,35 @@ class Engine:
         if tell is not None:
             tell(self._board.current)
 
-    def _crew_of(self, plan: CrewPlan) -> Crew:
+    def _worker_plan(self, plan: WorkerPlan) -> Master:
         """The present crew, if it is this one; else a new one."""
-        from confman_tui.load.workers.master import Crew
+        from confman_tui.load.workers.master import Master
 
         if self._crew is None or self._crew.plan != plan:
             former, self._crew = self._crew, None
             if former is not None:
                 former.close()
-            self._crew = Crew(plan, lambda sentence: self.on_trouble(sentence))
+            self._crew = Master(plan, lambda sentence: self.on_trouble(sentence))
         return self._crew
 
-    def _begin_muster(self, plan: CrewPlan, on_wait: Callable[[Waiting], None], future: Future[str]) -> None:
+    def _begin_waiting(self, plan: WorkerPlan, on_wait: Callable[[Waiting], None], future: Future[str]) -> None:
         import gevent
 
         try:
-            crew = self._crew_of(plan)
+            crew = self._worker_plan(plan)
         except Exception as error:
             future.set_exception(error)
             return
         crew.allow()
-        self._mustering = True
+        self._worker_wait = True
 
         def execute() -> None:
             failure: BaseException | None = None
             try:
-                crew.muster(on_wait)
+                crew.wait_for_workers(on_wait)
             except BaseException as error:
                 failure = error
-            self._mustering = False
+            self._worker_wait = False
             if failure is not None:
                 future.set_exception(failure)
             else:
@@ -319,7 +319,7 @@ class Engine:
 
         crew = self._crew
         if crew is None or crew.plan.size != plan.workers:
-            crew = self._crew_of(CrewPlan(plan.workers, api_key=plan.api_key))
+            crew = self._worker_plan(WorkerPlan(plan.workers, api_key=plan.api_key))
         return DistributedRun(plan, self._board, on_sample, observer, crew)
 
     def _begin(

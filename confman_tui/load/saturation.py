@@ -43,7 +43,7 @@ class GeneratorSample:
     program_cpu: float | None
     """CPU of this process and its children (workers, graphs), in cores; the demo cluster's nodes are left out."""
     conductor_lag_s: float
-    """The longest delay of a timer on the conductor's loop, which polls and probes."""
+    """The longest delay of a timer on the session's loop, which polls and probes."""
     screen_lag_s: float | None
     """The longest delay of a timer on the screen's loop; None without a screen."""
     engine_wait: float | None = None

@@ -1,7 +1,7 @@
 """Watches one cluster: polls, the view, the probe and the stream of writes, turned into events.
 
-Part of the conductor: it joins what the cluster's room knows (polls, facts, writes) with whoever wants to hear of it
-(the faces, the engine's targets, the timeline's file). It belongs to the event loop that starts it.
+Part of the session: it joins what the cluster's room knows (polls, facts, writes) with whoever wants to hear of it
+(the front ends, the engine's targets, the timeline's file). It belongs to the event loop that starts it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from confman_tui.cluster.addresses import short_names
 from confman_tui.cluster.elections import WriteWindow
-from confman_tui.cluster.observer.client import Lookout
+from confman_tui.cluster.observer.client import Observer
 from confman_tui.cluster.observer.shared_times import SharedWriteTimes
 from confman_tui.cluster.states import STATE_WORDS, ClusterView, Fact, NodeState, Poll
 from confman_tui.cluster.view import ViewMachine
@@ -23,7 +23,7 @@ from confman_tui.core.clock import Clock, now
 from confman_tui.core.errors import ClusterError
 from confman_tui.session.events import (
     ClusterChanged,
-    FactTold,
+    FactObserved,
     Level,
     NoticeGiven,
     Sink,
@@ -86,7 +86,7 @@ class Monitor:
         write_times = SharedWriteTimes()
         self.book = WriteBook(write_times, self._on_load_trouble)
         self.pace = pace
-        self._lookout = Lookout(
+        self._observer = Observer(
             self.nodes,
             api_key,
             self.book,
@@ -117,7 +117,7 @@ class Monitor:
             ClusterError: the process that polls can't be started.
         """
         self._loop = asyncio.get_running_loop()
-        await self._lookout.start()
+        await self._observer.start()
         self._tasks = [
             asyncio.create_task(self._drain_forever(), name="drain"),
             asyncio.create_task(self._measure_lag(), name="lag"),
@@ -125,15 +125,15 @@ class Monitor:
 
     def start_probe(self) -> None:
         """Begin to fill the gaps of the stream of writes."""
-        self._lookout.start_probe()
+        self._observer.start_probe()
 
     def is_spent_probe_key(self, key: str) -> bool:
         """Whether this program's probe wrote that key once and will not write it again."""
-        return self._lookout.is_spent_key(key)
+        return self._observer.is_spent_key(key)
 
     async def stop_probe(self) -> None:
         """No further probe writes; those in flight are waited for."""
-        await self._lookout.stop_probe()
+        await self._observer.stop_probe()
 
     async def stop(self) -> None:
         """End everything and close the connections."""
@@ -141,21 +141,21 @@ class Monitor:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
-        await self._lookout.stop()
+        await self._observer.stop()
 
     # -- how closely it watches
 
     def sign(self, reason: str) -> None:
         """Something is, or will be, amiss: watch closely from now on."""
-        self._lookout.sign(reason)
+        self._observer.sign(reason)
 
     async def watch_closely(self, reason: str) -> None:
         """Something will be amiss: return once the watch is alert and has seen each node so, or after 0.3 s."""
-        before = self._lookout.polls
+        before = self._observer.polls
         self.sign(reason)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ALERT_WITHIN_S):
-                while not (self._lookout.alert and self._lookout.polls >= before + len(self.nodes)):
+                while not (self._observer.alert and self._observer.polls >= before + len(self.nodes)):
                     self._changed.clear()
                     await self._changed.wait()
 
@@ -164,7 +164,7 @@ class Monitor:
         loop = self._loop
         if loop is not None:
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._lookout.sign, reason)
+                loop.call_soon_threadsafe(self._observer.sign, reason)
 
     def _on_mode(self, alert: bool, at: float, reason: str) -> None:
         if alert:
@@ -173,8 +173,8 @@ class Monitor:
 
     def watch_use(self) -> WatchUse:
         """How closely it watches, and what it has added to the cluster's work so far."""
-        lookout = self._lookout
-        return WatchUse(self.pace, lookout.polls, lookout.probe_writes, lookout.alert_seconds())
+        observer = self._observer
+        return WatchUse(self.pace, observer.polls, observer.probe_writes, observer.alert_seconds())
 
     # -- what is known
 
@@ -229,7 +229,7 @@ class Monitor:
             booking: whether a run begins, whose writes, the probe's included, will be verified.
         """
         self.booking = booking
-        self._lookout.book(booking)
+        self._observer.book(booking)
         if booking:
             self.windows = []
         return self.book.turn_page()
@@ -243,7 +243,7 @@ class Monitor:
         # The engine's targets first: writers must move before anyone is told why.
         self._on_view(view)
         for fact in facts:
-            self._emit(FactTold(fact))
+            self._emit(FactObserved(fact))
             self._on_fact(fact)
         state = view.essence
         if state != self._told or view.at - self._told_at >= GAUGE_S:
@@ -265,7 +265,7 @@ class Monitor:
 
     def _in_peace(self) -> bool:
         """Whether a run is under way and nothing is amiss."""
-        return self.booking and not self._lookout.alert and self.open_window is None
+        return self.booking and not self._observer.alert and self.open_window is None
 
     async def _drain_forever(self) -> None:
         while True:

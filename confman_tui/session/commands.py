@@ -1,4 +1,4 @@
-"""What a face can ask of the conductor. The screen holds one of these; tests give it a fake of the same shape."""
+"""What a front end can ask of the session. The screen holds one of these; tests give it a fake of the same shape."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class FaultPreview:
     """What the person should know first (no quorum left, can't be undone); empty when nothing."""
 
 
-class Conductor(Protocol):
-    """Commands to the conductor. Each but one returns at once and is thread-safe; its effects come back as events.
+class SessionCommands(Protocol):
+    """Commands to the session. Each but one returns at once and is thread-safe; its effects come back as events.
 
     A command that can't be carried out now answers with a `NoticeGiven` that says why.
     """
@@ -100,4 +100,4 @@ class Conductor(Protocol):
         """What would stay behind if the program left this instant, in a sentence; empty when nothing would."""
 
     def join(self, timeout_s: float) -> bool:
-        """Wait until the conductor has ended; False when it has not within the time."""
+        """Wait until the session has ended; False when it has not within the time."""

@@ -1,6 +1,6 @@
-"""A cluster that the conductor works with: its nodes, what watches them, what belongs to us on it.
+"""A cluster that the session works with: its nodes, what watches them, what belongs to us on it.
 
-Part of the conductor. It is opened once the nodes' addresses are known and left as a whole, the demo cluster's
+Part of the session. It is opened once the nodes' addresses are known and left as a whole, the demo cluster's
 processes included.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from confman_tui.cluster.addresses import check_resolves, default_nodes, parse_node, parse_nodes
 from confman_tui.cluster.client import ConfmanClient
-from confman_tui.cluster.faults.injector import FaultDesk
-from confman_tui.cluster.faults.local_control import ForeignControl
+from confman_tui.cluster.faults.injector import FaultInjector
+from confman_tui.cluster.faults.local_control import LocalControl
 from confman_tui.cluster.states import ClusterView, Fact
 from confman_tui.cluster.watch_mode import WatchPace
 from confman_tui.cluster.writes.gaps import Drained
@@ -26,7 +26,7 @@ from confman_tui.session.cluster_monitor import Monitor
 from confman_tui.session.cpu_monitor import CpuMeter, GeneratorWatch
 from confman_tui.session.dataset import Dataset
 from confman_tui.session.events import Phase, ProgressMade, Sink
-from confman_tui.session.incidents import Judge
+from confman_tui.session.incidents import IncidentTracker
 from confman_tui.session.run_recorder import ScenarioRun
 from confman_tui.settings import Settings
 from confman_tui.settings.options import BY_NAME
@@ -100,7 +100,7 @@ class Connection:
         self._stop = stop
         self._clock = clock
         self._run_under_way = run_under_way
-        self._foreign: ForeignControl | None = None
+        self._local_control: LocalControl | None = None
         host = parse_node(settings.host)
         self.entry = host if host in nodes else nodes[0]
         """The address that stands for the cluster."""
@@ -129,22 +129,24 @@ class Connection:
             emit,
             clock=clock,
         )
-        self.judge = Judge(settings, self.monitor, self.client, self._fault_desk(), emit, clock, run_under_way)
+        self.incidents = IncidentTracker(
+            settings, self.monitor, self.client, self._fault_injector(), emit, clock, run_under_way
+        )
         self.dataset = Dataset(settings, self.client, self.monitor, emit, stop, clock)
 
-    def _fault_desk(self) -> FaultDesk:
+    def _fault_injector(self) -> FaultInjector:
         """Whoever can do things to the nodes: the demo cluster, or signals to processes that listen on their ports."""
         settings, monitor = self._settings, self.monitor
         if self.demo is not None:
-            return FaultDesk(monitor.nodes, self.demo, monitor.answering, demo=True, clock=self._clock)
-        self._foreign = ForeignControl(settings.restart_cmd, paths.made(paths.state_dir()))
-        return FaultDesk(
+            return FaultInjector(monitor.nodes, self.demo, monitor.answering, demo=True, clock=self._clock)
+        self._local_control = LocalControl(settings.restart_cmd, paths.made(paths.state_dir()))
+        return FaultInjector(
             monitor.nodes,
-            self._foreign,
+            self._local_control,
             monitor.answering,
             demo=False,
             allow_faults=settings.allow_faults,
-            undoable_kill=self._foreign.can_restart,
+            undoable_kill=self._local_control.can_restart,
             clock=self._clock,
         )
 
@@ -152,13 +154,13 @@ class Connection:
 
     def _on_view(self, view: ClusterView) -> None:
         self._engine.set_targets(view.leader, view.ready, self._nodes_in_turn)
-        self.judge.hear_view(view)
+        self.incidents.on_view(view)
 
     def _on_fact(self, fact: Fact) -> None:
-        self.judge.hear_fact(fact)
+        self.incidents.on_fact(fact)
 
     def _on_drained(self, drained: Drained) -> None:
-        self.judge.hear_writes(drained)
+        self.incidents.on_writes(drained)
         run = self._run_under_way()
         if run is not None:
             run.note_writes(drained.open_window is not None)
@@ -215,20 +217,20 @@ class Connection:
 
     async def leave(self) -> None:
         """End all that belongs to it: polls, connections, paused nodes, the demo's processes."""
-        self.judge.resume_all()
+        self.incidents.resume_all()
         await self.watch.stop()
         await self.monitor.stop()
         self.dataset.close()
         await self.client.aclose()
-        if self._foreign is not None:
-            self._foreign.close()
+        if self._local_control is not None:
+            self._local_control.close()
         if self.demo is not None:
             await asyncio.to_thread(self.demo.stop)
 
     def abandon(self) -> None:
         """Resume paused nodes and end the demo's processes, at once and from any thread; waits for nothing else."""
         with contextlib.suppress(Exception):
-            self.judge.resume_all()
+            self.incidents.resume_all()
         with contextlib.suppress(Exception):
             if self.demo is not None:
                 self.demo.stop(0.5)

@@ -206,13 +206,13 @@ def _cpu_s(process: psutil.Process) -> float | None:
 
 
 class GeneratorWatch:
-    """Takes a reading a second from `start` to `stop`. Belongs to the conductor's loop."""
+    """Takes a reading a second from `start` to `stop`. Belongs to the session's loop."""
 
     def __init__(self, meter: CpuMeter, loop_lag: Callable[[], float], emit: Sink, *, clock: Clock = now) -> None:
         """
         Args:
             meter: reads the CPU, on a helper thread.
-            loop_lag: the longest delay of the conductor's loop since it was last called, in seconds.
+            loop_lag: the longest delay of the session's loop since it was last called, in seconds.
             emit: takes the readings.
             clock: stamps them.
         """

@@ -1,6 +1,6 @@
 """The benchmark's data on the cluster: whose it is, what was seeded, and that it goes away again.
 
-Part of the conductor: it gives the cluster room's seeding and cleaning a leader to write to, a progress to show and a
+Part of the session: it gives the cluster room's seeding and cleaning a leader to write to, a progress to show and a
 way out.
 """
 

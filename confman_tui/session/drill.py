@@ -1,4 +1,4 @@
-"""Runs an election drill on the conductor's cluster: the load under it, the faults, the files at its end."""
+"""Runs an election drill on the session's cluster: the load under it, the faults, the files at its end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from confman_tui.session.events import (
     Sink,
     VerificationEnded,
 )
-from confman_tui.session.incidents import Judge
+from confman_tui.session.incidents import IncidentTracker
 from confman_tui.session.run_recorder import ScenarioRun
 from confman_tui.settings import Settings
 
@@ -56,13 +56,13 @@ LOAD_SETTLES_S = 0.5
 
 @dataclass(frozen=True)
 class DrillParts:
-    """What of the conductor a drill works with."""
+    """What of the session a drill works with."""
 
     settings: Settings
     run: ScenarioRun
     engine: Engine
     monitor: Monitor
-    judge: Judge
+    incidents: IncidentTracker
     emit: Sink
     clock: Clock
     stop: asyncio.Event
@@ -97,8 +97,8 @@ class DrillRig:
             )
         )
         parts.monitor.turn_page(booking=True)
-        parts.judge.load_changed()
-        parts.run.on_sample = parts.judge.hear_sample
+        parts.incidents.load_changed()
+        parts.run.on_sample = parts.incidents.on_sample
         self._load = asyncio.create_task(parts.run.run(), name="drill load")
 
     async def end_load(self) -> None:
@@ -108,7 +108,7 @@ class DrillRig:
             return
         self._parts.engine.stop_run()
         await load
-        self._parts.judge.load_changed()
+        self._parts.incidents.load_changed()
 
     # -- DrillHost
 
@@ -138,11 +138,11 @@ class DrillRig:
 
     def election_of(self, fault: Fault) -> Election | None:
         """The election that this fault caused, once it is over."""
-        return next((held for held in self._parts.judge.elections if held.fault == fault), None)
+        return next((held for held in self._parts.incidents.elections if held.fault == fault), None)
 
     def unfinished(self) -> Election | None:
         """The election that is going on."""
-        return self._parts.judge.unfinished()
+        return self._parts.incidents.unfinished()
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass, less when it is to end."""
@@ -152,11 +152,11 @@ class DrillRig:
 
     async def cause(self, kind: FaultKind, node: str) -> Fault:
         """Do it."""
-        return await self._parts.judge.cause_fault(kind, node, by="drill")
+        return await self._parts.incidents.cause_fault(kind, node, by="drill")
 
     async def revive(self) -> tuple[Fault, ...]:
         """Bring back every node that was hurt."""
-        return self._parts.judge.revive(by="drill") if self._parts.judge.hurt() else ()
+        return self._parts.incidents.revive(by="drill") if self._parts.incidents.hurt() else ()
 
     def round_ended(self, round_: DrillRound) -> None:
         """Tell it."""
@@ -168,7 +168,7 @@ class DrillRig:
         await self.end_load()
         parts.monitor.drain()
         ledger = parts.monitor.turn_page(booking=False)
-        verification = await parts.judge.verify(
+        verification = await parts.incidents.verify(
             ledger,
             parts.give_up,
             entries_before=parts.run.entries_before,
@@ -202,7 +202,7 @@ async def _look_ahead(parts: DrillParts, kind: FaultKind) -> None:
     if leader is None:
         return
     try:
-        preview = await asyncio.to_thread(parts.judge.preview_fault, kind, leader)
+        preview = await asyncio.to_thread(parts.incidents.preview_fault, kind, leader)
     except FaultRefusedError as error:
         raise UsageError(str(error)) from None
     if len(nodes) - 1 < len(nodes) // 2 + 1:

@@ -1,4 +1,4 @@
-"""The frozen events that the conductor emits; both faces (screen, headless) show these and nothing else.
+"""The frozen events that the session emits; both front ends (screen, headless) show these and nothing else.
 
 All times are seconds since the epoch on the program's steady clock (`confman_tui.core.clock`).
 """
@@ -21,7 +21,7 @@ from confman_tui.settings.scenarios import Reads
 
 
 class Phase(StrEnum):
-    """What the conductor is doing."""
+    """What the session is doing."""
 
     STARTING = "starting"
     """Starting the demo cluster's processes."""
@@ -56,7 +56,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PhaseChanged:
-    """The conductor began something else."""
+    """The session began something else."""
 
     phase: Phase
     at: float
@@ -70,7 +70,7 @@ class ClusterChanged:
 
     view: ClusterView
     loop_lag_s: float
-    """The conductor's own loop: how late its last timer fired, in seconds."""
+    """The session's own loop: how late its last timer fired, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class WatchModeChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class FactTold:
+class FactObserved:
     """The cluster changed. Each change once."""
 
     fact: Fact
@@ -262,7 +262,7 @@ class SeriesEnded:
 
 @dataclass(frozen=True, slots=True)
 class LeftoversFound:
-    """Benchmark data of an earlier run that did not clean up."""
+    """Session data of an earlier run that did not clean up."""
 
     namespaces: tuple[str, ...]
 
@@ -307,7 +307,7 @@ Event = (
     PhaseChanged
     | ClusterChanged
     | WatchModeChanged
-    | FactTold
+    | FactObserved
     | ProgressMade
     | WritesAcknowledged
     | ScenarioStarted
@@ -332,4 +332,4 @@ Event = (
 )
 
 Sink = Callable[[Event], None]
-"""Takes events, on the conductor's thread; must return at once."""
+"""Takes events, on the session's thread; must return at once."""

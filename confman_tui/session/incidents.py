@@ -1,7 +1,7 @@
 """What the writes and the elections of a run amount to: faults, the meter of elections, verification.
 
-Part of the conductor. It hears what the monitor sees, and tells elections and faults to the faces and to the run that
-they belong to.
+Part of the session. It takes what the monitor sees, and reports elections and faults to the front ends and to the run
+that they belong to.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from confman_tui.cluster.election_meter import ElectionMeter
 from confman_tui.cluster.elections import Election, Fault, FaultKind, UnreadNode, Verification
 from confman_tui.cluster.faults.attribution import HURTING
 from confman_tui.cluster.faults.control import FaultRefusedError
-from confman_tui.cluster.faults.injector import FaultDesk
+from confman_tui.cluster.faults.injector import FaultInjector
 from confman_tui.cluster.states import ClusterView, Fact
 from confman_tui.cluster.writes.gaps import Drained
 from confman_tui.cluster.writes.ledger import WriteLedger
@@ -40,15 +40,15 @@ class Listener(Protocol):
         """An election was measured, or measured further."""
 
 
-class Judge:
-    """Belongs to the conductor's loop; `preview_fault` may be called on any thread."""
+class IncidentTracker:
+    """Belongs to the session's loop; `preview_fault` may be called on any thread."""
 
     def __init__(
         self,
         settings: Settings,
         monitor: Monitor,
         client: ConfmanClient,
-        desk: FaultDesk,
+        injector: FaultInjector,
         emit: Sink,
         clock: Clock,
         listener: Callable[[], Listener | None],
@@ -58,7 +58,7 @@ class Judge:
             settings: for ``--verify``.
             monitor: what is seen.
             client: reads the writes back.
-            desk: does faults.
+            injector: does faults.
             emit: takes the events.
             clock: stamps everything.
             listener: gives the run under way, if there is one.
@@ -66,7 +66,7 @@ class Judge:
         self._settings = settings
         self._monitor = monitor
         self._client = client
-        self._desk = desk
+        self._injector = injector
         self._emit = emit
         self._clock = clock
         self._listener = listener
@@ -77,20 +77,20 @@ class Judge:
 
     # -- hearing
 
-    def hear_view(self, view: ClusterView) -> None:
+    def on_view(self, view: ClusterView) -> None:
         """The view may have changed."""
         self._meter.agreed(self._monitor.machine.agreed_on, self._monitor.machine.agreed_since)
         self._meter.viewed(view)
 
-    def hear_fact(self, fact: Fact) -> None:
+    def on_fact(self, fact: Fact) -> None:
         """The cluster changed."""
         self._tell(self._meter.fact(fact))
 
-    def hear_writes(self, drained: Drained) -> None:
+    def on_writes(self, drained: Drained) -> None:
         """The stream of writes was drained."""
         self._tell(self._meter.tick(drained.at))
 
-    def hear_sample(self, sample: SecondSample) -> None:
+    def on_sample(self, sample: SecondSample) -> None:
         """A second of a run ended."""
         for start, end, ok, failed in sample.reads_within:
             self._meter.reads(start, end, ok, failed)
@@ -110,7 +110,7 @@ class Judge:
 
     def hurt(self) -> bool:
         """Whether a node is down, paused or isolated by this program."""
-        return bool(self._desk.standing())
+        return bool(self._injector.standing())
 
     def _tell(self, elections: Sequence[Election]) -> None:
         for election in elections:
@@ -125,13 +125,13 @@ class Judge:
 
     def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
         """What it would hit; raises FaultRefusedError when it can't be done."""
-        plan = self._desk.preview(kind, node)
+        plan = self._injector.preview(kind, node)
         return FaultPreview(plan.node, plan.kind, plan.target, plan.needs_confirmation, plan.warning)
 
     async def cause_fault(self, kind: FaultKind, node: str, *, by: str) -> Fault:
         """Watch closely, do it, and tell it; raises FaultRefusedError when it can't be done."""
         await self._monitor.watch_closely(f"{kind} of {node}, by {by}")
-        fault = self._desk.cause(kind, node, by)
+        fault = self._injector.cause(kind, node, by)
         self._told(fault)
         return fault
 
@@ -141,7 +141,7 @@ class Judge:
         Raises:
             FaultRefusedError: there is none, or one could not be brought back; the others were.
         """
-        done, failed = self._desk.revive(by)
+        done, failed = self._injector.revive(by)
         for fault in done:
             self._told(fault)
         if failed:
@@ -160,7 +160,7 @@ class Judge:
 
     def resume_all(self) -> None:
         """Resume every paused node: at the end, in every case. Any thread."""
-        self._desk.resume_all()
+        self._injector.resume_all()
 
     # -- verification
 
@@ -208,7 +208,9 @@ class Judge:
             behind = catch_up.behind(view, self._returned())
             # One that was killed or paused and answers was given back by somebody else.
             standing = [
-                one for one in self._desk.standing() if one.kind is FaultKind.ISOLATE or one.node not in view.answering
+                one
+                for one in self._injector.standing()
+                if one.kind is FaultKind.ISOLATE or one.node not in view.answering
             ]
             hurt = {fault.node for fault in standing}
             left = awaited(behind, len(view.nodes), hurt, view.at, wait_s, run_began)

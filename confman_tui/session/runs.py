@@ -30,13 +30,13 @@ AFTERMATH_S = 0.3
 
 @dataclass(frozen=True)
 class RunParts:
-    """What of the conductor runs work with."""
+    """What of the session runs work with."""
 
     cluster: Connection
     engine: Engine
     settings: Callable[[], Settings]
     """Those in force: a person may change them between two runs."""
-    muster: Callable[[], Awaitable[None]]
+    wait_for_workers: Callable[[], Awaitable[None]]
     """Gets the workers ready, if there are any."""
     set_run: Callable[[ScenarioRun | None], None]
     """Is told which run goes on."""
@@ -53,7 +53,7 @@ class RunParts:
 
 
 class Runs:
-    """Belongs to the conductor's loop and to one open cluster."""
+    """Belongs to the session's loop and to one open cluster."""
 
     def __init__(self, parts: RunParts) -> None:
         self._parts = parts
@@ -92,7 +92,7 @@ class Runs:
     async def prepare(self, plan: RunPlan, leader: str, stem: str = "") -> ScenarioRun:
         """Get the workers ready and count the entries; the run begins when it is asked to."""
         parts, cluster = self._parts, self._parts.cluster
-        await parts.muster()
+        await parts.wait_for_workers()
         entries_before = await cluster.client.count_entries(leader)
         return ScenarioRun(
             plan,
@@ -171,21 +171,21 @@ class Runs:
         self, run: ScenarioRun, scenario: Scenario, complete: Callable[[ScenarioResult], ScenarioResult]
     ) -> ScenarioResult:
         parts, cluster = self._parts, self._parts.cluster
-        monitor, judge = cluster.monitor, cluster.judge
+        monitor, incidents = cluster.monitor, cluster.incidents
         monitor.turn_page(booking=True)
-        run.on_sample = judge.hear_sample
+        run.on_sample = incidents.on_sample
         parts.set_run(run)
-        judge.load_changed()
+        incidents.load_changed()
         try:
             outcome = await run.run()
-            judge.load_changed()
+            incidents.load_changed()
             # The stream of writes is judged a moment late; an election near the end must not be lost.
             await asyncio.sleep(AFTERMATH_S)
             monitor.drain()
             ledger = monitor.turn_page(booking=False)
             verification: Verification | None = None
             if scenario.write_share > 0 and not parts.leaving():
-                verification = await judge.verify(
+                verification = await incidents.verify(
                     ledger,
                     parts.give_up,
                     entries_before=run.entries_before,

@@ -54,7 +54,7 @@ def _label(number: int, total: int, value: str = "") -> str:
 
 
 class Host(Protocol):
-    """What a series needs of the conductor."""
+    """What a series needs of the session."""
 
     settings: Settings
 

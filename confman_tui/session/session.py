@@ -1,7 +1,7 @@
-"""The one conductor: finds the cluster, seeds, runs, verifies and cleans up, and tells all of it in frozen events.
+"""The one session: finds the cluster, seeds, runs, verifies and cleans up, and tells all of it in frozen events.
 
-Both faces use it: the headless one in its own event loop, the screen on a thread beside it
-(`confman_tui.session.session_thread`). Nothing that measures lives in a face.
+Both front ends use it: the headless one in its own event loop, the screen on a thread beside it
+(`confman_tui.session.session_thread`). Nothing that measures lives in a front end.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from confman_tui.session.events import (
 from confman_tui.session.run_recorder import ScenarioRun
 from confman_tui.session.runs import RunParts, Runs
 from confman_tui.session.series import Step
-from confman_tui.session.workers import SETTLE_S, Mustering, crew_of
+from confman_tui.session.workers import SETTLE_S, WorkerWait, worker_plan
 from confman_tui.settings import Settings
 from confman_tui.settings.scenarios import Reads, Scenario, by_name
 
@@ -46,7 +46,7 @@ STOP_WITHIN_S = 3.5
 """How long requests in flight are waited for at a stop: their connection and network timeouts, and a little."""
 
 
-class Benchmark:
+class Session:
     """Belongs to one event loop. One activity (opening, a series, a drill, cleaning) runs at a time; the caller sees
     to that. `stop` ends the activity, `interrupt` ends it for good, `close` cleans up and may be called at any time.
     """
@@ -76,7 +76,7 @@ class Benchmark:
         self._interrupted = False
         self._closed = False
         self._engine: Engine | None = None
-        self._mustering: Mustering | None = None
+        self._worker_wait: WorkerWait | None = None
         self._connection: Connection | None = None
         self._run: ScenarioRun | None = None
 
@@ -101,7 +101,7 @@ class Benchmark:
             # Neither is the key tried nor the tier ours: nothing may be run on it.
             raise ClusterError("stopped while looking for the cluster")
         try:
-            await self._muster()
+            await self._wait_for_workers()
         except WorkerError as error:
             if not self._interactive:
                 raise
@@ -128,7 +128,7 @@ class Benchmark:
             self._engine = Engine()
             self._engine.on_trouble = self._trouble_teller()
             self._engine.start()
-            self._mustering = Mustering(self._engine, self._emit, self._clock)
+            self._worker_wait = WorkerWait(self._engine, self._emit, self._clock)
         self.phase(Phase.FINDING, ", ".join(nodes))
         cluster = self._connection = Connection(
             settings, nodes, processes, self._engine, self._emit, self._stop, self._clock, lambda: self._run
@@ -140,18 +140,18 @@ class Benchmark:
         self.phase(Phase.SEEDING, f"tier {cluster.dataset.tier.name}")
         await cluster.dataset.seed()
 
-    async def _muster(self) -> None:
+    async def _wait_for_workers(self) -> None:
         """Have the workers there that the settings ask for, unless it shall stop meanwhile.
 
         Raises:
             WorkerError: one can't be started, or too few came.
         """
-        assert self._mustering is not None
-        crew = crew_of(self.settings)
+        assert self._worker_wait is not None
+        crew = worker_plan(self.settings)
         if crew.size:
             self._cluster().monitor.book.stream.settle_s = SETTLE_S
         try:
-            await self._mustering.muster(crew, self._stop)
+            await self._worker_wait.wait_for_workers(crew, self._stop)
         except WorkerError:
             if not self.stopping():
                 raise
@@ -298,7 +298,7 @@ class Benchmark:
                 cluster=self._cluster(),
                 engine=self._engine,
                 settings=lambda: self.settings,
-                muster=self._muster,
+                wait_for_workers=self._wait_for_workers,
                 set_run=self._set_run,
                 keep=self._keep,
                 emit=self._emit,
@@ -340,7 +340,7 @@ class Benchmark:
             self.notice("no run with a rate goes on, so there is none to change", Level.WARNING)
 
     def vary(self, user_steps: tuple[int, ...], payload_steps: tuple[int, ...], warmup_s: float, repeat: int) -> None:
-        """Steps, warm-up and repeats of the next runs; see `confman_tui.session.commands.Conductor.vary`."""
+        """Steps, warm-up and repeats of the next runs; see `confman_tui.session.commands.SessionCommands.vary`."""
         settings = self.settings
         self.settings = replace(
             settings,
@@ -394,19 +394,19 @@ class Benchmark:
     # -- faults and drills
 
     def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
-        """See `confman_tui.session.commands.Conductor.preview_fault`; any thread."""
+        """See `confman_tui.session.commands.SessionCommands.preview_fault`; any thread."""
         held = self._connection
         if held is None:
             raise FaultRefusedError("no cluster is open yet")
-        return held.judge.preview_fault(kind, node)
+        return held.incidents.preview_fault(kind, node)
 
     async def cause_fault(self, kind: FaultKind, node: str, *, by: str) -> None:
         """Do something to a node; raises FaultRefusedError when it can't be done."""
-        await self._cluster().judge.cause_fault(kind, node, by=by)
+        await self._cluster().incidents.cause_fault(kind, node, by=by)
 
     def revive(self, *, by: str) -> None:
         """Bring back every node that we paused, isolated or killed; raises FaultRefusedError when one can't be."""
-        self._cluster().judge.revive(by=by)
+        self._cluster().incidents.revive(by=by)
 
     async def drill(self) -> DrillEnded | None:
         """Run the election drill; None when it was stopped before it began.
@@ -435,7 +435,7 @@ class Benchmark:
                     run=run,
                     engine=self._engine,
                     monitor=cluster.monitor,
-                    judge=cluster.judge,
+                    incidents=cluster.incidents,
                     emit=self._emit,
                     clock=self._clock,
                     stop=self._stop,
@@ -496,7 +496,7 @@ class Benchmark:
         self._interrupted = True
         try:
             if self._connection is not None:
-                self._connection.judge.resume_all()
+                self._connection.incidents.resume_all()
                 await self._connection.monitor.stop_probe()
                 await self._clean_up(self._connection, within_s)
         finally:

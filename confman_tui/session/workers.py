@@ -8,7 +8,7 @@ from typing import Any
 
 from confman_tui.core.clock import Clock
 from confman_tui.load.engine import Engine
-from confman_tui.load.workers.plan import CrewPlan, Waiting
+from confman_tui.load.workers.plan import Waiting, WorkerPlan
 from confman_tui.session.events import Level, NoticeGiven, Phase, PhaseChanged, ProgressMade, Sink
 from confman_tui.settings import Settings
 
@@ -19,12 +19,14 @@ SETTLE_S = 0.2
 machine takes its time. Less than what the end of a run and a drill's rounds wait for."""
 
 
-def crew_of(settings: Settings) -> CrewPlan:
+def worker_plan(settings: Settings) -> WorkerPlan:
     """The workers that the settings ask for."""
-    return CrewPlan(settings.workers, settings.expect_workers, settings.master_bind, settings.wait_s, settings.api_key)
+    return WorkerPlan(
+        settings.workers, settings.expect_workers, settings.master_bind, settings.wait_s, settings.api_key
+    )
 
 
-class Mustering:
+class WorkerWait:
     """Waits for the workers of one program, before its first run and again when one was lost."""
 
     def __init__(self, engine: Engine, emit: Sink, clock: Clock) -> None:
@@ -34,7 +36,7 @@ class Mustering:
         self._invited = ""
         self._told_at: float | None = None
 
-    async def muster(self, crew: CrewPlan, stop: asyncio.Event) -> None:
+    async def wait_for_workers(self, crew: WorkerPlan, stop: asyncio.Event) -> None:
         """Return when all workers are there.
 
         Raises:
@@ -50,17 +52,17 @@ class Mustering:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._tell, waiting, crew)
 
-        mustered: asyncio.Future[Any] = asyncio.wrap_future(self._engine.muster(crew, on_wait=on_wait))
+        waited_for: asyncio.Future[Any] = asyncio.wrap_future(self._engine.wait_for_workers(crew, on_wait=on_wait))
         stopped: asyncio.Future[Any] = asyncio.create_task(stop.wait(), name="stop of the wait for workers")
         try:
-            await asyncio.wait({mustered, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not mustered.done():
+            await asyncio.wait({waited_for, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not waited_for.done():
                 self._engine.stop_run()
-            await mustered
+            await waited_for
         finally:
             stopped.cancel()
 
-    def _tell(self, waiting: Waiting, crew: CrewPlan) -> None:
+    def _tell(self, waiting: Waiting, crew: WorkerPlan) -> None:
         at = self._clock()
         if self._told_at is None:
             self._emit(PhaseChanged(Phase.GATHERING, at, f"{waiting.wanted} worker{'s' if waiting.wanted > 1 else ''}"))

@@ -1,4 +1,4 @@
-"""The app: takes events in, owns the state, draws frames, and turns keys into commands to the conductor."""
+"""The app: takes events in, owns the state, draws frames, and turns keys into commands to the session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from confman_tui.core.errors import EXIT_CRASH
-from confman_tui.session.commands import Conductor
+from confman_tui.session.commands import SessionCommands
 from confman_tui.session.events import (
     DeferredRunDropped,
     DrillEnded,
@@ -62,7 +62,7 @@ TIMELINE_TICKS, SECOND_TICKS = 2, 4
 
 
 class ConfmanApp(App[int], inherit_bindings=False):
-    """The dashboard over a conductor. `run` gives the exit code; ``crash`` holds a defect's exception."""
+    """The dashboard over a session. `run` gives the exit code; ``crash`` holds a defect's exception."""
 
     TITLE = "confman-tui"
     ALLOW_SELECT = False
@@ -80,11 +80,11 @@ class ConfmanApp(App[int], inherit_bindings=False):
         Binding("ctrl+c", "do('quit')", "quit", show=False, priority=True),
     ]
 
-    def __init__(self, conductor: Conductor, options: UiOptions, *, lag: LagMeter | None = None) -> None:
+    def __init__(self, session: SessionCommands, options: UiOptions, *, lag: LagMeter | None = None) -> None:
         """Raises `UsageError` when a key of ``options.keymap`` can't work."""
         check_keymap(options.keymap)
         super().__init__()
-        self.conductor = conductor
+        self.session = session
         self.options = options
         self.state = model.initial(
             [replace(scenario, key=self.shown_key(f"{RUN}{scenario.name}")) for scenario in CATALOGUE]
@@ -100,7 +100,7 @@ class ConfmanApp(App[int], inherit_bindings=False):
         self.stays_behind = ""
         """What was left undone when the program went at once; empty when nothing was."""
         self.left_at_once = False
-        """Whether it went without waiting for the conductor's end."""
+        """Whether it went without waiting for the session's end."""
         self.held: Frame | None = None
         """What the panes go on showing while the view is held."""
         self.closing_since: float | None = None
@@ -128,7 +128,7 @@ class ConfmanApp(App[int], inherit_bindings=False):
         self.renderer.start()
         self._lag.start()
         self.set_interval(TICK_S, self._tick)
-        self.conductor.start(self.mailbox.put)
+        self.session.start(self.mailbox.put)
         self._loop_of_app = asyncio.get_running_loop()
         if self._early_quit is not None:
             self.post_message(self._early_quit)
@@ -157,7 +157,7 @@ class ConfmanApp(App[int], inherit_bindings=False):
     # -- events in --------------------------------------------------------------------------------------------------
 
     def _wake(self) -> None:
-        """On the conductor's thread. After the app's end nobody listens any more, which is no error."""
+        """On the session's thread. After the app's end nobody listens any more, which is no error."""
         with suppress(RuntimeError):
             self.post_message(EventsArrived())
 
@@ -265,7 +265,7 @@ class ConfmanApp(App[int], inherit_bindings=False):
         if self.closing_since is not None:
             self.deeds.watch_leaving()
         if whole:
-            self.conductor.note_screen_lag(self._lag.worst())
+            self.session.note_screen_lag(self._lag.worst())
         if self.held is None and self.state.phase is not Phase.CLOSED:
             if due:
                 self.draw_charts()

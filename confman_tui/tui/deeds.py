@@ -1,4 +1,4 @@
-"""What the keys do: commands to the conductor, dialogs, and the ways out. Runs on the screen's thread."""
+"""What the keys do: commands to the session, dialogs, and the ways out. Runs on the screen's thread."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Deeds:
     def _run(self, names: tuple[str, ...]) -> None:
         if self._app.state.phase is Phase.IDLE:
             model.asked(self._app.state, names)
-        self._app.conductor.run_scenarios(names)
+        self._app.session.run_scenarios(names)
         self._app.window.go_live()
         self._app.draw()
 
@@ -94,13 +94,13 @@ class Deeds:
         self._run(tuple(scenario.name for scenario in scenarios.suite()))
 
     def _do_stop(self) -> None:
-        self._app.conductor.stop()
+        self._app.session.stop()
 
     def _do_rate_up(self) -> None:
-        self._app.conductor.change_rate(RATE_STEP)
+        self._app.session.change_rate(RATE_STEP)
 
     def _do_rate_down(self) -> None:
-        self._app.conductor.change_rate(1 / RATE_STEP)
+        self._app.session.change_rate(1 / RATE_STEP)
 
     def _do_tier(self) -> None:
         config = self._app.state.config
@@ -108,7 +108,7 @@ class Deeds:
 
         def chosen(tier: str | None) -> None:
             if tier is not None and tier != present:
-                self._app.conductor.choose_tier(tier)
+                self._app.session.choose_tier(tier)
 
         self._app.push_screen(TierDialog(self._app.options.tiers, present), chosen)
 
@@ -118,9 +118,9 @@ class Deeds:
 
         def chosen(wanted: Overrides | None) -> None:
             if wanted is not None:
-                conductor = self._app.conductor
-                conductor.override(wanted.users, wanted.duration_s, wanted.payload_bytes, wanted.rate)
-                conductor.vary(wanted.user_steps, wanted.payload_steps, wanted.warmup_s, wanted.repeat)
+                session = self._app.session
+                session.override(wanted.users, wanted.duration_s, wanted.payload_bytes, wanted.rate)
+                session.vary(wanted.user_steps, wanted.payload_steps, wanted.warmup_s, wanted.repeat)
 
         present = Overrides(config.users, config.duration_s, config.payload_bytes, config.rate)
         present = replace(present, user_steps=config.user_steps, payload_steps=config.payload_steps)
@@ -128,14 +128,14 @@ class Deeds:
         self._app.push_screen(OverridesDialog(present), chosen)
 
     def _do_sweep(self) -> None:
-        self._app.conductor.sweep()
+        self._app.session.sweep()
         self._app.window.go_live()
 
     def _do_series(self) -> None:
         self.show_series()
 
     def _do_leftovers(self) -> None:
-        self._app.conductor.remove_leftovers()
+        self._app.session.remove_leftovers()
 
     # -- elections --------------------------------------------------------------------------------------------------
 
@@ -163,18 +163,18 @@ class Deeds:
         self._app.push_screen(FaultDialog(tuple(offers), dict(state.names)), chosen)
 
     def _do_revive(self) -> None:
-        self._app.conductor.revive()
+        self._app.session.revive()
 
     def _do_drill(self) -> None:
         state = self._app.state
         leader = state.view.leader if state.view is not None else None
         if leader is None:
-            self._app.conductor.drill()
+            self._app.session.drill()
             return
         kind, rounds = self._app.options.drill_fault, self._app.options.drill_rounds
         often = "1 round" if rounds == 1 else f"{rounds} rounds"
         what = f"{often} under write load: {kind.value} the leader, wait for the next, bring the node back"
-        self._ask_about(kind, leader, self._app.conductor.drill, "Start the drill?", what, "start the drill")
+        self._ask_about(kind, leader, self._app.session.drill, "Start the drill?", what, "start the drill")
 
     def _do_rounds(self) -> None:
         self.show_rounds()
@@ -186,9 +186,9 @@ class Deeds:
         self._fault(kind, view.leader)
 
     def _fault(self, kind: FaultKind, node: str) -> None:
-        conductor = self._app.conductor
+        session = self._app.session
         what = f"{kind.value} {name_of(node, self._app.state.names)}"
-        self._ask_about(kind, node, lambda: conductor.cause_fault(kind, node), f"{what}?", what, f"{kind.value} it")
+        self._ask_about(kind, node, lambda: session.cause_fault(kind, node), f"{what}?", what, f"{kind.value} it")
 
     def _ask_about(self, kind: FaultKind, node: str, deed: Callable[[], None], title: str, what: str, yes: str) -> None:
         """Preview off the screen's thread (looking for a process takes a while), ask where it must be asked, do."""
@@ -196,7 +196,7 @@ class Deeds:
 
         async def work() -> None:
             try:
-                preview = await _beside(lambda: app.conductor.preview_fault(kind, node))
+                preview = await _beside(lambda: app.session.preview_fault(kind, node))
             except FaultRefusedError as refusal:
                 app.say(str(refusal), "warning")
                 return
@@ -211,10 +211,10 @@ class Deeds:
     # -- cluster ----------------------------------------------------------------------------------------------------
 
     def _do_retry(self) -> None:
-        self._app.conductor.retry()
+        self._app.session.retry()
 
     def _do_demo(self) -> None:
-        self._app.conductor.start_demo()
+        self._app.session.start_demo()
 
     # -- view -------------------------------------------------------------------------------------------------------
 
@@ -321,12 +321,12 @@ class Deeds:
             self.leave()
 
     def leave(self) -> None:
-        """Ask the conductor to end; the screen goes when it has, or when the limit is over."""
+        """Ask the session to end; the screen goes when it has, or when the limit is over."""
         app = self._app
         if app.closing_since is not None:
             return
         app.closing_since = app.options.clock()
-        app.conductor.quit()
+        app.session.quit()
         while app.screen is not app.dashboard and len(app.screen_stack) > 1:
             app.pop_screen()
         app.draw()
@@ -338,12 +338,12 @@ class Deeds:
             self._leave_at_once()
 
     def finish(self) -> None:
-        """The conductor has ended: the screen goes."""
+        """The session has ended: the screen goes."""
         self._exit()
 
     def _leave_at_once(self) -> None:
         self._app.left_at_once = True
-        self._app.stays_behind = self._app.conductor.leave_behind()
+        self._app.stays_behind = self._app.session.leave_behind()
         self._exit()
 
     def _exit(self) -> None:

@@ -1,6 +1,6 @@
 """What the screen remembers: samples, node states, acknowledged writes and marks, bounded, by time.
 
-Pure: no clock, no screen. Everything comes in as the conductor's events, in their order; all times are seconds since
+Pure: no clock, no screen. Everything comes in as the session's events, in their order; all times are seconds since
 the epoch on the program's steady clock. The files of a run keep every sample; here, old ones are thinned.
 """
 
@@ -98,7 +98,7 @@ class History:
         self._takers: dict[type, Callable[[Any], None]] = {
             events.ConfigurationChanged: self._configured,
             events.ClusterChanged: self._polled,
-            events.FactTold: self._told,
+            events.FactObserved: self._told,
             events.SampleRecorded: self._sampled,
             events.WritesAcknowledged: self._acknowledged,
             events.WindowClosed: self._window_closed,
@@ -169,7 +169,7 @@ class History:
         else:
             health.worst = latency if health.worst is None else max(health.worst, latency)
 
-    def _told(self, event: events.FactTold) -> None:
+    def _told(self, event: events.FactObserved) -> None:
         fact = event.fact
         self._saw(fact.at)
         if fact.kind is FactKind.TERM_ADVANCED and fact.term is not None:

@@ -1,4 +1,4 @@
-"""The screen's face: wires the app to a conductor on a thread beside it, and sees that both end."""
+"""The screen's front end: wires the app to a session on a thread beside it, and sees that both end."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from types import FrameType
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.core import errors
 from confman_tui.load.engine import prepare
-from confman_tui.session.session_thread import ConductorThread
+from confman_tui.session.session_thread import SessionThread
 from confman_tui.settings import Resolved, check_keys, remembered
 
 JOIN_S = 8.0
-"""Longest wait for the conductor after the screen is gone: its stop and its clean-up are bounded to less."""
+"""Longest wait for the session after the screen is gone: its stop and its clean-up are bounded to less."""
 HASTY_JOIN_S = 0.1
 """The same when a person left at once, or waited long already."""
 ABANDON_S = 0.6
-"""Longest wait for the end of the demo cluster's processes when the conductor did not end."""
+"""Longest wait for the end of the demo cluster's processes when the session did not end."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -36,9 +36,9 @@ def run_interactive(resolved: Resolved) -> int:
 
     check_keys(resolved, binding_ids())
     settings = resolved.settings
-    conductor = ConductorThread(settings)
+    session = SessionThread(settings)
     app = ConfmanApp(
-        conductor,
+        session,
         UiOptions(
             output_dir=settings.output_dir,
             theme=settings.theme,
@@ -53,23 +53,23 @@ def run_interactive(resolved: Resolved) -> int:
         with _signals(lambda: app.request_quit(errors.EXIT_INTERRUPTED)):
             code = finish(app)
     finally:
-        conductor.quit()
-        ended = conductor.join(HASTY_JOIN_S if app.left_at_once else JOIN_S)
+        session.quit()
+        ended = session.join(HASTY_JOIN_S if app.left_at_once else JOIN_S)
         if not ended:
-            conductor.abandon(ABANDON_S)
+            session.abandon(ABANDON_S)
     if not ended:
-        _leave_at_once(conductor, code, told=app.left_at_once)
-    if conductor.crash is not None and code == errors.EXIT_OK:
-        crash = conductor.crash
+        _leave_at_once(session, code, told=app.left_at_once)
+    if session.crash is not None and code == errors.EXIT_OK:
+        crash = session.crash
         sys.stderr.write(f"confman-tui: a defect of this program: {type(crash).__name__}: {crash}\n")
         return errors.EXIT_CRASH
     return code
 
 
-def _leave_at_once(conductor: ConductorThread, code: int, *, told: bool) -> None:
-    """The conductor has not ended: say what stays and end without waiting for its thread."""
+def _leave_at_once(session: SessionThread, code: int, *, told: bool) -> None:
+    """The session has not ended: say what stays and end without waiting for its thread."""
     if not told:
-        left = conductor.leave_behind()
+        left = session.leave_behind()
         sys.stderr.write(f"confman-tui: left before everything had ended{'; ' + left if left else ''}\n")
     sys.stderr.flush()
     os._exit(code or errors.EXIT_INTERRUPTED)

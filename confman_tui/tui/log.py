@@ -18,7 +18,7 @@ from confman_tui.session.events import (
     DrillRoundEnded,
     ElectionMeasured,
     Event,
-    FactTold,
+    FactObserved,
     FaultCaused,
     GeneratorLimitReached,
     LeftoversFound,
@@ -123,7 +123,7 @@ def describe(event: Event, names: Mapping[str, str], told: Collection[float], no
     ``told`` holds the origins of elections told before; ``now`` stands in where an event has no time of its own.
     """
     match event:
-        case FactTold(fact):
+        case FactObserved(fact):
             return _fact(fact, names)
         case FaultCaused(fault):
             return LogLine(fault.at, "⚑", fault_words(fault, names), Topic.FAULTS, Level.WARNING)

@@ -28,7 +28,7 @@ class QuitRequested(Message):
 
 
 class Mailbox:
-    """Takes events on the conductor's thread, gives them on the screen's.
+    """Takes events on the session's thread, gives them on the screen's.
 
     History (facts, samples, notices, acknowledged writes) is kept whole and in order. Gauges (`ClusterChanged`,
     `ProgressMade`) replace an older one of their kind, and wake nobody unless they bring news: the next

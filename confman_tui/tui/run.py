@@ -1,4 +1,4 @@
-"""Runs the screen over a conductor and gives the program's exit code."""
+"""Runs the screen over a session and gives the program's exit code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 import traceback
 
 from confman_tui.core.errors import EXIT_CRASH
-from confman_tui.session.commands import Conductor
+from confman_tui.session.commands import SessionCommands
 from confman_tui.tui.app import ConfmanApp
 from confman_tui.tui.start_options import UiOptions
 from confman_tui.tui.text import clean
@@ -16,19 +16,19 @@ def _plain(line: str) -> str:
     return line[: len(line) - len(line.lstrip())] + clean(line, 400)
 
 
-def run(conductor: Conductor, options: UiOptions) -> int:
+def run(session: SessionCommands, options: UiOptions) -> int:
     """Run until a person, a signal or a defect ends it. The terminal is restored when this returns.
 
-    The conductor has been told to quit, but may not have ended yet: the caller joins it.
+    The session has been told to quit, but may not have ended yet: the caller joins it.
     """
-    return finish(ConfmanApp(conductor, options))
+    return finish(ConfmanApp(session, options))
 
 
 def finish(app: ConfmanApp) -> int:
     """Run ``app`` and tell on stderr, with the terminal restored, what a person must know afterwards."""
     code = app.run()
     if app.crash is not None:
-        app.conductor.quit()
+        app.session.quit()
         words = clean(f"{type(app.crash).__name__}: {app.crash}", 400)
         for line in traceback.format_exception(app.crash):
             sys.stderr.write("".join(f"{_plain(part)}\n" for part in line.splitlines()))

@@ -220,14 +220,14 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
         cluster = Connection(
             settings, NODES, None, engine, printer, asyncio.Event(), clock, lambda: runs[0] if runs else None
         )
-        monitor, judge = cluster.monitor, cluster.judge
+        monitor, incidents = cluster.monitor, cluster.incidents
         keys = tuple((namespace, f"key-{number:012x}") for namespace in NAMESPACES for number in range(20))
         plan = RunPlan(
             f"memory-{kind}", 50, float(seconds), Target.ANY, SHARES[kind], (0.0, 0.0), 1024, NAMESPACES, keys, "key"
         )
         run = ScenarioRun(plan, settings, 100, engine, monitor, printer, clock, cluster.watch)
         runs.append(run)
-        run.on_sample = judge.hear_sample
+        run.on_sample = incidents.on_sample
         monitor.turn_page(booking=True)
 
         def each_second(at: float, whole: bool) -> None:

@@ -6,8 +6,8 @@
 Sides:
   stock     ``locust --headless`` with a plain `FastHttpUser` (`plain_file.py`): what the ratios are taken to
   requests  the same with a plain `HttpUser`
-  same      the same with our user class (`stock_file.py`): what the conductor and the screen cost, our client aside
-  engine    our load engine on its thread, without conductor and screen
+  same      the same with our user class (`stock_file.py`): what the session and the screen cost, our client aside
+  engine    our load engine on its thread, without session and screen
   quiet     ``confman-tui --headless`` that hardly polls (every 10 s) and does not probe
   headless  ``confman-tui --headless``: polling, probing, files
   screen    ``confman-tui`` in a pseudo-terminal of 120×40, both graphs live

@@ -18,7 +18,7 @@ _LOOK_EVERY = 4
 
 def role_of(command: Sequence[str]) -> str:
     """What a process of the program does, by its command line."""
-    return "poller" if any("lookout" in part for part in command) else "other"
+    return "poller" if any("observer" in part for part in command) else "other"
 
 
 class ProcessorTime:

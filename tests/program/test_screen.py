@@ -131,7 +131,7 @@ def test_a_key_runs_a_scenario_and_q_leaves_a_whole_terminal(home: Path) -> None
         assert document["requests"] > 0
         assert document["failures"] == 0
         lag = document["generator"]["screen_lag_ms"]
-        assert 0 <= lag["mean"] <= lag["max"], "the screen tells the conductor how late it is"
+        assert 0 <= lag["mean"] <= lag["max"], "the screen tells the session how late it is"
         assert len(document["generator"]["node_cpu"]) == 3
         screen.press("q")
         began = time.monotonic()

@@ -19,7 +19,7 @@ from confman_tui.cluster.client import ConfmanClient
 from confman_tui.core.errors import EXIT_INTERRUPTED, UsageError
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.session.events import SampleRecorded, ScenarioEnded, ScenarioStarted, SeriesEnded, SeriesStepEnded
-from confman_tui.session.session import Benchmark
+from confman_tui.session.session import Session
 from tests.program.test_endings import Started
 from tests.session.test_dataset import KEY, Heard, settings_for
 from tests.support.confman_server import Server
@@ -40,14 +40,14 @@ def server() -> Iterator[Server]:
 
 
 @asynccontextmanager
-async def benchmark(cluster: DemoCluster, home: Path, **changes: Any) -> AsyncIterator[tuple[Benchmark, Heard]]:
+async def benchmark(cluster: DemoCluster, home: Path, **changes: Any) -> AsyncIterator[tuple[Session, Heard]]:
     heard = Heard()
-    bench = Benchmark(replace(settings_for(cluster.urls[0], home), **changes), heard, interactive=True)
+    session = Session(replace(settings_for(cluster.urls[0], home), **changes), heard, interactive=True)
     try:
-        await bench.open()
-        yield bench, heard
+        await session.open()
+        yield session, heard
     finally:
-        await bench.close()
+        await session.close()
 
 
 async def count_entries(cluster: DemoCluster) -> int:
@@ -64,10 +64,10 @@ def document(path: Path) -> dict[str, Any]:
 
 
 async def test_a_series_of_users_finds_the_same_data_at_each_step(cluster: DemoCluster, tmp_path: Path) -> None:
-    async with benchmark(cluster, tmp_path, user_steps=(1, 3), step_s=0.5) as (bench, heard):
-        await bench.run_series(["write-stress-10u"])
-        (series,) = bench.series
-        assert bench.results == ()
+    async with benchmark(cluster, tmp_path, user_steps=(1, 3), step_s=0.5) as (session, heard):
+        await session.run_series(["write-stress-10u"])
+        (series,) = session.series
+        assert session.results == ()
         started = [event for event in heard.events if isinstance(event, ScenarioStarted)]
         assert [(event.users, event.step) for event in started] == [(1, "step 1 of 2"), (3, "step 2 of 2")]
         assert {event.entries_before for event in started} <= {100, 101}, "seeded, and the probe's own key"
@@ -89,7 +89,7 @@ async def test_a_series_of_users_finds_the_same_data_at_each_step(cluster: DemoC
 @pytest.mark.slow
 async def test_a_series_of_payloads_reads_values_of_that_size(cluster: DemoCluster, tmp_path: Path) -> None:
     sizes: list[int] = []
-    async with benchmark(cluster, tmp_path, payload_bytes=10, payload_steps=(10, 3000), step_s=0.4) as (bench, heard):
+    async with benchmark(cluster, tmp_path, payload_bytes=10, payload_steps=(10, 3000), step_s=0.4) as (session, heard):
         client = ConfmanClient(KEY, nodes=cluster.urls)
         try:
             waiting: list[asyncio.Task[None]] = []
@@ -106,10 +106,10 @@ async def test_a_series_of_payloads_reads_values_of_that_size(cluster: DemoClust
                 watch()
 
             watch()
-            await bench.run_series(["read-1u"])
+            await session.run_series(["read-1u"])
             await asyncio.gather(*waiting)
             assert (sizes[0], sizes[-1]) == (10, 3000)
-            (series,) = bench.series
+            (series,) = session.series
             assert [point.value for point in series.points] == [10, 3000]
             assert [point.results[0].payload_bytes for point in series.points] == [10, 3000]
             entries = await client.list_entries(cluster.urls[0], "bench-small-000")
@@ -122,9 +122,9 @@ async def test_a_series_of_payloads_reads_values_of_that_size(cluster: DemoClust
 async def test_a_sweep_measures_at_each_size_and_leaves_the_data_as_it_was(
     cluster: DemoCluster, tmp_path: Path
 ) -> None:
-    async with benchmark(cluster, tmp_path, entries=(50, 100, 300), duration_s=0.5) as (bench, heard):
-        await bench.sweep()
-        (series,) = bench.series
+    async with benchmark(cluster, tmp_path, entries=(50, 100, 300), duration_s=0.5) as (session, heard):
+        await session.sweep()
+        (series,) = session.series
         assert [point.value for point in series.points] == [100, 300]
         assert "50 entries are left out: the cluster holds" in heard.texts()
         assert not series.stopped_early
@@ -134,12 +134,12 @@ async def test_a_sweep_measures_at_each_size_and_leaves_the_data_as_it_was(
             assert all(point.value <= result.entries_before <= point.value + 1 for result in point.results)
             assert all(result.outcome.failures == 0 for result in point.results)
         assert await count_entries(cluster) <= 101
-        bench.settings = replace(bench.settings, entries=(10,))
+        session.settings = replace(session.settings, entries=(10,))
         with pytest.raises(UsageError, match="more than each size asked for"):
-            await bench.sweep()
-        bench.settings = replace(bench.settings, entries=(100_000,), payload_bytes=1024**2)
+            await session.sweep()
+        session.settings = replace(session.settings, entries=(100_000,), payload_bytes=1024**2)
         with pytest.raises(UsageError, match="more than 1 GB"):
-            await bench.sweep()
+            await session.sweep()
     told = document(tmp_path / "results" / "small-sweep.json")
     assert told["slopes"]["read-1u"]["p50"]["ms_per_1000_entries"] is not None
     assert await count_entries(cluster) == 0
@@ -148,24 +148,24 @@ async def test_a_sweep_measures_at_each_size_and_leaves_the_data_as_it_was(
 async def test_a_sweep_that_is_stopped_keeps_its_figures_and_takes_its_entries_away(
     cluster: DemoCluster, tmp_path: Path
 ) -> None:
-    async with benchmark(cluster, tmp_path, entries=(200, 400), duration_s=0.4) as (bench, heard):
-        heard.when(lambda event: isinstance(event, SeriesStepEnded), bench.stop)
-        await bench.sweep()
-        (series,) = bench.series
+    async with benchmark(cluster, tmp_path, entries=(200, 400), duration_s=0.4) as (session, heard):
+        heard.when(lambda event: isinstance(event, SeriesStepEnded), session.stop)
+        await session.sweep()
+        (series,) = session.series
         assert ([point.value for point in series.points], series.stopped_early) == ([200], True)
         assert await count_entries(cluster) <= 101
         assert (tmp_path / "results" / "small-sweep.csv").exists()
-        bench.settings = replace(bench.settings, duration_s=0.3)
-        (result,) = await bench.run_series(["read-1u"])
+        session.settings = replace(session.settings, duration_s=0.3)
+        (result,) = await session.run_series(["read-1u"])
         assert result.outcome.failures == 0, "every seeded key is there"
 
 
 async def test_repeats_start_from_the_same_data_and_are_compared_with_the_kept_run(
     cluster: DemoCluster, tmp_path: Path
 ) -> None:
-    async with benchmark(cluster, tmp_path, repeat=2, duration_s=0.5, warmup_s=1.0) as (bench, heard):
-        (first,) = await bench.run_series(["write-10u"])
-        assert bench.results == (first,)
+    async with benchmark(cluster, tmp_path, repeat=2, duration_s=0.5, warmup_s=1.0) as (session, heard):
+        (first,) = await session.run_series(["write-10u"])
+        assert session.results == (first,)
         assert [run.entries_before for run in first.repeats] == pytest.approx([100, 100], abs=1)
         assert [event.run for event in heard.events if isinstance(event, ScenarioStarted)] == [1, 2]
         ended = [event.result for event in heard.events if isinstance(event, ScenarioEnded)]
@@ -182,8 +182,8 @@ async def test_repeats_start_from_the_same_data_and_are_compared_with_the_kept_r
         told = document(tmp_path / "results" / "small-write-10u_summary.json")
         assert len(told["repeats"]) == 2
         assert told["repeated"]["rps"]["ci95_low"] <= told["repeated"]["rps"]["ci95_high"]
-        bench.settings = replace(bench.settings, repeat=1)
-        (second,) = await bench.run_series(["write-10u"])
+        session.settings = replace(session.settings, repeat=1)
+        (second,) = await session.run_series(["write-10u"])
         assert second.comparison is not None
         assert (second.comparison.runs_before, second.comparison.runs_after) == (2, 1)
     told = document(tmp_path / "results" / "small-write-10u_summary.json")
@@ -193,11 +193,11 @@ async def test_repeats_start_from_the_same_data_and_are_compared_with_the_kept_r
 
 
 async def test_a_stop_between_repeats_keeps_those_before(cluster: DemoCluster, tmp_path: Path) -> None:
-    async with benchmark(cluster, tmp_path, repeat=5, duration_s=0.4) as (bench, heard):
-        heard.when(lambda event: isinstance(event, ScenarioEnded) and len(event.result.repeats) == 2, bench.stop)
-        (result,) = await bench.run_series(["read-1u"])
+    async with benchmark(cluster, tmp_path, repeat=5, duration_s=0.4) as (session, heard):
+        heard.when(lambda event: isinstance(event, ScenarioEnded) and len(event.result.repeats) == 2, session.stop)
+        (result,) = await session.run_series(["read-1u"])
         assert len(result.repeats) == 2
-        assert bench.results == (result,)
+        assert session.results == (result,)
 
 
 def test_a_series_without_a_screen_prints_its_table_and_its_files(server: Server, tmp_path: Path) -> None:

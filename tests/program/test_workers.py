@@ -16,7 +16,7 @@ import pytest
 
 from confman_tui.load.workers.plan import WorkerError
 from confman_tui.session.events import Event, Phase, PhaseChanged
-from confman_tui.session.session import Benchmark
+from confman_tui.session.session import Session
 from tests.program.test_endings import DEMO, Started
 from tests.session.test_dataset import Heard, settings_for
 from tests.support.confman_server import Server
@@ -240,27 +240,27 @@ async def test_a_person_whose_workers_do_not_come_sees_the_cluster_all_the_same(
     heard = Heard()
     with Server() as server:
         settings = settings_for(server.url, tmp_path, ("expect-workers", "1"), ("wait", "300ms"))
-        bench = Benchmark(settings, heard, interactive=True)
+        session = Session(settings, heard, interactive=True)
         try:
-            await bench.open()
-            assert bench.is_open
+            await session.open()
+            assert session.is_open
             assert "0 of 1 workers from elsewhere joined" in heard.texts()
             # a run waits for them again; a stop ends the wait, and is no error
-            bench.settings = replace(settings, wait_s=60.0)
+            session.settings = replace(settings, wait_s=60.0)
 
             def waits(event: Event) -> bool:
                 return isinstance(event, PhaseChanged) and event.phase is Phase.GATHERING
 
-            heard.when(waits, bench.stop)
+            heard.when(waits, session.stop)
             async with asyncio.timeout(10.0):
-                assert await bench.run_series(("write-1u",)) == ()
+                assert await session.run_series(("write-1u",)) == ()
             assert isinstance(heard.events[-1], PhaseChanged)
             assert heard.events[-1].phase is Phase.IDLE
-            bench.settings = settings
+            session.settings = settings
             with pytest.raises(WorkerError, match="0 of 1 workers"):
-                await bench.run_series(("write-1u",))
+                await session.run_series(("write-1u",))
         finally:
-            await bench.close()
+            await session.close()
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""An election of a real cluster on the screen: the real app over the real conductor, driven by Textual's pilot."""
+"""An election of a real cluster on the screen: the real app over the real session, driven by Textual's pilot."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from confman_tui.load.engine import prepare
 from confman_tui.session.events import Phase
-from confman_tui.session.session_thread import ConductorThread
+from confman_tui.session.session_thread import SessionThread
 from confman_tui.settings import resolve
 from confman_tui.tui.app import ConfmanApp
 from confman_tui.tui.start_options import UiOptions
@@ -44,8 +44,8 @@ async def test_an_election_is_seen_on_cards_and_timeline(
     prepare()
     said = {"nodes": ",".join(NODES), "output-dir": str(tmp_path / "results"), "wait": "60s"}
     settings = resolve("bench", said, {}, tmp_path / "no-config.toml", None).settings
-    conductor = ConductorThread(settings)
-    app = ConfmanApp(conductor, UiOptions(tmp_path / "results"))
+    session = SessionThread(settings)
+    app = ConfmanApp(session, UiOptions(tmp_path / "results"))
 
     async def seen(condition: Callable[[], bool], what: str) -> None:
         await until(condition, what, AGREE_S)
@@ -70,8 +70,8 @@ async def test_an_election_is_seen_on_cards_and_timeline(
             await seen(lambda: app.state.phase is Phase.IDLE, "the run's end")
             assert (tmp_path / "results" / "small-write-1u_summary.json").exists()
     finally:
-        conductor.quit()
-        ended = await asyncio.to_thread(conductor.join, 60.0)
-        conductor.abandon(5.0)
+        session.quit()
+        ended = await asyncio.to_thread(session.join, 60.0)
+        session.abandon(5.0)
     assert ended
-    assert conductor.crash is None
+    assert session.crash is None

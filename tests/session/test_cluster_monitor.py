@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from confman_tui.cluster.observer.client import Lookout
+from confman_tui.cluster.observer.client import Observer
 from confman_tui.cluster.observer.shared_times import SharedWriteTimes
 from confman_tui.cluster.watch_mode import WatchPace
 from confman_tui.cluster.writes.ledger import WriteBook
@@ -26,7 +26,7 @@ class Watched:
         self.cluster = cluster
         self.times = SharedWriteTimes()
         self.modes: list[tuple[bool, str]] = []
-        self.lookout = Lookout(
+        self.observer = Observer(
             cluster.urls,
             "key",
             WriteBook(self.times),
@@ -47,7 +47,7 @@ class Watched:
         of all writes, as the nodes saw them. On a busy machine a late answer may end a calm stretch: then the next."""
         async with asyncio.timeout(DEADLINE_S):
             while True:
-                await self.until(lambda: bool(self.modes) and self.lookout.alert == alert)
+                await self.until(lambda: bool(self.modes) and self.observer.alert == alert)
                 await self._polled(2)  # what was on its way when it began
                 modes = len(self.modes)
                 polled, begun = [len(node.polls) for node in self.cluster.nodes], time.monotonic()
@@ -70,12 +70,12 @@ class Watched:
 async def watching(pace: WatchPace | None = None) -> AsyncIterator[Watched]:
     async with CountingCluster() as cluster:
         watched = Watched(cluster, pace or WatchPace())
-        await watched.lookout.start()
-        watched.lookout.start_probe()
+        await watched.observer.start()
+        watched.observer.start_probe()
         try:
             yield watched
         finally:
-            await watched.lookout.stop()
+            await watched.observer.stop()
 
 
 def mean_gap(times: list[float]) -> float:
@@ -85,7 +85,7 @@ def mean_gap(times: list[float]) -> float:
 
 async def test_calm_beside_reads_it_polls_each_node_four_times_a_second_and_writes_nothing() -> None:
     async with watching() as watched:
-        watched.lookout.book(True)
+        watched.observer.book(True)
         await watched.stretch(2, alert=False)
         before = [node.connections for node in watched.cluster.nodes]
         polls, writes = await watched.stretch(8, alert=False)
@@ -105,11 +105,11 @@ async def test_calm_and_idle_it_writes_once_a_second() -> None:
 
 async def test_alert_it_polls_and_writes_twenty_times_a_second_until_writes_are_acknowledged() -> None:
     async with watching() as watched:
-        watched.lookout.book(True)
+        watched.observer.book(True)
         await watched.stretch(2, alert=False)
         for node in watched.cluster.nodes:
             node.refuses_writes = True
-        watched.lookout.sign("somebody is about to pull a plug")
+        watched.observer.sign("somebody is about to pull a plug")
         polls, writes = await watched.stretch(40, alert=True)
         assert watched.modes[-1] == (True, "somebody is about to pull a plug")
         for times in polls:
@@ -119,21 +119,21 @@ async def test_alert_it_polls_and_writes_twenty_times_a_second_until_writes_are_
         for node in watched.cluster.nodes:
             node.refuses_writes = False
         begun = time.monotonic()
-        await watched.until(lambda: not watched.lookout.alert)
+        await watched.until(lambda: not watched.observer.alert)
         assert time.monotonic() - begun > 2.9, "three seconds after all is well"
         assert (await watched.stretch(8, alert=False))[1] == []
 
 
 async def test_alert_beside_writes_that_are_acknowledged_it_writes_nothing() -> None:
     async with watching() as watched:
-        watched.lookout.book(True)
+        watched.observer.book(True)
         await watched.stretch(2, alert=False)
 
         async def load() -> None:
             while True:
                 watched.times.set_started(now())
                 watched.times.set_acknowledged(now(), now() - 0.001)
-                watched.lookout.sign("a fault is about to be injected")
+                watched.observer.sign("a fault is about to be injected")
                 await asyncio.sleep(0.002)
 
         writing = asyncio.create_task(load())
@@ -147,7 +147,7 @@ async def test_alert_beside_writes_that_are_acknowledged_it_writes_nothing() -> 
 async def test_alert_beside_writes_that_all_fail_it_writes_itself() -> None:
     """Users that try a dead leader again and again do not show when another one serves."""
     async with watching() as watched:
-        watched.lookout.book(True)
+        watched.observer.book(True)
         await watched.stretch(2, alert=False)
 
         async def load() -> None:
@@ -157,7 +157,7 @@ async def test_alert_beside_writes_that_all_fail_it_writes_itself() -> None:
 
         writing = asyncio.create_task(load())
         try:
-            watched.lookout.sign("a request failed: refused")
+            watched.observer.sign("a request failed: refused")
             _, writes = await watched.stretch(20, alert=True)
         finally:
             writing.cancel()
@@ -175,7 +175,7 @@ async def test_alert_beside_writes_that_all_fail_it_writes_itself() -> None:
 )
 async def test_the_first_sign_in_a_poll_is_enough(change: Callable[[CountingCluster], None], words: str) -> None:
     async with watching() as watched:
-        watched.lookout.book(True)
+        watched.observer.book(True)
         await watched.stretch(2, alert=False)
         seen = len(watched.modes)
         change(watched.cluster)
@@ -184,12 +184,12 @@ async def test_the_first_sign_in_a_poll_is_enough(change: Callable[[CountingClus
 
 async def test_switched_off_it_never_writes_and_an_explicit_interval_always_holds() -> None:
     async with watching(WatchPace(probe_s=0.0)) as watched:
-        watched.lookout.sign("trouble")
+        watched.observer.sign("trouble")
         await watched.stretch(12, alert=True)
         await watched.stretch(4, alert=False)
         assert watched.cluster.writes == 0
     async with watching(WatchPace(probe_s=0.1)) as watched:
-        watched.lookout.book(True)
+        watched.observer.book(True)
         _, writes = await watched.stretch(8, alert=False)
         assert len(writes) >= 8
         assert mean_gap(writes) > 0.095

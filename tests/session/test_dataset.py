@@ -1,4 +1,4 @@
-"""Whose data is on the cluster, and that it goes away: the conductor on a real cluster of one node."""
+"""Whose data is on the cluster, and that it goes away: the session on a real cluster of one node."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from confman_tui.session.events import (
     PhaseChanged,
     ProgressMade,
 )
-from confman_tui.session.session import Benchmark
+from confman_tui.session.session import Session
 from confman_tui.settings import Settings, resolve
 from confman_tui.settings.resolution import Flags
 
@@ -33,7 +33,7 @@ KEY = "confman_dev_abc123"
 
 
 class Heard:
-    """The conductor's events, and something to do at one of them."""
+    """The session's events, and something to do at one of them."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -70,13 +70,13 @@ async def cluster() -> AsyncIterator[DemoCluster]:
 
 
 @asynccontextmanager
-async def benchmark(cluster: DemoCluster, home: Path) -> AsyncIterator[tuple[Benchmark, Heard]]:
+async def benchmark(cluster: DemoCluster, home: Path) -> AsyncIterator[tuple[Session, Heard]]:
     heard = Heard()
-    bench = Benchmark(settings_for(cluster.urls[0], home), heard, interactive=True)
+    session = Session(settings_for(cluster.urls[0], home), heard, interactive=True)
     try:
-        yield bench, heard
+        yield session, heard
     finally:
-        await bench.close()
+        await session.close()
 
 
 async def namespaces(cluster: DemoCluster) -> set[str]:
@@ -92,10 +92,10 @@ def cleaning(event: Event) -> bool:
 
 
 async def test_fresh_gives_each_scenario_the_same_entries(cluster: DemoCluster, tmp_path: Path) -> None:
-    async with benchmark(cluster, tmp_path) as (bench, _):
-        bench.settings = replace(bench.settings, fresh=True, duration_s=0.4)
-        await bench.open()
-        results = await bench.run_series(["write-10u", "read-1u", "write-1u"])
+    async with benchmark(cluster, tmp_path) as (session, _):
+        session.settings = replace(session.settings, fresh=True, duration_s=0.4)
+        await session.open()
+        results = await session.run_series(["write-10u", "read-1u", "write-1u"])
         assert {result.entries_before for result in results} <= {100, 101}, "seeded, and the probe's own key"
         assert results[0].outcome.requests > 0
     assert await namespaces(cluster) == set()
@@ -104,8 +104,8 @@ async def test_fresh_gives_each_scenario_the_same_entries(cluster: DemoCluster, 
 async def test_a_tier_in_use_leaves_the_present_one_as_it_is(
     cluster: DemoCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with benchmark(cluster, tmp_path) as (bench, _):
-        await bench.open()
+    async with benchmark(cluster, tmp_path) as (session, _):
+        await session.open()
         seeded = await namespaces(cluster)
 
         async def held(*arguments: object) -> Lease:
@@ -113,21 +113,21 @@ async def test_a_tier_in_use_leaves_the_present_one_as_it_is(
 
         monkeypatch.setattr(Lease, "acquire", held)
         with pytest.raises(LeaseHeldError):
-            await bench.choose_tier("large")
+            await session.choose_tier("large")
         monkeypatch.undo()
-        assert bench.settings.tier == "small"
+        assert session.settings.tier == "small"
         assert await namespaces(cluster) == seeded
-        bench.settings = replace(bench.settings, duration_s=0.4)
-        (result,) = await bench.run_series(["read-1u"])
+        session.settings = replace(session.settings, duration_s=0.4)
+        (result,) = await session.run_series(["read-1u"])
         assert result.tier == "small"
         assert result.outcome.failures == 0
     assert await namespaces(cluster) == set()
 
 
 async def test_another_tier_takes_the_place_of_the_first(cluster: DemoCluster, tmp_path: Path) -> None:
-    async with benchmark(cluster, tmp_path) as (bench, _):
-        await bench.open()
-        await bench.choose_tier("large")
+    async with benchmark(cluster, tmp_path) as (session, _):
+        await session.open()
+        await session.choose_tier("large")
         held = await namespaces(cluster)
         assert not {name for name in held if name.startswith("bench-small")}
         assert {"bench-large-000", "bench-large-019", "bench-large-owner"} <= held
@@ -135,14 +135,14 @@ async def test_another_tier_takes_the_place_of_the_first(cluster: DemoCluster, t
 
 
 async def test_a_change_of_tier_that_is_stopped_keeps_what_is_there_ours(cluster: DemoCluster, tmp_path: Path) -> None:
-    async with benchmark(cluster, tmp_path) as (bench, heard):
-        await bench.open()
-        heard.when(cleaning, bench.stop)
-        await bench.choose_tier("large")
-        assert bench.settings.tier == "small"
+    async with benchmark(cluster, tmp_path) as (session, heard):
+        await session.open()
+        heard.when(cleaning, session.stop)
+        await session.choose_tier("large")
+        assert session.settings.tier == "small"
         assert "bench-large-owner" not in await namespaces(cluster)
-        bench.settings = replace(bench.settings, duration_s=0.4)
-        (result,) = await bench.run_series(["read-1u"])
+        session.settings = replace(session.settings, duration_s=0.4)
+        (result,) = await session.run_series(["read-1u"])
         assert result.outcome.failures == 0, "seeded anew"
     assert await namespaces(cluster) == set()
 
@@ -152,13 +152,13 @@ async def test_removing_leftovers_that_is_stopped_claims_nothing(cluster: DemoCl
     for number in range(20):
         await client.put_namespace(cluster.urls[0], f"bench-large-{number:03d}", "left")
     await client.aclose()
-    async with benchmark(cluster, tmp_path) as (bench, heard):
-        await bench.open()
-        heard.when(cleaning, bench.stop)
-        await bench.remove_leftovers()
+    async with benchmark(cluster, tmp_path) as (session, heard):
+        await session.open()
+        heard.when(cleaning, session.stop)
+        await session.remove_leftovers()
         assert "removed" not in heard.texts()
         assert "still there" in heard.texts()
-        await bench.remove_leftovers()
+        await session.remove_leftovers()
         assert "20 namespaces of earlier runs removed" in heard.texts()
         assert LeftoversFound(()) in heard.events, "so that its key goes away"
     assert await namespaces(cluster) == set()
@@ -166,46 +166,46 @@ async def test_removing_leftovers_that_is_stopped_claims_nothing(cluster: DemoCl
 
 async def test_a_search_that_is_stopped_opens_nothing(cluster: DemoCluster, tmp_path: Path) -> None:
     """Neither was the key tried nor the tier claimed: a run on it could disturb another program's data."""
-    async with benchmark(cluster, tmp_path) as (bench, heard):
-        heard.when(lambda event: isinstance(event, PhaseChanged) and event.phase is Phase.FINDING, bench.stop)
+    async with benchmark(cluster, tmp_path) as (session, heard):
+        heard.when(lambda event: isinstance(event, PhaseChanged) and event.phase is Phase.FINDING, session.stop)
         with pytest.raises(ClusterError, match="stopped"):
-            await bench.open()
-        assert not bench.is_open
-        await bench.open()
-        assert bench.is_open
+            await session.open()
+        assert not session.is_open
+        await session.open()
+        assert session.is_open
     assert await namespaces(cluster) == set()
 
 
 async def test_waiting_for_a_leader_before_a_run_is_told_and_can_be_stopped(
     cluster: DemoCluster, tmp_path: Path
 ) -> None:
-    async with benchmark(cluster, tmp_path) as (bench, heard):
-        await bench.open()
-        bench.settings = replace(bench.settings, duration_s=0.4)
+    async with benchmark(cluster, tmp_path) as (session, heard):
+        await session.open()
+        session.settings = replace(session.settings, duration_s=0.4)
         lost = asyncio.Event()
         heard.when(lambda event: isinstance(event, ClusterChanged) and event.view.leader is None, lost.set)
         cluster.kill(cluster.urls[0])
         async with asyncio.timeout(5):
             await lost.wait()
-        heard.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.WAITING, bench.stop)
-        assert await bench.run_series(["write-1u"]) == ()
+        heard.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.WAITING, session.stop)
+        assert await session.run_series(["write-1u"]) == ()
         phases = [event.phase for event in heard.events if isinstance(event, PhaseChanged)]
         assert phases[-2:] == [Phase.WAITING, Phase.IDLE]
         cluster.restart(cluster.urls[0])
-        results = await bench.run_series(["write-1u"])
+        results = await session.run_series(["write-1u"])
         assert results[0].outcome.writes_ok > 0
     assert await namespaces(cluster) == set()
 
 
 async def test_a_run_that_can_not_begin_leaves_the_probe_as_it_was(cluster: DemoCluster, tmp_path: Path) -> None:
     """Otherwise each of its writes would go on making a new entry, ten a second, for hours."""
-    async with benchmark(cluster, tmp_path) as (bench, _):
-        await bench.open()
+    async with benchmark(cluster, tmp_path) as (session, _):
+        await session.open()
         shutil.rmtree(tmp_path / "results")
         (tmp_path / "results").touch()
         with pytest.raises(UsageError, match="results"):
-            await bench.run_series(["read-1u"])
-        assert not bench._cluster().monitor.booking
+            await session.run_series(["read-1u"])
+        assert not session._cluster().monitor.booking
     assert await namespaces(cluster) == set()
 
 
@@ -217,25 +217,25 @@ async def test_a_cluster_that_was_lost_while_seeding_can_be_tried_again(
     async def lost(*arguments: object) -> None:
         raise ClusterError("the cluster took nothing for 30 s")
 
-    async with benchmark(cluster, tmp_path) as (bench, _):
+    async with benchmark(cluster, tmp_path) as (session, _):
         monkeypatch.setattr("confman_tui.cluster.seeding.seed", lost)
         with pytest.raises(ClusterError, match="took nothing"):
-            await bench.open()
+            await session.open()
         monkeypatch.undo()
-        await bench.open()
-        assert bench.is_open
+        await session.open()
+        assert session.is_open
     assert await namespaces(cluster) == set()
 
 
 async def test_seeding_that_is_stopped_goes_on_with_the_next_run(cluster: DemoCluster, tmp_path: Path) -> None:
-    async with benchmark(cluster, tmp_path) as (bench, heard):
-        heard.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.SEEDING, bench.stop)
+    async with benchmark(cluster, tmp_path) as (session, heard):
+        heard.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.SEEDING, session.stop)
         began = now()
-        await bench.open()
+        await session.open()
         assert now() - began < 10.0
-        assert bench.is_open
-        bench.settings = replace(bench.settings, duration_s=0.4)
-        (result,) = await bench.run_series(["read-1u"])
+        assert session.is_open
+        session.settings = replace(session.settings, duration_s=0.4)
+        (result,) = await session.run_series(["read-1u"])
         assert result.entries_before >= 100
         assert result.outcome.failures == 0
     assert await namespaces(cluster) == set()

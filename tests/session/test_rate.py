@@ -1,4 +1,4 @@
-"""The rate of a run, changed while it goes on by the conductor as the screen does it: in events, files and result."""
+"""The rate of a run, changed while it goes on by the session as the screen does it: in events, files and result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from confman_tui.core.clock import now
 from confman_tui.session.events import Event, Level, NoticeGiven, RateChanged, SampleRecorded, ScenarioStarted
-from confman_tui.session.session import Benchmark
+from confman_tui.session.session import Session
 from confman_tui.settings import Settings, resolve
 from tests.support.confman_server import Server
 
@@ -48,20 +48,20 @@ class Heard:
 async def test_the_rate_changes_while_it_runs_and_all_tell_it(tmp_path: Path) -> None:
     heard = Heard()
     with Server() as server:
-        bench = Benchmark(settings_for(server.url, tmp_path, rate="100"), heard, interactive=True)
+        session = Session(settings_for(server.url, tmp_path, rate="100"), heard, interactive=True)
         try:
-            await bench.open()
-            bench.change_rate(1.1)
+            await session.open()
+            session.change_rate(1.1)
             assert [notice.level for notice in heard.of(NoticeGiven)] == [Level.WARNING]
             assert heard.of(NoticeGiven)[0].text == "no run with a rate goes on, so there is none to change"
-            series = asyncio.create_task(bench.run_series(["read-1u"]))
+            series = asyncio.create_task(session.run_series(["read-1u"]))
             await heard.until(lambda: bool(heard.of(SampleRecorded)))
             # up and down again is where it was, to the digit
             for factor in (1.1, 1 / 1.1, 2.0):
-                bench.change_rate(factor)
+                session.change_rate(factor)
             [result] = await series
         finally:
-            await bench.close()
+            await session.close()
     [started] = heard.of(ScenarioStarted)
     # two seconds of requests, since the number of users was not said
     assert (started.rate, started.users) == (100.0, 200)
@@ -85,24 +85,24 @@ async def test_the_rate_changes_while_it_runs_and_all_tell_it(tmp_path: Path) ->
 async def test_the_rate_stops_at_its_limits(tmp_path: Path) -> None:
     heard = Heard()
     with Server() as server:
-        bench = Benchmark(settings_for(server.url, tmp_path, rate="0.5", users="3"), heard, interactive=True)
+        session = Session(settings_for(server.url, tmp_path, rate="0.5", users="3"), heard, interactive=True)
         try:
-            await bench.open()
-            series = asyncio.create_task(bench.run_series(["read-1u"]))
+            await session.open()
+            series = asyncio.create_task(session.run_series(["read-1u"]))
             await heard.until(lambda: bool(heard.of(ScenarioStarted)))
-            bench.change_rate(1 / 1.1)
+            session.change_rate(1 / 1.1)
             assert heard.of(NoticeGiven)[-1].text == "0.5 requests/s is as far as the rate goes"
-            bench.stop()
+            session.stop()
             await series
             # a closed loop has none
-            bench.override(1, 1.0, None, None)
-            series = asyncio.create_task(bench.run_series(["read-1u"]))
+            session.override(1, 1.0, None, None)
+            series = asyncio.create_task(session.run_series(["read-1u"]))
             await heard.until(lambda: len(heard.of(ScenarioStarted)) == 2)
-            bench.change_rate(1.1)
+            session.change_rate(1.1)
             assert heard.of(NoticeGiven)[-1].text == "no run with a rate goes on, so there is none to change"
-            bench.stop()
+            session.stop()
             await series
         finally:
-            await bench.close()
+            await session.close()
     assert [(event.rate, event.users) for event in heard.of(ScenarioStarted)] == [(0.5, 3), (None, 1)]
     assert heard.of(RateChanged) == []

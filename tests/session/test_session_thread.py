@@ -1,4 +1,4 @@
-"""The conductor on its thread, without a screen: commands from another thread, events, what is kept, and the ends."""
+"""The session on its thread, without a screen: commands from another thread, events, what is kept, and the ends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from confman_tui.session.events import (
     ScenarioEnded,
     ScenarioStarted,
 )
-from confman_tui.session.session_thread import ConductorThread
+from confman_tui.session.session_thread import SessionThread
 from confman_tui.settings import resolve
 from confman_tui.settings.command_line import parse
 from tests.support.confman_server import Server
@@ -46,9 +46,9 @@ def server() -> Iterator[Server]:
         yield server
 
 
-def conductor_of(home: Path, *flags: str) -> tuple[ConductorThread, Events]:
+def conductor_of(home: Path, *flags: str) -> tuple[SessionThread, Events]:
     parsed = parse([*flags, "--output-dir", str(home / "results"), "--duration", "1s"])
-    return ConductorThread(resolve(parsed.command, parsed.flags, {}).settings), queue.SimpleQueue()
+    return SessionThread(resolve(parsed.command, parsed.flags, {}).settings), queue.SimpleQueue()
 
 
 def of(server: Server) -> tuple[str, ...]:
@@ -68,91 +68,91 @@ def phase(wanted: Phase) -> Callable[[Event], bool]:
     return lambda event: isinstance(event, PhaseChanged) and event.phase is wanted
 
 
-def ended(conductor: ConductorThread) -> None:
-    conductor.quit()
-    assert conductor.join(20.0)
-    assert conductor.crash is None
+def ended(session: SessionThread) -> None:
+    session.quit()
+    assert session.join(20.0)
+    assert session.crash is None
 
 
 def test_commands_go_there_and_events_come_back(home: Path) -> None:
     demo = ("--demo", "--demo-ports", "auto", "--demo-election-timeout", "300-600")
     before = psutil.Process().children(recursive=True)
-    conductor, events = conductor_of(home, *demo)
+    session, events = conductor_of(home, *demo)
     with pytest.raises(FaultRefusedError, match="no cluster is open yet"):
-        conductor.preview_fault(FaultKind.KILL, "http://127.0.0.1:1")
-    conductor.start(events.put)
+        session.preview_fault(FaultKind.KILL, "http://127.0.0.1:1")
+    session.start(events.put)
     try:
         until(events, phase(Phase.IDLE))
-        conductor.run_scenarios(["write-1u"])
+        session.run_scenarios(["write-1u"])
         (*_, last) = until(events, lambda event: isinstance(event, ScenarioEnded))
         assert isinstance(last, ScenarioEnded)
         assert last.result.verification is not None
         assert last.result.verification.passed
         with pytest.raises(FaultRefusedError, match="none of this cluster"):
-            conductor.preview_fault(FaultKind.KILL, "http://127.0.0.1:1")
-        assert conductor.leave_behind() == "", "the demo's data goes with it"
+            session.preview_fault(FaultKind.KILL, "http://127.0.0.1:1")
+        assert session.leave_behind() == "", "the demo's data goes with it"
         family = [child for child in psutil.Process().children(recursive=True) if child not in before]
         assert len(family) >= 4
     finally:
-        ended(conductor)
+        ended(session)
     assert not psutil.wait_procs(family, timeout=5)[1]
 
 
 def test_only_the_latest_wish_is_kept_and_begins_when_the_data_is_there(home: Path, server: Server) -> None:
     server.control(delay_s=0.1)
-    conductor, events = conductor_of(home, *of(server))
-    conductor.start(events.put)
+    session, events = conductor_of(home, *of(server))
+    session.start(events.put)
     try:
-        conductor.run_scenarios(["write-1u"])
-        conductor.run_scenarios(["read-1u", "read-10u"])
+        session.run_scenarios(["write-1u"])
+        session.run_scenarios(["read-1u", "read-10u"])
         server.control(delay_s=0.0)
         told = until(events, lambda event: isinstance(event, ScenarioEnded) and event.result.name == "read-10u")
     finally:
-        ended(conductor)
+        ended(session)
     assert [event.names for event in told if isinstance(event, RunDeferred)] == [("write-1u",), ("read-1u", "read-10u")]
     assert [event.name for event in told if isinstance(event, ScenarioStarted)] == ["read-1u", "read-10u"]
     assert not [event for event in told if isinstance(event, DeferredRunDropped)]
 
 
 def test_a_stop_forgets_the_wish_first_and_stops_the_seeding_then(home: Path, server: Server) -> None:
-    conductor, events = conductor_of(home, *of(server), "--tier", "xlarge")
-    conductor.start(events.put)
+    session, events = conductor_of(home, *of(server), "--tier", "xlarge")
+    session.start(events.put)
     try:
         until(events, phase(Phase.SEEDING))
         server.control(delay_s=0.2)
-        conductor.run_scenarios(["write-10u"])
-        conductor.stop()
+        session.run_scenarios(["write-10u"])
+        session.stop()
         (*_, last) = until(events, lambda event: isinstance(event, DeferredRunDropped))
         assert last == DeferredRunDropped(("write-10u",), last.at, "stopped")  # type: ignore[union-attr]
-        conductor.stop()
+        session.stop()
         told = until(events, phase(Phase.IDLE))
         assert not [event for event in told if isinstance(event, ScenarioStarted)]
         server.control(delay_s=0.0)
     finally:
-        ended(conductor)
+        ended(session)
 
 
 def test_a_wish_is_dropped_where_no_cluster_is_found(home: Path) -> None:
-    conductor, events = conductor_of(home, "--nodes", "http://127.0.0.1:1", "--host", "http://127.0.0.1:1")
-    conductor.start(events.put)
+    session, events = conductor_of(home, "--nodes", "http://127.0.0.1:1", "--host", "http://127.0.0.1:1")
+    session.start(events.put)
     try:
-        conductor.run_scenarios(["read-1u"])
-        conductor.run_scenarios(["read-10u"])
+        session.run_scenarios(["read-1u"])
+        session.run_scenarios(["read-10u"])
         until(events, lambda event: isinstance(event, RunDeferred) and event.names == ("read-10u",))
-        conductor.stop()
+        session.stop()
         until(events, lambda event: isinstance(event, DeferredRunDropped))
-        conductor.run_scenarios(["read-1u"])
-        conductor.retry()  # refused: it is being looked for already
+        session.run_scenarios(["read-1u"])
+        session.retry()  # refused: it is being looked for already
         until(events, lambda event: isinstance(event, NoticeGiven) and "still under way" in event.text)
     finally:
-        ended(conductor)
+        ended(session)
 
 
 def test_leaving_at_once_does_not_wait_for_a_search_of_processes(
     home: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A preview looks for the process behind a port and holds the desk of faults meanwhile."""
-    conductor, events = conductor_of(home, *of(server), "--allow-faults")
+    """A preview looks for the process behind a port and holds the open_screen of faults meanwhile."""
+    session, events = conductor_of(home, *of(server), "--allow-faults")
     searching, go_on = threading.Event(), threading.Event()
 
     def search(self: object, node: str) -> str:
@@ -160,46 +160,46 @@ def test_leaving_at_once_does_not_wait_for_a_search_of_processes(
         go_on.wait(60)
         return "pid 1"
 
-    monkeypatch.setattr("confman_tui.cluster.faults.local_control.ForeignControl.describe", search)
-    monkeypatch.setattr("confman_tui.cluster.faults.injector.FaultDesk._check", lambda self, kind, node: None)
-    conductor.start(events.put)
+    monkeypatch.setattr("confman_tui.cluster.faults.local_control.LocalControl.describe", search)
+    monkeypatch.setattr("confman_tui.cluster.faults.injector.FaultInjector._check", lambda self, kind, node: None)
+    session.start(events.put)
     try:
         until(events, phase(Phase.IDLE))
-        thread = threading.Thread(target=conductor.preview_fault, args=(FaultKind.KILL, server.url))
+        thread = threading.Thread(target=session.preview_fault, args=(FaultKind.KILL, server.url))
         thread.start()
         assert searching.wait(10)
-        assert "namespaces" in conductor.leave_behind()
-        conductor.abandon(0.05)
+        assert "namespaces" in session.leave_behind()
+        session.abandon(0.05)
         assert thread.is_alive(), "it did not wait"
         go_on.set()
         thread.join(10)
     finally:
         go_on.set()
-        ended(conductor)
+        ended(session)
 
 
 def test_a_defect_of_a_command_is_told(home: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("confman_tui.session.session.Benchmark.revive", broken)
-    conductor, events = conductor_of(home, *of(server))
-    conductor.start(events.put)
+    monkeypatch.setattr("confman_tui.session.session.Session.revive", broken)
+    session, events = conductor_of(home, *of(server))
+    session.start(events.put)
     until(events, phase(Phase.IDLE))
-    conductor.revive()
+    session.revive()
     until(events, lambda event: isinstance(event, NoticeGiven) and "ZeroDivisionError: a defect" in event.text)
-    conductor.quit()
-    assert conductor.join(20.0)
-    assert isinstance(conductor.crash, ZeroDivisionError)
+    session.quit()
+    assert session.join(20.0)
+    assert isinstance(session.crash, ZeroDivisionError)
 
 
 def test_a_defect_before_the_first_command_leaves_nobody_waiting(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("confman_tui.session.session_thread.Benchmark", broken)
-    conductor, events = conductor_of(home)
-    conductor.start(events.put)
+    monkeypatch.setattr("confman_tui.session.session_thread.Session", broken)
+    session, events = conductor_of(home)
+    session.start(events.put)
     until(events, phase(Phase.CLOSED))
-    assert conductor.join(10.0)
-    assert isinstance(conductor.crash, ZeroDivisionError)
+    assert session.join(10.0)
+    assert isinstance(session.crash, ZeroDivisionError)

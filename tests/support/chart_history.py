@@ -69,7 +69,7 @@ class Feed:
         if self._first:
             self._first = False
             yield events.ConfigurationChanged("small", 5, 20, 1024, None, None, NODES[0], NODES, True, True)
-            yield events.FactTold(Fact(FactKind.LEADER_SERVING, self._start, NODES[0], 6))
+            yield events.FactObserved(Fact(FactKind.LEADER_SERVING, self._start, NODES[0], 6))
         while True:
             self._plan()
             moments = [self._next_poll, self._next_acks, self._next_sample]
@@ -140,7 +140,7 @@ class Feed:
             self._led = step.at
         self._states, self._leader, self._term = list(step.states), step.leader, step.term
         for fact in step.facts:
-            yield events.FactTold(fact)
+            yield events.FactObserved(fact)
         yield events.ClusterChanged(self._view(), 0.0005)
 
     def _view(self) -> ClusterView:

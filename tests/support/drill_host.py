@@ -1,4 +1,4 @@
-"""A drill's host on the real demo cluster: all parts of the elections' room together, without the conductor."""
+"""A drill's host on the real demo cluster: all parts of the elections' room together, without the session."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.election_meter import ElectionMeter
 from confman_tui.cluster.elections import Election, Fault, FaultKind, Verification, value_digest
-from confman_tui.cluster.faults.injector import FaultDesk
+from confman_tui.cluster.faults.injector import FaultInjector
 from confman_tui.cluster.observer.probe import WriteProbe
 from confman_tui.cluster.polling import Poller
 from confman_tui.cluster.states import ClusterView, NodeState, Poll
@@ -35,7 +35,7 @@ class RealHost:
         self.book = WriteBook()
         self.machine = ViewMachine(self.nodes)
         self.meter = ElectionMeter(self.nodes, self.book.stream)
-        self.desk = FaultDesk(self.nodes, cluster, self.live, demo=True)
+        self.injector = FaultInjector(self.nodes, cluster, self.live, demo=True)
         self.client = ConfmanClient(API_KEY, nodes=self.nodes, concurrency=32)
         self.probe_client = ConfmanClient(API_KEY, nodes=self.nodes, concurrency=64)
         self.poller = Poller(self.nodes, self._on_poll, poll_s=poll_s)
@@ -75,12 +75,12 @@ class RealHost:
         await asyncio.sleep(seconds)
 
     async def cause(self, kind: FaultKind, node: str) -> Fault:
-        fault = self.desk.cause(kind, node, "drill")
+        fault = self.injector.cause(kind, node, "drill")
         self.meter.fault(fault)
         return fault
 
     async def revive(self) -> tuple[Fault, ...]:
-        done, failed = await asyncio.to_thread(self.desk.revive, "drill")
+        done, failed = await asyncio.to_thread(self.injector.revive, "drill")
         assert failed == ()
         for fault in done:
             self.meter.fault(fault)

@@ -1,4 +1,4 @@
-"""A conductor that records what it is asked and tells what a test wants told."""
+"""A session that records what it is asked and tells what a test wants told."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from confman_tui.session.commands import FaultPreview
 from confman_tui.session.events import Event, Phase, PhaseChanged, Sink
 
 
-class FakeConductor:
-    """The `confman_tui.session.commands.Conductor` of the screen's tests."""
+class FakeSession:
+    """The `confman_tui.session.commands.SessionCommands` of the screen's tests."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []

@@ -1,4 +1,4 @@
-"""What the tests of the screen share: an app over a fake conductor, with a clock that is a value."""
+"""What the tests of the screen share: an app over a fake session, with a clock that is a value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from confman_tui.tui.app import ConfmanApp
 from confman_tui.tui.lag import LagMeter
 from confman_tui.tui.start_options import UiOptions
 from tests.support import screen_story
-from tests.support.fake_session import FakeConductor
+from tests.support.fake_session import FakeSession
 
 
 @dataclass
@@ -42,13 +42,13 @@ class Desk:
     """All that a test holds of one app."""
 
     app: ConfmanApp
-    conductor: FakeConductor
+    session: FakeSession
     clock: TestClock
     pilot: Pilot[int]
 
     async def tell(self, *events: Event) -> None:
         """Emit events and let the app take them in."""
-        self.conductor.tell(*events)
+        self.session.tell(*events)
         await self.pilot.pause()
         self.app._take(draw_gauges=True)
         await self.pilot.pause()
@@ -59,7 +59,7 @@ class Desk:
             if at > until:
                 break
             self.clock.now = at
-            self.conductor.tell(event)
+            self.session.tell(event)
             self.app._take(draw_gauges=False)
         await self.pilot.pause()
 
@@ -93,8 +93,8 @@ class Desk:
         return self.app.screen is self.app.dashboard
 
     def asked(self, command: str) -> list[tuple[object, ...]]:
-        """The calls of one command to the conductor."""
-        return [call for call in self.conductor.calls if call[0] == command]
+        """The calls of one command to the session."""
+        return [call for call in self.session.calls if call[0] == command]
 
 
 async def until(condition: Callable[[], bool], what: str, limit_s: float = 10.0) -> None:
@@ -105,23 +105,23 @@ async def until(condition: Callable[[], bool], what: str, limit_s: float = 10.0)
         await asyncio.sleep(0.01)
 
 
-def make_app(folder: Path, conductor: FakeConductor, clock: TestClock, **options: object) -> ConfmanApp:
-    """An app over the fake conductor."""
-    app = ConfmanApp(conductor, UiOptions(folder, clock=clock, **options), lag=NoLag())  # type: ignore[arg-type]
+def make_app(folder: Path, session: FakeSession, clock: TestClock, **options: object) -> ConfmanApp:
+    """An app over the fake session."""
+    app = ConfmanApp(session, UiOptions(folder, clock=clock, **options), lag=NoLag())  # type: ignore[arg-type]
     # The graphs' child process starts at the first graph; most tests draw none, and starting early costs them time.
     app.renderer.start = lambda: None  # type: ignore[method-assign]
     return app
 
 
 @asynccontextmanager
-async def desk(
+async def open_screen(
     folder: Path, size: tuple[int, int] = (120, 40), *, found: bool = True, **options: object
 ) -> AsyncIterator[Desk]:
     """A running app; by default the demo cluster is found and idle."""
-    conductor, clock = FakeConductor(), TestClock()
-    app = make_app(folder, conductor, clock, **options)
+    session, clock = FakeSession(), TestClock()
+    app = make_app(folder, session, clock, **options)
     async with app.run_test(size=size, notifications=True) as pilot:
-        made = Desk(app, conductor, clock, pilot)
+        made = Desk(app, session, clock, pilot)
         if found:
             clock.now = screen_story.START + 3
             await made.tell(*screen_story.found())

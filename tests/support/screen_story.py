@@ -20,7 +20,7 @@ from confman_tui.session.events import (
     DrillRoundEnded,
     ElectionMeasured,
     Event,
-    FactTold,
+    FactObserved,
     FaultCaused,
     GeneratorLimitReached,
     GeneratorWatched,
@@ -77,7 +77,7 @@ def found(nodes: tuple[str, ...] = NODES, *, demo: bool = True) -> list[Event]:
         configuration(nodes, demo=demo),
         PhaseChanged(Phase.FINDING, START + 1),
         ClusterChanged(view(START + 2, nodes=nodes), 0.0004),
-        FactTold(Fact(FactKind.LEADER_SERVING, START + 2, nodes[0], 6)),
+        FactObserved(Fact(FactKind.LEADER_SERVING, START + 2, nodes[0], 6)),
         PhaseChanged(Phase.SEEDING, START + 2),
         PhaseChanged(Phase.IDLE, START + 3),
     ]
@@ -179,11 +179,11 @@ def election_run(base: float) -> Iterator[tuple[float, Event]]:
         at = base + second
         if second == 51:
             yield at, FaultCaused(fault)
-            yield at, FactTold(Fact(FactKind.NODE_DOWN, base + 50.4, NODES[0], detail="connection refused"))
-            yield at, FactTold(Fact(FactKind.LEADER_LOST, base + 50.4, NODES[0], 6, "refused"))
+            yield at, FactObserved(Fact(FactKind.NODE_DOWN, base + 50.4, NODES[0], detail="connection refused"))
+            yield at, FactObserved(Fact(FactKind.LEADER_LOST, base + 50.4, NODES[0], 6, "refused"))
         if second == 52:
-            yield at, FactTold(Fact(FactKind.TERM_ADVANCED, base + 51.5, NODES[1], 7))
-            yield at, FactTold(Fact(FactKind.ELECTED, base + 51.6, NODES[1], 7))
+            yield at, FactObserved(Fact(FactKind.TERM_ADVANCED, base + 51.5, NODES[1], 7))
+            yield at, FactObserved(Fact(FactKind.ELECTED, base + 51.6, NODES[1], 7))
         if 51 <= second <= 52:
             states = down | ({2: NodeState.FOLLOWER_OF_DEAD} if second == 51 else {1: NodeState.ELECTED})
             lost = view(
@@ -199,8 +199,8 @@ def election_run(base: float) -> Iterator[tuple[float, Event]]:
             yield at, SampleRecorded("write-10u", sample(at - 1, 0, failed=6), None, 6)
             continue
         if second == 53:
-            yield at, FactTold(Fact(FactKind.LEADER_SERVING, base + 51.8, NODES[1], 7))
-            yield at, FactTold(Fact(FactKind.ALL_AGREE, base + 51.9, NODES[1], 7))
+            yield at, FactObserved(Fact(FactKind.LEADER_SERVING, base + 51.8, NODES[1], 7))
+            yield at, FactObserved(Fact(FactKind.ALL_AGREE, base + 51.9, NODES[1], 7))
             yield at, WindowClosed(replace(window, end=base + 51.92, intended=10, longest_wait_s=1.62))
             yield at, ElectionMeasured(election(fault, base))
         after = second >= 53

@@ -10,7 +10,7 @@ from textual.geometry import Region
 from textual.widget import Widget
 
 from tests.support import screen_story
-from tests.support.screen import Desk, desk
+from tests.support.screen import Desk, open_screen
 
 SIZES = [(width, height) for width in (60, 80, 100, 120, 160, 200) for height in (20, 24, 40, 60)]
 
@@ -79,7 +79,7 @@ SHORT_FORMS = {"other", "graph", "entries", "before", "theme"}
 
 
 async def test_every_size_keeps_its_boxes_apart_and_its_words_whole(tmp_path: Path) -> None:
-    async with desk(tmp_path, (200, 60), found=False) as board:
+    async with open_screen(tmp_path, (200, 60), found=False) as board:
         await board.play(screen_story.election_run(screen_story.START))
         await board.pilot.pause()
         board.app.draw(charts=True)
@@ -100,7 +100,7 @@ async def test_every_size_keeps_its_boxes_apart_and_its_words_whole(tmp_path: Pa
 
 @pytest.mark.parametrize("nodes", [1, 5, 9])
 async def test_one_to_nine_nodes_fit(tmp_path: Path, nodes: int) -> None:
-    async with desk(tmp_path, (200, 60), found=False) as board:
+    async with open_screen(tmp_path, (200, 60), found=False) as board:
         board.clock.now = screen_story.START + 3
         await board.tell(*screen_story.found(screen_story.nodes_of(nodes)))
         for width, height in ((60, 20), (80, 24), (120, 40), (200, 60)):
@@ -112,7 +112,7 @@ async def test_one_to_nine_nodes_fit(tmp_path: Path, nodes: int) -> None:
 
 
 async def test_below_the_least_size_lanes_and_the_running_row_are_left(tmp_path: Path) -> None:
-    async with desk(tmp_path, (50, 14), found=False) as board:
+    async with open_screen(tmp_path, (50, 14), found=False) as board:
         await board.play(screen_story.election_run(screen_story.START))
         board.app.draw(charts=True)
         await board.pilot.pause()
@@ -122,7 +122,7 @@ async def test_below_the_least_size_lanes_and_the_running_row_are_left(tmp_path:
 
 
 async def test_a_resize_during_a_run_keeps_what_is_shown(tmp_path: Path) -> None:
-    async with desk(tmp_path, (120, 40), found=False) as board:
+    async with open_screen(tmp_path, (120, 40), found=False) as board:
         await board.play(screen_story.election_run(screen_story.START))
         for size in ((60, 20), (200, 60), (40, 10), (80, 24), (120, 40)):
             await board.pilot.resize_terminal(*size)

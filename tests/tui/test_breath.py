@@ -15,7 +15,7 @@ from confman_tui.tui import breath
 from confman_tui.tui.charts.drawing import draw
 from confman_tui.tui.lag import LagMeter
 from tests.support import screen_story
-from tests.support.screen import desk
+from tests.support.screen import open_screen
 from tests.tui.charts.test_renderer import spec
 
 SAMPLE = screen_story.sample(screen_story.START + 4, 100)
@@ -46,7 +46,7 @@ def test_a_textual_of_another_kind_only_costs_more(monkeypatch: pytest.MonkeyPat
 
 
 async def test_the_screen_gives_way_while_its_own_process_makes_the_load(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         now = board.clock.now
         assert breath.pace() is breath.ALONE
         await board.tell(PhaseChanged(Phase.RUNNING, now), ScenarioStarted("read-10u", now, 10, 15.0, 100, 1024))

@@ -12,7 +12,7 @@ from confman_tui.cluster.states import NodeState
 from confman_tui.tui.charts.palette import STATE_GLYPHS, term_color
 from confman_tui.tui.colours import Look
 from tests.support import screen_story
-from tests.support.screen import desk
+from tests.support.screen import open_screen
 
 # Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency", 2009:
 # their matrices for a severity of 1.0, which apply to linear RGB.
@@ -111,7 +111,7 @@ def test_each_state_has_a_glyph_of_its_own() -> None:
 
 async def test_without_colour_everything_is_still_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.play(screen_story.election_run(screen_story.START))
         await board.drawn()
         text = board.text()
@@ -128,7 +128,7 @@ async def test_without_colour_everything_is_still_said(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light", "textual-light", "solarized-dark"])
 async def test_every_kind_of_theme_shows_the_same_words(tmp_path: Path, theme: str) -> None:
-    async with desk(tmp_path, theme=theme) as board:
+    async with open_screen(tmp_path, theme=theme) as board:
         await board.play(screen_story.election_run(screen_story.START))
         await board.drawn()
         assert board.app.theme == theme
@@ -140,7 +140,7 @@ async def test_every_kind_of_theme_shows_the_same_words(tmp_path: Path, theme: s
 async def test_sixteen_colours_leave_no_text_on_its_own_colour(
     tmp_path: Path, theme: str, keys: tuple[str, ...]
 ) -> None:
-    async with desk(tmp_path, theme=theme) as board:
+    async with open_screen(tmp_path, theme=theme) as board:
         await board.play(screen_story.election_run(screen_story.START))
         await board.drawn()
         for key in keys:

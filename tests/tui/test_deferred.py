@@ -7,15 +7,15 @@ from pathlib import Path
 from confman_tui.session.events import DeferredRunDropped, Phase, PhaseChanged, RunDeferred
 from confman_tui.tui.rows import RowStatus
 from tests.support import screen_story
-from tests.support.screen import desk
+from tests.support.screen import open_screen
 
 
 async def test_a_key_for_a_run_is_kept_until_the_data_is_there(tmp_path: Path) -> None:
-    async with desk(tmp_path, keymap={"stop": "f9"}) as board:
+    async with open_screen(tmp_path, keymap={"stop": "f9"}) as board:
         await board.tell(PhaseChanged(Phase.SEEDING, board.clock.now))
         await board.press("2")
         assert board.asked("run_scenarios") == [("run_scenarios", ("write-10u",))]
-        assert board.app.state.queue == [], "the conductor says whether it is kept"
+        assert board.app.state.queue == [], "the session says whether it is kept"
         await board.tell(RunDeferred(("write-10u",), board.clock.now))
         assert board.toasts() == ["write-10u starts when the data is there; F9 forgets it."]
         row = board.app.state.rows["write-10u"]
@@ -32,7 +32,7 @@ async def test_a_key_for_a_run_is_kept_until_the_data_is_there(tmp_path: Path) -
 
 
 async def test_what_was_kept_stays_in_its_rows_when_it_begins(tmp_path: Path) -> None:
-    async with desk(tmp_path, found=False) as board:
+    async with open_screen(tmp_path, found=False) as board:
         await board.tell(PhaseChanged(Phase.FINDING, board.clock.now))
         await board.press("a")
         assert board.asked("run_scenarios")
@@ -45,7 +45,7 @@ async def test_what_was_kept_stays_in_its_rows_when_it_begins(tmp_path: Path) ->
 
 
 async def test_a_key_is_not_kept_where_a_run_seeds_for_itself(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("1")
         await board.tell(PhaseChanged(Phase.SEEDING, board.clock.now))
         await board.press("2")

@@ -19,7 +19,7 @@ from confman_tui.session.events import (
     ScenarioStarted,
 )
 from tests.support import screen_story
-from tests.support.screen import Desk, desk, until
+from tests.support.screen import Desk, open_screen, until
 
 REASON, ADVICE = "the load's thread used 97 % of a core", "--workers 1 or more, or fewer users"
 BOUND = GeneratorBound(5, REASON, ADVICE)
@@ -60,7 +60,7 @@ async def saturated(board: Desk) -> None:
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 50)])
 async def test_it_is_clear_at_once_who_is_the_limit(tmp_path: Path, size: tuple[int, int]) -> None:
-    async with desk(tmp_path, size) as board:
+    async with open_screen(tmp_path, size) as board:
         await saturated(board)
         header = board.lines()[0]
         assert "generator ▲ limit" in header
@@ -89,7 +89,7 @@ async def without_toasts(board: Desk) -> None:
 
 
 async def test_a_second_over_a_limit_makes_it_busy(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         now = board.clock.now
         await board.tell(*started(now), second(now, engine_cpu=0.2, hub_lag_s=0.004))
         assert "generator ● ok  cpu 20 %  lag 4.0 ms" in board.lines()[0]
@@ -106,7 +106,7 @@ async def test_a_second_over_a_limit_makes_it_busy(tmp_path: Path) -> None:
 
 
 async def test_the_mark_stays_with_the_row_when_the_run_is_over(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await saturated(board)
         await without_toasts(board)
         assert "▲ generator-bound: enter tells more" in board.text()
@@ -121,7 +121,7 @@ async def test_the_mark_stays_with_the_row_when_the_run_is_over(tmp_path: Path) 
 
 
 async def test_the_details_tell_why_and_the_means(tmp_path: Path) -> None:
-    async with desk(tmp_path, (120, 60)) as board:
+    async with open_screen(tmp_path, (120, 60)) as board:
         now = board.clock.now
         result = replace(screen_story.result("read-10u", 10, now, now + 15), generator=USE, generator_bound=BOUND)
         await board.tell(*started(now), ScenarioEnded(result))
@@ -137,7 +137,7 @@ async def test_the_details_tell_why_and_the_means(tmp_path: Path) -> None:
 
 
 async def test_the_details_of_a_run_that_goes_on_tell_the_last_second(tmp_path: Path) -> None:
-    async with desk(tmp_path, (120, 60)) as board:
+    async with open_screen(tmp_path, (120, 60)) as board:
         now = board.clock.now
         late = second(now, engine_cpu=0.44, in_flight=7, oldest_in_flight_s=1.25, worker_cpu={"worker-1": 0.5})
         await board.tell(*started(now), late)
@@ -152,7 +152,7 @@ async def test_the_details_of_a_run_that_goes_on_tell_the_last_second(tmp_path: 
 
 
 async def test_a_wide_header_tells_what_is_in_flight(tmp_path: Path) -> None:
-    async with desk(tmp_path, (200, 50)) as board:
+    async with open_screen(tmp_path, (200, 50)) as board:
         now = board.clock.now
         await board.tell(*started(now), second(now, in_flight=7, oldest_in_flight_s=1.25))
         assert "7 in flight, oldest 1.25 s" in board.lines()[0]
@@ -160,7 +160,7 @@ async def test_a_wide_header_tells_what_is_in_flight(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
 async def test_cards_show_the_nodes_cpu(tmp_path: Path, size: tuple[int, int]) -> None:
-    async with desk(tmp_path, size) as board:
+    async with open_screen(tmp_path, size) as board:
         await board.tell(GeneratorWatched(watched(board.clock.now)))
         for share in ("cpu 12 %", "cpu 24 %", "cpu 36 %"):
             assert share in board.text()
@@ -169,8 +169,8 @@ async def test_cards_show_the_nodes_cpu(tmp_path: Path, size: tuple[int, int]) -
 
 
 async def test_the_conductor_hears_how_late_the_screen_is(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
-        await until(lambda: board.conductor.screen_lag_s == 0.0004, "the lag is told")
+    async with open_screen(tmp_path) as board:
+        await until(lambda: board.session.screen_lag_s == 0.0004, "the lag is told")
 
 
 @pytest.fixture
@@ -179,6 +179,6 @@ def slow_screen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_slow_screen_is_said_but_is_not_the_loads_limit(tmp_path: Path, slow_screen: None) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.tell(*started(board.clock.now), second(board.clock.now))
         assert "generator ● ok, the screen is 300 ms late" in board.lines()[0]

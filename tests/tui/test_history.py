@@ -153,7 +153,7 @@ def test_a_state_starts_when_it_was_first_so_and_not_when_it_was_told() -> None:
 def test_leader_changes_are_told_once_and_the_first_leader_is_none() -> None:
     history = History()
     for at, node, term in ((1, NODES[0], 6), (20, NODES[1], 7), (21, NODES[1], 7), (40, NODES[0], 8)):
-        history.apply(events.FactTold(Fact(FactKind.LEADER_SERVING, T0 + at, node, term)))
+        history.apply(events.FactObserved(Fact(FactKind.LEADER_SERVING, T0 + at, node, term)))
     assert [(change.node, change.term) for change in history.changes(T0, T0 + 60)] == [(NODES[1], 7), (NODES[0], 8)]
     assert history.changes(T0, T0 + 30)[0].at == T0 + 20
     assert history.leader_of(7) == NODES[1]
@@ -163,8 +163,8 @@ def test_bands_join_the_time_without_a_leader_and_the_time_without_writes() -> N
     history = History()
     leader, follower, refused = NodeState.LEADER, NodeState.FOLLOWER, NodeState.REFUSED
     history.apply(events.ClusterChanged(view(T0, leader, follower, follower, leader=NODES[0]), 0.0))
-    history.apply(events.FactTold(Fact(FactKind.LEADER_LOST, T0 + 10, NODES[0], 6)))
-    history.apply(events.FactTold(Fact(FactKind.LEADER_SERVING, T0 + 12, NODES[1], 7)))
+    history.apply(events.FactObserved(Fact(FactKind.LEADER_LOST, T0 + 10, NODES[0], 6)))
+    history.apply(events.FactObserved(Fact(FactKind.LEADER_SERVING, T0 + 12, NODES[1], 7)))
     history.apply(events.ClusterChanged(view(T0 + 20, refused, leader, follower, leader=NODES[1]), 0.0))
     history.apply(events.WindowClosed(WriteWindow(T0 + 9.9, T0 + 12.1, 0.05)))
     assert history.bands(T0, T0 + 60, T0 + 20) == [(T0 + 9.9, T0 + 12.1)]

@@ -15,7 +15,7 @@ from confman_tui.session.events import (
     ClusterChanged,
     ElectionMeasured,
     Event,
-    FactTold,
+    FactObserved,
     FaultCaused,
     SampleRecorded,
     ScenarioStarted,
@@ -23,7 +23,7 @@ from confman_tui.session.events import (
     WritesAcknowledged,
 )
 from tests.support import screen_story
-from tests.support.screen import desk
+from tests.support.screen import open_screen
 
 HOUR_S = 3600
 ELECTION_EVERY_S = 60
@@ -45,7 +45,7 @@ def second(base: float, number: int) -> Iterator[Event]:
         fault = Fault(FaultKind.KILL, screen_story.NODES[(leader + 2) % 3], at, "drill")
         yield FaultCaused(fault)
         for kind in (FactKind.LEADER_LOST, FactKind.TERM_ADVANCED, FactKind.ELECTED, FactKind.LEADER_SERVING):
-            yield FactTold(Fact(kind, at + 0.5, screen_story.NODES[leader], term))
+            yield FactObserved(Fact(kind, at + 0.5, screen_story.NODES[leader], term))
         yield WindowClosed(WriteWindow(at, at + 1.5, 0.1))
         yield ElectionMeasured(replace(screen_story.election(fault, at - 50.3), origin=at))
 
@@ -57,14 +57,14 @@ def resident() -> int:
 
 
 async def test_an_hour_with_elections_grows_by_less_than_20_mb(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         base = board.clock.now
-        board.conductor.tell(ScenarioStarted("write-10u", base, 10, None, 100, 1024))
+        board.session.tell(ScenarioStarted("write-10u", base, 10, None, 100, 1024))
 
         async def feed(start: int, end: int) -> None:
             for number in range(start, end):
                 board.clock.now = base + number + 1
-                board.conductor.tell(*second(base, number))
+                board.session.tell(*second(base, number))
                 if number % 6 == 0:
                     board.app._take(draw_gauges=True)
                 if number % 60 == 0:

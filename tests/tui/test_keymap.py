@@ -8,7 +8,7 @@ import pytest
 
 from confman_tui.core.errors import UsageError
 from confman_tui.tui.keymap import check_keymap
-from tests.support.fake_session import FakeConductor
+from tests.support.fake_session import FakeSession
 from tests.support.screen import TestClock, make_app
 
 
@@ -38,4 +38,4 @@ def test_right_keys_pass(keymap: dict[str, str]) -> None:
 
 def test_the_app_does_not_start_with_wrong_keys(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
-        make_app(tmp_path, FakeConductor(), TestClock(), keymap={"kill": "q"})
+        make_app(tmp_path, FakeSession(), TestClock(), keymap={"kill": "q"})

@@ -40,7 +40,7 @@ from confman_tui.tui.screens.rounds import RoundsDialog
 from confman_tui.tui.screens.tier import TierDialog
 from confman_tui.tui.widgets.cards import NodeCard
 from tests.support import screen_story
-from tests.support.screen import Desk, desk, until
+from tests.support.screen import Desk, open_screen, until
 
 LEADER, FOLLOWER = screen_story.NODES[0], screen_story.NODES[1]
 
@@ -54,7 +54,7 @@ async def running(board: Desk) -> None:
 
 
 async def test_each_scenarios_key_starts_it(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         for scenario in CATALOGUE:
             await board.press(scenario.key)
         assert board.asked("run_scenarios") == [("run_scenarios", (scenario.name,)) for scenario in CATALOGUE]
@@ -62,14 +62,14 @@ async def test_each_scenarios_key_starts_it(tmp_path: Path) -> None:
 
 
 async def test_a_starts_the_suite_in_turn(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("a")
         assert board.asked("run_scenarios") == [("run_scenarios", tuple(s.name for s in suite()))]
         assert "5 to go" in board.text()
 
 
 async def test_s_stops_and_says_why_it_cannot(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("s")
         assert board.toasts() == ["Nothing runs that could be stopped."]
         await running(board)
@@ -80,7 +80,7 @@ async def test_s_stops_and_says_why_it_cannot(tmp_path: Path) -> None:
 
 
 async def test_a_second_start_says_what_runs(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await running(board)
         await board.press("1")
         assert board.asked("run_scenarios") == []
@@ -88,7 +88,7 @@ async def test_a_second_start_says_what_runs(tmp_path: Path) -> None:
 
 
 async def test_space_holds_the_view_while_collecting_goes_on(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("space")
         await board.tell(*(event for _, event in screen_story.election_run(screen_story.START)))
         assert "view held" in board.text()
@@ -108,7 +108,7 @@ async def test_space_holds_the_view_while_collecting_goes_on(tmp_path: Path) -> 
 
 
 async def test_t_switches_the_graph_on_a_small_screen_only(tmp_path: Path) -> None:
-    async with desk(tmp_path, (80, 24)) as board:
+    async with open_screen(tmp_path, (80, 24)) as board:
         assert "throughput" in board.text()
         await board.press("t")
         assert "latency" in board.text()
@@ -119,7 +119,7 @@ async def test_t_switches_the_graph_on_a_small_screen_only(tmp_path: Path) -> No
 
 
 async def test_y_chooses_another_tier(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("y")
         assert isinstance(board.app.screen, TierDialog)
         assert "20 namespaces" in board.text()
@@ -130,7 +130,7 @@ async def test_y_chooses_another_tier(tmp_path: Path) -> None:
 
 
 async def test_u_sets_users_rate_seconds_and_payload(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("u")
         assert isinstance(board.app.screen, OverridesDialog)
         for field, value in (("users", "0"), ("seconds", "2m"), ("payload", "4KB")):
@@ -151,16 +151,16 @@ async def test_u_sets_users_rate_seconds_and_payload(tmp_path: Path) -> None:
 
 
 async def test_k_kills_the_leader_of_the_demo_cluster_at_once(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("k")
         await until(lambda: bool(board.asked("cause_fault")), "the fault")
         assert board.asked("cause_fault") == [("cause_fault", FaultKind.KILL, LEADER)]
 
 
 async def test_a_fault_that_must_be_confirmed_shows_its_target_as_text(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
-        board.conductor.needs_confirmation = True
-        board.conductor.warning = "No quorum would be left."
+    async with open_screen(tmp_path) as board:
+        board.session.needs_confirmation = True
+        board.session.warning = "No quorum would be left."
         await board.press("k")
         await until(lambda: isinstance(board.app.screen, ConfirmDialog), "the question")
         await board.pilot.pause()
@@ -175,22 +175,22 @@ async def test_a_fault_that_must_be_confirmed_shows_its_target_as_text(tmp_path:
 
 
 async def test_a_refused_fault_says_why(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
-        board.conductor.refusal = "Port 6100 belongs to [another] user's process."
+    async with open_screen(tmp_path) as board:
+        board.session.refusal = "Port 6100 belongs to [another] user's process."
         await board.press("k")
         await until(lambda: bool(board.toasts()), "the reason")
         assert board.toasts() == ["Port 6100 belongs to [another] user's process."]
 
 
 async def test_faults_on_a_foreign_cluster_need_the_flag(tmp_path: Path) -> None:
-    async with desk(tmp_path, found=False) as board:
+    async with open_screen(tmp_path, found=False) as board:
         await board.tell(*screen_story.found(demo=False))
         await board.press("k")
         assert board.toasts() == ["This is not the demo cluster; start with --allow-faults to do this to its nodes."]
 
 
 async def test_p_pauses_the_leader_and_resumes_it(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("p")
         await until(lambda: len(board.asked("cause_fault")) == 1, "the pause")
         await board.tell(
@@ -206,7 +206,7 @@ async def test_p_pauses_the_leader_and_resumes_it(tmp_path: Path) -> None:
 
 
 async def test_i_isolates_the_leader_and_r_revives(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("r")
         assert board.toasts() == ["No node is down, paused or isolated by us."]
         await board.press("i")
@@ -218,7 +218,7 @@ async def test_i_isolates_the_leader_and_r_revives(tmp_path: Path) -> None:
 
 
 async def test_f_offers_the_followers(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("f")
         assert isinstance(board.app.screen, FaultDialog)
         await board.press("down", "enter")
@@ -227,7 +227,7 @@ async def test_f_offers_the_followers(tmp_path: Path) -> None:
 
 
 async def test_e_starts_the_drill_and_v_shows_it(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("v")
         assert board.toasts() == ["No drill has been run yet."]
         await board.press("e")
@@ -243,8 +243,8 @@ async def test_e_starts_the_drill_and_v_shows_it(tmp_path: Path) -> None:
 
 
 async def test_a_drill_that_must_be_confirmed_says_what_it_is(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
-        board.conductor.needs_confirmation = True
+    async with open_screen(tmp_path) as board:
+        board.session.needs_confirmation = True
         await board.press("e")
         await until(lambda: isinstance(board.app.screen, ConfirmDialog), "the question")
         await board.pilot.pause()
@@ -257,7 +257,7 @@ async def test_a_drill_that_must_be_confirmed_says_what_it_is(tmp_path: Path) ->
 
 
 async def test_a_drill_that_lacks_a_node_says_which(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         down = screen_story.view(board.clock.now, states={1: NodeState.REFUSED})
         await board.tell(ClusterChanged(down, 0.0))
         await board.press("e")
@@ -269,7 +269,7 @@ async def test_a_drill_that_lacks_a_node_says_which(tmp_path: Path) -> None:
 
 
 async def test_zoom_and_time_move_the_one_axis(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("plus")
         assert board.app.window.span == 30.0
         await board.press("minus", "minus")
@@ -288,7 +288,7 @@ async def test_zoom_and_time_move_the_one_axis(tmp_path: Path) -> None:
 
 
 async def test_tab_goes_through_the_panes(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         seen = []
         for _ in range(3):
             await board.press("tab")
@@ -298,7 +298,7 @@ async def test_tab_goes_through_the_panes(tmp_path: Path) -> None:
 
 
 async def test_enter_opens_the_details_of_a_row(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("tab", "tab", "enter")
         assert board.toasts() == ["write-1u has not run yet; 1 starts it."]
         await board.play(screen_story.election_run(screen_story.START))
@@ -316,7 +316,7 @@ async def test_enter_opens_the_details_of_a_row(tmp_path: Path) -> None:
 
 
 async def test_the_log_is_filtered_scrolled_and_copied(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         copied: list[str] = []
         board.app.copy_to_clipboard = copied.append  # type: ignore[method-assign, assignment]
         await board.play(screen_story.election_run(screen_story.START))
@@ -340,7 +340,7 @@ async def test_the_log_is_filtered_scrolled_and_copied(tmp_path: Path) -> None:
 
 
 async def test_copy_sends_osc_52(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         sent: list[str] = []
         driver = board.app._driver
         assert driver is not None
@@ -350,7 +350,7 @@ async def test_copy_sends_osc_52(tmp_path: Path) -> None:
 
 
 async def test_f2_saves_a_picture_and_says_where(tmp_path: Path) -> None:
-    async with desk(tmp_path / "results") as board:
+    async with open_screen(tmp_path / "results") as board:
         await board.press("f2")
         pictures = list((tmp_path / "results").glob("screen-*.svg"))
         assert len(pictures) == 1
@@ -361,13 +361,13 @@ async def test_f2_saves_a_picture_and_says_where(tmp_path: Path) -> None:
 async def test_f2_says_when_the_picture_cannot_be_written(tmp_path: Path) -> None:
     target = tmp_path / "a-file"
     target.write_text("", encoding="utf-8")
-    async with desk(target) as board:
+    async with open_screen(target) as board:
         await board.press("f2")
         assert board.toasts()[0].startswith("The picture could not be written to")
 
 
 async def test_x_removes_announced_leftovers(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("x")
         assert board.toasts() == ["No leftovers of an earlier run were found."]
         await board.tell(LeftoversFound(("bench-small-000", "bench-small-001")))
@@ -378,7 +378,7 @@ async def test_x_removes_announced_leftovers(tmp_path: Path) -> None:
 
 
 async def test_help_names_every_key(tmp_path: Path) -> None:
-    async with desk(tmp_path, (120, 60)) as board:
+    async with open_screen(tmp_path, (120, 60)) as board:
         await board.press("question_mark")
         assert isinstance(board.app.screen, HelpDialog)
         shown = str(board.app.screen.query_one("#help-keys").render())
@@ -389,7 +389,7 @@ async def test_help_names_every_key(tmp_path: Path) -> None:
 
 
 async def test_the_palette_runs_every_action_by_name(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("o")
         await board.press(*"read-10u")
         await until(lambda: "Run read-10u" in board.text(), "the command found")
@@ -400,7 +400,7 @@ async def test_the_palette_runs_every_action_by_name(tmp_path: Path) -> None:
 
 async def test_a_theme_is_chosen_by_name_and_remembered(tmp_path: Path) -> None:
     chosen: list[str] = []
-    async with desk(tmp_path, remember_theme=chosen.append, theme="nord") as board:
+    async with open_screen(tmp_path, remember_theme=chosen.append, theme="nord") as board:
         assert board.app.theme == "nord"
         await board.press("w")
         await board.press(*"solarized-light")
@@ -412,7 +412,7 @@ async def test_a_theme_is_chosen_by_name_and_remembered(tmp_path: Path) -> None:
 
 
 async def test_keys_are_remapped_by_id_and_shown_so(tmp_path: Path) -> None:
-    async with desk(tmp_path, keymap={"kill": "f9", "run.write-1u": "z"}) as board:
+    async with open_screen(tmp_path, keymap={"kill": "f9", "run.write-1u": "z"}) as board:
         assert "F9 kill leader" in board.text()
         await board.press("k")
         assert board.asked("cause_fault") == []
@@ -423,7 +423,7 @@ async def test_keys_are_remapped_by_id_and_shown_so(tmp_path: Path) -> None:
 
 
 async def test_keys_and_rows_are_clicked(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         table = board.app.dashboard.table
         await board.pilot.click(table, offset=(2, 3))
         await board.pilot.pause()
@@ -453,7 +453,7 @@ def test_no_two_actions_share_a_key_and_none_needs_ctrl() -> None:
 
 
 async def test_what_came_while_a_dialog_was_open_is_shown_when_it_closes(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("question_mark")
         await board.play(screen_story.election_run(screen_story.START))
         await board.press("escape")
@@ -464,7 +464,7 @@ async def test_what_came_while_a_dialog_was_open_is_shown_when_it_closes(tmp_pat
 
 
 async def test_below_a_dialog_the_screen_stays_true_and_only_what_changed_is_written(tmp_path: Path) -> None:
-    async with desk(tmp_path, (120, 60)) as board:
+    async with open_screen(tmp_path, (120, 60)) as board:
         await board.press("u")
         assert isinstance(board.app.screen, OverridesDialog)
         await board.drawn()
@@ -491,7 +491,7 @@ async def test_below_a_dialog_the_screen_stays_true_and_only_what_changed_is_wri
 
 async def test_the_drills_load_has_a_row_while_it_runs(tmp_path: Path) -> None:
     for size in ((120, 40), (60, 20)):
-        async with desk(tmp_path, size) as board:
+        async with open_screen(tmp_path, size) as board:
             now = board.clock.now
             started = ScenarioStarted("drill", now, 10, None, 101, 1024)
             sample = SampleRecorded("drill", screen_story.sample(now, 200), screen_story.NODES[0], 6)
@@ -509,7 +509,7 @@ async def test_the_drills_load_has_a_row_while_it_runs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", [60, 72, 80, 120])
 async def test_each_rounds_fault_is_named_whole(width: int, tmp_path: Path) -> None:
-    async with desk(tmp_path, (width, 40)) as board:
+    async with open_screen(tmp_path, (width, 40)) as board:
         node = "http://127.0.0.1:61234"
         await board.tell(screen_story.configuration((node, *screen_story.NODES[1:])))
         fault = Fault(FaultKind.ISOLATE, node, board.clock.now, "drill")
@@ -522,7 +522,7 @@ async def test_each_rounds_fault_is_named_whole(width: int, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("width", [60, 72, 80, 100, 120])
 async def test_a_nodes_return_is_shown_and_why_it_did_not_return(width: int, tmp_path: Path) -> None:
-    async with desk(tmp_path, (width, 40)) as board:
+    async with open_screen(tmp_path, (width, 40)) as board:
         await board.tell(screen_story.configuration())
         now = board.clock.now
         first, second = [told.round for told in screen_story.drill(now, rounds=2) if isinstance(told, DrillRoundEnded)][
@@ -545,7 +545,7 @@ async def test_a_nodes_return_is_shown_and_why_it_did_not_return(width: int, tmp
 
 
 async def test_waiting_for_a_leader_is_seen_and_can_be_stopped(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         now = board.clock.now
         await board.press("2")
         await board.tell(PhaseChanged(Phase.WAITING, now), ProgressMade(Phase.WAITING, 3, 45, 0.0, 42.0))
@@ -559,7 +559,7 @@ async def test_waiting_for_a_leader_is_seen_and_can_be_stopped(tmp_path: Path) -
 
 
 async def test_a_cards_tooltip_explains_the_state_and_keeps_the_error_as_text(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         now = board.clock.now
         wrong = screen_story.view(now, states={1: NodeState.WRONG}, detail="says [red]term -1[/red]")
         await board.tell(ClusterChanged(wrong, 0.0))
@@ -573,7 +573,7 @@ async def test_a_cards_tooltip_explains_the_state_and_keeps_the_error_as_text(tm
 
 async def test_remapped_keys_are_the_ones_that_are_named(tmp_path: Path) -> None:
     keymap = {"stop": "f9", "suite": "z", "run.write-10u": "j", "hold": "h", "quit": "Q"}
-    async with desk(tmp_path, keymap=keymap) as board:
+    async with open_screen(tmp_path, keymap=keymap) as board:
         lines = "\n".join(board.lines())
         assert re.search(r"│  j +write-10u", lines)
         assert re.search(r"│  z +all five", lines)

@@ -18,8 +18,8 @@ from confman_tui.tui.screens.confirm import ConfirmDialog
 from confman_tui.tui.screens.help import HelpDialog
 from confman_tui.tui.widgets.header import Header
 from tests.support import screen_story
-from tests.support.fake_session import FakeConductor
-from tests.support.screen import Desk, TestClock, desk, make_app, until
+from tests.support.fake_session import FakeSession
+from tests.support.screen import Desk, TestClock, make_app, open_screen, until
 
 
 async def left(board: Desk) -> int | None:
@@ -29,13 +29,13 @@ async def left(board: Desk) -> int | None:
 
 
 def run_something(board: Desk, phase: Phase) -> None:
-    board.conductor.tell(PhaseChanged(phase, board.clock.now))
+    board.session.tell(PhaseChanged(phase, board.clock.now))
     if phase is Phase.RUNNING:
-        board.conductor.tell(ScenarioStarted("write-10u", board.clock.now, 10, 15.0, 100, 1024))
+        board.session.tell(ScenarioStarted("write-10u", board.clock.now, 10, 15.0, 100, 1024))
 
 
 async def test_q_leaves_without_a_question_when_nothing_runs(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.pilot.press("q")
         assert await left(board) == EXIT_OK
         assert board.asked("quit") == [("quit",)]
@@ -46,7 +46,7 @@ async def test_q_leaves_without_a_question_when_nothing_runs(tmp_path: Path) -> 
     [Phase.SEEDING, Phase.WAITING, Phase.RUNNING, Phase.DRILLING, Phase.VERIFYING, Phase.CLEANING, Phase.STOPPING],
 )
 async def test_q_asks_when_something_runs_and_a_second_q_is_a_yes(tmp_path: Path, phase: Phase) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         run_something(board, phase)
         await board.press("q")
         assert isinstance(board.app.screen, ConfirmDialog)
@@ -61,16 +61,16 @@ async def test_q_asks_when_something_runs_and_a_second_q_is_a_yes(tmp_path: Path
 
 @pytest.mark.parametrize("phase", [Phase.STARTING, Phase.FINDING, Phase.OFFLINE])
 async def test_leaving_without_a_cluster_gives_the_code_of_none(tmp_path: Path, phase: Phase) -> None:
-    async with desk(tmp_path, found=False) as board:
-        board.conductor.tell(PhaseChanged(phase, board.clock.now, "nothing answers"))
+    async with open_screen(tmp_path, found=False) as board:
+        board.session.tell(PhaseChanged(phase, board.clock.now, "nothing answers"))
         await board.press("q")
         assert await left(board) == EXIT_NO_CLUSTER
 
 
 async def test_a_slow_end_is_visible_and_a_second_q_leaves_at_once(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
-        board.conductor.closes_at_once = False
-        board.conductor.behind = "5 namespaces of tier small"
+    async with open_screen(tmp_path) as board:
+        board.session.closes_at_once = False
+        board.session.behind = "5 namespaces of tier small"
         await board.press("q")
         await board.tell(PhaseChanged(Phase.CLEANING, board.clock.now))
         assert "leaving: cleaning up" in board.text()
@@ -84,9 +84,9 @@ async def test_a_slow_end_is_visible_and_a_second_q_leaves_at_once(tmp_path: Pat
 
 
 async def test_the_limit_ends_what_does_not_end(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
-        board.conductor.closes_at_once = False
-        board.conductor.behind = "node :6100 paused"
+    async with open_screen(tmp_path) as board:
+        board.session.closes_at_once = False
+        board.session.behind = "node :6100 paused"
         await board.press("q")
         board.clock.now += 4.9
         board.app._tick()
@@ -100,8 +100,8 @@ async def test_the_limit_ends_what_does_not_end(tmp_path: Path) -> None:
 def test_a_search_for_a_process_that_hangs_does_not_hold_up_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    conductor, answered, given_up = FakeConductor(), threading.Event(), threading.Event()
-    app = make_app(tmp_path, conductor, TestClock())
+    session, answered, given_up = FakeSession(), threading.Event(), threading.Event()
+    app = make_app(tmp_path, session, TestClock())
 
     def hang(kind: FaultKind, node: str) -> FaultPreview:
         app.call_from_thread(app.request_quit, EXIT_INTERRUPTED)
@@ -109,10 +109,10 @@ def test_a_search_for_a_process_that_hangs_does_not_hold_up_the_end(
         given_up.set()
         raise FaultRefusedError("too late")
 
-    monkeypatch.setattr(conductor, "preview_fault", hang)
+    monkeypatch.setattr(session, "preview_fault", hang)
 
     async def ask(pilot: Pilot[object]) -> None:
-        conductor.tell(*screen_story.found())
+        session.tell(*screen_story.found())
         await pilot.pause()
         app._take(draw_gauges=True)
         await pilot.press("k")
@@ -124,7 +124,7 @@ def test_a_search_for_a_process_that_hangs_does_not_hold_up_the_end(
 
 
 async def test_ctrl_c_is_q_in_dialogs_too(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("question_mark")
         assert isinstance(board.app.screen, HelpDialog)
         await board.press("ctrl+c")
@@ -134,7 +134,7 @@ async def test_ctrl_c_is_q_in_dialogs_too(tmp_path: Path) -> None:
 
 
 async def test_a_signal_ends_it_from_any_thread_without_a_question(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         run_something(board, Phase.RUNNING)
         await board.press("question_mark")
         thread = threading.Thread(target=board.app.request_quit, args=(EXIT_INTERRUPTED,))
@@ -145,17 +145,17 @@ async def test_a_signal_ends_it_from_any_thread_without_a_question(tmp_path: Pat
 
 
 async def test_events_after_the_end_hurt_nobody(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.pilot.press("q")
         await left(board)
-    board.conductor.tell(*screen_story.found())
+    board.session.tell(*screen_story.found())
 
 
 def test_a_defect_of_a_widget_is_told_and_gives_70(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    conductor = FakeConductor()
-    app = make_app(tmp_path, conductor, TestClock())
+    session = FakeSession()
+    app = make_app(tmp_path, session, TestClock())
 
     def broken(self: Header, frame: object) -> None:
         raise ZeroDivisionError("a [red]defect[/red] \x1b[2J")
@@ -165,7 +165,7 @@ def test_a_defect_of_a_widget_is_told_and_gives_70(
     monkeypatch.setattr(app, "run", lambda: run(headless=True, size=(80, 24)))
     assert finish(app) == EXIT_CRASH
     assert isinstance(app.crash, ZeroDivisionError)
-    assert ("quit",) in conductor.calls
+    assert ("quit",) in session.calls
     said = capsys.readouterr().err
     assert "confman-tui: a defect of the screen ended it: ZeroDivisionError: a [red]defect[/red] ␛[2J" in said
 
@@ -173,10 +173,10 @@ def test_a_defect_of_a_widget_is_told_and_gives_70(
 def test_what_stays_behind_is_told_after_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    conductor = FakeConductor()
-    conductor.closes_at_once = False
-    conductor.behind = "5 namespaces"
-    app = make_app(tmp_path, conductor, TestClock(), quit_limit_s=0.0)
+    session = FakeSession()
+    session.closes_at_once = False
+    session.behind = "5 namespaces"
+    app = make_app(tmp_path, session, TestClock(), quit_limit_s=0.0)
     run = app.run
 
     def headless() -> int | None:

@@ -13,7 +13,7 @@ from confman_tui.session.events import (
     DrillRound,
     DrillRoundEnded,
     ElectionMeasured,
-    FactTold,
+    FactObserved,
     FaultCaused,
     Level,
     VerificationEnded,
@@ -50,7 +50,7 @@ def test_a_resumed_node_is_back_when_it_answers_and_not_when_it_was_asked() -> N
     fault = Fault(FaultKind.RESUME, screen_story.NODES[0], 100.30)
     back = Fact(FactKind.NODE_BACK, 100.25, screen_story.NODES[0], 7, seen=100.31)
     log = EventLog()
-    for event in (FaultCaused(fault), FactTold(back)):
+    for event in (FaultCaused(fault), FactObserved(back)):
         told = describe(event, {}, (), 101.0)
         assert told is not None
         log.add(told)

@@ -23,7 +23,7 @@ from confman_tui.tui import numbers
 from confman_tui.tui.screens.details import DetailsDialog
 from confman_tui.tui.screens.help import HelpDialog
 from tests.support import screen_story
-from tests.support.screen import Desk, desk, until
+from tests.support.screen import Desk, open_screen, until
 
 SIZES = [(60, 20), (80, 24), (120, 40), (200, 50)]
 
@@ -52,7 +52,7 @@ async def running(board: Desk, *, rate: float | None = 500.0, waiting: int = 0) 
 
 
 async def test_the_rate_follows_the_keys(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await running(board)
         await board.press("greater_than_sign", "less_than_sign")
         assert board.asked("change_rate") == [("change_rate", 1.1), ("change_rate", 1 / 1.1)]
@@ -64,7 +64,7 @@ async def test_the_rate_follows_the_keys(tmp_path: Path) -> None:
 
 
 async def test_without_a_rate_the_keys_say_why(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("greater_than_sign")
         assert board.toasts() == ["No run goes on whose rate could be changed; u sets a rate for the next ones."]
         await running(board, rate=None)
@@ -76,7 +76,7 @@ async def test_without_a_rate_the_keys_say_why(tmp_path: Path) -> None:
 
 
 async def test_the_rates_keys_can_be_remapped(tmp_path: Path) -> None:
-    async with desk(tmp_path, keymap={"rate_up": "f5", "rate_down": "f4"}) as board:
+    async with open_screen(tmp_path, keymap={"rate_up": "f5", "rate_down": "f4"}) as board:
         await running(board)
         await board.press("f5", "greater_than_sign")
         assert board.asked("change_rate") == [("change_rate", 1.1)]
@@ -84,7 +84,7 @@ async def test_the_rates_keys_can_be_remapped(tmp_path: Path) -> None:
 
 
 async def test_the_keys_stand_in_help_and_palette(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("question_mark")
         assert isinstance(board.app.screen, HelpDialog)
         assert "Raise the rate of the running open loop" in board.text()
@@ -95,7 +95,7 @@ async def test_the_keys_stand_in_help_and_palette(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_rate_and_backlog_are_seen_at_every_size(size: tuple[int, int], tmp_path: Path) -> None:
-    async with desk(tmp_path, size) as board:
+    async with open_screen(tmp_path, size) as board:
         await running(board, waiting=1_234)
         assert "500/s" in board.text()
         assert "1,234 waiting" in board.text()
@@ -104,14 +104,14 @@ async def test_rate_and_backlog_are_seen_at_every_size(size: tuple[int, int], tm
 
 @pytest.mark.parametrize("size", SIZES[1:])
 async def test_both_p99_are_seen_while_it_runs(size: tuple[int, int], tmp_path: Path) -> None:
-    async with desk(tmp_path, size) as board:
+    async with open_screen(tmp_path, size) as board:
         await running(board)
         assert "1,020" in board.text()
         assert "12.3" in board.text()
 
 
 async def test_the_details_show_both_while_it_runs_and_afterwards(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await running(board, waiting=7)
         board.app.deeds.show_details("write-10u")
         await board.pilot.pause()
@@ -143,7 +143,7 @@ async def test_the_details_show_both_while_it_runs_and_afterwards(tmp_path: Path
 
 
 async def test_the_next_runs_rate_stands_in_the_header(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.tell(replace(screen_story.configuration(), rate=250.0))
         assert "next: 250/s" in board.text()
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from confman_tui.session.events import Phase, PhaseChanged, ScenarioEnded, ScenarioStarted
 from confman_tui.settings.scenarios import Reads
 from tests.support import result_samples, screen_story
-from tests.support.screen import desk, until
+from tests.support.screen import open_screen, until
 
 
 async def test_the_header_names_where_reads_go_when_it_is_not_everywhere(tmp_path: Path) -> None:
-    async with desk(tmp_path, (200, 50)) as board:
+    async with open_screen(tmp_path, (200, 50)) as board:
         now = board.clock.now
         begun = ScenarioStarted("read-10u", now, 10, 15.0, 100, 1024, reads=Reads.ALL)
         await board.tell(screen_story.configuration(), PhaseChanged(Phase.RUNNING, now), begun)
@@ -25,7 +25,7 @@ async def test_the_header_names_where_reads_go_when_it_is_not_everywhere(tmp_pat
 
 
 async def test_the_details_show_each_node_s_rate_and_percentiles(tmp_path: Path) -> None:
-    async with desk(tmp_path, (120, 60)) as board:
+    async with open_screen(tmp_path, (120, 60)) as board:
         now = board.clock.now
         result = result_samples.result(
             "read-10u", outcome=replace(result_samples.read_by_node(), histogram=""), reads=Reads.FOLLOWERS

@@ -25,7 +25,7 @@ from confman_tui.tui.screens.details import DetailsDialog
 from confman_tui.tui.screens.overrides import OverridesDialog, parse_payload, size_text
 from confman_tui.tui.screens.series_curves import SeriesDialog
 from tests.support import result_samples, screen_story
-from tests.support.screen import Desk, desk
+from tests.support.screen import Desk, open_screen
 
 USERS = {1: 1500.0, 10: 3000.0, 50: 3100.0, 100: 3050.0}
 
@@ -39,7 +39,7 @@ async def fill_in(board: Desk, **texts: str) -> None:
 
 
 async def test_u_takes_several_users_or_payloads_warm_up_and_runs(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await fill_in(board, users="1, 10,50", warm_up="1m", runs="5")
         assert board.asked("override") == [("override", None, None, 1024, None)]
         assert board.asked("vary") == [("vary", (1, 10, 50), (), 60.0, 5)]
@@ -63,7 +63,7 @@ async def test_u_takes_several_users_or_payloads_warm_up_and_runs(tmp_path: Path
     ],
 )
 async def test_wrong_steps_are_said_and_lose_nothing(tmp_path: Path, texts: dict[str, str], said: str) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await fill_in(board, **texts)
         assert said in board.text()
         assert isinstance(board.app.screen, OverridesDialog)
@@ -72,7 +72,7 @@ async def test_wrong_steps_are_said_and_lose_nothing(tmp_path: Path, texts: dict
 
 
 async def test_the_header_and_the_dialog_tell_what_the_next_runs_will_be(tmp_path: Path) -> None:
-    async with desk(tmp_path, (200, 50)) as board:
+    async with open_screen(tmp_path, (200, 50)) as board:
         config = replace(screen_story.configuration(), user_steps=(1, 10, 50), warmup_s=5.0, repeat=3)
         await board.tell(config)
         assert "next: 1,10,50 users, warm-up 5 s, 3 runs" in board.text()
@@ -97,7 +97,7 @@ def test_the_payload_field_keeps_its_size(size: int) -> None:
 
 
 async def test_n_starts_the_sweep_where_it_can(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("n")
         assert board.asked("sweep") == [("sweep",)]
         await board.tell(PhaseChanged(Phase.SEEDING, board.clock.now))
@@ -107,7 +107,7 @@ async def test_n_starts_the_sweep_where_it_can(tmp_path: Path) -> None:
 
 
 async def test_the_keys_can_be_remapped(tmp_path: Path) -> None:
-    async with desk(tmp_path, keymap={"sweep": "z", "series": "h"}) as board:
+    async with open_screen(tmp_path, keymap={"sweep": "z", "series": "h"}) as board:
         await board.press("z")
         assert board.asked("sweep") == [("sweep",)]
         await board.tell(SeriesEnded(result_samples.user_series(USERS)))
@@ -116,7 +116,7 @@ async def test_the_keys_can_be_remapped(tmp_path: Path) -> None:
 
 
 async def test_the_graphs_open_at_the_end_and_again_with_g(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("g")
         assert "No series has been run yet" in board.toasts()[-1]
         series = result_samples.user_series(USERS)
@@ -137,7 +137,7 @@ async def test_the_graphs_open_at_the_end_and_again_with_g(tmp_path: Path) -> No
 
 
 async def test_the_graphs_follow_a_series_that_goes_on(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         series = result_samples.user_series(USERS)
         await board.tell(SeriesStepEnded(replace(series, points=series.points[:1])))
         await board.press("g")
@@ -149,7 +149,7 @@ async def test_the_graphs_follow_a_series_that_goes_on(tmp_path: Path) -> None:
 
 
 async def test_a_dialog_that_is_open_is_not_covered_by_the_end_of_a_series(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("question_mark")
         await board.tell(SeriesEnded(result_samples.user_series(USERS)))
         assert not isinstance(board.app.screen, SeriesDialog)
@@ -157,7 +157,7 @@ async def test_a_dialog_that_is_open_is_not_covered_by_the_end_of_a_series(tmp_p
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)])
 async def test_a_sweep_is_told_at_every_size(tmp_path: Path, size: tuple[int, int]) -> None:
-    async with desk(tmp_path, size) as board:
+    async with open_screen(tmp_path, size) as board:
         await board.tell(SeriesEnded(result_samples.sweep()))
         await board.drawn()
         assert isinstance(board.app.screen, SeriesDialog)
@@ -165,7 +165,7 @@ async def test_a_sweep_is_told_at_every_size(tmp_path: Path, size: tuple[int, in
 
 
 async def test_a_warm_up_is_shown_while_it_lasts(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         at = board.clock.now
         started = ScenarioStarted("write-10u", at, 10, 15.0, 100, 1024, warmup_s=5.0, run=2, runs=3, step="step 1 of 2")
         await board.tell(PhaseChanged(Phase.RUNNING, at), started)
@@ -187,7 +187,7 @@ async def test_a_warm_up_is_shown_while_it_lasts(tmp_path: Path) -> None:
 
 
 async def test_the_details_show_first_seconds_repeats_and_the_kept_run(tmp_path: Path) -> None:
-    async with desk(tmp_path, (120, 60)) as board:
+    async with open_screen(tmp_path, (120, 60)) as board:
         await board.tell(ScenarioStarted("read-10u", board.clock.now, 10, 15.0, 100, 1024))
         result = result_samples.repeated([100, 104, 96, 102, 98])
         result = replace(result, outcome=replace(result.outcome, opening=result_samples.opening(), histogram=""))

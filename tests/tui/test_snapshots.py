@@ -13,7 +13,7 @@ from confman_tui.cluster.states import NodeState
 from confman_tui.session.events import ClusterChanged, Event, Phase, PhaseChanged, SeriesEnded
 from confman_tui.tui.app import ConfmanApp
 from tests.support import result_samples, screen_story
-from tests.support.fake_session import FakeConductor
+from tests.support.fake_session import FakeSession
 from tests.support.screen import Desk, TestClock, make_app
 
 Compare = Callable[..., bool]
@@ -33,11 +33,11 @@ def staged(
     folder: Path, *keys: str, events: list[tuple[float, Event]] | None = None, toasts: bool = True
 ) -> tuple[ConfmanApp, object]:
     """An app, and what brings it to the moment of the picture."""
-    conductor, clock = FakeConductor(), TestClock()
-    app = make_app(folder, conductor, clock)
+    session, clock = FakeSession(), TestClock()
+    app = make_app(folder, session, clock)
 
     async def before(pilot: Pilot[int]) -> None:
-        board = Desk(app, conductor, clock, pilot)
+        board = Desk(app, session, clock, pilot)
         await board.play(list(screen_story.election_run(screen_story.START)) if events is None else events)
         clock.now += 0.3
         await board.drawn()

@@ -13,7 +13,7 @@ from confman_tui.cluster.states import STATE_WORDS, Fact, FactKind, NodeState
 from confman_tui.cluster.watch_mode import WatchPace
 from confman_tui.session.events import (
     ClusterChanged,
-    FactTold,
+    FactObserved,
     Level,
     NoticeGiven,
     Phase,
@@ -27,7 +27,7 @@ from confman_tui.session.events import (
 from confman_tui.settings.scenarios import CATALOGUE
 from confman_tui.tui.charts.palette import STATE_GLYPHS
 from tests.support import screen_story
-from tests.support.screen import desk
+from tests.support.screen import open_screen
 
 HOSTILE = (
     "[red]red[/red]",
@@ -40,7 +40,7 @@ HOSTILE = (
 
 
 async def test_offline_says_what_was_tried_and_offers_ways_on(tmp_path: Path) -> None:
-    async with desk(tmp_path, found=False) as board:
+    async with open_screen(tmp_path, found=False) as board:
         now = board.clock.now
         states = dict.fromkeys(range(3), NodeState.REFUSED)
         view = screen_story.view(now, leader=None, states=states, detail="[Errno 111] Connection refused")
@@ -58,7 +58,7 @@ async def test_offline_says_what_was_tried_and_offers_ways_on(tmp_path: Path) ->
         await board.press("1")
         assert board.toasts() == ["There is no cluster; r tries again, d starts the demo cluster."]
         await board.press("r", "d")
-        assert board.conductor.calls[-2:] == [("retry",), ("start_demo",)]
+        assert board.session.calls[-2:] == [("retry",), ("start_demo",)]
         await board.pilot.resize_terminal(60, 20)
         await board.pilot.pause()
         board.app.draw()
@@ -67,7 +67,7 @@ async def test_offline_says_what_was_tried_and_offers_ways_on(tmp_path: Path) ->
 
 
 async def test_a_refused_key_is_not_called_a_missing_cluster(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         refused = "401 from node1: the API key was refused; --api-key or CONFMAN_BENCH_API_KEY"
         await board.tell(PhaseChanged(Phase.OFFLINE, board.clock.now, refused))
         text = board.text()
@@ -77,7 +77,7 @@ async def test_a_refused_key_is_not_called_a_missing_cluster(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 50)])
 async def test_a_note_hides_neither_keys_nor_the_newest_line_of_the_log(tmp_path: Path, size: tuple[int, int]) -> None:
-    async with desk(tmp_path, size) as board:
+    async with open_screen(tmp_path, size) as board:
         await board.tell(NoticeGiven(Level.WARNING, "the disk is full", board.clock.now))
         await board.pilot.pause()
         (note,) = board.app.screen.query("Toast")
@@ -96,7 +96,7 @@ async def test_a_note_hides_neither_keys_nor_the_newest_line_of_the_log(tmp_path
 
 
 async def test_the_key_of_reviving_is_that_of_trying_again_when_offline(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         await board.press("r")
         assert board.asked("retry") == []
         await board.tell(PhaseChanged(Phase.OFFLINE, board.clock.now, "gone"))
@@ -105,7 +105,7 @@ async def test_the_key_of_reviving_is_that_of_trying_again_when_offline(tmp_path
 
 
 async def test_waits_show_their_progress_and_the_way_out(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         now = board.clock.now
         await board.tell(PhaseChanged(Phase.SEEDING, now), ProgressMade(Phase.SEEDING, 2500, 10_000, 812.0, 9.2))
         text = board.text()
@@ -121,7 +121,7 @@ async def test_waits_show_their_progress_and_the_way_out(tmp_path: Path) -> None
 
 
 async def test_how_closely_the_cluster_is_watched_stands_at_the_top(tmp_path: Path) -> None:
-    async with desk(tmp_path, size=(160, 40)) as board:
+    async with open_screen(tmp_path, size=(160, 40)) as board:
         now = board.clock.now
         await board.tell(WatchModeChanged(False, now, "", WatchPace()))
         assert "watch calm 250 ms" in board.text()
@@ -130,7 +130,7 @@ async def test_how_closely_the_cluster_is_watched_stands_at_the_top(tmp_path: Pa
 
 
 async def test_writes_are_judged_by_acknowledgements_not_by_readiness(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         assert "writes not probed" in board.text()
         now = board.clock.now
         await board.tell(screen_story.acknowledgements(now, 200))
@@ -143,7 +143,7 @@ async def test_writes_are_judged_by_acknowledgements_not_by_readiness(tmp_path: 
 
 
 async def test_no_leader_says_why(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         now = board.clock.now
         states = {0: NodeState.NOT_READY, 1: NodeState.REFUSED, 2: NodeState.SILENT}
         await board.tell(ClusterChanged(screen_story.view(now, leader=None, term=9, states=states), 0.0))
@@ -154,7 +154,7 @@ async def test_no_leader_says_why(tmp_path: Path) -> None:
 
 
 async def test_never_leader_for_a_node_that_does_not_serve(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         now = board.clock.now
         states = {0: NodeState.STALE_LEADER, 1: NodeState.ELECTED}
         await board.tell(ClusterChanged(screen_story.view(now, leader=None, term=9, states=states), 0.0))
@@ -164,7 +164,7 @@ async def test_never_leader_for_a_node_that_does_not_serve(tmp_path: Path) -> No
 
 
 async def test_every_state_has_its_glyph_and_word_on_card_and_line(tmp_path: Path) -> None:
-    async with desk(tmp_path) as board:
+    async with open_screen(tmp_path) as board:
         for size in ((120, 40), (80, 24)):
             await board.pilot.resize_terminal(*size)
             await board.drawn()
@@ -178,15 +178,15 @@ async def test_every_state_has_its_glyph_and_word_on_card_and_line(tmp_path: Pat
 
 @pytest.mark.parametrize("size", [(60, 20), (120, 40), (200, 60)])
 async def test_hostile_strings_are_text_everywhere(tmp_path: Path, size: tuple[int, int]) -> None:
-    async with desk(tmp_path, size) as board:
+    async with open_screen(tmp_path, size) as board:
         now = board.clock.now
         for string in HOSTILE:
             view = screen_story.view(now, leader=None, states={0: NodeState.NOT_CONFMAN}, detail=string)
             node = replace(view.nodes[1], names_leader=f"http://{string}", state=NodeState.FOLLOWER_OF_DEAD)
             await board.tell(
                 ClusterChanged(replace(view, nodes=(view.nodes[0], node, view.nodes[2])), 0.0),
-                FactTold(Fact(FactKind.NODE_WRONG, now, screen_story.NODES[0], detail=string)),
-                FactTold(Fact(FactKind.LEADER_LOST, now, string, 6, string)),
+                FactObserved(Fact(FactKind.NODE_WRONG, now, screen_story.NODES[0], detail=string)),
+                FactObserved(Fact(FactKind.LEADER_LOST, now, string, 6, string)),
                 NoticeGiven(Level.ERROR, string, now),
                 VerificationEnded(string, Verification(note=string)),
                 ScenarioEnded(replace(screen_story.result("write-1u", 1, now, now + 1), note=string)),
@@ -205,14 +205,14 @@ async def test_hostile_strings_are_text_everywhere(tmp_path: Path, size: tuple[i
 
 async def test_a_small_screen_names_the_scenarios_before_the_first_run(tmp_path: Path) -> None:
     for size in ((80, 24), (60, 20)):
-        async with desk(tmp_path, size) as board:
+        async with open_screen(tmp_path, size) as board:
             for scenario in CATALOGUE:
                 assert f"{scenario.key} {scenario.name}" in board.text()
 
 
 @pytest.mark.parametrize("size", [(160, 45), (80, 24)])
 async def test_a_run_that_lost_a_write_gets_no_tick(size: tuple[int, int], tmp_path: Path) -> None:
-    async with desk(tmp_path, size) as board:
+    async with open_screen(tmp_path, size) as board:
         now = board.clock.now
         kept = screen_story.result("write-10u", 10, now, now + 30)
         for lost, phantom, mark in ((0, 0, "✓"), (1, 0, "✗"), (0, 1, "✗")):

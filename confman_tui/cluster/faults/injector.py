@@ -31,7 +31,7 @@ class FaultPlan:
     """What the person should know first, in plain sentences; empty when nothing."""
 
 
-class FaultDesk:
+class FaultInjector:
     """Decides on faults and has them done. Thread-safe; every refusal is a `FaultRefusedError` with one sentence.
 
     - On the demo cluster a fault is done at once; on a foreign cluster only where faults are allowed, only to nodes on
@@ -120,7 +120,7 @@ class FaultDesk:
             at = self._clock()
             do[kind](node)
             if not self._demo and kind in (FaultKind.KILL, FaultKind.PAUSE):
-                # Finding the process and starting its guardian took a while; the signal was sent last.
+                # Finding the process and starting its guard took a while; the signal was sent last.
                 at = self._clock()
             fault = Fault(kind, node, at, by)
             standing = self._standing.setdefault(node, {})

@@ -14,7 +14,7 @@ from threading import RLock
 from confman_tui.cluster.addresses import port_of
 from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.cluster.faults.local_process import Listener, accepts, find_listener
-from confman_tui.cluster.faults.resume_guard import Guardian
+from confman_tui.cluster.faults.resume_guard import ResumeGuard
 from confman_tui.core.errors import UsageError
 
 
@@ -35,12 +35,12 @@ def parse_restart_command(text: str) -> tuple[str, ...]:
     return words
 
 
-class ForeignControl:
+class LocalControl:
     """Implements `NodeControl` for the processes that listen on the nodes' ports.
 
     The process is looked up each time; one that was shown to a person (`describe`) is the only one that is then hit.
     A signal goes to the very process that was found, never to one that took over its pid. Paused processes are resumed
-    by `close`, at exit, and by the guardian when this program was killed.
+    by `close`, at exit, and by the guard when this program was killed.
     """
 
     def __init__(self, restart_command: str | None = None, log_folder: Path | None = None) -> None:
@@ -57,7 +57,7 @@ class ForeignControl:
         self._shown: dict[str, Listener] = {}
         self._paused: dict[str, Listener] = {}
         self._started: list[subprocess.Popen[bytes]] = []
-        self._guardian = Guardian()
+        self._resume_guard = ResumeGuard()
         self._lock = RLock()
         atexit.register(self.close)
 
@@ -82,13 +82,13 @@ class ForeignControl:
                 raise FaultRefusedError(f"pid {found.pid} has ended by itself before it could be killed")
             self._shown.pop(node, None)
             if self._paused.pop(node, None) is not None:
-                self._guardian.remove(found.pid)
+                self._resume_guard.remove(found.pid)
 
     def pause(self, node: str) -> None:
         """SIGSTOP."""
         with self._lock:
             found = self._target(node)
-            self._guardian.add(found.pid, found.created)
+            self._resume_guard.add(found.pid, found.created)
             self._paused[node] = found
             if not found.send(signal.SIGSTOP):
                 self._forget(node)
@@ -146,9 +146,9 @@ class ForeignControl:
                     self.resume(node)
 
     def close(self) -> None:
-        """Resumes everything and ends the guardian; nothing else of what was done is undone."""
+        """Resumes everything and ends the guard; nothing else of what was done is undone."""
         self.resume_all()
-        self._guardian.close()
+        self._resume_guard.close()
         self._started = [one for one in self._started if one.poll() is None]
         atexit.unregister(self.close)
 
@@ -165,7 +165,7 @@ class ForeignControl:
 
     def _forget(self, node: str) -> None:
         paused = self._paused.pop(node)
-        self._guardian.remove(paused.pid)
+        self._resume_guard.remove(paused.pid)
 
     def _log(self, port: int) -> Path:
         if self._log_folder is None:

@@ -27,7 +27,7 @@ is not paused does nothing."""
 
 
 def watch() -> None:
-    """The guardian's own life."""
+    """The guard's own life."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
         signal.signal(ignored, signal.SIG_IGN)
     paused: dict[int, float] = {}
@@ -45,7 +45,7 @@ def watch() -> None:
                 os.kill(number, signal.SIGCONT)
 
 
-class Guardian:
+class ResumeGuard:
     """The program's side: starts it when needed. Thread-safe."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Guardian:
 
     @property
     def pid(self) -> int | None:
-        """Of the guardian's process, None while there is none."""
+        """Of the guard's process, None while there is none."""
         return None if self._process is None else self._process.pid
 
     def add(self, pid: int, created: float) -> None:

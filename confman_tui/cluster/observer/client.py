@@ -1,4 +1,4 @@
-"""The program's side of the lookout: the process that polls the nodes and probes writes (`lookout_process`)."""
+"""The program's side of the observer: the process that polls the nodes and probes writes (`lookout_process`)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RESTART_S = 3.0
 """A process that ends by itself is replaced, but no more often than this."""
 
 
-class Lookout:
+class Observer:
     """Polls and probes from `start` to `stop`. Belongs to the event loop that starts it, and to a thread that lives as
     long as it: the kernel ends the process with the thread that started it."""
 
@@ -152,7 +152,7 @@ class Lookout:
         if process is self._process and self._began and not self._closed:
             why = self._last_words or "it was killed"
             self._on_trouble(f"the process that polls the nodes ended ({why}) and is started again")
-            self._restarting = asyncio.get_running_loop().create_task(self._restart(), name="lookout restarts")
+            self._restarting = asyncio.get_running_loop().create_task(self._restart(), name="observer restarts")
 
     async def _restart(self) -> None:
         self._let_go()
@@ -264,7 +264,7 @@ class Lookout:
             except Exception as error:
                 # The listener's defect must be heard of, and must not leave the nodes unwatched.
                 asyncio.get_running_loop().call_exception_handler(
-                    {"message": "what listens to the lookout failed", "exception": error}
+                    {"message": "what listens to the observer failed", "exception": error}
                 )
 
     def _hear(self, message: wire.Message) -> None:

@@ -1,9 +1,9 @@
-"""What the lookout's process and the program say to each other: a JSON array of messages on each line.
+"""What the observer's process and the program say to each other: a JSON array of messages on each line.
 
 A message is an array that begins with its kind. To the program: ``poll`` with the fields of a `Poll`, ``start``,
 ``end`` and ``pass`` with the arguments of `WriteObserver.started`, `WriteObserver.ended` and `ProbeObserver.passed`,
 ``up`` (it polls now), ``mode`` with 1 (alert) or 0 (calm), a time and the reason, ``stopped`` (the probe has ended),
-``crash`` with a sentence. To the lookout: ``probe`` (begin), ``booking`` with 0 or 1, ``sign`` with a reason (be
+``crash`` with a sentence. To the observer: ``probe`` (begin), ``booking`` with 0 or 1, ``sign`` with a reason (be
 alert), ``stop`` (end the probe). The first line to it is an object, `Config`.
 """
 
@@ -23,13 +23,13 @@ Message = Sequence[Any]
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What a lookout needs to know. It goes through a pipe, so that the key is on no command line."""
+    """What a observer needs to know. It goes through a pipe, so that the key is on no command line."""
 
     nodes: tuple[str, ...]
     api_key: str = field(repr=False)
     pace: WatchPace
     run_id: str
-    """Distinguishes this lookout's probe keys from any other's."""
+    """Distinguishes this observer's probe keys from any other's."""
     clock_offset: float
     """What to add to the machine's monotonic clock for the program's clock, in seconds."""
 

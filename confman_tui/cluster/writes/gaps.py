@@ -1,6 +1,6 @@
 """The stream of writes: when none was acknowledged, for how long, and how sure that is. Pure: times are arguments.
 
-Two threads tell it of writes (the engine's and the conductor's); one thread, the conductor's, asks it. The telling is
+Two threads tell it of writes (the engine's and the session's); one thread, the session's, asks it. The telling is
 two appends to queues, each atomic under the interpreter's lock; all arithmetic happens in `WriteStream.drain`.
 """
 

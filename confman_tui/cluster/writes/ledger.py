@@ -188,7 +188,7 @@ class WriteBook:
     judged afterwards. Implements `WriteObserver`.
 
     Any thread may tell it of writes, which costs an append each: in the load's thread every microsecond counts. One
-    thread, the conductor's, drains it some times a second, and turns its page.
+    thread, the session's, drains it some times a second, and turns its page.
     """
 
     def __init__(
@@ -227,7 +227,7 @@ class WriteBook:
         self._tell((namespace, key, digest, started, ended, node, outcome, intended))
 
     def passed(self, started: float, ended: float, outcome: WriteOutcome, node: str = "") -> None:
-        """A write ended that nobody will judge: it counts for the stream alone."""
+        """A write ended that nobody will incidents: it counts for the stream alone."""
         if outcome is _ACKNOWLEDGED:
             self._acknowledged(ended, started, None, node)
         else:
@@ -242,7 +242,7 @@ class WriteBook:
     def settle(self) -> None:
         """Take in what was told; on the load's own thread, some times a second, while it runs.
 
-        The conductor's thread would do it in `drain` just as well, but two threads that compute hand the interpreter
+        The session's thread would do it in `drain` just as well, but two threads that compute hand the interpreter
         to and fro, and the load loses twice the time that this takes.
         """
         if self._booking.acquire(blocking=False):

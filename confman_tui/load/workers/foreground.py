@@ -24,13 +24,15 @@ def run_worker(settings: Settings) -> int:
     host, port = settings.master
     prepare()
     LogCapture(None).install()
-    from confman_tui.load.workers.worker import Membership, work
+    from confman_tui.load.workers.worker import WorkerOptions, work
 
     name = f"{socket.gethostname()}-{os.getpid()}"
     _say(f"confman-tui {__version__}: worker {name}; looking for the master at {host}:{port}")
     try:
         reason = work(
-            Membership(host, port, name=name, api_key=settings.api_key, wait_s=settings.wait_s, anchor=None, say=_say)
+            WorkerOptions(
+                host, port, name=name, api_key=settings.api_key, wait_s=settings.wait_s, anchor=None, say=_say
+            )
         )
     except NoMasterError as error:
         _say(f"confman-tui: {error}")

@@ -20,9 +20,9 @@ def main() -> int:
     from confman_tui.load.engine import prepare
 
     prepare()
-    from confman_tui.load.workers.worker import Membership, work
+    from confman_tui.load.workers.worker import WorkerOptions, work
 
-    membership = Membership(
+    membership = WorkerOptions(
         orders.host,
         orders.port,
         name=orders.name,

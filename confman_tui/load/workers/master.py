@@ -26,7 +26,7 @@ from confman_tui.load.run import GRACE_S, LONGEST_REQUEST_S
 from confman_tui.load.workers import messages
 from confman_tui.load.workers.local import Child, Children
 from confman_tui.load.workers.messages import Kind
-from confman_tui.load.workers.plan import CrewPlan, Waiting, WorkerError
+from confman_tui.load.workers.plan import Waiting, WorkerError, WorkerPlan
 from confman_tui.load.workers.worker import USER_CLASSES
 
 START_S = 20.0
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Member:
+class WorkerRecord:
     """One worker that belongs to the crew."""
 
     id: str
@@ -63,20 +63,20 @@ class Member:
 class RunListener(Protocol):
     """The run that the crew makes."""
 
-    def hear(self, member: Member, kind: str, data: dict[str, Any]) -> None:
+    def hear(self, member: WorkerRecord, kind: str, data: dict[str, Any]) -> None:
         """A worker said something about it."""
 
-    def lost(self, member: Member) -> None:
+    def lost(self, member: WorkerRecord) -> None:
         """A worker is gone."""
 
     def trouble(self, sentence: str) -> None:
         """Something went wrong that makes its figures others than those asked for."""
 
 
-class _Master(MasterRunner):
+class _MasterRunner(MasterRunner):
     """Locust's master, which takes only workers that introduced themselves, and never while a run lasts."""
 
-    def __init__(self, environment: Any, host: str, port: int, crew: Crew) -> None:
+    def __init__(self, environment: Any, host: str, port: int, crew: Master) -> None:
         self._crew = crew
         super().__init__(environment, host, port)
         server: Any = self.server
@@ -101,17 +101,17 @@ class _Master(MasterRunner):
             log.exception("a message of kind %r from %r was left out", msg.type, client_id)
 
 
-class Crew:
-    """The workers of one `CrewPlan`."""
+class Master:
+    """The workers of one `WorkerPlan`."""
 
-    def __init__(self, plan: CrewPlan, on_trouble: Callable[[str], None]) -> None:
+    def __init__(self, plan: WorkerPlan, on_trouble: Callable[[str], None]) -> None:
         """Listen for workers.
 
         Raises:
             WorkerError: the address can't be listened on.
         """
         self.plan = plan
-        self.members: dict[str, Member] = {}
+        self.members: dict[str, WorkerRecord] = {}
         self._on_trouble = on_trouble
         self._run: RunListener | None = None
         self._cancelled = False
@@ -139,7 +139,7 @@ class Crew:
         try:
             if host != "*":
                 socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP)
-            return _Master(self.environment, host, port, self)
+            return _MasterRunner(self.environment, host, port, self)
         except OSError as error:
             reason = error.strerror or str(error)
         except (RPCError, SystemExit) as error:
@@ -150,7 +150,7 @@ class Crew:
 
     # -- gathering
 
-    def muster(self, on_wait: Callable[[Waiting], None]) -> None:
+    def wait_for_workers(self, on_wait: Callable[[Waiting], None]) -> None:
         """Start what local workers are missing, and wait until all are there.
 
         Raises:
@@ -182,7 +182,7 @@ class Crew:
             on_wait(Waiting(local + min(remote, plan.remote), plan.size, self.address, left))
             gevent.sleep(0.02)
 
-    def ready(self) -> list[Member]:
+    def ready(self) -> list[WorkerRecord]:
         """The members that can take a plan now, in the order in which Locust hands out users."""
         clients = self.runner.clients
         there = [
@@ -207,11 +207,11 @@ class Crew:
         return local >= self.plan.local and len(ready) - local >= self.plan.remote
 
     def cancel(self) -> None:
-        """End `muster`, or the next one, until `allow`."""
+        """End `wait_for_workers`, or the next one, until `allow`."""
         self._cancelled = True
 
     def allow(self) -> None:
-        """Somebody asked to muster, or to run."""
+        """Somebody asked to wait_for_workers, or to run."""
         self._cancelled = False
 
     def _discard(self, started: list[Child]) -> None:
@@ -230,7 +230,7 @@ class Crew:
 
     # -- runs
 
-    def begin(self, run: RunListener) -> list[Member]:
+    def begin(self, run: RunListener) -> list[WorkerRecord]:
         """The members that take part in a run, which hears of them from now on until `end`.
 
         Raises:
@@ -260,11 +260,11 @@ class Crew:
             if child.pid not in belong:
                 self._children.kill(child)  # given up, and not ended by itself
 
-    def tell(self, member: Member, kind: str, data: Any) -> None:
+    def tell(self, member: WorkerRecord, kind: str, data: Any) -> None:
         """Send a message to a worker."""
         self.runner.server.send_to_client(Message(kind, data, member.id))  # type: ignore[no-untyped-call]
 
-    def lose(self, member: Member, sentence: str) -> None:
+    def lose(self, member: WorkerRecord, sentence: str) -> None:
         """A worker is gone: say so, go on with the others."""
         self.members.pop(member.id, None)
         node = self.runner.clients.get(member.id)
@@ -316,7 +316,7 @@ class Crew:
         return False
 
     def _on_hello(self, client_id: str, said: Any) -> None:
-        answer = Member(client_id, "", None, now())
+        answer = WorkerRecord(client_id, "", None, now())
         if not isinstance(said, dict) or any(said.get(name) != value for name, value in messages.identity().items()):
             said = said if isinstance(said, dict) else {}
             who = f"{said.get('name', 'a worker')}"[:60]
@@ -329,7 +329,7 @@ class Crew:
             return
         if client_id not in self.members:
             child = self._children.alive.get(said["pid"]) if said.get("local") else None
-            self.members[client_id] = Member(client_id, self._free_name(str(said["name"])), child, now())
+            self.members[client_id] = WorkerRecord(client_id, self._free_name(str(said["name"])), child, now())
         member = self.members[client_id]
         if self._run is not None and not member.in_run:
             self.tell(member, Kind.WAIT, None)
@@ -353,7 +353,7 @@ class Crew:
             for member in list(self.members.values()):
                 self._look_at(member, at)
 
-    def _look_at(self, member: Member, at: float) -> None:
+    def _look_at(self, member: WorkerRecord, at: float) -> None:
         how = member.child.ended() if member.child is not None else ""
         if how and member.child is not None:
             self._children.reap(member.child)

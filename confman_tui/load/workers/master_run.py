@@ -34,7 +34,7 @@ from confman_tui.load.run_model import EngineHealth, RunOutcome, RunPlan, Second
 from confman_tui.load.targets import TargetBoard, Targets
 from confman_tui.load.totals import RunTotals
 from confman_tui.load.workers import messages
-from confman_tui.load.workers.master import Crew, Member, waited
+from confman_tui.load.workers.master import Master, WorkerRecord, waited
 from confman_tui.load.workers.merge import SecondsMerger
 from confman_tui.load.workers.messages import Kind
 from confman_tui.load.workers.plan import Share, WorkerError
@@ -55,7 +55,7 @@ class DistributedRun:
         board: TargetBoard,
         on_sample: Callable[[SecondSample], None],
         observer: WriteObserver | None,
-        crew: Crew,
+        crew: Master,
     ) -> None:
         self._plan = plan
         self._board = board
@@ -68,7 +68,7 @@ class DistributedRun:
         """A request in flight for longer is a sign of trouble."""
         self._crew = crew
         crew.allow()
-        self._members: list[Member] = []
+        self._members: list[WorkerRecord] = []
         self._end = Event()
         self._stopped_early = False
         self._stopping = False
@@ -112,7 +112,7 @@ class DistributedRun:
 
     # -- RunListener
 
-    def hear(self, member: Member, kind: str, data: dict[str, Any]) -> None:
+    def hear(self, member: WorkerRecord, kind: str, data: dict[str, Any]) -> None:
         """See `RunListener`."""
         if kind == Kind.SECOND and self._merger is not None:
             bucket = messages.unpack_bucket(data["bucket"])
@@ -136,7 +136,7 @@ class DistributedRun:
         elif kind == Kind.DEFECT:
             self._fail(EngineDefect(f"{member.name}: {data['text']}"))
 
-    def lost(self, member: Member) -> None:
+    def lost(self, member: WorkerRecord) -> None:
         """See `RunListener`."""
         if member in self._members:
             self._members.remove(member)
@@ -164,7 +164,7 @@ class DistributedRun:
         chosen = _user_class(plan.write_share)
         environment.user_classes = [chosen]
         if not crew.complete:
-            crew.muster(lambda waiting: None)
+            crew.wait_for_workers(lambda waiting: None)
         self._members = crew.begin(self)
         runner.stats.clear_all()
         runner.exceptions = {}
@@ -213,7 +213,7 @@ class DistributedRun:
         if not self._members:
             raise WorkerError("no worker is left to make the load: " + "; ".join(self._troubles))
 
-    def _users_of(self, members: list[Member]) -> list[int]:
+    def _users_of(self, members: list[WorkerRecord]) -> list[int]:
         """How many users each worker has: Locust hands them out in turn."""
         users, count = self._wanted_users, len(members)
         return [users // count + (index < users % count) for index in range(count)]

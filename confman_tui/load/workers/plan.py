@@ -20,7 +20,7 @@ class NoMasterError(WorkerError):
 
 
 @dataclass(frozen=True, slots=True)
-class CrewPlan:
+class WorkerPlan:
     """Which workers make the load."""
 
     local: int

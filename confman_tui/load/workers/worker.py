@@ -32,7 +32,7 @@ from confman_tui.load.workers import messages
 from confman_tui.load.workers.clock_offset import ClockOffset
 from confman_tui.load.workers.messages import Kind
 from confman_tui.load.workers.plan import NoMasterError
-from confman_tui.load.workers.worker_run import MemberRun, RunOrders
+from confman_tui.load.workers.worker_run import RunOrders, WorkerRun
 
 REPORT_S = 1.0
 """How often Locust's own statistics go to the master."""
@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Membership:
+class WorkerOptions:
     """Where a worker belongs, and how it behaves there."""
 
     host: str
@@ -70,10 +70,10 @@ class Membership:
 class _Worker(WorkerRunner):
     """Locust's worker, which introduces itself before it counts as ready."""
 
-    def __init__(self, environment: Any, membership: Membership) -> None:
+    def __init__(self, environment: Any, membership: WorkerOptions) -> None:
         self.membership = membership
         self.offset = ClockOffset(membership.anchor)
-        self.run: MemberRun | None = None
+        self.run: WorkerRun | None = None
         self.refusal = ""
         self.reason = ""
         """Why it ends, one sentence."""
@@ -154,7 +154,7 @@ class _Worker(WorkerRunner):
         try:
             plan = messages.unpack_plan(msg.data["plan"], self.membership.api_key)
             orders = RunOrders.unpack(msg.data, plan)
-            self.run = MemberRun(orders, self)
+            self.run = WorkerRun(orders, self)
         except Exception as error:
             log.exception("the plan can't be carried out")
             self.send_message(Kind.DEFECT, {"run": msg.data["run"], "text": f"{type(error).__name__}: {error}"})
@@ -210,7 +210,7 @@ class _Worker(WorkerRunner):
         self.over.set()
 
 
-def work(membership: Membership) -> str:
+def work(membership: WorkerOptions) -> str:
     """Join, make load, and return when the master has ended, is gone, or a signal came; gives the reason.
 
     To be called on the main thread of a process that does nothing else.
@@ -267,7 +267,7 @@ def work(membership: Membership) -> str:
             watcher.cancel()
 
 
-def _serve(environment: Any, runner: _Worker, membership: Membership) -> str:
+def _serve(environment: Any, runner: _Worker, membership: WorkerOptions) -> str:
     """From the master's welcome until the end."""
     environment.events.report_to_master.add_listener(lambda client_id, data: _leave_warmup_out(runner, data))
     environment.events.heartbeat_received.add_listener(

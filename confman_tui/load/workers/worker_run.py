@@ -66,7 +66,7 @@ class RunOrders:
         return cls(packed["run"], plan, Share(*packed["share"]), targets, packed["observed"])
 
 
-class MemberRun(Run):
+class WorkerRun(Run):
     """As `Run`, with Locust's master deciding on the users and ours keeping the totals."""
 
     def __init__(self, orders: RunOrders, worker: _Worker) -> None:

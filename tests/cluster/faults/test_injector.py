@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
-from confman_tui.cluster.faults.injector import FaultDesk
+from confman_tui.cluster.faults.injector import FaultInjector
 
 NODES = tuple(f"http://127.0.0.1:{port}" for port in (6100, 6200, 6300))
 A, B, C = NODES
@@ -74,49 +74,51 @@ class Time:
         return self.now
 
 
-def demo(nodes: tuple[str, ...] = NODES) -> tuple[FaultDesk, Nodes]:
+def demo(nodes: tuple[str, ...] = NODES) -> tuple[FaultInjector, Nodes]:
     control = Nodes(nodes)
-    return FaultDesk(nodes, control, control.live, demo=True, clock=Time()), control
+    return FaultInjector(nodes, control, control.live, demo=True, clock=Time()), control
 
 
-def foreign(allow: bool = True, restart: bool = True, nodes: tuple[str, ...] = NODES) -> tuple[FaultDesk, Nodes]:
+def foreign(allow: bool = True, restart: bool = True, nodes: tuple[str, ...] = NODES) -> tuple[FaultInjector, Nodes]:
     control = Nodes(nodes)
-    desk = FaultDesk(nodes, control, control.live, demo=False, allow_faults=allow, undoable_kill=restart, clock=Time())
-    return desk, control
+    injector = FaultInjector(
+        nodes, control, control.live, demo=False, allow_faults=allow, undoable_kill=restart, clock=Time()
+    )
+    return injector, control
 
 
 def test_on_the_demo_cluster_at_once() -> None:
-    desk, control = demo()
-    plan = desk.preview(KILL, A)
+    injector, control = demo()
+    plan = injector.preview(KILL, A)
     assert (plan.needs_confirmation, plan.warning, plan.target) == (False, "", f"pid 7: {A}")
-    fault = desk.cause(KILL, A)
+    fault = injector.cause(KILL, A)
     assert (fault.kind, fault.node, fault.at, fault.by) == (KILL, A, 100.0, "you")
     assert control.did == [("kill", A)]
-    assert desk.standing() == (fault,)
+    assert injector.standing() == (fault,)
 
 
 @pytest.mark.parametrize("kind", [KILL, PAUSE, ISOLATE])
 def test_without_a_majority_left_it_asks_first(kind: FaultKind) -> None:
-    desk, _ = demo()
-    desk.cause(PAUSE, A)
-    plan = desk.preview(kind, B)
+    injector, _ = demo()
+    injector.cause(PAUSE, A)
+    plan = injector.preview(kind, B)
     assert plan.needs_confirmation
     assert "Only 1 of 3 nodes" in plan.warning
 
 
 def test_it_asks_although_the_polling_has_not_noticed_the_first_fault_yet() -> None:
     control = Nodes()
-    desk = FaultDesk(NODES, control, lambda: NODES, demo=True, clock=Time())
-    desk.cause(ISOLATE, A)
-    assert desk.preview(KILL, B).needs_confirmation
+    injector = FaultInjector(NODES, control, lambda: NODES, demo=True, clock=Time())
+    injector.cause(ISOLATE, A)
+    assert injector.preview(KILL, B).needs_confirmation
 
 
 @pytest.mark.parametrize("kind", [KILL, PAUSE, ISOLATE])
 def test_the_last_live_node_is_left_alone(kind: FaultKind) -> None:
-    desk, control = demo()
-    desk.cause(KILL, A)
-    desk.cause(KILL, B)
-    for ask in (desk.preview, desk.cause):
+    injector, control = demo()
+    injector.cause(KILL, A)
+    injector.cause(KILL, B)
+    for ask in (injector.preview, injector.cause):
         with pytest.raises(FaultRefusedError, match=":6300 is the last live node"):
             ask(kind, C)
     assert len(control.did) == 2
@@ -126,39 +128,39 @@ def test_the_last_live_node_is_left_alone(kind: FaultKind) -> None:
 
 
 def test_a_foreign_cluster_needs_leave_and_a_person() -> None:
-    desk, control = foreign(allow=False)
+    injector, control = foreign(allow=False)
     for kind in (KILL, PAUSE):
         with pytest.raises(FaultRefusedError, match="--allow-faults"):
-            desk.cause(kind, A)
+            injector.cause(kind, A)
     assert control.did == []
-    desk, control = foreign()
-    plan = desk.preview(PAUSE, A)
+    injector, control = foreign()
+    plan = injector.preview(PAUSE, A)
     assert (plan.needs_confirmation, plan.warning) == (True, "")
-    desk.cause(PAUSE, A)
-    assert not desk.preview(RESUME, A).needs_confirmation
+    injector.cause(PAUSE, A)
+    assert not injector.preview(RESUME, A).needs_confirmation
 
 
 @pytest.mark.parametrize(("is_demo", "at"), [(True, 100.0), (False, 100.2)])
 def test_the_fault_is_stamped_when_the_signal_is_sent(is_demo: bool, at: float) -> None:
     """The demo sends it first and waits; for a foreign one the process is looked for first."""
-    desk, control = demo() if is_demo else foreign()
+    injector, control = demo() if is_demo else foreign()
     kill = control.kill
 
     def slow(node: str) -> None:
-        desk._clock.now += 0.2  # type: ignore[attr-defined]
+        injector._clock.now += 0.2  # type: ignore[attr-defined]
         kill(node)
 
     control.kill = slow  # type: ignore[method-assign]
-    desk = FaultDesk(NODES, control, control.live, demo=is_demo, allow_faults=True, clock=desk._clock)
-    assert desk.cause(KILL, A).at == at
+    injector = FaultInjector(NODES, control, control.live, demo=is_demo, allow_faults=True, clock=injector._clock)
+    assert injector.cause(KILL, A).at == at
 
 
 def test_a_foreign_kill_without_a_way_back_says_so() -> None:
-    desk, _ = foreign(restart=False)
-    assert "can't be undone" in desk.preview(KILL, A).warning
-    assert desk.preview(PAUSE, A).warning == ""
-    desk.cause(KILL, A)
-    done, failed = desk.revive()
+    injector, _ = foreign(restart=False)
+    assert "can't be undone" in injector.preview(KILL, A).warning
+    assert injector.preview(PAUSE, A).warning == ""
+    injector.cause(KILL, A)
+    done, failed = injector.revive()
     assert done == ()
     assert "--restart-cmd" in failed[0]
     assert ":6100" in failed[0]
@@ -166,52 +168,52 @@ def test_a_foreign_kill_without_a_way_back_says_so() -> None:
 
 def test_a_node_off_loopback_is_never_touched() -> None:
     far = "http://192.0.2.7:6100"
-    desk, control = foreign(nodes=(far, B, C))
+    injector, control = foreign(nodes=(far, B, C))
     for kind in (KILL, PAUSE):
         with pytest.raises(FaultRefusedError, match="loopback"):
-            desk.cause(kind, far)
+            injector.cause(kind, far)
     assert control.did == []
 
 
 @pytest.mark.parametrize("kind", [ISOLATE, HEAL])
 def test_isolating_is_for_the_demo_cluster(kind: FaultKind) -> None:
-    desk, _ = foreign()
+    injector, _ = foreign()
     with pytest.raises(FaultRefusedError, match="demo cluster only"):
-        desk.cause(kind, A)
+        injector.cause(kind, A)
 
 
 def test_what_does_not_answer_as_confman_is_not_touched() -> None:
     control = Nodes()
-    desk = FaultDesk(NODES, control, lambda: (B, C), demo=False, allow_faults=True, clock=Time())
+    injector = FaultInjector(NODES, control, lambda: (B, C), demo=False, allow_faults=True, clock=Time())
     with pytest.raises(FaultRefusedError, match=":6100 does not answer as a Confman node"):
-        desk.preview(KILL, A)
+        injector.preview(KILL, A)
     assert control.did == []
 
 
 def test_unknown_nodes_and_doubled_faults_are_refused() -> None:
-    desk, _ = demo()
+    injector, _ = demo()
     with pytest.raises(FaultRefusedError, match="none of this cluster's nodes"):
-        desk.cause(KILL, "http://127.0.0.1:9")
-    desk.cause(PAUSE, A)
+        injector.cause(KILL, "http://127.0.0.1:9")
+    injector.cause(PAUSE, A)
     with pytest.raises(FaultRefusedError, match=":6100 is paused already"):
-        desk.cause(PAUSE, A)
-    desk.cause(KILL, A)
+        injector.cause(PAUSE, A)
+    injector.cause(KILL, A)
     for kind in (KILL, PAUSE, ISOLATE):
         with pytest.raises(FaultRefusedError, match="killed already"):
-            desk.cause(kind, A)
+            injector.cause(kind, A)
     for kind in (RESUME, HEAL):
         with pytest.raises(FaultRefusedError, match="nothing to undo"):
-            desk.cause(kind, A)
+            injector.cause(kind, A)
     with pytest.raises(FaultRefusedError, match="nothing to undo"):
-        desk.cause(RESTART, B)
+        injector.cause(RESTART, B)
 
 
 def test_revive_undoes_everything_once() -> None:
-    desk, control = demo()
-    desk.cause(KILL, A)
-    desk.cause(PAUSE, B)
-    desk.cause(ISOLATE, B)
-    done, failed = desk.revive("drill")
+    injector, control = demo()
+    injector.cause(KILL, A)
+    injector.cause(PAUSE, B)
+    injector.cause(ISOLATE, B)
+    done, failed = injector.revive("drill")
     assert failed == ()
     assert {(fault.kind, fault.node, fault.by) for fault in done} == {
         (RESTART, A, "drill"),
@@ -219,38 +221,38 @@ def test_revive_undoes_everything_once() -> None:
         (HEAL, B, "drill"),
     }
     assert control.dead | control.paused | control.cut == set()
-    assert desk.revive() == ((), ())
+    assert injector.revive() == ((), ())
 
 
 def test_what_fails_is_said_and_stays_standing() -> None:
-    desk, control = demo()
-    desk.cause(KILL, A)
+    injector, control = demo()
+    injector.cause(KILL, A)
     control.fails = "no such program"
-    assert desk.revive() == ((), ("no such program",))
+    assert injector.revive() == ((), ("no such program",))
     with pytest.raises(FaultRefusedError, match="no such program"):
-        desk.preview(KILL, B)
+        injector.preview(KILL, B)
     control.fails = ""
-    assert len(desk.revive()[0]) == 1
+    assert len(injector.revive()[0]) == 1
 
 
 def test_resume_all_resumes_and_does_nothing_else() -> None:
-    desk, control = demo()
-    desk.cause(KILL, A)
-    desk.cause(PAUSE, B)
-    [fault] = desk.resume_all()
+    injector, control = demo()
+    injector.cause(KILL, A)
+    injector.cause(PAUSE, B)
+    [fault] = injector.resume_all()
     assert (fault.kind, fault.node, fault.by) == (RESUME, B, "exit")
     assert control.did[-1] == ("resume", B)
     assert A in control.dead
 
 
 def test_a_node_that_somebody_else_brought_back_can_be_hurt_again() -> None:
-    desk, control = demo()
-    desk.cause(KILL, A)
+    injector, control = demo()
+    injector.cause(KILL, A)
     control.dead.clear()
     with pytest.raises(FaultRefusedError, match="killed already"):
-        desk.cause(KILL, A)
-    desk._clock.now += 10.0  # type: ignore[attr-defined]
-    desk.cause(KILL, A)
+        injector.cause(KILL, A)
+    injector._clock.now += 10.0  # type: ignore[attr-defined]
+    injector.cause(KILL, A)
     assert control.did == [("kill", A), ("kill", A)]
 
 
@@ -258,18 +260,18 @@ def test_a_node_that_somebody_else_brought_back_can_be_hurt_again() -> None:
 def test_whatever_is_asked_one_node_lives_and_everything_comes_back(
     asked: list[tuple[FaultKind, str]], is_demo: bool
 ) -> None:
-    desk, control = demo() if is_demo else foreign()
+    injector, control = demo() if is_demo else foreign()
     for kind, node in asked:
         try:
-            plan = desk.preview(kind, node)
+            plan = injector.preview(kind, node)
             unhurt = set(NODES) - control.dead - control.paused - control.cut
-            desk.cause(kind, node)
+            injector.cause(kind, node)
         except FaultRefusedError:
             continue
         left = set(NODES) - control.dead - control.paused - control.cut
         assert left
         if len(unhurt) >= 2 > len(left):
             assert plan.needs_confirmation
-    desk.revive()
+    injector.revive()
     assert control.dead | control.paused | control.cut == set()
-    assert desk.standing() == ()
+    assert injector.standing() == ()

@@ -16,15 +16,15 @@ import pytest
 
 from confman_tui.cluster.faults import local_process
 from confman_tui.cluster.faults.control import FaultRefusedError, NodeControl
-from confman_tui.cluster.faults.local_control import ForeignControl, parse_restart_command
+from confman_tui.cluster.faults.local_control import LocalControl, parse_restart_command
 from confman_tui.cluster.faults.local_process import Listener, find_listener, shown_command
 from confman_tui.core.errors import UsageError
 from tests.support.port_listener import SOURCE, answering_pid, free_port, listener, restart_command, wait_for
 
 
 @pytest.fixture
-def control() -> Iterator[ForeignControl]:
-    made = ForeignControl()
+def control() -> Iterator[LocalControl]:
+    made = LocalControl()
     yield made
     made.close()
 
@@ -33,7 +33,7 @@ def stopped(process: psutil.Process) -> bool:
     return bool(process.status() == psutil.STATUS_STOPPED)
 
 
-def test_pause_and_resume_the_listener(control: ForeignControl) -> None:
+def test_pause_and_resume_the_listener(control: LocalControl) -> None:
     as_control: NodeControl = control
     with listener() as (node, process):
         assert f"pid {process.pid}" in as_control.describe(node)
@@ -46,7 +46,7 @@ def test_pause_and_resume_the_listener(control: ForeignControl) -> None:
         wait_for(lambda: answering_pid(node) == process.pid)
 
 
-def test_kill_the_listener_and_a_paused_one(control: ForeignControl) -> None:
+def test_kill_the_listener_and_a_paused_one(control: LocalControl) -> None:
     with listener() as (node, process), listener() as (other, paused):
         control.kill(node)
         assert process.wait(5) == -signal.SIGKILL
@@ -58,7 +58,7 @@ def test_kill_the_listener_and_a_paused_one(control: ForeignControl) -> None:
 
 
 def test_close_resumes_what_is_paused() -> None:
-    control = ForeignControl()
+    control = LocalControl()
     with listener() as (node, process), listener() as (other, second):
         control.pause(node)
         control.pause(other)
@@ -69,10 +69,10 @@ def test_close_resumes_what_is_paused() -> None:
 
 DRIVER = """
 import sys, time
-from confman_tui.cluster.faults.local_control import ForeignControl
-control = ForeignControl()
+from confman_tui.cluster.faults.local_control import LocalControl
+control = LocalControl()
 control.pause(sys.argv[1])
-print(control._guardian.pid, flush=True)
+print(control._resume_guard.pid, flush=True)
 {then}
 """
 
@@ -88,48 +88,48 @@ def test_the_program_ends_and_the_paused_node_is_resumed(end: str) -> None:
             text=True,
         )
         assert driver.stdout is not None
-        guardian = int(driver.stdout.readline())
+        guard = int(driver.stdout.readline())
         if end == "sigkill":
             wait_for(lambda: stopped(process))
             driver.kill()
         driver.wait(10)
         driver.stdout.close()
         wait_for(lambda: not stopped(process))
-        wait_for(lambda: not psutil.pid_exists(guardian) or psutil.Process(guardian).status() == psutil.STATUS_ZOMBIE)
+        wait_for(lambda: not psutil.pid_exists(guard) or psutil.Process(guard).status() == psutil.STATUS_ZOMBIE)
 
 
 def test_the_guardian_outlives_what_a_terminal_sends() -> None:
-    control = ForeignControl()
+    control = LocalControl()
     with listener() as (node, process):
         control.pause(node)
-        guardian = control._guardian.pid
-        assert guardian is not None
-        assert os.getsid(guardian) == guardian
+        guard = control._resume_guard.pid
+        assert guard is not None
+        assert os.getsid(guard) == guard
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-            os.kill(guardian, number)
+            os.kill(guard, number)
         control.resume(node)
         control.pause(node)
-        assert control._guardian.pid == guardian
+        assert control._resume_guard.pid == guard
         control.close()
         wait_for(lambda: not stopped(process))
 
 
-def test_a_killed_guardian_is_replaced_before_the_next_pause(control: ForeignControl) -> None:
+def test_a_killed_guardian_is_replaced_before_the_next_pause(control: LocalControl) -> None:
     with listener() as (node, process):
         control.pause(node)
-        first = control._guardian.pid
+        first = control._resume_guard.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
         wait_for(lambda: psutil.Process(first).status() == psutil.STATUS_ZOMBIE)
         control.resume(node)
         control.pause(node)
-        assert control._guardian.pid != first
+        assert control._resume_guard.pid != first
         wait_for(lambda: stopped(process))
 
 
 def test_killed_and_started_again_by_the_restart_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONFMAN_BENCH_API_KEY", "confman_secret")
-    control = ForeignControl(restart_command(tmp_path), tmp_path / "logs")
+    control = LocalControl(restart_command(tmp_path), tmp_path / "logs")
     assert control.can_restart
     with listener() as (node, process):
         with pytest.raises(FaultRefusedError, match="already"):
@@ -152,11 +152,11 @@ def test_killed_and_started_again_by_the_restart_command(tmp_path: Path, monkeyp
 
 
 def test_a_restart_command_that_is_none() -> None:
-    control = ForeignControl("/no/such/program {port}")
+    control = LocalControl("/no/such/program {port}")
     with pytest.raises(FaultRefusedError, match="can't be run: /no/such/program"):
         control.restart(f"http://127.0.0.1:{free_port()}")
     control.close()
-    without = ForeignControl()
+    without = LocalControl()
     assert not without.can_restart
     with pytest.raises(FaultRefusedError, match="--restart-cmd"):
         without.restart("http://127.0.0.1:1")
@@ -176,18 +176,18 @@ def test_words_of_the_restart_command_never_see_a_shell() -> None:
 # What is refused
 
 
-def test_nobody_listens(control: ForeignControl) -> None:
+def test_nobody_listens(control: LocalControl) -> None:
     with pytest.raises(FaultRefusedError, match="no process listens on port"):
         control.describe(f"http://127.0.0.1:{free_port()}")
 
 
 @pytest.mark.parametrize("node", ["http://192.0.2.1:6100", "http://example.org:6100", "http://[2001:db8::1]:6100"])
-def test_a_node_that_is_not_on_loopback(control: ForeignControl, node: str) -> None:
+def test_a_node_that_is_not_on_loopback(control: LocalControl, node: str) -> None:
     with pytest.raises(FaultRefusedError, match="loopback"):
         control.kill(node)
 
 
-def test_the_program_itself(control: ForeignControl) -> None:
+def test_the_program_itself(control: LocalControl) -> None:
     server = socket.create_server(("127.0.0.1", 0))
     with server, pytest.raises(FaultRefusedError, match="this program itself"):
         control.kill(f"http://127.0.0.1:{server.getsockname()[1]}")
@@ -198,7 +198,7 @@ def test_one_that_started_the_program() -> None:
         "import socket, subprocess, sys\n"
         "server = socket.create_server(('127.0.0.1', 0))\n"
         "node = f'http://127.0.0.1:{server.getsockname()[1]}'\n"
-        "inner = 'import sys; from confman_tui.cluster.faults.local_control import ForeignControl as C; '\n"
+        "inner = 'import sys; from confman_tui.cluster.faults.local_control import LocalControl as C; '\n"
         "inner += 'C().kill(sys.argv[1])'\n"
         "done = subprocess.run([sys.executable, '-c', inner, node], capture_output=True, text=True)\n"
         "print(done.stderr[-300:])\n"
@@ -207,7 +207,7 @@ def test_one_that_started_the_program() -> None:
     assert "this program was started by" in done.stdout
 
 
-def test_another_users_process(control: ForeignControl, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_users_process(control: LocalControl, monkeypatch: pytest.MonkeyPatch) -> None:
     with listener() as (node, process):
         monkeypatch.setattr(os, "getuid", lambda: 54321)
         with pytest.raises(FaultRefusedError, match="belongs to another user"):
@@ -216,7 +216,7 @@ def test_another_users_process(control: ForeignControl, monkeypatch: pytest.Monk
 
 
 def test_another_users_process_that_the_system_does_not_tell_of(
-    control: ForeignControl, monkeypatch: pytest.MonkeyPatch
+    control: LocalControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with listener() as (node, process):
         port = int(node.rpartition(":")[2])
@@ -230,7 +230,7 @@ def test_another_users_process_that_the_system_does_not_tell_of(
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can start a process of another user")
-def test_a_real_process_of_another_user(control: ForeignControl) -> None:
+def test_a_real_process_of_another_user(control: LocalControl) -> None:
     source = (
         "import os, socket, time\nserver = socket.create_server(('127.0.0.1', 0))\nos.setuid(65534)\n"
         "print(server.getsockname()[1], flush=True)\ntime.sleep(60)"
@@ -249,7 +249,7 @@ def test_a_real_process_of_another_user(control: ForeignControl) -> None:
             process.stdout.close()
 
 
-def test_several_processes_on_one_port(control: ForeignControl) -> None:
+def test_several_processes_on_one_port(control: LocalControl) -> None:
     source = (
         "import os, socket, time\nserver = socket.create_server(('127.0.0.1', 0))\n"
         "pid = os.fork()\nif pid: print(server.getsockname()[1], pid, flush=True)\ntime.sleep(60)"
@@ -267,7 +267,7 @@ def test_several_processes_on_one_port(control: ForeignControl) -> None:
         process.stdout.close()
 
 
-def test_the_process_changed_since_it_was_shown(control: ForeignControl) -> None:
+def test_the_process_changed_since_it_was_shown(control: LocalControl) -> None:
     with listener() as (node, process):
         control.describe(node)
         process.kill()
@@ -297,14 +297,14 @@ def test_a_signal_never_hits_a_process_that_took_over_the_pid() -> None:
         assert not found.send(signal.SIGKILL)
 
 
-def test_isolating_is_for_the_demo_cluster(control: ForeignControl) -> None:
+def test_isolating_is_for_the_demo_cluster(control: LocalControl) -> None:
     for act in (control.isolate, control.heal):
         with pytest.raises(FaultRefusedError, match="demo cluster only"):
             act("http://127.0.0.1:1")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "0.0.0.0"])
-def test_the_address_counts_beside_the_port(control: ForeignControl, host: str) -> None:
+def test_the_address_counts_beside_the_port(control: LocalControl, host: str) -> None:
     with listener(host=host) as (node, process):
         assert find_listener(node).pid == process.pid
         other = f"http://127.0.0.3:{node.rpartition(':')[2]}"
@@ -318,7 +318,7 @@ def test_the_address_counts_beside_the_port(control: ForeignControl, host: str) 
 # What is shown
 
 
-def test_the_command_line_is_shown_without_secrets(control: ForeignControl) -> None:
+def test_the_command_line_is_shown_without_secrets(control: LocalControl) -> None:
     secret = "hunter2"
     extra = (
         "--api-key",
@@ -358,7 +358,7 @@ def test_a_long_command_line_is_cut() -> None:
     assert len(shown_command(["x" * 1000])) <= 160
 
 
-def test_looking_is_quick(control: ForeignControl) -> None:
+def test_looking_is_quick(control: LocalControl) -> None:
     with listener() as (node, _):
         begun = time.monotonic()
         control.describe(node)

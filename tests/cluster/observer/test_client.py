@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.cluster.observer import messages as wire
-from confman_tui.cluster.observer.client import Lookout
+from confman_tui.cluster.observer.client import Observer
 from confman_tui.cluster.observer.probe import PROBE_NAMESPACE
 from confman_tui.cluster.observer.process import Teller
 from confman_tui.cluster.observer.shared_times import SharedWriteTimes
@@ -98,14 +98,14 @@ async def test_news_of_a_change_goes_at_once_and_takes_along_what_waited() -> No
 
 
 class Watched:
-    """A lookout and what it told."""
+    """A observer and what it told."""
 
     def __init__(self, nodes: tuple[str, ...], probe_s: float, command: list[str] | None = None) -> None:
         self.polls: list[Poll] = []
         self.troubles: list[str] = []
         self.stamp = SharedWriteTimes()
         self.book = WriteBook(self.stamp)
-        self.lookout = Lookout(
+        self.observer = Observer(
             nodes,
             ADMIN,
             self.book,
@@ -123,11 +123,11 @@ class Watched:
 @asynccontextmanager
 async def watching(nodes: tuple[str, ...], probe_s: float = 0.03) -> AsyncIterator[Watched]:
     watched = Watched(nodes, probe_s)
-    await watched.lookout.start()
+    await watched.observer.start()
     try:
         yield watched
     finally:
-        await watched.lookout.stop()
+        await watched.observer.stop()
         # the cluster is shared with other tests
         async with ConfmanClient(ADMIN, nodes=nodes) as client:
             for entry in await client.list_entries(nodes[0], PROBE_NAMESPACE):
@@ -145,13 +145,13 @@ async def test_it_polls_and_probes_and_the_writes_are_there(demo: DemoCluster) -
         assert all(poll.kind is PollKind.ANSWER for poll in watched.polls)
         assert all(abs(poll.sent - before) < 15 and poll.answered >= poll.sent for poll in watched.polls)
         assert watched.book.stream.last_started is None, "nobody allowed it to write yet"
-        watched.lookout.book(True)
-        watched.lookout.start_probe()
+        watched.observer.book(True)
+        watched.observer.start_probe()
         await watched.until(lambda: len(keys_of(watched.book)) >= 5)
-        await watched.lookout.stop_probe()
+        await watched.observer.stop_probe()
         keys = keys_of(watched.book)
         assert len(set(keys)) == len(keys)
-        assert all(watched.lookout.is_spent_key(key) for key in keys)
+        assert all(watched.observer.is_spent_key(key) for key in keys)
         assert watched.book.ledger.outcomes()[0] == len(keys)
         async with ConfmanClient(ADMIN, nodes=demo.urls) as client:
             kept = {entry.key for entry in await client.list_entries(demo.urls[0], PROBE_NAMESPACE)}
@@ -167,14 +167,14 @@ async def test_a_write_of_an_earlier_run_that_is_told_late_is_not_booked_in_the_
     watched = Watched(("http://127.0.0.1:9",), 0.1)
 
     def told(key: str, started: float) -> None:
-        watched.lookout._take(wire.messages_line([("end", PROBE_NAMESPACE, key, 1, started, started + 0.001, "n", 0)]))
+        watched.observer._take(wire.messages_line([("end", PROBE_NAMESPACE, key, 1, started, started + 0.001, "n", 0)]))
 
-    watched.lookout.book(True)
+    watched.observer.book(True)
     told("key-first", now())
-    watched.lookout.book(False)
+    watched.observer.book(False)
     sent = now()
     watched.book.turn_page()
-    watched.lookout.book(True)
+    watched.observer.book(True)
     told("key-late", sent)
     told("key-second", now())
     assert keys_of(watched.book) == ["key-second"]
@@ -182,7 +182,7 @@ async def test_a_write_of_an_earlier_run_that_is_told_late_is_not_booked_in_the_
 
 async def test_a_write_of_the_load_keeps_the_probe_quiet(demo: DemoCluster) -> None:
     async with watching(demo.urls, probe_s=0.3) as watched:
-        watched.lookout.start_probe()
+        watched.observer.start_probe()
         await watched.until(lambda: watched.book.stream.last_ack is not None)
         told: list[float] = []
         starts = watched.book.stream.started
@@ -201,19 +201,19 @@ async def test_a_write_of_the_load_keeps_the_probe_quiet(demo: DemoCluster) -> N
 
 async def test_a_lookout_that_is_killed_is_replaced_and_goes_on_with_other_keys(demo: DemoCluster) -> None:
     async with watching(demo.urls) as watched:
-        watched.lookout.book(True)
-        watched.lookout.start_probe()
+        watched.observer.book(True)
+        watched.observer.start_probe()
         await watched.until(lambda: len(keys_of(watched.book)) >= 2)
-        pid = watched.lookout.pid
+        pid = watched.observer.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        await watched.until(lambda: watched.lookout.pid not in (None, pid))
+        await watched.until(lambda: watched.observer.pid not in (None, pid))
         first = set(keys_of(watched.book))
         polled = len(watched.polls)
         await watched.until(lambda: len(watched.polls) > polled and set(keys_of(watched.book)) > first)
         keys = keys_of(watched.book)
         assert len(set(keys)) == len(keys)
-        assert all(watched.lookout.is_spent_key(key) for key in keys)
+        assert all(watched.observer.is_spent_key(key) for key in keys)
         assert watched.troubles == ["the process that polls the nodes ended (it was killed) and is started again"]
 
 
@@ -222,7 +222,7 @@ async def test_its_process_shows_the_key_to_nobody_and_ends_with_it(
 ) -> None:
     monkeypatch.setenv("CONFMAN_BENCH_API_KEY", ADMIN)
     async with watching(demo.urls) as watched:
-        pid = watched.lookout.pid
+        pid = watched.observer.pid
         assert pid is not None
         process = psutil.Process(pid)
         assert ADMIN not in " ".join(process.cmdline())
@@ -241,23 +241,23 @@ async def test_its_process_shows_the_key_to_nobody_and_ends_with_it(
 async def test_one_that_does_not_begin_is_told_in_a_sentence(command: list[str], words: str) -> None:
     watched = Watched(("http://127.0.0.1:1",), 0.1, command)
     with pytest.raises(ClusterError, match=words):
-        await watched.lookout.start()
-    await watched.lookout.stop()
+        await watched.observer.start()
+    await watched.observer.stop()
 
 
 PARENT = """
 import asyncio
 from confman_tui.cluster.writes.ledger import WriteBook
-from confman_tui.cluster.observer.client import Lookout
+from confman_tui.cluster.observer.client import Observer
 from confman_tui.cluster.observer.shared_times import SharedWriteTimes
 from confman_tui.cluster.watch_mode import WatchPace
 
 async def main():
     stamp = SharedWriteTimes()
     pace = WatchPace(1, 1, 0)
-    lookout = Lookout(("http://127.0.0.1:1",), "key", WriteBook(), stamp, print, pace=pace, on_trouble=print)
-    await lookout.start()
-    print(lookout.pid, flush=True)
+    observer = Observer(("http://127.0.0.1:1",), "key", WriteBook(), stamp, print, pace=pace, on_trouble=print)
+    await observer.start()
+    print(observer.pid, flush=True)
     await asyncio.sleep(60)
 
 asyncio.run(main())

@@ -27,12 +27,12 @@ from confman_tui.load.run_model import SecondSample
 from confman_tui.load.second import Bucket
 from confman_tui.load.workers import messages
 from confman_tui.load.workers.local import Children
-from confman_tui.load.workers.plan import CrewPlan, Waiting, WorkerError
+from confman_tui.load.workers.plan import Waiting, WorkerError, WorkerPlan
 from confman_tui.settings.scenarios import Reads, Target
 from tests.support.confman_server import Server
 from tests.support.load_runs import API_KEY, KEYS, Book, plan, replace, run, wait_until
 
-CREW = CrewPlan(2, api_key=API_KEY)
+CREW = WorkerPlan(2, api_key=API_KEY)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -52,10 +52,10 @@ class Crewed:
         self.engine = Engine()
         self.engine.on_trouble = self.troubles.append
         self.engine.start()
-        self.muster()
+        self.wait_for_workers()
 
-    def muster(self) -> str:
-        return self.engine.muster(CREW, on_wait=lambda waiting: None).result(30)
+    def wait_for_workers(self) -> str:
+        return self.engine.wait_for_workers(CREW, on_wait=lambda waiting: None).result(30)
 
     def workers(self) -> list[psutil.Process]:
         return [child for child in psutil.Process().children() if "load.distributed.child" in " ".join(child.cmdline())]
@@ -72,7 +72,7 @@ def one_crew(state: Path) -> Iterator[Crewed]:
 @pytest.fixture
 def crew(one_crew: Crewed) -> Iterator[Crewed]:
     """The crew, complete and with nothing said."""
-    one_crew.muster()
+    one_crew.wait_for_workers()
     one_crew.troubles.clear()
     yield one_crew
     # a test that failed leaves its run
@@ -346,8 +346,8 @@ def test_a_worker_that_dies_is_told_at_once_and_the_others_go_on(crew: Crewed, s
     outcome = future.result(10)
     assert crew.troubles[0].startswith(outcome.invalid)
     assert outcome.requests == sum(sample.ok for sample in samples)
-    # the next muster replaces it, and the next run is a valid one
-    crew.muster()
+    # the next wait_for_workers replaces it, and the next run is a valid one
+    crew.wait_for_workers()
     assert len(crew.workers()) == 2
     assert run(crew.engine, replace(plan(seconds=0.2), workers=2)).invalid == ""
 
@@ -401,7 +401,7 @@ def test_only_one_thing_at_a_time(engine: Engine, server: Server) -> None:
     future = engine.run(replace(plan(seconds=None), workers=2), on_sample=lambda _: None)
     wait_until(lambda: engine.health().running)
     with pytest.raises(EngineBusyError):
-        engine.muster(CREW, on_wait=lambda waiting: None).result(5)
+        engine.wait_for_workers(CREW, on_wait=lambda waiting: None).result(5)
     engine.stop_run()
     future.result(10)
 
@@ -419,7 +419,7 @@ def bare(state: Path) -> Iterator[Engine]:
 
 
 def test_whatever_else_speaks_to_the_master_is_left_out(crew: Crewed, server: Server) -> None:
-    port = int(crew.muster().rpartition(":")[2])
+    port = int(crew.wait_for_workers().rpartition(":")[2])
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     stranger = context.socket(zmq.DEALER)
     stranger.setsockopt(zmq.IDENTITY, b"stranger")
@@ -461,30 +461,30 @@ def test_a_worker_that_cannot_start_is_told_in_a_sentence(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     said = r"^worker-\d can't be started: it ended with code 1: ImportError: this installation is broken$"
     with pytest.raises(WorkerError, match=said):
-        bare.muster(CREW, on_wait=lambda waiting: None).result(20)
+        bare.wait_for_workers(CREW, on_wait=lambda waiting: None).result(20)
     assert not [child for child in psutil.Process().children() if child.status() == "zombie"]
 
 
 def test_workers_from_elsewhere_are_waited_for_visibly_and_not_for_ever(bare: Engine) -> None:
     seen: list[Waiting] = []
-    crew = CrewPlan(0, remote=2, wait_s=0.4)
+    crew = WorkerPlan(0, remote=2, wait_s=0.4)
     with pytest.raises(WorkerError, match=r"0 of 2 workers from elsewhere joined at 127\.0\.0\.1:\d+ within 0\.4 s"):
-        bare.muster(crew, on_wait=seen.append).result(5)
+        bare.wait_for_workers(crew, on_wait=seen.append).result(5)
     assert (seen[0].present, seen[0].wanted) == (0, 2)
     assert seen[0].left_s > seen[-1].left_s
     # the way out
-    waiting = bare.muster(replace(crew, wait_s=60.0), on_wait=seen.append)
+    waiting = bare.wait_for_workers(replace(crew, wait_s=60.0), on_wait=seen.append)
     bare.stop_run()
     with pytest.raises(WorkerError, match="stopped"):
         waiting.result(5)
 
 
 def test_an_address_that_cannot_be_listened_on_is_told_in_a_sentence(bare: Engine, crew: Crewed) -> None:
-    port = int(crew.muster().rpartition(":")[2])
+    port = int(crew.wait_for_workers().rpartition(":")[2])
     with pytest.raises(WorkerError, match=rf"can't be listened for on 127\.0\.0\.1:{port}: the port is taken"):
-        bare.muster(CrewPlan(0, 1, ("127.0.0.1", port)), on_wait=lambda waiting: None).result(5)
+        bare.wait_for_workers(WorkerPlan(0, 1, ("127.0.0.1", port)), on_wait=lambda waiting: None).result(5)
     with pytest.raises(WorkerError, match=r"on nowhere\.invalid:0: "):
-        bare.muster(CrewPlan(0, 1, ("nowhere.invalid", 0)), on_wait=lambda waiting: None).result(5)
+        bare.wait_for_workers(WorkerPlan(0, 1, ("nowhere.invalid", 0)), on_wait=lambda waiting: None).result(5)
 
 
 MASTER = """
@@ -543,14 +543,14 @@ def test_a_worker_from_elsewhere_tells_its_times_on_the_masters_clock(
     wrong = tmp_path / "sitecustomize.py"
     wrong.write_text("import time\nright = time.time\ntime.time = lambda: right() + 3600\n")
     addresses: list[str] = []
-    crew = CrewPlan(0, remote=1, wait_s=20.0)
-    mustered = bare.muster(crew, on_wait=lambda waiting: addresses.append(waiting.address))
+    crew = WorkerPlan(0, remote=1, wait_s=20.0)
+    waited_for = bare.wait_for_workers(crew, on_wait=lambda waiting: addresses.append(waiting.address))
     wait_until(lambda: bool(addresses))
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "CONFMAN_BENCH_API_KEY": API_KEY}
     command = [sys.executable, "-m", "confman_tui", "worker", "--master", addresses[0]]
     worker = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     try:
-        assert mustered.result(20) == addresses[0]
+        assert waited_for.result(20) == addresses[0]
         bare.set_targets(server.url, (server.url,))
         book = Book()
         samples: list[SecondSample] = []
