@@ -22,15 +22,9 @@ from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.settings.tiers import PROBE_NAMESPACE, TIERS, Tier, is_ours, namespaces_of, owner_namespace
 
 __all__ = [
-    "PROBE_NAMESPACE",
-    "TIERS",
     "Key",
-    "Tier",
     "fill",
-    "is_ours",
     "leftovers",
-    "namespaces_of",
-    "owner_namespace",
     "payload",
     "read_registry",
     "remove",

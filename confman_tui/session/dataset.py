@@ -22,6 +22,7 @@ from confman_tui.results.files import ResultsError
 from confman_tui.session.cluster_monitor import Monitor
 from confman_tui.session.events import LeftoversFound, Level, NoticeGiven, Phase, ProgressMade, Sink
 from confman_tui.settings import Settings
+from confman_tui.settings.tiers import PROBE_NAMESPACE, TIERS, is_of_tier, namespaces_of
 
 TELL_S = 0.1
 """Least seconds between two events about the same progress."""
@@ -59,7 +60,7 @@ class Dataset:
         self, settings: Settings, client: ConfmanClient, monitor: Monitor, emit: Sink, stop: asyncio.Event, clock: Clock
     ) -> None:
         self.settings = settings
-        self.tier = seeding.TIERS[settings.tier]
+        self.tier = TIERS[settings.tier]
         self.keys: tuple[tuple[str, str], ...] = ()
         """Seeded (namespace, key) pairs, and those that `fill` added."""
         self.seeded_bytes = 0
@@ -82,7 +83,7 @@ class Dataset:
     @property
     def namespaces(self) -> tuple[str, ...]:
         """The tier's namespaces."""
-        return seeding.namespaces_of(self.tier)
+        return namespaces_of(self.tier)
 
     def _leader(self) -> str | None:
         return self._monitor.view.leader
@@ -106,14 +107,14 @@ class Dataset:
         node = self._leader() or self._monitor.live()[0]
         found = await seeding.leftovers(self._client, node, claimed_elsewhere=claimed_elsewhere)
         tier = self.settings.clean_tier
-        self._leftovers = tuple(name for name in found if tier is None or name.startswith(f"bench-{tier}-"))
+        self._leftovers = tuple(name for name in found if tier is None or is_of_tier(name, tier))
         return self._leftovers
 
     async def announce_leftovers(self) -> None:
         """Tell of the data of earlier runs, once, before anything is seeded."""
         mine = self._lease.namespace if self._lease is not None else ""
         found = await self.find_leftovers(claimed_elsewhere=False)
-        self._leftovers = tuple(name for name in found if name != mine and name != seeding.PROBE_NAMESPACE)
+        self._leftovers = tuple(name for name in found if name != mine and name != PROBE_NAMESPACE)
         if self._leftovers:
             self._emit(LeftoversFound(self._leftovers))
 
@@ -212,7 +213,7 @@ class Dataset:
     async def remove_spent_probe_keys(self) -> None:
         # Only these: the namespace is shared with programs on other tiers, and the probe goes on writing there.
         await seeding.remove_keys(
-            self._client, self._leader, seeding.PROBE_NAMESPACE, self._monitor.is_spent_probe_key, self._stop
+            self._client, self._leader, PROBE_NAMESPACE, self._monitor.is_spent_probe_key, self._stop
         )
 
     async def change_tier(self, name: str) -> None:
@@ -236,7 +237,7 @@ class Dataset:
                 raise
             self._lease = other
             self.settings = replace(self.settings, tier=name)
-            self.tier = seeding.TIERS[name]
+            self.tier = TIERS[name]
             self.keys, self.registry_files = (), ()
 
     async def _remove(self, doomed: tuple[str, ...], stop: asyncio.Event) -> None:
@@ -245,7 +246,7 @@ class Dataset:
 
     async def clean(self) -> None:
         """Remove everything of ours: the tier's namespaces, the probe's, the lease."""
-        await self._remove((*self.namespaces, seeding.PROBE_NAMESPACE), asyncio.Event())
+        await self._remove((*self.namespaces, PROBE_NAMESPACE), asyncio.Event())
         await self.release()
         self.dirty = False
 

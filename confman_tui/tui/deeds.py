@@ -110,7 +110,7 @@ class Deeds:
             if tier is not None and tier != present:
                 self._app.session.choose_tier(tier)
 
-        self._app.push_screen(TierDialog(self._app.options.tiers, present), chosen)
+        self._app.push_screen(TierDialog(present), chosen)
 
     def _do_overrides(self) -> None:
         config = self._app.state.config

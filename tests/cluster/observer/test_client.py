@@ -19,7 +19,6 @@ from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.cluster.observer import messages as wire
 from confman_tui.cluster.observer.client import Observer
-from confman_tui.cluster.observer.probe import PROBE_NAMESPACE
 from confman_tui.cluster.observer.process import Teller
 from confman_tui.cluster.observer.shared_times import SharedWriteTimes
 from confman_tui.cluster.states import Poll, PollKind
@@ -28,6 +27,7 @@ from confman_tui.cluster.writes.ledger import WriteBook
 from confman_tui.core.clock import now
 from confman_tui.core.errors import ClusterError
 from confman_tui.demo.supervisor import DemoCluster
+from confman_tui.settings.tiers import PROBE_NAMESPACE
 from tests.cluster.conftest import ADMIN
 
 texts = st.text(max_size=40)
