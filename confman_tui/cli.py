@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 from confman_tui.core import errors
 from confman_tui.core.paths import config_file
-from confman_tui.core.streams import complete_streams, tell, write_result
+from confman_tui.core.streams import open_missing_streams, try_print, write_result
 from confman_tui.settings import Resolved, remembered, resolve
 from confman_tui.settings.command_line import parse
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program. Returns its exit code; wrong input is told in one sentence on stderr."""
-    complete_streams()
+    open_missing_streams()
     try:
         parsed = parse(sys.argv[1:] if argv is None else argv)
         resolved = resolve(parsed.command, parsed.flags, os.environ, config_file(), remembered.theme())
@@ -54,7 +54,7 @@ def _run(resolved: Resolved) -> int:
                 settings.demo_election_timeout_ms,
                 settings.demo_data,
             ),
-            tell,
+            try_print,
         )
     if settings.command == "clean":
         from confman_tui.headless import run_clean

@@ -95,7 +95,7 @@ class Dataset:
 
     async def _acquire(self, tier: str) -> Lease:
         return await Lease.acquire(
-            self._client, self._leader, self._monitor.nodes, tier, paths.made(paths.runtime_dir())
+            self._client, self._leader, self._monitor.nodes, tier, paths.ensure_folder(paths.runtime_dir())
         )
 
     async def find_leftovers(self, *, claimed_elsewhere: bool = True) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ def remember_theme(name: str, file: Path | None = None) -> None:
     """Keep it for the next start. That it can't be kept is no reason to bother anybody."""
     file = file or paths.theme_file()
     with contextlib.suppress(OSError):
-        paths.made(file.parent)
+        paths.ensure_folder(file.parent)
         partial = file.with_name(f".{file.name}.{os.getpid()}")
         partial.write_text(name + "\n", encoding="utf-8")
         partial.replace(file)
