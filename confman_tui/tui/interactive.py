@@ -13,7 +13,7 @@ from confman_tui.cluster.elections import FaultKind
 from confman_tui.core import errors
 from confman_tui.load.engine import prepare
 from confman_tui.session.session_thread import SessionThread
-from confman_tui.settings import Resolved, check_keys, remembered
+from confman_tui.settings import Resolved, check_keys, themes
 
 JOIN_S = 8.0
 """Longest wait for the session after the screen is gone: its stop and its clean-up are bounded to less."""
@@ -43,7 +43,7 @@ def run_interactive(resolved: Resolved) -> int:
             output_dir=settings.output_dir,
             theme=settings.theme,
             keymap=settings.keys,
-            remember_theme=remembered.remember_theme,
+            remember_theme=themes.remember,
             drill_fault=FaultKind(settings.fault),
             drill_rounds=settings.rounds,
         ),
