@@ -44,7 +44,7 @@ def help_text(command: str) -> str:
 
 
 def _row(setting: Setting) -> tuple[str, str]:
-    """A setting's flag, and what is said of it."""
+    """A setting's flag, and its description."""
     text = setting.help
     if setting.default is not None and not setting.switch and not setting.secret:
         text += f" (default: {setting.default})"

@@ -19,7 +19,7 @@ from confman_tui.settings.options import SETTINGS
 _SECRET = "S3cret-of-the-test"
 
 
-def test_nothing_said_opens_the_screen() -> None:
+def test_no_words_open_the_screen() -> None:
     assert parse([]) == Parsed("bench", {})
 
 
@@ -34,7 +34,7 @@ def test_scenarios_are_collected() -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "message"),
     [
         (["--api-kee", _SECRET], "unknown flag --api-kee; did you mean --api-key?"),
         ([f"--apikey={_SECRET}"], "unknown flag --apikey; did you mean --api-key?"),
@@ -66,10 +66,10 @@ def test_scenarios_are_collected() -> None:
         ),
     ],
 )
-def test_wrong_use_in_one_sentence(argv: list[str], said: str) -> None:
+def test_wrong_use_in_one_sentence(argv: list[str], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse(argv)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert _SECRET not in str(caught.value)
 
@@ -86,12 +86,12 @@ def test_a_negative_value_is_a_value() -> None:
     )
 )
 def test_any_words_are_a_command_line_or_one_sentence(argv: list[str]) -> None:
-    said = ""
+    message = ""
     try:
         parse(argv)
     except UsageError as error:
-        said = str(error)
-    assert "\n" not in said
+        message = str(error)
+    assert "\n" not in message
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
