@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from confman_tui.core.errors import UsageError
 
@@ -34,21 +35,28 @@ def write_registry(path: Path, keys: Iterable[Key]) -> None:
 
 
 def read_registry(path: Path) -> tuple[Key, ...]:
-    """The keys of a registry file.
+    """The seeded keys: a JSON list of ``{"namespace", "key"}`` objects or of ``[namespace, key]`` pairs.
 
     Raises:
-        UsageError: it can't be read or holds something else.
+        UsageError: the file can't be read, or holds something else, or nothing.
     """
     try:
-        parsed = json.loads(path.read_text(encoding="utf-8"))
+        entries: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"the key registry {path} can't be read: {error.strerror}") from None
+        raise UsageError(f"BENCH_KEY_REGISTRY_FILE {path} can't be read: {error.strerror}.") from None
     except ValueError:
-        parsed = None
-    keys: list[Key] = []
-    for item in parsed if isinstance(parsed, list) else (None,):
-        namespace, key = (item.get("namespace"), item.get("key")) if isinstance(item, dict) else (None, None)
-        if not isinstance(namespace, str) or not isinstance(key, str):
-            raise UsageError(f'the key registry {path} must hold a JSON list of {{"namespace", "key"}}')
-        keys.append((namespace, key))
+        raise UsageError(f"BENCH_KEY_REGISTRY_FILE {path} is not JSON.") from None
+    wanted = 'a JSON list of {"namespace": …, "key": …} objects or of [namespace, key] pairs'
+    if not isinstance(entries, list) or not entries:
+        raise UsageError(f"BENCH_KEY_REGISTRY_FILE {path} must hold {wanted}, at least one.")
+    keys = []
+    for number, entry in enumerate(entries, start=1):
+        pair = (entry.get("namespace"), entry.get("key")) if isinstance(entry, dict) else entry
+        if (
+            not isinstance(pair, list | tuple)
+            or len(pair) != 2
+            or not all(isinstance(part, str) and part for part in pair)
+        ):
+            raise UsageError(f"BENCH_KEY_REGISTRY_FILE {path}: entry {number} is not what is allowed, {wanted}.")
+        keys.append((pair[0], pair[1]))
     return tuple(keys)

@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from confman_tui.load.context import read_registry
+from confman_tui.cluster.key_registry import read_registry
 from confman_tui.load.engine import Engine, prepare
 from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample
 from confman_tui.settings.scenarios import Target

@@ -317,7 +317,7 @@ def test_a_failed_write_leaves_the_earlier_registry(tmp_path: Path, monkeypatch:
 def test_a_wrong_registry_is_a_usage_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "r.json"
     path.write_text(text)
-    with pytest.raises(UsageError, match="JSON list"):
+    with pytest.raises(UsageError, match="JSON"):
         key_registry.read_registry(path)
     with pytest.raises(UsageError, match="can't be read"):
         key_registry.read_registry(tmp_path / "absent.json")
