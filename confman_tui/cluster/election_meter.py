@@ -10,7 +10,8 @@ from math import ceil
 from confman_tui.cluster.elections import Election, Fault
 from confman_tui.cluster.faults.attribution import SLACK_S, FaultHistory
 from confman_tui.cluster.states import NO_ANSWER_STATES, ClusterView, Fact, FactKind
-from confman_tui.cluster.writes.gaps import BINS_PER_SECOND, SETTLE_S, WriteStream
+from confman_tui.cluster.writes.ack_history import BINS_PER_SECOND
+from confman_tui.cluster.writes.gaps import SETTLE_S, WriteStream
 
 RECOVERED_SHARE = 0.9
 """Throughput counts as back at this share of what it was before."""
@@ -236,7 +237,7 @@ class ElectionMeter:
 
     def _written(self, opened: _Open) -> bool:
         """Whether a write was acknowledged, and judged, since the new leader was seen to serve."""
-        until = self._writes.judged_until
+        until = self._writes.settled_until
         return opened.serving is not None and until is not None and until > opened.serving.at
 
     def _over(self, opened: _Open, now: float) -> bool:
@@ -263,7 +264,7 @@ class ElectionMeter:
             # A poll asked just before the fault can be the first to feel it.
             return None if step is None else max(0.0, step.at - opened.origin)
 
-        gap = self._writes.longest_gap(opened.origin, serving.at) if serving is not None else None
+        gap = self._writes.history.longest_gap(opened.origin, serving.at) if serving is not None else None
         window, counts = gap if gap is not None and self._written(opened) else (None, False)
         first = None if window is None or window.end is None else max(0.0, window.end - opened.origin)
         rounds = 0
@@ -322,7 +323,7 @@ class ElectionMeter:
         known = now - SETTLE_S
         step = ceil((opened.origin + first) * BINS_PER_SECOND) - 1
         while (at := step / BINS_PER_SECOND) + span <= known:
-            if self._writes.acknowledged_between(at, at + span) >= RECOVERED_SHARE * rate * span:
+            if self._writes.history.between(at, at + span) >= RECOVERED_SHARE * rate * span:
                 return (self._recovered(opened, max(at, opened.origin + first), rate),)
             step += 1
         return ()
@@ -334,10 +335,10 @@ class ElectionMeter:
         start = ceil(max(until - BEFORE_S, opened.before_from) * BINS_PER_SECOND) / BINS_PER_SECOND
         if until - start < LEAST_BEFORE_S - 1e-6:
             return None
-        count = self._writes.acknowledged_between(start, until)
+        count = self._writes.history.between(start, until)
         return count / (until - start) if count else None
 
     def _recovered(self, opened: _Open, at: float, rate: float) -> Election:
         self._open = None
-        missed = rate * (at - opened.origin) - self._writes.acknowledged_between(opened.origin, at)
+        missed = rate * (at - opened.origin) - self._writes.history.between(opened.origin, at)
         return replace(self._figures(opened), recover90_s=at - opened.origin, writes_missed=max(0.0, missed))

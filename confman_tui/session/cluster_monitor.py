@@ -232,7 +232,7 @@ class Monitor:
         self._observer.book(booking)
         if booking:
             self.windows = []
-        return self.book.turn_page()
+        return self.book.hand_over_ledger()
 
     # -- what comes in
 

@@ -244,7 +244,7 @@ class _Drill:
         if election is not None:
             until = max(election.first_write_s or 0.0, election.recover90_s or 0.0)
         end = min(fault.at + min(until + _AFTER_S, _GRAPH_S), host.now() - _LAG_S)
-        graph = host.writes.per_tenth(fault.at - _BEFORE_S, end)
+        graph = host.writes.history.per_tenth(fault.at - _BEFORE_S, end)
         shown = tuple((round(at - fault.at, 3), count) for at, count in graph)
         return DrillRound(number, plan.rounds, fault, not reason, reason, election, shown)
 
@@ -281,7 +281,7 @@ def _what_is_amiss(host: DrillHost, plan: DrillPlan) -> str:
         return f"{names[view.leader]} has led for less than {plan.steady_s:g} s"
     seconds = max(1, round(plan.steady_s))
     end = now - _LAG_S
-    rates = [host.writes.acknowledged_between(end - back - 1, end - back) for back in range(seconds)]
+    rates = [host.writes.history.between(end - back - 1, end - back) for back in range(seconds)]
     mean = sum(rates) / seconds
     if mean < LEAST_RATE:
         return f"too few writes: {mean:.1f} acknowledged per second, at least {LEAST_RATE:g} are needed"

@@ -173,7 +173,7 @@ async def test_a_write_of_an_earlier_run_that_is_told_late_is_not_booked_in_the_
     told("key-first", now())
     watched.observer.book(False)
     sent = now()
-    watched.book.turn_page()
+    watched.book.hand_over_ledger()
     watched.observer.book(True)
     told("key-late", sent)
     told("key-second", now())

@@ -204,10 +204,10 @@ def told_of(writes: list[Write]) -> tuple[object, ...]:
         closed,
         slots,
         stream.windows,
-        stream.threshold_s,
-        stream.per_tenth(EPOCH, end + 1),
-        stream.longest_gap(EPOCH, end),
-        stream.judged_until,
+        stream.usual.threshold_s,
+        stream.history.per_tenth(EPOCH, end + 1),
+        stream.history.longest_gap(EPOCH, end),
+        stream.settled_until,
     )
 
 
@@ -227,7 +227,7 @@ def test_many_at_once_are_judged_as_one_by_one(first: list[Write], second: list[
         patched.setattr(WriteStream, "_take_without_gaps", counted)
         at_once = told_of(writes)
         assert sum(looked) > 200
-        patched.setattr("confman_tui.cluster.writes.gaps._WORTH_A_LOOK", 10**9)
+        patched.setattr("confman_tui.cluster.writes.gaps._LEAST_AT_ONCE", 10**9)
         assert told_of(writes) == at_once
 
 
@@ -495,16 +495,16 @@ def test_longest_gap_and_throughput_are_kept_for_the_meter() -> None:
     ]
     stream, closed, _ = replay(writes)
     assert closed == []
-    found = stream.longest_gap(EPOCH + 10, EPOCH + 10.3)
+    found = stream.history.longest_gap(EPOCH + 10, EPOCH + 10.3)
     assert found is not None
     gap, counts = found
     assert not counts
     assert gap.end is not None
     assert gap.end - gap.start == pytest.approx(0.22)
     assert gap.seconds == pytest.approx((0.24 + 0.175) / 2, abs=1e-6)
-    small = stream.longest_gap(EPOCH + 11, EPOCH + 12)
+    small = stream.history.longest_gap(EPOCH + 11, EPOCH + 12)
     assert small is None or (small[0].seconds or 0) < 0.03
-    assert stream.acknowledged_between(EPOCH + 5, EPOCH + 7) == 100
+    assert stream.history.between(EPOCH + 5, EPOCH + 7) == 100
 
 
 def test_two_threads_lose_nothing() -> None:
@@ -536,6 +536,6 @@ def test_memory_is_bounded() -> None:
         stream.acknowledged(at + 0.01, at)
         if n % 10 == 0:
             stream.drain(at)
-    held = stream.__dict__
+    held = {**stream.__dict__, **stream.history.__dict__, **stream.usual.__dict__}
     sizes = {name: len(value) for name, value in held.items() if hasattr(value, "__len__")}
     assert max(sizes.values()) < 2_000, sizes

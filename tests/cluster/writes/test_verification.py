@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.elections import UnreadNode, Verification, WriteOutcome, value_digest
+from confman_tui.cluster.writes import slices
 from confman_tui.cluster.writes import verification as verify_module
 from confman_tui.cluster.writes.ledger import BookedWrite, WriteBook, WriteLedger
-from confman_tui.cluster.writes.rules import Seen, demand
+from confman_tui.cluster.writes.rules import KeyState, demand
 from confman_tui.cluster.writes.verification import verify
 from confman_tui.core.clock import now
 from tests.support.three_servers import PutRule, Trio
@@ -56,7 +57,7 @@ class TestOneWriteOfThirty:
     def way(self, by_key: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         if by_key:
             monkeypatch.setattr(verify_module, "LISTING_BYTES", 10)
-            monkeypatch.setattr(verify_module, "SLICE", 4)
+            monkeypatch.setattr(slices, "SLICE_KEYS", 4)
 
     async def test_nothing_wrong(self) -> None:
         result = await judged(lambda trio: None)
@@ -279,7 +280,7 @@ async def test_progress_is_told_and_a_stop_ends_it_with_what_is_known(monkeypatc
 
 
 async def test_many_writes_are_judged_in_slices_from_a_listing_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify_module, "SLICE", 10)
+    monkeypatch.setattr(slices, "SLICE_KEYS", 10)
     async with Trio() as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
         book = await load(trio, http, writes=50)
         trio.lose(*lost_at(3), 0, 1)
@@ -310,11 +311,11 @@ def test_slices_hold_each_key_once_with_all_its_writes(
     if positions is not None:
         wanted = {f"key-{letter * 12}" for number, (letter, _, _) in enumerate(writes) if number in positions}
 
-    async def pieces() -> list[verify_module._Work]:
-        return [work async for work in verify_module._works(ledger, "ns", positions, 100)]
+    async def pieces() -> list[slices.Slice]:
+        return [work async for work in slices.slices_of(ledger, "ns", positions, 100)]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verify_module, "SLICE", size)
+        patch.setattr(slices, "SLICE_KEYS", size)
         works = asyncio.run(pieces())
     found = [(key, demanded) for work in works for key, demanded in work.demands.items()]
     assert len(found) == len(dict(found)), "each key once"
@@ -353,9 +354,9 @@ def test_what_may_stand_is_what_some_order_of_the_writes_leaves(writes: list[Boo
             possible.add(last.digest)
     seen = demand(writes).see(shown)
     if shown in possible:
-        assert seen in (Seen.GOOD, Seen.NOTHING)
+        assert seen in (KeyState.GOOD, KeyState.NOTHING)
     elif acknowledged:
-        assert seen in (Seen.BAD, Seen.PHANTOM)
+        assert seen in (KeyState.BAD, KeyState.PHANTOM)
     else:
         refused = {write.digest for write in writes if write.outcome is WriteOutcome.REFUSED}
-        assert (seen is Seen.PHANTOM) == (shown in refused)
+        assert (seen is KeyState.PHANTOM) == (shown in refused)
