@@ -256,7 +256,7 @@ class RunOutcome:
     file_error: str = ""
     """Why Locust's files could not be written, one sentence; empty when they were, or none were wanted."""
     opening: Opening | None = None
-    """The first seconds apart; None where the run was too short to tell them from the rest."""
+    """The first seconds apart; None where the run was too short to set them apart from the rest."""
     uncorrected: Uncorrected | None = None
     """Open loop only."""
     not_started: int = 0

@@ -98,13 +98,8 @@ class WriteLedger:
 
     def book_all(self, rows: Iterable[_Row]) -> None:
         """Books many writes at once: half the time of as many calls of `book`."""
-        parts, nodes, prefixes, pack, digits_of = (
-            self._namespaces,
-            self._nodes,
-            self._prefixes,
-            _RECORD.pack,
-            bytes.fromhex,
-        )
+        parts, nodes, prefixes = self._namespaces, self._nodes, self._prefixes
+        pack, digits_of = _RECORD.pack, bytes.fromhex
         extends = {namespace: part.extend for namespace, part in parts.items()}
         for namespace, key, digest, started, ended, node, outcome, _intended in rows:
             try:

@@ -54,8 +54,8 @@ def choose(ledger: WriteLedger, sample: int) -> dict[str, set[int]]:
 async def slices_of(
     ledger: WriteLedger, namespace: str, positions: Iterable[int] | None, others: int
 ) -> AsyncGenerator[Slice, None]:
-    """What the writes of one namespace demand, at most `SLICE_KEYS` keys at a time: millions of writes at once would need
-    gigabytes. All writes of one key stand in one piece. Gives the loop a turn now and then."""
+    """What the writes of one namespace demand, at most `SLICE_KEYS` keys at a time: millions of writes at once would
+    need gigabytes. All writes of one key stand in one slice."""
     several = await _written_again(ledger, namespace)
     entries = others + ledger.count(namespace) - sum(len(writes) - 1 for writes in several.values())
     chosen: set[str] | None = None
