@@ -25,8 +25,8 @@ READY_PATH = "/health/ready"
 DEADLINE_S = 0.39
 """Without an answer for this long a node is not answering. (That its answer is late is reported sooner.)"""
 STAGGER_S = 0.004
-"""From one node's poll to the next one's. Asked all at once, each node's latency would hold our own work for the others;
-spread over the whole interval, each poll would find cold caches and cost more CPU."""
+"""From one node's poll to the next one's. Asked all at once, each node's latency would hold our own work for the
+others; spread over the whole interval, each poll would find cold caches and cost more CPU."""
 MAX_TERM = 2**63 - 1
 """Confman's terms are signed 64-bit integers."""
 MAX_BODY = 64 * 1024

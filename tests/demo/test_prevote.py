@@ -9,7 +9,7 @@ from pysyncobj.node import Node
 
 from confman_tui.demo.links import Links
 from confman_tui.demo.prevote import ASK_AGAIN_S, PreVote
-from confman_tui.demo.pysyncobj_hacks import Insides
+from confman_tui.demo.pysyncobj_hacks import SyncObjInternals
 
 
 class FakeInside:
@@ -31,7 +31,7 @@ class FakeLinks:
 
 def made(*peers: str) -> tuple[PreVote, FakeInside, FakeLinks]:
     inside, links = FakeInside(), FakeLinks(*peers)
-    return PreVote(cast(Insides, inside), cast(Links, links), (1.0, 3.0)), inside, links
+    return PreVote(cast(SyncObjInternals, inside), cast(Links, links), (1.0, 3.0)), inside, links
 
 
 def test_it_stands_only_with_a_majority() -> None:
