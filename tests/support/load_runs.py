@@ -53,7 +53,7 @@ def plan(
     )
 
 
-def bucket_of(
+def second_of(
     start: float,
     end: float,
     *,
@@ -63,9 +63,9 @@ def bucket_of(
     **fields: Any,
 ) -> SecondCounts:
     """A second in which one node answered reads and writes after so many µs; failures are of no node."""
-    bucket = SecondCounts(start, end, by_node={node: NodeCounts(Counter(reads), Counter(writes))}, **fields)
-    bucket.sum_up()
-    return bucket
+    second = SecondCounts(start, end, by_node={node: NodeCounts(Counter(reads), Counter(writes))}, **fields)
+    second.sum_up()
+    return second
 
 
 class Book:
@@ -114,4 +114,4 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         waiter.wait(0.01)
 
 
-__all__ = ["API_KEY", "KEYS", "NAMESPACES", "Book", "bucket_of", "plan", "replace", "run", "wait_until"]
+__all__ = ["API_KEY", "KEYS", "NAMESPACES", "Book", "plan", "replace", "run", "second_of", "wait_until"]

@@ -23,7 +23,7 @@ from confman_tui.load.workers import messages
 from confman_tui.load.workers.clock_offset import ClockOffset, anchor
 from confman_tui.load.workers.merge import WAIT_S, SecondsMerger
 from confman_tui.settings.scenarios import Reads
-from tests.support.load_runs import API_KEY, Book, bucket_of, plan
+from tests.support.load_runs import API_KEY, Book, plan, second_of
 
 latencies = st.lists(st.integers(0, 2**32 - 1), max_size=30)
 counts = latencies.map(Counter)
@@ -72,7 +72,7 @@ def test_a_second_goes_over_the_wire_whole(bucket: SecondCounts) -> None:
 
 
 def test_a_latency_beyond_an_hour_goes_over_the_wire() -> None:
-    bucket = bucket_of(1.0, 2.0, reads=[2**32, 5, 5])
+    bucket = second_of(1.0, 2.0, reads=[2**32, 5, 5])
     assert messages.unpack_bucket(messages.pack_bucket(bucket)).reads == {2**32: 1, 5: 2}
 
 
@@ -191,7 +191,7 @@ def test_nothing_is_dropped_and_percentiles_are_those_of_the_pooled_values(
         number[name] += 1
         failures = [(True, Cause.TIMEOUT, "timeout")] if failed else []
         end = 100.0 + number[name]
-        second = bucket_of(end - 1, end, reads=reads, writes=values, node=f"http://{name}:1", failures=failures)
+        second = second_of(end - 1, end, reads=reads, writes=values, node=f"http://{name}:1", failures=failures)
         second.node(f"http://{name}:1").writes_failed += failed
         merger.add(name, number[name], second)
         at = max(at, end) + delay
@@ -238,15 +238,15 @@ def test_a_second_waits_for_the_late_but_not_for_long() -> None:
     merger = SecondsMerger(0.0)
     merger.join("a")
     merger.join("b")
-    merger.add("a", 1, bucket_of(0.0, 1.0, users=2, reads=[10], in_flight=1))
+    merger.add("a", 1, second_of(0.0, 1.0, users=2, reads=[10], in_flight=1))
     assert merger.due(1.0 + WAIT_S - 0.01) == []
     (first,) = merger.due(1.0 + WAIT_S)
     assert (first.start, first.end, first.reads, first.users) == (0.0, 1.0, Counter([10]), 2)
     # b's first second counts for the next one; its users and its requests in flight count once
-    merger.add("b", 1, bucket_of(0.0, 1.0, users=3, reads=[20], in_flight=3))
-    merger.add("b", 2, bucket_of(1.0, 2.0, users=3, reads=[30], in_flight=2))
+    merger.add("b", 1, second_of(0.0, 1.0, users=3, reads=[20], in_flight=3))
+    merger.add("b", 2, second_of(1.0, 2.0, users=3, reads=[30], in_flight=2))
     assert merger.due(2.1) == []
-    merger.add("a", 2, bucket_of(1.0, 2.01, users=2, reads=[40], in_flight=1))
+    merger.add("a", 2, second_of(1.0, 2.01, users=2, reads=[40], in_flight=1))
     (second,) = merger.due(2.1)
     assert (second.start, second.end) == (1.0, 2.01)
     assert (sorted(second.reads), second.users, second.in_flight) == ([20, 30, 40], 5, 3)
@@ -256,11 +256,11 @@ def test_a_worker_that_is_gone_is_not_waited_for() -> None:
     merger = SecondsMerger(0.0)
     merger.join("a")
     merger.join("b")
-    merger.add("a", 1, bucket_of(0.0, 1.0, reads=[10]))
+    merger.add("a", 1, second_of(0.0, 1.0, reads=[10]))
     assert merger.due(1.01) == []
     merger.leave("b")
     assert [bucket.reads for bucket in merger.due(1.01)] == [Counter([10])]
-    merger.add("a", 2, bucket_of(1.0, 1.4, reads=[11]), last=True)
+    merger.add("a", 2, second_of(1.0, 1.4, reads=[11]), last=True)
     assert [bucket.end for bucket in [*merger.due(9.0), *merger.rest()]] == [1.4]
 
 
