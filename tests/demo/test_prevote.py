@@ -67,7 +67,7 @@ def test_it_asks_again_and_forgets_old_answers() -> None:
 def test_a_word_from_a_leader_ends_it() -> None:
     pre_vote, inside, links = made("b", "c")
     pre_vote.before_tick(10.1)
-    inside.election_deadline = 12.5  # as PySyncObj does when it hears a leader or gives its vote
+    inside.election_deadline = 12.5  # as PySyncObj does when a leader sends something or it gives its vote
     assert not pre_vote.standing
     pre_vote.on_granted(links.peers["b"], {"round": links.sent[-1][1]["round"]})
     pre_vote.before_tick(10.2)

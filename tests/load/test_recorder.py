@@ -149,20 +149,20 @@ def test_the_seconds_add_up_to_the_run(seconds: list[list[tuple[str, float, Caus
     for index, node in enumerate(NODES):
         sent = [each for second in seconds for each in second[index::3]]
         good = Counter(int(ms * 1000) for _method, ms, cause in sent if cause is None)
-        told = next((held for held in outcome.by_node if held.node == node), None)
+        found = next((held for held in outcome.by_node if held.node == node), None)
         assert outcome.per_node.get(node, 0) == len(sent)
         assert sum(sample.per_node.get(node, 0) for sample in samples) == len(sent)
-        if told is None:
+        if found is None:
             assert not sent
             continue
-        assert (told.requests, told.ok, told.failed) == (len(sent), good.total(), len(sent) - good.total())
-        assert told.reads == sum(method == "GET" for method, *_ in sent)
+        assert (found.requests, found.ok, found.failed) == (len(sent), good.total(), len(sent) - good.total())
+        assert found.reads == sum(method == "GET" for method, *_ in sent)
         if not good:
-            assert told.p50_us is told.p99_us is None
+            assert found.p50_us is found.p99_us is None
             continue
-        assert told.p50_us is not None
-        assert told.p99_us is not None
-        for figure, exact in zip((told.p50_us, told.p99_us), nearest_ranks(good, [50, 99]), strict=True):
+        assert found.p50_us is not None
+        assert found.p99_us is not None
+        for figure, exact in zip((found.p50_us, found.p99_us), nearest_ranks(good, [50, 99]), strict=True):
             assert exact <= figure <= exact * 1.001
     assert sum(outcome.per_node.values()) == outcome.requests
     assert sum(outcome.error_texts.values()) == outcome.failures
@@ -253,10 +253,10 @@ def test_reads_within_a_second_are_all_of_its_reads_and_no_others(steps: list[tu
             recorder.on_request("PUT" if what == "write" else "GET", 1.0, exception)
             ended += [at] * (what != "write")
     for second in seconds:
-        told = second.reads_within()
-        assert sum(ok for *_, ok, _failed in told) == second.reads.total()
-        assert sum(failed for *_, failed in told) == sum(not write for write, *_ in second.failures)
-        assert all(second.start - 0.001 <= start <= end <= second.end + 0.001 for start, end, *_ in told)
+        parts = second.reads_within()
+        assert sum(ok for *_, ok, _failed in parts) == second.reads.total()
+        assert sum(failed for *_, failed in parts) == sum(not write for write, *_ in second.failures)
+        assert all(second.start - 0.001 <= start <= end <= second.end + 0.001 for start, end, *_ in parts)
     shown = [part for second in seconds for part in second.reads_within()]
     for moment in ended:
         assert any(start - 0.001 <= moment <= end + 0.001 for start, end, *_ in shown)

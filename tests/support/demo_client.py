@@ -94,10 +94,10 @@ def health(url: str, timeout_s: float = 0.5) -> Health:
 
 
 def find_leader(cluster: DemoCluster) -> str | None:
-    """The node that says it leads in the highest term told, if one does."""
-    told = [(health(url), url) for url in cluster.pids]
-    top = max((state.term for state, _ in told), default=-1)
-    return next((url for state, url in told if state.role == "leader" and state.term == top), None)
+    """The node that says it leads in the highest term, if one does."""
+    states = [(health(url), url) for url in cluster.pids]
+    top = max((state.term for state, _ in states), default=-1)
+    return next((url for state, url in states if state.role == "leader" and state.term == top), None)
 
 
 def leader_of(cluster: DemoCluster, deadline_s: float = 15.0) -> str:

@@ -62,7 +62,7 @@ def second_of(
     node: str = "http://127.0.0.1:1",
     **fields: Any,
 ) -> SecondCounts:
-    """A second in which one node answered reads and writes after so many µs; failures are of no node."""
+    """A second in which one node answered reads and writes after these numbers of µs; failures are of no node."""
     second = SecondCounts(start, end, by_node={node: NodeCounts(Counter(reads), Counter(writes))}, **fields)
     second.sum_up()
     return second

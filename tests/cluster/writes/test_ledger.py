@@ -66,11 +66,11 @@ def test_two_threads_that_tell_the_book_lose_nothing(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(ledger_module, "_CHUNK_BYTES", 1000)
     book = WriteBook()
 
-    def tell(number: int) -> None:
+    def report(number: int) -> None:
         for n in range(10_000):
             book.ended("shared", f"key-{number:04x}{n:08x}", n, 1.0, 2.0, NODES[number], WriteOutcome.ACKNOWLEDGED)
 
-    threads = [threading.Thread(target=tell, args=(number,)) for number in range(2)]
+    threads = [threading.Thread(target=report, args=(number,)) for number in range(2)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):

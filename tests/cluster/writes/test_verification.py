@@ -25,7 +25,7 @@ NAMESPACES = ("bench-small-000", "bench-small-001")
 
 
 async def load(trio: Trio, http: ConfmanClient, writes: int = 30, timeout_s: float = 2.0) -> WriteBook:
-    """So many writes through the client, in turn to each node and namespace, booked as a run books them."""
+    """This many writes through the client, in turn to each node and namespace, booked as a run books them."""
     book = WriteBook()
     for number in range(writes):
         namespace, key, value = NAMESPACES[number % len(NAMESPACES)], f"key-{number:012x}", secrets.token_hex(32)
@@ -40,7 +40,7 @@ def lost_at(number: int) -> tuple[str, str]:
     return NAMESPACES[number % len(NAMESPACES)], f"key-{number:012x}"
 
 
-async def judged(
+async def verified(
     harm: Callable[[Trio], None], rule: PutRule | None = None, reread_s: float = 0.3, **options: object
 ) -> Verification:
     async with Trio(rule) as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
@@ -60,7 +60,7 @@ class TestOneWriteOfThirty:
             monkeypatch.setattr(slices, "SLICE_KEYS", 4)
 
     async def test_nothing_wrong(self) -> None:
-        result = await judged(lambda trio: None)
+        result = await verified(lambda trio: None)
         assert (result.acknowledged, result.checked, result.lost, result.stale) == (30, 30, 0, 0)
         assert result.passed
         assert result.note == ""
@@ -72,7 +72,7 @@ class TestOneWriteOfThirty:
             for number, (how, nodes) in enumerate(harms):
                 getattr(trio, how)(*lost_at(number), *nodes)
 
-        result = await judged(harm)
+        result = await verified(harm)
         expected = {"/".join(lost_at(number)) for number, (_, nodes) in enumerate(harms) if len(nodes) > 1}
         assert set(result.lost_keys) == expected
         assert (result.lost, result.stale, result.phantom, result.checked) == (len(expected), 6, 0, 30)
@@ -82,18 +82,18 @@ class TestOneWriteOfThirty:
     @pytest.mark.parametrize("nodes", [(0,), (1, 2)])
     @pytest.mark.parametrize("how", ["lose", "alter"])
     async def test_one_write_alone_is_found(self, nodes: tuple[int, ...], how: str) -> None:
-        result = await judged(lambda trio: getattr(trio, how)(*lost_at(7), *nodes))
+        result = await verified(lambda trio: getattr(trio, how)(*lost_at(7), *nodes))
         assert (result.lost, result.stale) == ((0, 1) if len(nodes) == 1 else (1, 0))
         assert result.passed == (len(nodes) == 1)
 
     async def test_delayed_by_less_than_the_time_to_read_again_is_well(self) -> None:
-        result = await judged(lambda trio: trio.delay(*lost_at(7), 0.5, 0, 1), reread_s=5.0)
+        result = await verified(lambda trio: trio.delay(*lost_at(7), 0.5, 0, 1), reread_s=5.0)
         assert (result.lost, result.stale, result.checked) == (0, 0, 30)
         assert 0.25 <= result.seconds < 4.0
 
     async def test_delayed_by_more_is_not(self) -> None:
-        assert (await judged(lambda trio: trio.delay(*lost_at(7), 3.0, 2))).stale == 1
-        assert (await judged(lambda trio: trio.delay(*lost_at(7), 3.0, 1, 2))).lost == 1
+        assert (await verified(lambda trio: trio.delay(*lost_at(7), 3.0, 2))).stale == 1
+        assert (await verified(lambda trio: trio.delay(*lost_at(7), 3.0, 1, 2))).lost == 1
 
 
 async def test_a_node_that_lags_in_many_namespaces_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ async def test_a_node_that_lags_in_many_namespaces_is_waited_for_once(monkeypatc
     def harm(trio: Trio) -> None:
         trio.nodes[2].entries.clear()
 
-    result = await judged(harm, reread_s=1.2)
+    result = await verified(harm, reread_s=1.2)
     assert (result.stale, result.lost, result.checked) == (30, 0, 30)
     assert 1.2 <= result.seconds < 1.2 + 5 * 0.6
 
@@ -134,17 +134,17 @@ async def test_unknown_and_present_is_recovered_and_absent_is_nothing(verdict: s
 
 
 async def test_refused_but_present_is_a_phantom_and_absent_is_well() -> None:
-    result = await judged(lambda trio: None, nth(5, "refuse", keep=True))
+    result = await verified(lambda trio: None, nth(5, "refuse", keep=True))
     assert (result.acknowledged, result.refused, result.phantom, result.lost) == (29, 1, 1, 0)
     assert result.lost_keys == ("/".join(lost_at(4)),)
     assert not result.passed
-    result = await judged(lambda trio: None, nth(5, "refuse", keep=False))
+    result = await verified(lambda trio: None, nth(5, "refuse", keep=False))
     assert (result.refused, result.phantom) == (1, 0)
     assert result.passed
 
 
 async def test_a_phantom_on_one_node_only_is_one_too() -> None:
-    result = await judged(lambda trio: trio.lose(*lost_at(4), 0, 1), nth(5, "refuse", keep=True))
+    result = await verified(lambda trio: trio.lose(*lost_at(4), 0, 1), nth(5, "refuse", keep=True))
     assert result.phantom == 1
 
 
@@ -156,13 +156,13 @@ async def test_a_lying_leader_is_caught_at_every_place() -> None:
             trio.lose(namespace, key, 0, 1, 2)
         return None
 
-    result = await judged(lambda trio: None, rule)
+    result = await verified(lambda trio: None, rule)
     assert result.lost == 10
     assert len(result.lost_keys) == 10
 
 
 async def test_no_acknowledged_write_is_nothing_to_judge() -> None:
-    result = await judged(lambda trio: None, lambda *_: "unknown")
+    result = await verified(lambda trio: None, lambda *_: "unknown")
     assert (result.acknowledged, result.unknown, result.recovered) == (0, 30, 30)
     assert not result.judged
     assert not result.passed
@@ -263,17 +263,17 @@ async def test_progress_is_told_and_a_stop_ends_it_with_what_is_known(monkeypatc
         book = await load(trio, http, writes=300)
         for number in range(300):
             trio.lose(*lost_at(number), 0)  # a key that only this node was asked for must not seem lost
-        told: list[tuple[int, int]] = []
+        reports: list[tuple[int, int]] = []
         stop = asyncio.Event()
 
         def progress(done: int, total: int) -> None:
-            told.append((done, total))
+            reports.append((done, total))
             if done >= 200:
                 stop.set()
 
         result = await verify(http, book.ledger, trio.urls, progress=progress, stop=stop, reread_s=0.1)
-        assert {total for _, total in told} == {300}
-        assert [done for done, _ in told] == sorted(done for done, _ in told)
+        assert {total for _, total in reports} == {300}
+        assert [done for done, _ in reports] == sorted(done for done, _ in reports)
         assert 150 <= result.checked < 300
         assert result.lost == 0
         assert "stopped" in result.note
