@@ -2,6 +2,9 @@
 
 PySyncObj does not show when its election timer ends nor whether a leader's first entry is committed, and makes its
 journal and its snapshots itself. Each entry becomes unnecessary once PySyncObj has a public name for it.
+
+The methods that its `Transport` and `Journal` have for their subclasses stand with these (`links`, `journal`), private
+names or not.
 """
 
 from __future__ import annotations

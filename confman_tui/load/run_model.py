@@ -18,8 +18,11 @@ class Cause(StrEnum):
     """Why a request failed; one row each in tables and files."""
 
     REFUSED = "refused"
+    """Nobody listens: the request was not sent."""
     RESET = "reset"
+    """The connection was closed or reset before the whole answer had come."""
     TIMEOUT = "timeout"
+    """No whole answer in time."""
     NO_LEADER = "no_leader"
     """503 "No leader available"."""
     NOT_REPLICATED = "not_replicated"
