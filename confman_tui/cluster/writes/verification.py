@@ -18,6 +18,7 @@ from typing import Literal, Protocol, TypeVar
 
 from confman_tui.cluster.api import RETRYABLE
 from confman_tui.cluster.elections import UnreadNode, Verification, value_digest
+from confman_tui.cluster.leader_requests import Progress
 from confman_tui.cluster.node_names import short_names
 from confman_tui.cluster.writes.ledger import WriteLedger
 from confman_tui.cluster.writes.rules import KeyState, VerificationCounts, suspicious
@@ -62,10 +63,6 @@ class _Entry(Protocol):
     def value(self) -> str: ...
 
 
-Progress = Callable[[int, int], None]
-"""Takes (keys checked so far, keys to check)."""
-
-
 async def verify(
     client: Reader,
     ledger: WriteLedger,
@@ -94,7 +91,7 @@ async def verify(
         sample: with mode ``sample``, how many acknowledged writes, and at most how many others, are chosen at random.
         payload_bytes: size of the values, for the choice above.
         entries_before: entries of the cluster beside the booked ones, for the choice above.
-        progress: takes how far it is.
+        progress: takes how many keys of how many are checked.
         stop: when set, it ends soon, with what was checked.
         reread_s: how long to read again, in seconds from now.
         clock: for the time that it took.
