@@ -17,6 +17,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +128,7 @@ class Engine:
         """
         future: Future[RunOutcome] = Future()
         future.set_running_or_notify_cancel()
-        self._post(lambda: self._begin(plan, on_sample, observer, future), future)
+        self._post(partial(self._begin, plan, on_sample, observer, future), future)
         return future
 
     @property
@@ -145,7 +146,7 @@ class Engine:
         """
         future: Future[str] = Future()
         future.set_running_or_notify_cancel()
-        self._post(lambda: self._begin_waiting(plan, on_wait, future), future)
+        self._post(partial(self._begin_waiting, plan, on_wait, future), future)
         return future
 
     def stop_run(self) -> None:
