@@ -11,6 +11,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 import httpx
@@ -147,25 +148,15 @@ class ConfmanClient:
         It holds one of the turns of ``concurrency`` until it is exhausted or closed.
         """
         parser = ListParser()
-        request = self._http.build_request("GET", f"{node}{namespace_path(namespace)}/config")
-        async with self._turns:
-            try:
-                response = await self._http.send(request, stream=True)
-                try:
-                    if response.status_code != 200:
-                        body = await response.aread()
-                        raise self._error_of(Answer(node, response.status_code, response.headers, body, False))
-                    async for chunk in response.aiter_raw():
-                        for item in parser.feed(chunk):
-                            yield Entry(namespace, text_of(item, "key"), text_of(item, "value"))
-                    parser.close()
-                finally:
-                    await response.aclose()
-            except httpx.HTTPError as error:
-                raise self._unreachable(node, error) from None
-            except (KeyError, TypeError, ValueError) as error:
-                text = plain(str(error), 60)
-                raise NotConfmanError(f"{node} answers 200 with something that is not Confman's: {text}") from None
+        try:
+            async with self._stream(node, f"{namespace_path(namespace)}/config") as response:
+                async for chunk in response.aiter_raw():
+                    for item in parser.feed(chunk):
+                        yield Entry(namespace, text_of(item, "key"), text_of(item, "value"))
+                parser.close()
+        except (KeyError, TypeError, ValueError) as error:
+            text = plain(str(error), 60)
+            raise NotConfmanError(f"{node} answers 200 with something that is not Confman's: {text}") from None
 
     async def get_entry(self, node: str, namespace: str, key: str) -> Entry | None:
         """One entry, or None when there is none."""
@@ -195,24 +186,13 @@ class ConfmanClient:
         comes and never kept.
         """
         count, tail, first = 0, b"", b""
-        request = self._http.build_request("GET", f"{node}/api/v1/configs")
-        async with self._turns:
-            try:
-                response = await self._http.send(request, stream=True)
-                try:
-                    if response.status_code != 200:
-                        body = await response.aread()
-                        raise self._error_of(Answer(node, response.status_code, response.headers, body, False))
-                    async for chunk in response.aiter_raw():
-                        first = first or chunk.lstrip()[:200]
-                        data = tail + chunk
-                        whole = max(0, len(data) - _ENTRY_TAIL)
-                        count += sum(1 for match in _ENTRY.finditer(data) if match.start() < whole)
-                        tail = data[whole:]
-                finally:
-                    await response.aclose()
-            except httpx.HTTPError as error:
-                raise self._unreachable(node, error) from None
+        async with self._stream(node, "/api/v1/configs") as response:
+            async for chunk in response.aiter_raw():
+                first = first or chunk.lstrip()[:200]
+                data = tail + chunk
+                whole = max(0, len(data) - _ENTRY_TAIL)
+                count += sum(1 for match in _ENTRY.finditer(data) if match.start() < whole)
+                tail = data[whole:]
         if not first.startswith(b"["):
             raise not_confman(Answer(node, 200, response.headers, first, False))
         return count + sum(1 for _ in _ENTRY.finditer(tail))
@@ -262,6 +242,23 @@ class ConfmanClient:
                 break
             node, redirected = target, True
         return Answer(node, response.status_code, response.headers, response.content, redirected)
+
+    @asynccontextmanager
+    async def _stream(self, node: str, path: str) -> AsyncGenerator[httpx.Response, None]:
+        """A 200 answer whose body is read as it comes. It holds one of the turns of ``concurrency`` meanwhile."""
+        request = self._http.build_request("GET", node + path)
+        async with self._turns:
+            try:
+                response = await self._http.send(request, stream=True)
+                try:
+                    if response.status_code != 200:
+                        body = await response.aread()
+                        raise self._error_of(Answer(node, response.status_code, response.headers, body, False))
+                    yield response
+                finally:
+                    await response.aclose()
+            except httpx.HTTPError as error:
+                raise self._unreachable(node, error) from None
 
     async def _ask(
         self, method: str, node: str, path: str, payload: object = None, *, missing_ok: bool = False
