@@ -1,4 +1,4 @@
-"""What an import may bring in, seen at run time; which module may import which is import-linter's (``pyproject.toml``)."""
+"""What an import brings in at run time; which module may import which is import-linter's (``pyproject.toml``)."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_a_saturated_generator_is_exit_6_where_that_is_wanted(node: str, tmp_pat
     ended = run(arguments, tmp_path)
     rows = rows_of(tmp_path, "read-10u")
     if not rows[0]["engine_wait"] and min(float(row["engine_cpu"]) for row in rows) < 0.9:
-        pytest.skip("the machine was too busy, and this system does not tell how long a thread waits for a core")
+        pytest.skip("the machine was too busy, and this system does not say how long a thread waits for a core")
     assert ended.returncode == errors.EXIT_GENERATOR_BOUND, (ended.stderr, rows)
     document = summary_of(tmp_path, "read-10u")
     bound = document["generator_bound"]
@@ -73,7 +73,7 @@ def test_a_saturated_worker_is_named(node: str, tmp_path: Path) -> None:
     rows = rows_of(tmp_path, "read-10u")
     assert all(float(row["worker_cpu_max"]) > 0 for row in rows)
     if not rows[0]["worker_wait_max"] and min(float(row["worker_cpu_max"]) for row in rows) < 0.9:
-        pytest.skip("the machine was too busy, and this system does not tell how long a thread waits for a core")
+        pytest.skip("the machine was too busy, and this system does not say how long a thread waits for a core")
     assert ended.returncode == errors.EXIT_GENERATOR_BOUND, (ended.stderr, rows)
     document = summary_of(tmp_path, "read-10u")
     assert document["generator_bound"]["reason"].startswith(("worker-1 used up to", "the load's loop was"))

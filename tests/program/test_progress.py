@@ -1,4 +1,4 @@
-"""What is told of a progress: rate, time left, and how a log and a terminal show it."""
+"""What is said of a progress: rate, time left, and how a log and a terminal show it."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return at
 
 
-def test_the_time_left_is_told_once_the_rate_says_something(clock: list[float]) -> None:
-    told: list[Event] = []
-    progress = Progress(Phase.SEEDING, told.append)
+def test_the_time_left_is_given_once_the_rate_says_something(clock: list[float]) -> None:
+    events: list[Event] = []
+    progress = Progress(Phase.SEEDING, events.append)
     progress(0, 100)
     clock[0] += 0.15
     progress(1, 100)
     clock[0] += 0.85
     progress(50, 100)
-    first, second = (event for event in told if isinstance(event, ProgressMade))
+    first, second = (event for event in events if isinstance(event, ProgressMade))
     assert (first.done, first.left_s) == (1, None)
     assert [second.done, second.rate, second.left_s] == pytest.approx([50, 50.0, 1.0])
 
