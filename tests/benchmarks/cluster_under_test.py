@@ -14,7 +14,8 @@ import psutil
 
 from confman_tui.cluster.seeding import PROBE_NAMESPACE, payload
 from confman_tui.demo.supervisor import DemoCluster
-from tests.support.demo_client import Answer, ask, ask_on, connect, wait_for
+from tests.support.demo_client import Answer, ask, ask_on, connect
+from tests.support.waiting import wait_for
 
 KEY_VARIABLE = "CONFMAN_BENCH_API_KEY"
 DEVELOPMENT_KEY = "confman_dev_abc123"

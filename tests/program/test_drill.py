@@ -11,9 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from confman_tui.demo.supervisor import DemoCluster
 from tests.support.observed_drill import DRILL, observed_drill
-from tests.support.program import StartedProgram, wait_for
+from tests.support.program import StartedProgram
+from tests.support.ready_cluster import ready_cluster
+from tests.support.waiting import wait_for
 
 PROBE_S = 0.1
 TOLERANCE_S = PROBE_S + 0.02
@@ -43,7 +44,7 @@ def assert_same(document: dict[str, Any], report: dict[str, Any], rounds: int) -
 
 def test_a_drill_measures_what_an_observer_sees(tmp_path: Path) -> None:
     document, report, code = observed_drill(
-        ["--rounds", "2", "--demo-election-timeout", "500-900", "--max-unavailable", "10s"], tmp_path, 60.0
+        ["--rounds", "2", "--demo-election-timeout", "500-900", "--max-unavailable", "10s"], tmp_path
     )
     assert code == 0, document["verdict"]
     assert_same(document, report, 2)
@@ -56,7 +57,7 @@ def test_an_isolated_leader_is_measured_up_to_the_agreement_of_the_others(tmp_pa
         tmp_path,
     )
     try:
-        assert started.wait_end(60.0) == 0, started.said()
+        assert started.wait_end() == 0, started.said()
     finally:
         started.process.kill()
     document = json.loads(started.output.read_text())
@@ -83,7 +84,7 @@ def test_a_round_says_when_its_node_was_back(fault: str, tmp_path: Path) -> None
         [*DRILL, "--rounds", "1", "--fault", fault, "--demo-election-timeout", "300-600"], tmp_path
     )
     try:
-        assert started.wait_end(60.0) == 0, started.said()
+        assert started.wait_end() == 0, started.said()
     finally:
         started.process.kill()
     document = json.loads(started.output.read_text())
@@ -143,21 +144,20 @@ def test_a_limit_that_is_broken_is_exit_4(tmp_path: Path) -> None:
         tmp_path,
     )
     try:
-        assert started.wait_end(60.0) == 4, started.said()
+        assert started.wait_end() == 4, started.said()
     finally:
         started.process.kill()
     assert "broken" in json.loads(started.output.read_text())["verdict"]
 
 
 def test_faults_on_a_cluster_of_ones_own_need_to_be_allowed(tmp_path: Path) -> None:
-    with DemoCluster(1, "auto", (150, 300)) as cluster:
-        assert cluster.wait_ready(10.0)
+    with ready_cluster(1) as cluster:
         nodes = ["--nodes", cluster.urls[0]]
         refused = StartedProgram(["drill", *nodes], tmp_path)
         assert refused.wait_end() == 2
         assert "--allow-faults" in refused.said()
         last = StartedProgram(["drill", *nodes, "--allow-faults"], tmp_path)
-        assert last.wait_end(90.0) == 2, last.said()
+        assert last.wait_end() == 2, last.said()
         assert "last live node" in last.said()
         assert cluster.alive(cluster.urls[0])
 
@@ -172,8 +172,7 @@ def test_a_paused_node_of_somebody_elses_cluster_is_resumed_whatever_ends_the_dr
         except httpx.HTTPError:
             return False
 
-    with DemoCluster(3, "auto", (800, 1200)) as cluster:
-        assert cluster.wait_ready(10.0)
+    with ready_cluster(3, (800, 1200)) as cluster:
         nodes = ["--nodes", ",".join(cluster.urls), "--allow-faults"]
         started = StartedProgram(["drill", *nodes, "--fault", "pause"], tmp_path)
         try:
@@ -181,16 +180,15 @@ def test_a_paused_node_of_somebody_elses_cluster_is_resumed_whatever_ends_the_dr
             assert "(pid " in started.said(), "the process is shown before"
             wait_for(lambda: not all(answers(url) for url in cluster.urls), "a paused node")
             started.process.send_signal(number)
-            assert started.wait_end(15.0) == (130 if number is signal.SIGINT else -number)
+            assert started.wait_end() == (130 if number is signal.SIGINT else -number)
         finally:
             started.process.kill()
-        wait_for(lambda: all(answers(url) for url in cluster.urls), "every node answers again", 5.0)
-        wait_for(lambda: not started.family(), f"processes left: {started.family()}", 5.0)
+        wait_for(lambda: all(answers(url) for url in cluster.urls), "every node answers again")
+        wait_for(lambda: not started.family(), lambda: f"processes left: {started.family()}")
 
 
 def test_a_drill_on_a_cluster_without_a_leader(tmp_path: Path) -> None:
-    with DemoCluster(3, "auto", (150, 300)) as cluster:
-        assert cluster.wait_ready(10.0)
+    with ready_cluster(3) as cluster:
         for url in cluster.urls[:2]:
             cluster.kill(url)
         nodes = ["--nodes", ",".join(cluster.urls), "--wait", "2"]
@@ -202,8 +200,7 @@ def test_a_drill_on_a_cluster_without_a_leader(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_drill_on_a_cluster_that_lacks_a_node(tmp_path: Path) -> None:
     """It is refused with the node's name before any load."""
-    with DemoCluster(3, "auto", (150, 300)) as cluster:
-        assert cluster.wait_ready(10.0)
+    with ready_cluster(3) as cluster:
         lacking = cluster.urls[0]
         cluster.kill(lacking)
         started = StartedProgram(["drill", "--nodes", ",".join(cluster.urls), "--allow-faults"], tmp_path)
@@ -214,8 +211,7 @@ def test_a_drill_on_a_cluster_that_lacks_a_node(tmp_path: Path) -> None:
 
 def test_a_node_that_never_comes_back_ends_the_drill(tmp_path: Path) -> None:
     """The cluster's restart command starts nothing: the drill ends with what it has and names the node."""
-    with DemoCluster(3, "auto", (300, 600)) as cluster:
-        assert cluster.wait_ready(10.0)
+    with ready_cluster(3, (300, 600)) as cluster:
         nodes = ["--nodes", ",".join(cluster.urls), "--allow-faults", "--restart-cmd", "true {port}", "--wait", "4"]
         started = StartedProgram(["drill", *nodes, "--json", "--rounds", "3"], tmp_path)
         try:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
-from confman_tui.demo.supervisor import DemoCluster
 from tests.support.keys import ADMIN, READER
-from tests.support.program import HEADLESS_DEMO, SUITE, StartedProgram, wait_for
+from tests.support.program import HEADLESS_DEMO, SUITE, StartedProgram
+from tests.support.ready_cluster import ready_cluster
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_the_suite_on_the_demo_cluster(home: Path) -> None:
         started.wait_said("write-1u:")
         started.note_ports()
         assert len(started.ports) >= 3
-        assert started.wait_end(90.0) == 0, started.said()
+        assert started.wait_end() == 0, started.said()
     finally:
         started.process.kill()
     document = json.loads(started.output.read_text())
@@ -74,16 +74,14 @@ def test_signals_end_it_in_order(phase: str, home: Path) -> None:
                     del waiting[number]
             return not waiting
 
-        wait_for(signal_those_that_said_it, f"{said} of each", 60.0)
+        wait_for(signal_those_that_said_it, lambda: f"{said} of {sorted(waiting)}")
         for number, started in programs.items():
-            began = time.monotonic()
-            code = started.wait_end(30.0)
+            code = started.wait_end()
             # A signal that comes when the last cleaning is all but done may find nothing left to interrupt.
             assert code == 130 or (phase == "cleaning" and code == 0), started.said()
             assert said in started.said()
             assert phase == "cleaning" or f"{number.name}: stopping" in started.said()
             assert "Traceback" not in started.said()
-            assert time.monotonic() - began < 15.0
             started.assert_nothing_left()
             if phase == "run":
                 assert (started.home / "results" / "small-write-10u_summary.json").exists(), "the figures so far"
@@ -106,8 +104,7 @@ def test_sigkill_leaves_no_node(home: Path) -> None:
 
 def test_what_a_killed_run_left_is_announced_and_cleaned(home: Path) -> None:
     """Kill the program in a run and start again on the same cluster: announced; `clean` removes it."""
-    with DemoCluster(3, "auto", (150, 300)) as cluster:
-        assert cluster.wait_ready(10.0)
+    with ready_cluster(3) as cluster:
         nodes = ["--nodes", ",".join(cluster.urls)]
         # The entry must be one of the nodes.
         nodes += ["--host", cluster.urls[0]]
@@ -120,7 +117,7 @@ def test_what_a_killed_run_left_is_announced_and_cleaned(home: Path) -> None:
         again = StartedProgram(
             ["--headless", *nodes, "--scenario", "read-1u", "--duration", "300ms", "--no-cleanup"], home
         )
-        assert again.wait_end(60.0) == 0, again.said()
+        assert again.wait_end() == 0, again.said()
         assert "left by an earlier run" in again.said()
         asked = StartedProgram(["clean", *nodes], home)
         assert asked.wait_end() == 0, asked.said()
@@ -134,8 +131,7 @@ def test_what_a_killed_run_left_is_announced_and_cleaned(home: Path) -> None:
 
 
 def test_a_second_program_on_the_same_tier_refuses_and_names_the_first(home: Path) -> None:
-    with DemoCluster(1, "auto", (150, 300)) as cluster:
-        assert cluster.wait_ready(10.0)
+    with ready_cluster(1) as cluster:
         nodes = ["--nodes", cluster.urls[0], "--host", cluster.urls[0]]
         first = StartedProgram(["--headless", *nodes, "--scenario", "write-1u"], home)
         try:
@@ -150,8 +146,7 @@ def test_a_second_program_on_the_same_tier_refuses_and_names_the_first(home: Pat
 
 
 def test_a_wrong_key_and_a_readers_key(home: Path) -> None:
-    with DemoCluster(1, "auto", (150, 300)) as cluster:
-        assert cluster.wait_ready(10.0)
+    with ready_cluster(1) as cluster:
         nodes = ["--headless", "--nodes", cluster.urls[0], "--host", cluster.urls[0]]
         for key, status in (("nope-secret", "401"), (READER, "403")):
             started = StartedProgram([*nodes, "--api-key", key], home)

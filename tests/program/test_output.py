@@ -10,17 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from confman_tui.demo.supervisor import DemoCluster
 from tests.support.keys import ADMIN
 from tests.support.program import PROGRAM, StartedProgram, environment
+from tests.support.ready_cluster import ready_cluster
 
 HEADERS = {"X-Api-Key": ADMIN}
 
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[str]:
-    with DemoCluster(1, "auto", (150, 300)) as cluster:
-        assert cluster.wait_ready(10.0)
+    with ready_cluster(1) as cluster:
         yield cluster.urls[0]
 
 
@@ -71,7 +70,7 @@ def test_a_scenario_without_any_success_is_exit_1(node: str, tmp_path: Path) -> 
         for number in range(5):
             address = f"{node}/api/v1/namespaces/bench-small-{number:03d}"
             urllib.request.urlopen(urllib.request.Request(address, method="DELETE", headers=HEADERS)).close()
-        assert started.wait_end(30.0) == 1, started.said()
+        assert started.wait_end() == 1, started.said()
     finally:
         started.process.kill()
     table = started.output.read_text()

@@ -13,14 +13,14 @@ import pytest
 
 from confman_tui.demo.supervisor import DemoCluster
 from tests.support.program import run
+from tests.support.ready_cluster import ready_cluster
 
 PORTS = ("first", "leader", "last")
 
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[DemoCluster]:
-    with DemoCluster(3, "auto", (400, 800)) as cluster:
-        assert cluster.wait_ready(15.0)
+    with ready_cluster(3, (400, 800)) as cluster:
         yield cluster
 
 

@@ -16,8 +16,8 @@ import pytest
 
 from confman_tui.core.errors import EXIT_INTERRUPTED, EXIT_OK
 from tests.support.confman_server import Server
-from tests.support.program import wait_for
 from tests.support.terminal import SCREEN_DEMO, TerminalProgram
+from tests.support.waiting import wait_for
 
 
 def control_c(screen: TerminalProgram) -> None:
@@ -144,7 +144,7 @@ def test_a_person_in_a_hurry_waits_for_nothing(phase: str, tmp_path: Path) -> No
         if phase != "finding":
             screen.wait_shows("left at once; ")
             assert b"cleaning failed" not in screen.written, "it gave up by itself"
-        wait_for(lambda: not screen.family(), f"processes left: {screen.family()}")
+        wait_for(lambda: not screen.family(), lambda: f"processes left: {screen.family()}")
 
 
 def test_the_process_that_polls_is_started_anew(tmp_path: Path) -> None:

@@ -23,13 +23,13 @@ from confman_tui.session.session import Session
 from tests.support.confman_server import Server
 from tests.support.keys import ADMIN
 from tests.support.program import StartedProgram, run
+from tests.support.ready_cluster import ready_cluster
 from tests.support.session_events import RecordedEvents, settings_for
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[DemoCluster]:
-    with DemoCluster(1, "auto", (150, 300)) as cluster:
-        assert cluster.wait_ready(10.0)
+    with ready_cluster(1) as cluster:
         yield cluster
 
 
