@@ -58,7 +58,11 @@ class Crewed:
         return self.engine.wait_for_workers(CREW, on_wait=lambda waiting: None).result(30)
 
     def workers(self) -> list[psutil.Process]:
-        return [child for child in psutil.Process().children() if "load.distributed.child" in " ".join(child.cmdline())]
+        return [
+            child
+            for child in psutil.Process().children()
+            if "confman_tui.load.workers.local_process" in " ".join(child.cmdline())
+        ]
 
 
 @pytest.fixture(scope="module")
