@@ -17,6 +17,7 @@ from confman_tui.cluster.leader_requests import LeaderRequests, StoppedError
 from confman_tui.cluster.seeding import payload
 from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.demo.supervisor import DemoCluster
+from confman_tui.settings.tiers import PROBE_NAMESPACE, TIERS, Tier, is_ours, namespaces_of
 from tests.support.keys import READER
 from tests.support.watched_cluster import watched_client
 
