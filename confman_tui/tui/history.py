@@ -14,7 +14,7 @@ from typing import Any
 from confman_tui.cluster.elections import Fault, WriteWindow
 from confman_tui.cluster.states import NO_ANSWER_STATES, ClusterView, FactKind, NodeState
 from confman_tui.session import events
-from confman_tui.tui.charts.bounded_stores import AckStore, SampleStore, SecondsBucket, Track, merge_buckets
+from confman_tui.tui.charts.bounded_stores import AckStore, Bucket, SampleStore, Track, merge_buckets
 
 WARMUP = "warm-up"
 """Stands for a scenario while its figures do not count yet."""
@@ -50,7 +50,7 @@ class Moment:
     """By node, in the configured order; nodes not yet known are left out."""
     acks_per_s: float
     """Acknowledged writes in the second around it."""
-    bucket: SecondsBucket | None
+    bucket: Bucket | None
     """The sample that covers it, if a scenario ran."""
     without_writes_s: float | None
     """Length of the window without writes that covers it, None when there is none."""
@@ -186,7 +186,7 @@ class History:
 
     def _sampled(self, event: events.SampleRecorded) -> None:
         self._saw(event.sample.start)
-        self._samples.add(SecondsBucket.of(event.sample, WARMUP if event.sample.warmup else event.scenario))
+        self._samples.add(Bucket.of(event.sample, WARMUP if event.sample.warmup else event.scenario))
 
     def _acknowledged(self, event: events.WritesAcknowledged) -> None:
         for start, count in event.counts:
@@ -233,7 +233,7 @@ class History:
         """How long the open window without writes has lasted, in seconds; None when there is none."""
         return None if self._open_window is None else max(0.0, now - self._open_window.start)
 
-    def samples(self, start: float, end: float, seconds: float = 1.0) -> list[SecondsBucket]:
+    def samples(self, start: float, end: float, seconds: float = 1.0) -> list[Bucket]:
         """The samples that touch this stretch, merged to buckets of at least that many seconds."""
         found = self._samples.between(start, end)
         return found if seconds <= 1.0 else merge_buckets(found, seconds)

@@ -14,7 +14,7 @@ from confman_tui.cluster.elections import WriteWindow
 from confman_tui.cluster.states import ClusterView, Fact, FactKind, NodeState
 from confman_tui.load.run_model import Cause
 from confman_tui.session import events
-from confman_tui.tui.charts.bounded_stores import CAUSES, AckStore, SampleStore, SecondsBucket, Track, merge_buckets
+from confman_tui.tui.charts.bounded_stores import CAUSES, AckStore, Bucket, SampleStore, Track, merge_buckets
 from confman_tui.tui.history import History
 from tests.support import screen_story
 from tests.support.chart_history import NODES, SAMPLE, T0, Feed, view
@@ -28,16 +28,14 @@ buckets = st.builds(
 )
 
 
-def chain(parts: list[tuple[int, tuple[int, ...], int | None, str]]) -> list[SecondsBucket]:
+def chain(parts: list[tuple[int, tuple[int, ...], int | None, str]]) -> list[Bucket]:
     return [
-        SecondsBucket(
-            T0 + i, T0 + i + 1, 1, ok, ok, ok, failed, sum(failed), latency, latency, latency, latency, scenario
-        )
+        Bucket(T0 + i, T0 + i + 1, 1, ok, ok, ok, failed, sum(failed), latency, latency, latency, latency, scenario)
         for i, (ok, failed, latency, scenario) in enumerate(parts)
     ]
 
 
-def peak(found: list[SecondsBucket]) -> int | None:
+def peak(found: list[Bucket]) -> int | None:
     return max((bucket.max_us for bucket in found if bucket.max_us is not None), default=None)
 
 

@@ -22,11 +22,11 @@ SLOT_S = 0.05
 _SLOTS = round(1 / SLOT_S)
 
 CAUSES: tuple[Cause, ...] = tuple(Cause)
-"""The order of `SecondsBucket.failed`."""
+"""The order of `Bucket.failed`."""
 
 
 @dataclass(frozen=True, slots=True)
-class SecondsBucket:
+class Bucket:
     """The requests of one or more whole seconds of one scenario."""
 
     start: float
@@ -56,7 +56,7 @@ class SecondsBucket:
         return self.ok / self.seconds
 
     @classmethod
-    def of(cls, sample: SecondSample, scenario: str) -> SecondsBucket:
+    def of(cls, sample: SecondSample, scenario: str) -> Bucket:
         """One sample as a bucket of its own."""
         failed = tuple(sample.failed.get(cause, 0) for cause in CAUSES)
         ok = sample.ok
@@ -76,9 +76,9 @@ class SecondsBucket:
             scenario,
         )
 
-    def merged(self, later: SecondsBucket) -> SecondsBucket:
+    def merged(self, later: Bucket) -> Bucket:
         """This bucket and a later one of the same scenario as one."""
-        return SecondsBucket(
+        return Bucket(
             self.start,
             later.end,
             self.seconds + later.seconds,
@@ -101,12 +101,12 @@ def _greater(one: int | None, other: int | None) -> int | None:
     return one if other is None else max(one, other)
 
 
-def merge_buckets(buckets: list[SecondsBucket], seconds: float) -> list[SecondsBucket]:
+def merge_buckets(buckets: list[Bucket], seconds: float) -> list[Bucket]:
     """Merge neighbours that start within the same ``seconds``, counted from the epoch, and belong to one scenario.
 
     Counting from the epoch keeps a bucket's content the same while the axis moves over it.
     """
-    merged: list[SecondsBucket] = []
+    merged: list[Bucket] = []
     slot: tuple[int, str] | None = None
     for bucket in buckets:
         own = (math.floor(bucket.start / seconds), bucket.scenario)
@@ -127,17 +127,17 @@ class SampleStore:
     """Older ones: (seconds per bucket, most buckets kept): two hours, then a day."""
 
     def __init__(self) -> None:
-        self._fine: deque[SecondsBucket] = deque()
-        self._older: list[list[SecondsBucket]] = [[] for _ in self.TIERS]
+        self._fine: deque[Bucket] = deque()
+        self._older: list[list[Bucket]] = [[] for _ in self.TIERS]
 
-    def add(self, bucket: SecondsBucket) -> None:
+    def add(self, bucket: Bucket) -> None:
         """Take the next bucket; samples come in order."""
         self._fine.append(bucket)
         if len(self._fine) > self.FINE + 60:
             chunk = [self._fine.popleft() for _ in range(60)]
             self._age(0, chunk)
 
-    def _age(self, tier: int, chunk: list[SecondsBucket]) -> None:
+    def _age(self, tier: int, chunk: list[Bucket]) -> None:
         seconds, most = self.TIERS[tier]
         kept = self._older[tier]
         joint = [kept.pop(), *chunk] if kept else chunk
@@ -147,7 +147,7 @@ class SampleStore:
             if tier + 1 < len(self.TIERS):
                 self._age(tier + 1, oldest)
 
-    def __iter__(self) -> Iterator[SecondsBucket]:
+    def __iter__(self) -> Iterator[Bucket]:
         for tier in reversed(self._older):
             yield from tier
         yield from self._fine
@@ -155,9 +155,9 @@ class SampleStore:
     def __len__(self) -> int:
         return len(self._fine) + sum(map(len, self._older))
 
-    def between(self, start: float, end: float) -> list[SecondsBucket]:
+    def between(self, start: float, end: float) -> list[Bucket]:
         """The buckets that touch this stretch, in order."""
-        found: list[SecondsBucket] = []
+        found: list[Bucket] = []
         for bucket in reversed(self._fine):
             if bucket.end <= start:
                 break
