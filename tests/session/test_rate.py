@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from confman_tui.cli import make_demo
+from confman_tui.session import changes
 from confman_tui.session.events import Level, NoticeGiven, RateChanged, SampleRecorded, ScenarioStarted
+from confman_tui.session.series import run_series
 from confman_tui.session.session import Session
 from confman_tui.settings import Settings, resolve
 from tests.support.confman_server import Server
@@ -25,17 +28,17 @@ def settings_for(url: str, home: Path, **flags: str) -> Settings:
 async def test_the_rate_changes_while_it_runs_and_all_tell_it(tmp_path: Path) -> None:
     heard = RecordedEvents()
     with Server() as server:
-        session = Session(settings_for(server.url, tmp_path, rate="100"), heard, interactive=True)
+        session = Session(settings_for(server.url, tmp_path, rate="100"), heard, make_demo, interactive=True)
         try:
             await session.open()
-            session.change_rate(1.1)
+            changes.change_rate(session, 1.1)
             assert [notice.level for notice in heard.of(NoticeGiven)] == [Level.WARNING]
             assert heard.of(NoticeGiven)[0].text == "no run with a rate goes on, so there is none to change"
-            series = asyncio.create_task(session.run_series(["read-1u"]))
+            series = asyncio.create_task(run_series(session, ["read-1u"]))
             await heard.until(lambda: bool(heard.of(SampleRecorded)))
             # up and down again is where it was, to the digit
             for factor in (1.1, 1 / 1.1, 2.0):
-                session.change_rate(factor)
+                changes.change_rate(session, factor)
             [result] = await series
         finally:
             await session.close()
@@ -62,20 +65,20 @@ async def test_the_rate_changes_while_it_runs_and_all_tell_it(tmp_path: Path) ->
 async def test_the_rate_stops_at_its_limits(tmp_path: Path) -> None:
     heard = RecordedEvents()
     with Server() as server:
-        session = Session(settings_for(server.url, tmp_path, rate="0.5", users="3"), heard, interactive=True)
+        session = Session(settings_for(server.url, tmp_path, rate="0.5", users="3"), heard, make_demo, interactive=True)
         try:
             await session.open()
-            series = asyncio.create_task(session.run_series(["read-1u"]))
+            series = asyncio.create_task(run_series(session, ["read-1u"]))
             await heard.until(lambda: bool(heard.of(ScenarioStarted)))
-            session.change_rate(1 / 1.1)
+            changes.change_rate(session, 1 / 1.1)
             assert heard.of(NoticeGiven)[-1].text == "0.5 requests/s is as far as the rate goes"
             session.stop()
             await series
             # a closed loop has none
-            session.override(1, 1.0, None, None)
-            series = asyncio.create_task(session.run_series(["read-1u"]))
+            changes.override(session, 1, 1.0, None, None)
+            series = asyncio.create_task(run_series(session, ["read-1u"]))
             await heard.until(lambda: len(heard.of(ScenarioStarted)) == 2)
-            session.change_rate(1.1)
+            changes.change_rate(session, 1.1)
             assert heard.of(NoticeGiven)[-1].text == "no run with a rate goes on, so there is none to change"
             session.stop()
             await series

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from confman_tui.cli import make_demo
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.load.engine import prepare
@@ -48,7 +49,7 @@ def server() -> Iterator[Server]:
 
 def conductor_of(home: Path, *flags: str) -> tuple[SessionThread, Events]:
     parsed = parse([*flags, "--output-dir", str(home / "results"), "--duration", "1s"])
-    return SessionThread(resolve(parsed.command, parsed.flags, {}).settings), queue.SimpleQueue()
+    return SessionThread(resolve(parsed.command, parsed.flags, {}).settings, make_demo), queue.SimpleQueue()
 
 
 def of(server: Server) -> tuple[str, ...]:
@@ -182,7 +183,7 @@ def test_a_defect_of_a_command_is_told(home: Path, server: Server, monkeypatch: 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("confman_tui.session.session.Session.revive", broken)
+    monkeypatch.setattr("confman_tui.session.incidents.IncidentTracker.revive", broken)
     session, events = conductor_of(home, *of(server))
     session.start(events.put)
     until(events, phase(Phase.IDLE))

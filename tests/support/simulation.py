@@ -48,10 +48,6 @@ class SimulatedHost:
         self._next_write = self.clock
 
     @property
-    def nodes(self) -> tuple[str, ...]:
-        return NODES
-
-    @property
     def view(self) -> ClusterView:
         return self.machine.view(self.clock)
 
