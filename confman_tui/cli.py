@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program. Returns its exit code; wrong input is told in one sentence on stderr."""
+    """Run the program. Returns its exit code; wrong input is one sentence on stderr."""
     complete_streams()
     try:
         parsed = parse(sys.argv[1:] if argv is None else argv)

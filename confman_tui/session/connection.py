@@ -24,10 +24,11 @@ from confman_tui.load.engine import Engine
 from confman_tui.session.cluster_monitor import Monitor
 from confman_tui.session.cpu_monitor import CpuMeter, GeneratorWatch
 from confman_tui.session.dataset import Dataset
-from confman_tui.session.events import Phase, PhaseChanged, ProgressMade, Sink
+from confman_tui.session.events import ConfigurationChanged, Phase, PhaseChanged, ProgressMade, Sink
 from confman_tui.session.incidents import IncidentTracker
 from confman_tui.settings import Settings
 from confman_tui.settings.options import BY_NAME
+from confman_tui.settings.scenarios import Reads
 
 MakeDemo = Callable[[Settings], DemoControl]
 """Makes the demo cluster that the settings ask for, not started yet; raises UsageError. The command line gives it,
@@ -204,6 +205,28 @@ class Connection:
         """``nodes``, ``leader`` and ``term`` for the JSON documents."""
         view = self.monitor.view
         return {"nodes": list(self.nodes), "leader": view.leader, "term": view.term}
+
+    def configuration(self, settings: Settings) -> ConfigurationChanged:
+        """What the next runs on it are by these settings."""
+        tier, ours = self.dataset.tier, self.demo is not None
+        return ConfigurationChanged(
+            tier=tier.name,
+            namespaces=tier.namespaces,
+            keys_per_namespace=tier.keys_per_namespace,
+            payload_bytes=settings.payload_bytes,
+            users=settings.users,
+            duration_s=settings.duration_s,
+            rate=settings.rate,
+            entry=self.entry,
+            nodes=self.nodes,
+            demo=ours,
+            faults_allowed=ours or settings.allow_faults,
+            user_steps=settings.user_steps,
+            payload_steps=settings.payload_steps,
+            warmup_s=settings.warmup_s,
+            repeat=settings.repeat,
+            reads=Reads(settings.reads),
+        )
 
     async def leave(self) -> None:
         """End all that belongs to it: polls, connections, paused nodes, the demo cluster's processes."""

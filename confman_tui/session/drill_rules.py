@@ -99,31 +99,31 @@ def drill_verdict(
     limit, a round that does not count breaks it too: it is never counted as good. Without any round that counts, or
     with nothing to verify where verification was asked for, there is no success (exit 1).
     """
-    judged = [round_ for round_ in rounds if round_.judged]
+    counted = [round_ for round_ in rounds if round_.judged]
     gaps = [
         round_.election.without_writes_s
-        for round_ in judged
+        for round_ in counted
         if round_.election is not None and round_.election.without_writes_s is not None
     ]
-    parts = [f"{len(judged)} of {plan.rounds} rounds judged" + (" (stopped)" if stopped else "")]
+    parts = [f"{len(counted)} of {plan.rounds} rounds judged" + (" (stopped)" if stopped else "")]
     if gaps:
         parts.append(f"without writes for {median(gaps):.2f} s in the median, {max(gaps):.2f} s at most")
-    code = EXIT_OK if judged else EXIT_NO_SUCCESS
+    code = EXIT_OK if counted else EXIT_NO_SUCCESS
     if verification is not None and not verification.acknowledged:
         code = EXIT_NO_SUCCESS
     limit = plan.max_unavailable_s
     if limit is not None:
         broken = sum(gap > limit for gap in gaps) + unrecovered
-        unproven = len(rounds) - len(judged) - unrecovered
+        unproven = len(rounds) - len(counted) - unrecovered
         if broken:
             parts.append(f"the limit of {limit:g} s was broken in {broken} of {len(rounds)} rounds")
-        elif unproven or not judged:
+        elif unproven or not counted:
             parts.append(
                 f"that the limit of {limit:g} s holds could not be shown in {unproven} of {len(rounds)} rounds"
             )
         else:
             parts.append(f"the limit of {limit:g} s held")
-        if broken or unproven or not judged:
+        if broken or unproven or not counted:
             code = EXIT_UNAVAILABLE
     elif unrecovered:
         parts.append(f"writes did not come back within {plan.recovery_limit_s:g} s in {unrecovered} rounds")

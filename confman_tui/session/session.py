@@ -17,11 +17,10 @@ from confman_tui.load.workers.plan import WorkerError
 from confman_tui.results.files import check_writable
 from confman_tui.results.model import ScenarioResult, Series
 from confman_tui.session.connection import Connection, MakeDemo, resolve_nodes, start_demo
-from confman_tui.session.events import ConfigurationChanged, Level, NoticeGiven, Phase, PhaseChanged, Sink
+from confman_tui.session.events import Level, NoticeGiven, Phase, PhaseChanged, Sink
 from confman_tui.session.run_recorder import ScenarioRun
 from confman_tui.session.workers import SETTLE_S, WorkerWait, worker_plan
 from confman_tui.settings import Settings
-from confman_tui.settings.scenarios import Reads
 
 STOP_WITHIN_S = 3.5
 """How long requests in flight are waited for at a stop: their connection and network timeouts, and a little."""
@@ -120,28 +119,7 @@ class Session:
 
     def announce_configuration(self) -> None:
         """Emit what the next runs are by the settings in force."""
-        settings, cluster = self.settings, self.cluster
-        tier = cluster.dataset.tier
-        self.emit(
-            ConfigurationChanged(
-                tier=tier.name,
-                namespaces=tier.namespaces,
-                keys_per_namespace=tier.keys_per_namespace,
-                payload_bytes=settings.payload_bytes,
-                users=settings.users,
-                duration_s=settings.duration_s,
-                rate=settings.rate,
-                entry=cluster.entry,
-                nodes=cluster.nodes,
-                demo=cluster.demo is not None,
-                faults_allowed=cluster.demo is not None or settings.allow_faults,
-                user_steps=settings.user_steps,
-                payload_steps=settings.payload_steps,
-                warmup_s=settings.warmup_s,
-                repeat=settings.repeat,
-                reads=Reads(settings.reads),
-            )
-        )
+        self.emit(self.cluster.configuration(self.settings))
 
     def cluster_summary(self) -> dict[str, object]:
         """``nodes``, ``leader`` and ``term`` for the JSON document."""

@@ -45,10 +45,10 @@ async def cluster() -> AsyncIterator[DemoCluster]:
 
 @asynccontextmanager
 async def benchmark(cluster: DemoCluster, home: Path) -> AsyncIterator[tuple[Session, RecordedEvents]]:
-    heard = RecordedEvents()
-    session = Session(settings_for(cluster.urls[0], home), heard, make_demo, interactive=True)
+    recorded = RecordedEvents()
+    session = Session(settings_for(cluster.urls[0], home), recorded, make_demo, interactive=True)
     try:
-        yield session, heard
+        yield session, recorded
     finally:
         await session.close()
 
@@ -109,9 +109,9 @@ async def test_another_tier_takes_the_place_of_the_first(cluster: DemoCluster, t
 
 
 async def test_a_change_of_tier_that_is_stopped_keeps_what_is_there_ours(cluster: DemoCluster, tmp_path: Path) -> None:
-    async with benchmark(cluster, tmp_path) as (session, heard):
+    async with benchmark(cluster, tmp_path) as (session, recorded):
         await session.open()
-        heard.when(cleaning, session.stop)
+        recorded.when(cleaning, session.stop)
         await changes.choose_tier(session, "large")
         assert session.settings.tier == "small"
         assert "bench-large-owner" not in await namespaces(cluster)
@@ -126,22 +126,22 @@ async def test_removing_leftovers_that_is_stopped_claims_nothing(cluster: DemoCl
     for number in range(20):
         await client.put_namespace(cluster.urls[0], f"bench-large-{number:03d}", "left")
     await client.aclose()
-    async with benchmark(cluster, tmp_path) as (session, heard):
+    async with benchmark(cluster, tmp_path) as (session, recorded):
         await session.open()
-        heard.when(cleaning, session.stop)
+        recorded.when(cleaning, session.stop)
         await changes.remove_leftovers(session)
-        assert "removed" not in heard.texts()
-        assert "still there" in heard.texts()
+        assert "removed" not in recorded.texts()
+        assert "still there" in recorded.texts()
         await changes.remove_leftovers(session)
-        assert "20 namespaces of earlier runs removed" in heard.texts()
-        assert LeftoversFound(()) in heard.events, "so that its key goes away"
+        assert "20 namespaces of earlier runs removed" in recorded.texts()
+        assert LeftoversFound(()) in recorded.events, "so that its key goes away"
     assert await namespaces(cluster) == set()
 
 
 async def test_a_search_that_is_stopped_opens_nothing(cluster: DemoCluster, tmp_path: Path) -> None:
     """Neither was the key tried nor the tier claimed: a run on it could disturb another program's data."""
-    async with benchmark(cluster, tmp_path) as (session, heard):
-        heard.when(lambda event: isinstance(event, PhaseChanged) and event.phase is Phase.FINDING, session.stop)
+    async with benchmark(cluster, tmp_path) as (session, recorded):
+        recorded.when(lambda event: isinstance(event, PhaseChanged) and event.phase is Phase.FINDING, session.stop)
         with pytest.raises(ClusterError, match="stopped"):
             await session.open()
         assert not session.is_open
@@ -150,20 +150,20 @@ async def test_a_search_that_is_stopped_opens_nothing(cluster: DemoCluster, tmp_
     assert await namespaces(cluster) == set()
 
 
-async def test_waiting_for_a_leader_before_a_run_is_told_and_can_be_stopped(
+async def test_waiting_for_a_leader_before_a_run_is_shown_and_can_be_stopped(
     cluster: DemoCluster, tmp_path: Path
 ) -> None:
-    async with benchmark(cluster, tmp_path) as (session, heard):
+    async with benchmark(cluster, tmp_path) as (session, recorded):
         await session.open()
         session.settings = replace(session.settings, duration_s=0.4)
         lost = asyncio.Event()
-        heard.when(lambda event: isinstance(event, ClusterChanged) and event.view.leader is None, lost.set)
+        recorded.when(lambda event: isinstance(event, ClusterChanged) and event.view.leader is None, lost.set)
         cluster.kill(cluster.urls[0])
         async with asyncio.timeout(5):
             await lost.wait()
-        heard.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.WAITING, session.stop)
+        recorded.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.WAITING, session.stop)
         assert await run_series(session, ["write-1u"]) == ()
-        phases = [event.phase for event in heard.events if isinstance(event, PhaseChanged)]
+        phases = [event.phase for event in recorded.events if isinstance(event, PhaseChanged)]
         assert phases[-2:] == [Phase.WAITING, Phase.IDLE]
         cluster.restart(cluster.urls[0])
         results = await run_series(session, ["write-1u"])
@@ -202,8 +202,8 @@ async def test_a_cluster_that_was_lost_while_seeding_can_be_tried_again(
 
 
 async def test_seeding_that_is_stopped_goes_on_with_the_next_run(cluster: DemoCluster, tmp_path: Path) -> None:
-    async with benchmark(cluster, tmp_path) as (session, heard):
-        heard.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.SEEDING, session.stop)
+    async with benchmark(cluster, tmp_path) as (session, recorded):
+        recorded.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.SEEDING, session.stop)
         began = now()
         await session.open()
         assert now() - began < 10.0

@@ -89,7 +89,7 @@ async def test_a_node_that_never_comes_back_ends_the_drill() -> None:
 
 
 @pytest.mark.parametrize("kind", [FaultKind.KILL, FaultKind.PAUSE, FaultKind.ISOLATE])
-async def test_a_round_tells_how_long_the_nodes_return_took(kind: FaultKind) -> None:
+async def test_a_round_says_how_long_the_nodes_return_took(kind: FaultKind) -> None:
     host = await warmed(SimulatedHost(return_s=0.5))
     host.not_ready[NODES[0]] = 2.5
     ended = await run_rounds(host, replace(PLAN, kind=kind, rounds=2))
@@ -130,7 +130,7 @@ async def test_a_node_that_returns_late_is_waited_for_as_long_as_was_asked() -> 
 
 
 async def test_what_a_node_answered_before_the_fault_ended_is_no_return() -> None:
-    """An election that nobody saw: as far as the polls tell, all is well when the fault ends."""
+    """An election that nobody saw: as far as the polls show, all is well when the fault ends."""
 
     class Unseen(SimulatedHost):
         async def cause(self, kind: FaultKind, node: str) -> Fault:
