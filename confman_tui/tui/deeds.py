@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
-from confman_tui.session.commands import FaultPreview
+from confman_tui.cluster.faults.injector import FaultPlan
 from confman_tui.session.events import Phase
 from confman_tui.settings import scenarios
 from confman_tui.tui import state as model
@@ -36,13 +36,13 @@ SCROLL = 0.25
 """Share of the window that one step through time takes."""
 
 
-async def _beside(work: Callable[[], FaultPreview]) -> FaultPreview:
+async def _beside(work: Callable[[], FaultPlan]) -> FaultPlan:
     """Do it on a thread of its own and give what it gives. The program's end does not wait for it, as it would for
     a thread of ``asyncio.to_thread``."""
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[FaultPreview] = loop.create_future()
+    done: asyncio.Future[FaultPlan] = loop.create_future()
 
-    def settle(preview: FaultPreview | None, error: BaseException | None) -> None:
+    def settle(preview: FaultPlan | None, error: BaseException | None) -> None:
         if done.cancelled():
             return
         if error is not None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from textual.message import Message
 
-from confman_tui.cluster.states import ClusterView
 from confman_tui.session.events import ClusterChanged, Event, ProgressMade, WritesAcknowledged
 
 
@@ -41,7 +41,6 @@ class Mailbox:
         self._history: deque[Event] = deque()
         self._cluster: ClusterChanged | None = None
         self._progress: ProgressMade | None = None
-        self._shape: tuple[object, ...] = ()
         self._woken = False
 
     def put(self, event: Event) -> None:
@@ -50,9 +49,7 @@ class Mailbox:
             urgent = True
             if isinstance(event, ClusterChanged):
                 self._keep_changed_view(event)
-                shape = shape_of(event.view)
-                urgent = shape != self._shape
-                self._shape = shape
+                urgent = event.news
             elif isinstance(event, ProgressMade):
                 self._progress = event
                 urgent = False
@@ -68,9 +65,12 @@ class Mailbox:
             self._wake()
 
     def _keep_changed_view(self, event: ClusterChanged) -> None:
-        """A view that differs in more than its gauges is history: the timeline would miss a state of 20 ms."""
-        if self._cluster is not None and shape_of(self._cluster.view) != shape_of(event.view):
-            self._history.append(self._cluster)
+        """The view before one with news is history: the timeline would miss a state of 20 ms."""
+        held = self._cluster
+        if held is not None and event.news:
+            self._history.append(held)
+        elif held is not None and held.news:
+            event = replace(event, news=True)
         self._cluster = event
 
     def take(self) -> list[Event]:
@@ -86,8 +86,3 @@ class Mailbox:
                 self._progress = None
             self._woken = False
         return events
-
-
-def shape_of(view: ClusterView) -> tuple[object, ...]:
-    """What of a view is news rather than a gauge's movement."""
-    return (view.leader, view.term, *((node.node, node.state, node.term) for node in view.nodes))

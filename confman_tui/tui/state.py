@@ -200,12 +200,11 @@ def _forget_queue(state: UiState) -> None:
 def apply(state: UiState, event: Event, now: float) -> bool:
     """Take ``event`` into ``state``. True when a person should see it at once, False for a gauge."""
     if isinstance(event, ClusterChanged):
-        before = _shape(state.view)
         state.view = event.view
         state.loop_lag_s = event.loop_lag_s
         if tuple(state.names) != (nodes := tuple(view.node for view in event.view.nodes)):
             state.names = short_names(nodes)
-        return _shape(event.view) != before
+        return event.news
     if isinstance(event, WritesAcknowledged):
         _acknowledged(state, event)
         return False
@@ -224,11 +223,6 @@ def apply(state: UiState, event: Event, now: float) -> bool:
     state.events += 1
     _change(state, event)
     return not isinstance(event, SampleRecorded)
-
-
-def _shape(view: ClusterView | None) -> tuple[object, ...]:
-    """What of a view is news rather than a gauge's movement."""
-    return () if view is None else (view.leader, view.term, *((node.state, node.term) for node in view.nodes))
 
 
 def _change(state: UiState, event: Event) -> None:

@@ -85,6 +85,23 @@ def test_a_fact_says_when_it_was_asked_seen_and_how_sure_that_is(settled: ViewMa
     assert settled.last_good == 10.0
 
 
+@pytest.mark.parametrize(
+    ("poll", "changed"),
+    [
+        (answer(B, 11.0, "follower", A, 3, took=0.25), False),
+        (failure(A, 11.0, PollKind.TIMEOUT), True),
+        (failure(B, 11.0, PollKind.REFUSED), True),
+        (answer(B, 11.0, "follower", A, 4), True),
+        (answer(B, 9.0, "follower", A, 4), False),
+    ],
+)
+def test_latencies_are_no_change_but_states_and_terms_are(settled: ViewMachine, poll: Poll, changed: bool) -> None:
+    settled.apply(poll)
+    assert settled.changed is changed
+    settled.apply(answer(C, 8.0, "follower", A, 3))
+    assert not settled.changed
+
+
 def test_a_late_answer_does_not_bring_an_old_leader_back(settled: ViewMachine) -> None:
     feed(settled, failure(A, 11.0, PollKind.TIMEOUT), *round_of(12.0, B, 4)[1:], failure(A, 12.0, PollKind.TIMEOUT))
     before = settled.view(0)

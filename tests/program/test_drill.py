@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from confman_tui.session.figures import short_seconds
 from tests.support.observed_drill import DRILL, observed_drill
 from tests.support.program import StartedProgram
 from tests.support.ready_cluster import ready_cluster
@@ -90,8 +91,9 @@ def test_a_round_says_when_its_node_was_back(fault: str, tmp_path: Path) -> None
     document = json.loads(started.output.read_text())
     (row,) = document["rounds"]
     undone = {"kill": "restart", "pause": "resume", "isolate": "heal"}[fault]
-    assert f"fault: {undone} {row['node']} (by drill)" in started.said()
-    assert f"round 1/1: measured; back {row['return_s']:.2f} s after the fault's end" in started.said()
+    assert f"fault: {undone} {row['node']} (drill)" in started.said()
+    (said,) = (line for line in started.said().splitlines() if line.startswith("drill round 1 of 1: "))
+    assert said.endswith(f" s without writes, back after {short_seconds(row['return_s'])}")
     # A new process has to start, a resumed one has to answer: neither takes as long as --wait.
     assert 0.0 < row["return_s"] < 30.0
     assert row["no_return"] == ""

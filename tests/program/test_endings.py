@@ -23,7 +23,7 @@ def home(tmp_path: Path) -> Path:
 def test_the_suite_on_the_demo_cluster(home: Path) -> None:
     started = StartedProgram([*HEADLESS_DEMO, "--duration", "500ms", "--json"], home)
     try:
-        started.wait_said("write-1u:")
+        started.wait_said("write-1u started:")
         started.note_ports()
         assert len(started.ports) >= 3
         assert started.wait_end() == 0, started.said()
@@ -47,7 +47,7 @@ def test_the_suite_on_the_demo_cluster(home: Path) -> None:
 
 PHASES = {
     "seeding": (["--tier", "xlarge"], "seeding:"),
-    "run": (["--scenario", "write-10u"], "write-10u:"),
+    "run": (["--scenario", "write-10u"], "write-10u started:"),
     "cleaning": (["--scenario", "write-1u", "--duration", "300ms", "--demo-data", "kept"], "cleaning:"),
 }
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -93,7 +93,7 @@ def test_signals_end_it_in_order(phase: str, home: Path) -> None:
 def test_sigkill_leaves_no_node(home: Path) -> None:
     started = StartedProgram([*HEADLESS_DEMO, "--scenario", "write-10u"], home)
     try:
-        started.wait_said("write-10u:")
+        started.wait_said("write-10u started:")
         assert len(started.family()) >= 4
         started.note_ports()
     finally:
@@ -110,7 +110,7 @@ def test_what_a_killed_run_left_is_announced_and_cleaned(home: Path) -> None:
         nodes += ["--host", cluster.urls[0]]
         first = StartedProgram(["--headless", *nodes, "--scenario", "write-10u"], home)
         try:
-            first.wait_said("write-10u:")
+            first.wait_said("write-10u started:")
         finally:
             first.process.kill()
             first.process.wait()
@@ -118,7 +118,7 @@ def test_what_a_killed_run_left_is_announced_and_cleaned(home: Path) -> None:
             ["--headless", *nodes, "--scenario", "read-1u", "--duration", "300ms", "--no-cleanup"], home
         )
         assert again.wait_end() == 0, again.said()
-        assert "left by an earlier run" in again.said()
+        assert "leftovers of an earlier run" in again.said()
         asked = StartedProgram(["clean", *nodes], home)
         assert asked.wait_end() == 0, asked.said()
         assert "bench-small-000" in asked.output.read_text()
@@ -135,7 +135,7 @@ def test_a_second_program_on_the_same_tier_refuses_and_names_the_first(home: Pat
         nodes = ["--nodes", cluster.urls[0], "--host", cluster.urls[0]]
         first = StartedProgram(["--headless", *nodes, "--scenario", "write-1u"], home)
         try:
-            first.wait_said("write-1u:")
+            first.wait_said("write-1u started:")
             second = StartedProgram(["--headless", *nodes, "--scenario", "read-1u"], home, "-second")
             assert second.wait_end() == 2, second.said()
             assert f"pid {first.process.pid}" in second.said()

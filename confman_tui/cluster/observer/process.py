@@ -152,7 +152,6 @@ class Watch:
         self._teller = Teller(write)
         self._pace = config.pace
         self._machine = ViewMachine(config.nodes)
-        self._state: tuple[object, ...] = ()
         self._running = False
         self._mode = WatchMode(self._clock())
         self._writes = ToldWrites(self._teller, load, self._clock, self._on_sign)
@@ -235,14 +234,12 @@ class Watch:
         now = self._clock()
         view = self._machine.view(now)
         started, acknowledged = self._writes.last_started() or 0.0, self._writes.last_acknowledged_start()
-        if self._mode.polled(poll, view) or self._mode.tick(now, view, started, acknowledged):
+        if self._mode.polled(poll, self._machine.changed) or self._mode.tick(now, view, started, acknowledged):
             self._mode_changed()
         for fact in facts:
             if fact.kind is FactKind.LEADER_SERVING and fact.node is not None:
                 self._probe.nudge(fact.node)
-        state = view.essence
-        self._teller.tell(wire.poll_message(poll), at_once=bool(facts) or state != self._state)
-        self._state = state
+        self._teller.tell(wire.poll_message(poll), at_once=bool(facts) or self._machine.changed)
 
 
 async def live(load: SharedWriteTimes, sink: int) -> None:
