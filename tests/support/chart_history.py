@@ -16,6 +16,15 @@ from confman_tui.results.model import ScenarioResult
 from confman_tui.session import events
 
 NODES = ("http://127.0.0.1:6100", "http://127.0.0.1:6200", "http://127.0.0.1:6300")
+T0 = 1_800_000_000.0
+
+SAMPLE = SecondSample(T0, T0 + 1, 1, 0, 10, {}, 100, 200, 300, 400, 0, 0.0, {}, 0.0, 0.0)
+
+
+def view(at: float, *states: NodeState, leader: str | None = None, term: int = 6, since: float = T0) -> ClusterView:
+    """The nodes in these states, in the order of `NODES`."""
+    nodes = tuple(NodeView(NODES[i], state, since, term, latency_s=0.001) for i, state in enumerate(states))
+    return ClusterView(at, nodes, leader, term, since if leader else None)
 
 
 @dataclass(slots=True)

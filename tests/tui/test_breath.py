@@ -15,8 +15,8 @@ from confman_tui.tui import breath
 from confman_tui.tui.charts.drawing import draw
 from confman_tui.tui.lag import LagMeter
 from tests.support import screen_story
+from tests.support.graph_spec import spec
 from tests.support.screen import open_screen
-from tests.tui.charts.test_renderer import spec
 
 SAMPLE = screen_story.sample(screen_story.START + 4, 100)
 

@@ -11,23 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confman_tui.cluster.elections import WriteWindow
-from confman_tui.cluster.states import ClusterView, Fact, FactKind, NodeState, NodeView
-from confman_tui.load.run_model import Cause, SecondSample
+from confman_tui.cluster.states import ClusterView, Fact, FactKind, NodeState
+from confman_tui.load.run_model import Cause
 from confman_tui.session import events
 from confman_tui.tui.charts.bounded_stores import CAUSES, AckStore, Bucket, SampleStore, Track, merge_buckets
 from confman_tui.tui.history import History
 from tests.support import screen_story
-from tests.support.chart_history import NODES, Feed
-
-T0 = 1_800_000_000.0
-
-SAMPLE = SecondSample(T0, T0 + 1, 1, 0, 10, {}, 100, 200, 300, 400, 0, 0.0, {}, 0.0, 0.0)
-
-
-def view(at: float, *states: NodeState, leader: str | None = None, term: int = 6, since: float = T0) -> ClusterView:
-    nodes = tuple(NodeView(NODES[i], state, since, term, latency_s=0.001) for i, state in enumerate(states))
-    return ClusterView(at, nodes, leader, term, since if leader else None)
-
+from tests.support.chart_history import NODES, SAMPLE, T0, Feed, view
 
 buckets = st.builds(
     lambda ok, failed, latency, scenario: (ok, failed, latency, scenario),

@@ -37,9 +37,8 @@ from confman_tui.tui.charts.ticks import (
     rate_label,
 )
 from confman_tui.tui.history import History
-from tests.support.chart_history import NODES, Feed
-from tests.tui.test_colours import EYES, GROUNDS, contrast, distance
-from tests.tui.test_history import SAMPLE, T0, view
+from tests.support.chart_history import NODES, SAMPLE, T0, Feed, view
+from tests.support.colour_vision import EYES, GROUNDS, contrast, distance
 
 NAMES = {NODES[0]: ":6100", NODES[1]: ":6200", NODES[2]: ":6300"}
 

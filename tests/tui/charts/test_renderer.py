@@ -16,15 +16,7 @@ import pytest
 
 from confman_tui.tui.charts import renderer_client as client_module
 from confman_tui.tui.charts.renderer_client import ChartRenderer, Rows
-from confman_tui.tui.charts.spec import GraphSpec, Layer
-
-
-def spec(width: int = 60, height: int = 12) -> GraphSpec:
-    graph = GraphSpec(width, height, 60.0, 0.0, 100.0)
-    graph.x_ticks = [(30.0, "-30s")]
-    graph.y_ticks = [(0.0, "   0"), (50.0, "  50")]
-    graph.layers.append(Layer("area", "ok", [([0.0, 20.0, 40.0], [20.0, 80.0, 40.0])]))
-    return graph
+from tests.support.graph_spec import spec
 
 
 async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
