@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from confman_tui.cluster.elections import Fault, WriteWindow
-from confman_tui.cluster.states import ClusterView, FactKind, NodeState
+from confman_tui.cluster.states import NO_ANSWER_STATES, ClusterView, FactKind, NodeState
 from confman_tui.session import events
 from confman_tui.tui.charts.bounded_stores import AckStore, Bucket, SampleStore, Track, merge_buckets
 
 WARMUP = "warm-up"
 """Stands for a scenario while its figures do not count yet."""
-_NO_ANSWER = frozenset({NodeState.UNKNOWN, NodeState.REFUSED, NodeState.SILENT, NodeState.NOT_CONFMAN, NodeState.WRONG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ class History:
                     node.since if node.since is not None and (last is None or last[0] is not node.state) else view.at
                 )
                 track.set(min(began, view.at), value)
-            self._felt(node.node, view.at, None if node.state in _NO_ANSWER else node.latency_s)
+            self._felt(node.node, view.at, None if node.state in NO_ANSWER_STATES else node.latency_s)
         self._led_by(view)
         if view.term is not None and self._term.last != view.term:
             self._term.set(view.at, view.term)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from confman_tui.cluster.elections import Election, Fault, FaultKind, Verification, WriteWindow
+from confman_tui.cluster.node_names import short_names
 from confman_tui.cluster.states import ClusterView
 from confman_tui.core.errors import EXIT_LOST, EXIT_NO_CLUSTER, EXIT_OK
 from confman_tui.load.run_model import SecondSample
@@ -40,7 +41,6 @@ from confman_tui.session.events import (
 )
 from confman_tui.settings.scenarios import Scenario
 from confman_tui.tui.log import EventLog, describe
-from confman_tui.tui.node_names import short_names
 from confman_tui.tui.rows import DRILL, Row, RowStatus
 
 BUSY = frozenset(

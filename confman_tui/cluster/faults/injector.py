@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import RLock
 
-from confman_tui.cluster.addresses import is_loopback, short_names
+from confman_tui.cluster.addresses import is_loopback
 from confman_tui.cluster.elections import Fault, FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError, NodeControl
+from confman_tui.cluster.node_names import short_names
 from confman_tui.core.clock import Clock, now
 
 _HURTS = {FaultKind.KILL: "killed", FaultKind.PAUSE: "paused", FaultKind.ISOLATE: "isolated"}

@@ -22,6 +22,7 @@ from locust.rpc.protocol import Message
 from locust.runners import STATE_INIT, STATE_MISSING, MasterRunner
 
 from confman_tui.core.clock import now
+from confman_tui.load import locust_hacks
 from confman_tui.load.run import GRACE_S, LONGEST_REQUEST_S
 from confman_tui.load.workers import messages
 from confman_tui.load.workers.launcher import Launcher, LocalWorker
@@ -271,7 +272,7 @@ class Master:
         if node is not None:
             node.user_classes_count = {}
             del self.runner.clients[member.id]
-            dispatcher = self.runner._users_dispatcher
+            dispatcher = locust_hacks.users_dispatcher(self.runner)
             if dispatcher is not None and node.state != STATE_MISSING and len(self.runner.clients):
                 dispatcher.remove_worker(node)
         # should it come back, it is not waited for any more

@@ -13,8 +13,8 @@ from textual.content import Content
 from textual.events import Resize
 from textual.widgets import Static
 
+from confman_tui.load.generator_use import Used, gauges_of
 from confman_tui.load.run_model import CAUSE_WORDS
-from confman_tui.load.saturation import Used, gauges_of
 from confman_tui.results.nodes import READS_WORDS
 from confman_tui.results.statistics.opening import opening_matters
 from confman_tui.results.statistics.repeats import spreads

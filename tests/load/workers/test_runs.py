@@ -24,7 +24,7 @@ from confman_tui.cluster.elections import WriteOutcome, value_digest
 from confman_tui.load.engine import Engine, EngineBusyError
 from confman_tui.load.histogram import decode
 from confman_tui.load.run_model import SecondSample
-from confman_tui.load.second import Bucket
+from confman_tui.load.second import SecondCounts
 from confman_tui.load.workers import messages
 from confman_tui.load.workers.launcher import Launcher
 from confman_tui.load.workers.plan import Waiting, WorkerError, WorkerPlan
@@ -151,7 +151,7 @@ def test_the_masters_own_lag_is_not_the_loads(engine: Engine, server: Server, mo
     engine.set_targets(server.url, (server.url,))
     unpack, lags, samples = messages.unpack_bucket, set[float](), list[SecondSample]()
 
-    def heard(packed: Mapping[str, Any]) -> Bucket:
+    def heard(packed: Mapping[str, Any]) -> SecondCounts:
         bucket = unpack(packed)
         lags.add(bucket.hub_lag_s)
         return bucket
