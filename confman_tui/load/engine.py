@@ -20,7 +20,7 @@ from confman_tui.load.locust_logs import LogCapture
 from confman_tui.load.locust_setup import prepare
 from confman_tui.load.run_model import EngineHealth, RunOutcome, RunPlan, SecondSample
 from confman_tui.load.targets import TargetBoard
-from confman_tui.load.workers.plan import Waiting, WorkerPlan
+from confman_tui.load.workers.plan import WaitProgress, WorkerPlan
 
 if TYPE_CHECKING:
     from confman_tui.load.workers.master import Master
@@ -89,7 +89,7 @@ class Engine:
         """The system's number of the engine's thread; None before `start`. Any thread."""
         return self._thread.native_id if self._thread is not None else None
 
-    def wait_for_workers(self, plan: WorkerPlan, *, on_wait: Callable[[Waiting], None]) -> Future[str]:
+    def wait_for_workers(self, plan: WorkerPlan, *, on_wait: Callable[[WaitProgress], None]) -> Future[str]:
         """Get workers ready, those that are missing: start the local ones, wait for the others.
 
         Runs whose plan asks for workers use them; they stay until others are asked for or the engine ends.
@@ -228,7 +228,7 @@ class Engine:
             self._master = Master(plan, lambda sentence: self.on_trouble(sentence))
         return self._master
 
-    def _begin_waiting(self, plan: WorkerPlan, on_wait: Callable[[Waiting], None], future: Future[str]) -> None:
+    def _begin_waiting(self, plan: WorkerPlan, on_wait: Callable[[WaitProgress], None], future: Future[str]) -> None:
         import gevent
         from gevent.util import wrap_errors
 

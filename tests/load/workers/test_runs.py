@@ -10,10 +10,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
 import psutil
@@ -26,8 +25,9 @@ from confman_tui.load.histogram import decode
 from confman_tui.load.run_model import SecondSample
 from confman_tui.load.second import SecondCounts
 from confman_tui.load.workers import messages
-from confman_tui.load.workers.launcher import Launcher
-from confman_tui.load.workers.plan import Waiting, WorkerError, WorkerPlan
+from confman_tui.load.workers.launcher import MODULE, Launcher
+from confman_tui.load.workers.messages import Kind, SecondCounted, TroubleSeen
+from confman_tui.load.workers.plan import WaitProgress, WorkerError, WorkerPlan
 from confman_tui.settings.scenarios import Reads, Target
 from tests.support.confman_server import Server
 from tests.support.load_runs import API_KEY, KEYS, Book, plan, replace, run, wait_until
@@ -58,9 +58,7 @@ class Crewed:
         return self.engine.wait_for_workers(CREW, on_wait=lambda waiting: None).result(30)
 
     def workers(self) -> list[psutil.Process]:
-        return [
-            child for child in psutil.Process().children() if "load.workers.local_worker" in " ".join(child.cmdline())
-        ]
+        return [child for child in psutil.Process().children() if MODULE in child.cmdline()]
 
 
 @pytest.fixture(scope="module")
@@ -146,24 +144,24 @@ def test_samples_totals_files_writes_and_the_server_agree(crew: Crewed, server: 
 
 
 def test_the_masters_own_lag_is_not_the_loads(engine: Engine, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What holds the master's hub up delays what is told; requests do not wait for it."""
+    """What holds the master's hub up delays the reports; requests do not wait for it."""
     server.seed(list(KEYS))
     engine.set_targets(server.url, (server.url,))
-    unpack, lags, samples = messages.unpack_bucket, set[float](), list[SecondSample]()
+    whole, lags, samples = SecondCounted.second, set[float](), list[SecondSample]()
 
-    def heard(packed: Mapping[str, Any]) -> SecondCounts:
-        bucket = unpack(packed)
-        lags.add(bucket.hub_lag_s)
-        return bucket
+    def reported(message: SecondCounted) -> SecondCounts:
+        second = whole(message)
+        lags.add(second.hub_lag_s)
+        return second
 
     def hold_up(sample: SecondSample) -> None:
         samples.append(sample)
         time.sleep(0.4)
 
-    monkeypatch.setattr(messages, "unpack_bucket", heard)
+    monkeypatch.setattr(SecondCounted, "second", reported)
     engine.run(replace(plan(seconds=3.0), workers=2), on_sample=hold_up).result(30)
     assert len(samples) >= 3
-    assert {sample.hub_lag_s for sample in samples} <= lags, "each is what a worker told"
+    assert {sample.hub_lag_s for sample in samples} <= lags, "each is what a worker reported"
 
 
 def test_workers_stay_for_the_next_run_and_the_warm_up_is_left_out(
@@ -427,8 +425,8 @@ def test_whatever_else_speaks_to_the_master_is_left_out(crew: Crewed, server: Se
     stranger.setsockopt(zmq.IDENTITY, b"stranger")
     stranger.connect(f"tcp://127.0.0.1:{port}")
     try:
-        odd: tuple[object, ...] = (None, 5, {}, {"run": 1}, {"data": []})
-        sent = [[kind, data, "x"] for kind in ("stats", "client_ready", "quit", *messages.FROM_WORKERS) for data in odd]
+        odd: tuple[object, ...] = (None, 5, {}, {"run": 1}, {"data": []}, b"", messages.encode(TroubleSeen(1, "x")))
+        sent = [[kind, data, "x"] for kind in ("stats", "client_ready", "quit", *Kind) for data in odd]
         for payload in (b"", b"garbage", b"\xc1", *(msgpack.packb(message) for message in (7, ["a", 1], *sent))):
             stranger.send(payload)
         # nobody takes a stranger's word, but a hello is answered
@@ -468,7 +466,7 @@ def test_a_worker_that_cannot_start_is_told_in_a_sentence(
 
 
 def test_workers_from_elsewhere_are_waited_for_visibly_and_not_for_ever(bare: Engine) -> None:
-    seen: list[Waiting] = []
+    seen: list[WaitProgress] = []
     crew = WorkerPlan(0, remote=2, wait_s=0.4)
     with pytest.raises(WorkerError, match=r"0 of 2 workers from elsewhere joined at 127\.0\.0\.1:\d+ within 0\.4 s"):
         bare.wait_for_workers(crew, on_wait=seen.append).result(5)
