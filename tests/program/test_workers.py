@@ -39,7 +39,7 @@ def place(home: Path, name: str) -> Path:
 
 
 def address_of(started: Started) -> str:
-    """Where workers join, as the program told it."""
+    """Where workers join, as the program said."""
     started.wait_said("workers join: ")
     match = re.search(r"--master (\S+)", started.said())
     assert match is not None
@@ -135,7 +135,7 @@ def test_a_worker_that_leaves_in_a_run_makes_it_invalid(tmp_path: Path) -> None:
         (row,) = json.loads(master.output.read_text())["scenarios"]
         assert f"-{worker.process.pid} has left" in row["invalid"]
         assert "the figures are invalid" in master.said()
-        # it waited for its requests and told of them: nothing is missing
+        # it waited for its requests and reported them: nothing is missing
         assert row["requests"] == written(server)
         master.assert_nothing_left()
         worker.assert_nothing_left()

@@ -48,7 +48,7 @@ class ProbeObserver(WriteObserver, Protocol):
 
 
 class WriteProbe:
-    """Sends one small unique PUT whenever ``probe_s`` passed without any write being started, by whomever.
+    """Sends one small unique PUT whenever ``probe_s`` passed without any write being started by anybody.
 
     Open loop: it never waits for an earlier one. At most 64 are in flight; beyond that a turn is skipped and counted.
     The nodes take turns, so a write reaches the leader through redirects also while nobody knows who leads.

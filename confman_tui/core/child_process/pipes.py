@@ -155,7 +155,7 @@ class MessagePipe:
             self._loop.add_writer(self._sink, self._write)
             return
         except OSError:
-            # the other side is gone, which the end of the source tells
+            # the other side is gone, which the end of the source shows
             self._unsent.clear()
         self._loop.remove_writer(self._sink)
 

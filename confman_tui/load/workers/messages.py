@@ -40,7 +40,7 @@ class Kind(StrEnum):
     """Locust's messages that are ours."""
 
     HELLO = "confman.hello"
-    """From a worker: `hello`."""
+    """From a worker: its `identity`, name, process id and machine, and whether its master's program started it."""
     REFUSED = "confman.refused"
     """From the master: a sentence that says why."""
     WAIT = "confman.wait"

@@ -221,6 +221,16 @@ def test_what_are_no_writes_is_refused(change: dict[int, object]) -> None:
             messages.from_worker(altered(message, **wrong))
 
 
+def test_versions_are_named_so_that_they_differ() -> None:
+    ours = messages.identity()
+    assert messages.version_words({"version": "0.0.7", "protocol": 1}, ours) == "0.0.7"
+    older = {**ours, "protocol": messages.PROTOCOL - 1}
+    assert messages.version_words(older, ours).endswith(f" (messages of form {messages.PROTOCOL - 1})")
+    assert messages.version_words(ours, older).endswith(f" (messages of form {messages.PROTOCOL})")
+    assert messages.version_words({}, ours) == "None"
+    assert messages.version_words({"version": "1\n\x1b" + "x" * 99}, ours) == "1" + "x" * 27
+
+
 # -- seconds
 
 
@@ -238,7 +248,7 @@ def test_nothing_is_dropped_and_percentiles_are_those_of_the_pooled_values(
     for name in "abc":
         merger.join(name)
     number = dict.fromkeys("abc", 0)
-    samples, told = [], []
+    samples, whole = [], []
     at = 100.0
     for name, reads, values, failed, delay in reported:
         number[name] += 1
@@ -248,19 +258,19 @@ def test_nothing_is_dropped_and_percentiles_are_those_of_the_pooled_values(
         second.node(f"http://{name}:1").writes_failed += failed
         merger.add(name, number[name], second)
         at = max(at, end) + delay
-        told += merger.due(at)
+        whole += merger.due(at)
     for name in "abc":
         merger.leave(name)
-    told += [*merger.due(at), *merger.rest()]
+    whole += [*merger.due(at), *merger.rest()]
     assert merger.pending == 0
-    for bucket in told:
-        pooled = bucket.reads + bucket.writes
-        sample = totals.add(bucket)
+    for second in whole:
+        pooled = second.reads + second.writes
+        sample = totals.add(second)
         samples.append(sample)
         assert sample.ok == pooled.total()
         assert sample.p99_us == (nearest_ranks(pooled, [99])[0] if pooled else None)
-    ends = [100.0, *(bucket.end for bucket in told)]
-    assert [bucket.start for bucket in told] == ends[:-1]
+    ends = [100.0, *(second.end for second in whole)]
+    assert [second.start for second in whole] == ends[:-1]
     assert ends == sorted(set(ends))
     outcome = totals.outcome(ends[-1] + 0.1, stopped_early=False)
     everything = sorted(value for _n, reads, values, _f, _d in reported for value in reads + values)
@@ -312,15 +322,15 @@ def test_a_worker_that_is_gone_is_not_waited_for() -> None:
     merger.add("a", 1, bucket_of(0.0, 1.0, reads=[10]))
     assert merger.due(1.01) == []
     merger.leave("b")
-    assert [bucket.reads for bucket in merger.due(1.01)] == [Counter([10])]
+    assert [second.reads for second in merger.due(1.01)] == [Counter([10])]
     merger.add("a", 2, bucket_of(1.0, 1.4, reads=[11]), last=True)
-    assert [bucket.end for bucket in [*merger.due(9.0), *merger.rest()]] == [1.4]
+    assert [second.end for second in [*merger.due(9.0), *merger.rest()]] == [1.4]
 
 
-def test_a_second_that_nobody_reports_is_told_as_empty() -> None:
+def test_a_second_that_nobody_reports_is_empty() -> None:
     merger = SecondsMerger(0.0)
     merger.join("a")
-    assert [(bucket.start, bucket.end) for bucket in merger.due(2.0 + WAIT_S)] == [(0.0, 1.0), (1.0, 2.0)]
+    assert [(second.start, second.end) for second in merger.due(2.0 + WAIT_S)] == [(0.0, 1.0), (1.0, 2.0)]
 
 
 # -- clocks
