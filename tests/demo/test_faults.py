@@ -10,7 +10,8 @@ import pytest
 
 from confman_tui.cluster.faults.control import FaultRefusedError, NodeControl
 from confman_tui.demo.supervisor import DemoCluster
-from tests.support.demo_client import Answer, Health, ask, find_leader, health, leader_of, wait_agreed, wait_for
+from tests.support.demo_client import Answer, Health, ask, find_leader, health, leader_of, wait_agreed
+from tests.support.waiting import wait_for
 
 ELECTION_MS = (300, 900)
 PATH = "/api/v1/namespaces/faults/config/"

@@ -20,7 +20,8 @@ from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.demo import datafolder
 from confman_tui.demo.supervisor import DemoCluster
-from tests.support.demo_client import ask, wait_agreed, wait_for
+from tests.support.demo_client import ask, wait_agreed
+from tests.support.waiting import wait_for
 
 PROGRAM = """
 import json, signal, sys, threading

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,42 +20,13 @@ from confman_tui.session.events import (
     ClusterChanged,
     Event,
     LeftoversFound,
-    NoticeGiven,
     Phase,
     PhaseChanged,
     ProgressMade,
 )
 from confman_tui.session.session import Session
-from confman_tui.settings import Settings, resolve
-from confman_tui.settings.resolution import Flags
-
-KEY = "confman_dev_abc123"
-
-
-class Heard:
-    """The session's events, and something to do at one of them."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.at: Callable[[Event], bool] = lambda event: False
-        self.then: Callable[[], None] = lambda: None
-
-    def __call__(self, event: Event) -> None:
-        self.events.append(event)
-        if self.at(event):
-            self.at = lambda event: False
-            self.then()
-
-    def when(self, at: Callable[[Event], bool], then: Callable[[], None]) -> None:
-        self.at, self.then = at, then
-
-    def texts(self) -> str:
-        return "\n".join(event.text for event in self.events if isinstance(event, NoticeGiven))
-
-
-def settings_for(nodes: str, home: Path, *flags: tuple[str, str]) -> Settings:
-    said: Flags = {"headless": True, "nodes": nodes, "output-dir": str(home / "results"), **dict(flags)}
-    return resolve("bench", said, {}, home / "no-config.toml", None).settings
+from tests.support.keys import ADMIN
+from tests.support.session_events import RecordedEvents, settings_for
 
 
 @pytest.fixture
@@ -70,8 +41,8 @@ async def cluster() -> AsyncIterator[DemoCluster]:
 
 
 @asynccontextmanager
-async def benchmark(cluster: DemoCluster, home: Path) -> AsyncIterator[tuple[Session, Heard]]:
-    heard = Heard()
+async def benchmark(cluster: DemoCluster, home: Path) -> AsyncIterator[tuple[Session, RecordedEvents]]:
+    heard = RecordedEvents()
     session = Session(settings_for(cluster.urls[0], home), heard, interactive=True)
     try:
         yield session, heard
@@ -80,7 +51,7 @@ async def benchmark(cluster: DemoCluster, home: Path) -> AsyncIterator[tuple[Ses
 
 
 async def namespaces(cluster: DemoCluster) -> set[str]:
-    client = ConfmanClient(KEY, nodes=cluster.urls)
+    client = ConfmanClient(ADMIN, nodes=cluster.urls)
     try:
         return {namespace.path for namespace in await client.list_namespaces(cluster.urls[0])}
     finally:
@@ -148,7 +119,7 @@ async def test_a_change_of_tier_that_is_stopped_keeps_what_is_there_ours(cluster
 
 
 async def test_removing_leftovers_that_is_stopped_claims_nothing(cluster: DemoCluster, tmp_path: Path) -> None:
-    client = ConfmanClient(KEY, nodes=cluster.urls)
+    client = ConfmanClient(ADMIN, nodes=cluster.urls)
     for number in range(20):
         await client.put_namespace(cluster.urls[0], f"bench-large-{number:03d}", "left")
     await client.aclose()

@@ -5,19 +5,15 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-from confman_tui.core.clock import now
-from confman_tui.session.events import Event, Level, NoticeGiven, RateChanged, SampleRecorded, ScenarioStarted
+from confman_tui.session.events import Level, NoticeGiven, RateChanged, SampleRecorded, ScenarioStarted
 from confman_tui.session.session import Session
 from confman_tui.settings import Settings, resolve
 from tests.support.confman_server import Server
-
-T = TypeVar("T")
+from tests.support.session_events import RecordedEvents
 
 
 def settings_for(url: str, home: Path, **flags: str) -> Settings:
@@ -26,27 +22,8 @@ def settings_for(url: str, home: Path, **flags: str) -> Settings:
     return resolve("bench", said, {}).settings
 
 
-class Heard:
-    """Keeps the events, and lets a test wait for one."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def __call__(self, event: Event) -> None:
-        self.events.append(event)
-
-    def of(self, kind: type[T]) -> list[T]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        deadline = now() + 20
-        while not condition():
-            assert now() < deadline, "the awaited event never came"
-            await asyncio.sleep(0.01)
-
-
 async def test_the_rate_changes_while_it_runs_and_all_tell_it(tmp_path: Path) -> None:
-    heard = Heard()
+    heard = RecordedEvents()
     with Server() as server:
         session = Session(settings_for(server.url, tmp_path, rate="100"), heard, interactive=True)
         try:
@@ -83,7 +60,7 @@ async def test_the_rate_changes_while_it_runs_and_all_tell_it(tmp_path: Path) ->
 
 
 async def test_the_rate_stops_at_its_limits(tmp_path: Path) -> None:
-    heard = Heard()
+    heard = RecordedEvents()
     with Server() as server:
         session = Session(settings_for(server.url, tmp_path, rate="0.5", users="3"), heard, interactive=True)
         try:
