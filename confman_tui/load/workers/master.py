@@ -6,7 +6,6 @@ Workers outlive a run: they start once and take one plan after another. Everythi
 from __future__ import annotations
 
 import contextlib
-import logging
 import socket
 import time
 from collections.abc import Callable
@@ -16,14 +15,14 @@ from typing import Any, Protocol
 import gevent
 from locust.env import Environment
 from locust.event import Events
-from locust.exception import RPCError, RPCReceiveError, RPCSendError
+from locust.exception import RPCError
 from locust.rpc.protocol import Message
-from locust.runners import STATE_INIT, STATE_MISSING, MasterRunner
+from locust.runners import STATE_INIT, STATE_MISSING
 
 from confman_tui.core.clock import now
 from confman_tui.load import locust_hacks
 from confman_tui.load.run import GRACE_S, LONGEST_REQUEST_S
-from confman_tui.load.workers import messages
+from confman_tui.load.workers import locust_master, messages
 from confman_tui.load.workers.launcher import Launcher, LocalWorker
 from confman_tui.load.workers.messages import ClockAnswer, ClockAsked, Drained, FromMaster, Kind, OfRun, Pulse
 from confman_tui.load.workers.plan import WaitProgress, WorkerError, WorkerPlan
@@ -36,8 +35,6 @@ LATE_S = 2.0
 """A worker that was not heard for this long in a run is said to be late."""
 _BACK_S = 3.0
 """How long workers may take to be ready again after a run."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -73,34 +70,6 @@ class RunListener(Protocol):
         """Something went wrong that makes its figures others than those asked for."""
 
 
-class _MasterRunner(MasterRunner):
-    """Locust's master, which takes only workers that introduced themselves, and never while a run lasts."""
-
-    def __init__(self, environment: Any, host: str, port: int, master: Master) -> None:
-        self._master = master
-        super().__init__(environment, host, port)
-        server: Any = self.server
-        self._receive: Any = server.recv_from_client
-        server.recv_from_client = self._receive_anything
-
-    def _receive_anything(self) -> Any:
-        """What is no message of Locust's must not end the listening either; Locust expects some kinds of it only."""
-        try:
-            return self._receive()
-        except (RPCError, RPCSendError, RPCReceiveError):
-            raise
-        except Exception as error:
-            raise RPCReceiveError(f"no message: {type(error).__name__}", addr=None) from None
-
-    def handle_message(self, client_id: str, msg: Any) -> None:
-        """As Locust's, for those that introduced themselves. Whatever comes from outside must not end the listening."""
-        try:
-            if not self._master.on_locust_message(client_id, msg):
-                super().handle_message(client_id, msg)
-        except Exception:
-            log.exception("a message of kind %r from %r was left out", msg.type, client_id)
-
-
 class Master:
     """The workers of one `WorkerPlan`."""
 
@@ -125,7 +94,7 @@ class Master:
             stop_timeout=LONGEST_REQUEST_S + GRACE_S,
         )
         host, port = plan.bind
-        self.runner: Any = self._listen(host, port)
+        self.runner: Any = locust_master.listen(self.environment, host, port, self._on_locust_message)
         self.environment.runner = self.runner
         everywhere = host in ("*", "0.0.0.0")
         self.address = f"{socket.gethostname() if everywhere else host}:{self.runner.server.port}"
@@ -134,19 +103,6 @@ class Master:
         self._refused: set[str] = set()
         self._launcher = Launcher((local_host, self.runner.server.port), plan.api_key)
         self._watcher = gevent.spawn(self._watch)
-
-    def _listen(self, host: str, port: int) -> Any:
-        try:
-            if host != "*":
-                socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP)
-            return _MasterRunner(self.environment, host, port, self)
-        except OSError as error:
-            reason = error.strerror or str(error)
-        except (RPCError, SystemExit) as error:
-            # depending on how the words are, Locust ends the program when the port is taken
-            taken = isinstance(error, SystemExit) or "in use" in str(error)
-            reason = "the port is taken" if taken else str(error).removeprefix("Socket bind failure: ")
-        raise WorkerError(f"workers can't be listened for on {host}:{port}: {reason}")
 
     # -- the wait for workers
 
@@ -185,19 +141,12 @@ class Master:
     def ready(self) -> list[WorkerRecord]:
         """Those that can take a plan now, in the order in which Locust hands out users."""
         clients = self.runner.clients
-        there = [
-            worker
+        free = (
+            worker.id
             for worker in self.workers.values()
             if worker.id in clients and clients[worker.id].state == STATE_INIT and not worker.in_run
-        ]
-        # as Locust's dispatcher does it: the machines take turns
-        of_host: dict[str, int] = {}
-        order: dict[str, tuple[int, str]] = {}
-        for worker in sorted(there, key=lambda worker: worker.id):
-            host = worker.id.split("_")[0]
-            order[worker.id] = (of_host.get(host, 0), worker.id)
-            of_host[host] = of_host.get(host, 0) + 1
-        return sorted(there, key=lambda worker: order[worker.id])
+        )
+        return [self.workers[client_id] for client_id in locust_master.in_order_of_users(free)]
 
     @property
     def complete(self) -> bool:
@@ -294,7 +243,7 @@ class Master:
 
     # -- what comes in
 
-    def on_locust_message(self, client_id: str, msg: Any) -> bool:
+    def _on_locust_message(self, client_id: str, msg: Any) -> bool:
         """Take a message; False where Locust has to take it."""
         if msg.type == Kind.HELLO:
             self._on_hello(client_id, msg.data)

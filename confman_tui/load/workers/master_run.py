@@ -6,8 +6,6 @@ computed, so samples and outcome mean exactly what they mean with one process.
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,13 +14,11 @@ import gevent
 from gevent.event import Event
 
 from confman_tui.cluster.elections import WriteObserver
-from confman_tui.cluster.watch_mode import late_write_s
 from confman_tui.core.clock import now
 from confman_tui.load.context import take_token
 from confman_tui.load.locust_csv import CsvFiles
 from confman_tui.load.run import (
     GRACE_S,
-    LATELY,
     LONGEST_REQUEST_S,
     TICK_S,
     EngineDefect,
@@ -31,11 +27,10 @@ from confman_tui.load.run import (
     user_class,
 )
 from confman_tui.load.run_model import EngineHealth, RunOutcome, RunPlan, SecondSample
-from confman_tui.load.second import SecondCounts
 from confman_tui.load.targets import TargetBoard, Targets
 from confman_tui.load.totals import RunTotals
 from confman_tui.load.workers.master import Master, WorkerRecord, waited
-from confman_tui.load.workers.merge import SecondsMerger
+from confman_tui.load.workers.merged_seconds import MergedSeconds
 from confman_tui.load.workers.messages import (
     BeginRun,
     Drained,
@@ -75,10 +70,6 @@ class DistributedRun:
         self._on_sample = on_sample
         self._observer = observer
         self._report_trouble: Callable[[str], None] = getattr(observer, "trouble", lambda what: None)
-        self._lately: deque[int] = deque(maxlen=LATELY)
-        """The p99 of the last seconds, in µs."""
-        self._late_s = late_write_s(None)
-        """A request in flight for longer is a sign of trouble."""
         self._master = master
         master.allow()
         self._workers: list[WorkerRecord] = []
@@ -87,14 +78,12 @@ class DistributedRun:
         self._stopping = False
         self._defect: BaseException | None = None
         self._troubles: list[str] = []
-        self._merger: SecondsMerger | None = None
-        self._totals: RunTotals | None = None
+        self._seconds: MergedSeconds | None = None
+        """None before it begins."""
         self._wanted_users = plan.users
         self._rate = plan.rate
         self._resize = Event()
         self._resize.set()
-        self._cpu_then = 0.0
-        self._passed_on_at = 0.0
         self.health: EngineHealth | None = None
         """Renewed at each tick; read by other threads."""
 
@@ -127,14 +116,13 @@ class DistributedRun:
     def on_message(self, worker: WorkerRecord, message: OfRun) -> None:
         """See `RunListener`."""
         match message:
-            case SecondCounted(number=number, last=last) if self._merger is not None:
-                self._merger.add(worker.name, number, message.second(), last=last)
-                self._pass_on_due()
+            case SecondCounted(number=number, last=last) if self._seconds is not None:
+                self._seconds.add(worker.name, number, message.second(), last=last)
             case WritesReported() if self._observer is not None:
                 message.replay(self._observer)
             case Pulse(oldest_s=oldest_s):
                 worker.pulse = message
-                if oldest_s > self._late_s:
+                if self._seconds is not None and oldest_s > self._seconds.late_s:
                     self._report_trouble("a request is without an answer")
             case TroubleSeen(what=what):
                 self._report_trouble(what[:80])
@@ -142,9 +130,9 @@ class DistributedRun:
                 worker.prepared = True
             case Drained():
                 worker.drained = message
-                if self._merger is not None:
-                    self._merger.leave(worker.name)
-                    self._pass_on_due()
+                if self._seconds is not None:
+                    self._seconds.leave(worker.name)
+                    self._seconds.pass_on_due()
             case RunBroken(error=error):
                 self._fail(EngineDefect(f"{worker.name}: {error}"))
 
@@ -152,8 +140,8 @@ class DistributedRun:
         """See `RunListener`."""
         if worker in self._workers:
             self._workers.remove(worker)
-        if self._merger is not None:
-            self._merger.leave(worker.name)
+        if self._seconds is not None:
+            self._seconds.leave(worker.name)
         if not self._workers:
             self._end.set()
 
@@ -230,16 +218,14 @@ class DistributedRun:
     def _drive(self, environment: Any, runner: Any, files: CsvFiles | None, helpers: list[Any]) -> RunOutcome:
         plan, master = self._plan, self._master
         self._prepare()
-        started = self._passed_on_at = now()
-        merger = self._merger = SecondsMerger(started)
-        totals = self._totals = RunTotals(started, plan.warmup_s)
-        self._cpu_then = time.thread_time()
+        started = now()
+        seconds = self._seconds = MergedSeconds(started, plan.warmup_s, self._on_sample, self._fail)
         for worker in self._workers:
-            merger.join(worker.name)
+            seconds.join(worker.name)
             master.send(worker, BeginRun(started))
         # the board may have been renewed while the workers got ready
         self.set_targets(self._board.current)
-        ticking = self._spawn(self._tick)
+        ticking = self._spawn(self._tick, seconds)
         helpers += [ticking, self._spawn(self._keep_number_of_users)]
         left = None if plan.duration_s is None else started + plan.warmup_s + plan.duration_s - now()
         if self._workers:
@@ -250,7 +236,7 @@ class DistributedRun:
         for worker in self._workers:
             if early:
                 master.send(worker, EndRun())
-        waited(DRAIN_S, lambda: self._defect is not None or all(m.drained is not None for m in self._workers))
+        waited(DRAIN_S, lambda: self._defect is not None or all(worker.drained is not None for worker in self._workers))
         for worker in list(self._workers):
             if worker.drained is None and self._defect is None:
                 master.lose(worker, f"{worker.name} did not tell the end of its requests within {DRAIN_S:g} s")
@@ -259,13 +245,12 @@ class DistributedRun:
         if self._defect is not None:
             raise self._defect
         ends = [worker.drained.ended for worker in self._workers if worker.drained is not None]
-        for second in merger.rest():
-            self._pass_on(second)
-        ended = max([*ends, self._passed_on_at]) if ends else now()
-        outcome = totals.outcome(ended, stopped_early=self._stopped_early)
+        seconds.pass_on_rest()
+        ended = max([*ends, seconds.passed_on_until]) if ends else now()
+        outcome = seconds.totals.outcome(ended, stopped_early=self._stopped_early)
         outcome = replace(outcome, invalid=self._invalid())
         if not self._troubles:
-            self._check(totals, environment)
+            self._check(seconds.totals, environment)
         if files is None:
             return outcome
         gevent.killall(helpers)
@@ -302,30 +287,7 @@ class DistributedRun:
                 self.set_rate(self._rate)  # each worker's part follows its users
             users = count
 
-    # -- seconds
-
-    def _pass_on_due(self) -> None:
-        assert self._merger is not None
-        for second in self._merger.due(now()):
-            self._pass_on(second)
-
-    def _pass_on(self, second: SecondCounts) -> None:
-        assert self._totals is not None
-        cpu, seconds = time.thread_time(), max(second.end - self._passed_on_at, 1e-9)
-        # the CPU is this thread's; the lag is the workers' alone, since it is their hubs that hold requests up, and the
-        # master's only delays the passing on
-        second.engine_cpu = (cpu - self._cpu_then) / seconds
-        self._cpu_then, self._passed_on_at = cpu, second.end
-        try:
-            sample = self._totals.add(second)
-            if sample.p99_us is not None:
-                self._lately.append(sample.p99_us)
-                self._late_s = late_write_s(max(self._lately) / 1e6)
-            self._on_sample(sample)
-        except BaseException as error:
-            self._fail(error)
-
-    def _tick(self) -> None:
+    def _tick(self, seconds: MergedSeconds) -> None:
         due = now() + TICK_S
         while True:
             gevent.sleep(max(0.0, due - now()))
@@ -333,8 +295,7 @@ class DistributedRun:
             lag = max(0.0, at - due)
             due = at + TICK_S
             pulses = [worker.pulse for worker in self._workers if worker.pulse is not None]
-            span = at - self._passed_on_at
-            previous = self.health
+            previous = self.health.engine_cpu if self.health is not None else 0.0
             self.health = EngineHealth(
                 at=at,
                 running=True,
@@ -342,16 +303,12 @@ class DistributedRun:
                 users=sum(pulse.users for pulse in pulses),
                 in_flight=sum(pulse.in_flight for pulse in pulses),
                 oldest_in_flight_s=max((pulse.oldest_s for pulse in pulses), default=0.0),
-                engine_cpu=(
-                    (time.thread_time() - self._cpu_then) / span
-                    if span >= 0.4
-                    else (previous.engine_cpu if previous is not None else 0.0)
-                ),
+                engine_cpu=seconds.engine_cpu(at, previous),
                 hub_lag_s=max((pulse.lag_s for pulse in pulses), default=0.0),
             )
             # held up ourselves: what the workers sent meanwhile is read first
             if lag < TICK_S:
-                self._pass_on_due()
+                seconds.pass_on_due()
 
     def _spawn(self, function: Callable[..., None], *arguments: Any) -> Any:
         greenlet = gevent.spawn(function, *arguments)
