@@ -3,16 +3,11 @@
 No method of Locust's runners is thread-safe. So commands go into a queue that a greenlet of the engine's thread empties
 when it is woken, and results come back through futures, callbacks on the engine's thread and frozen snapshots.
 
-Call `prepare` on the main thread, before the screen starts: importing Locust replaces the handler of SIGWINCH.
+Call `confman_tui.load.locust_setup.prepare` on the main thread first, before the screen starts.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import os
-import resource
-import signal
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -23,54 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from confman_tui.cluster.elections import WriteObserver
 from confman_tui.load.locust_logs import LogCapture
+from confman_tui.load.locust_setup import prepare
 from confman_tui.load.run_model import EngineHealth, RunOutcome, RunPlan, SecondSample
 from confman_tui.load.targets import TargetBoard
-from confman_tui.load.workers.plan import Waiting, WorkerPlan
+from confman_tui.load.workers.plan import WaitProgress, WorkerPlan
 
 if TYPE_CHECKING:
     from confman_tui.load.workers.master import Master
-
-_OPEN_FILES = 65536
-_prepared = False
-
-
-def prepare() -> None:
-    """Import Locust as this program needs it: no monkey patching, signal handlers as before, client patched.
-
-    Only the main thread can do this, since importing Locust registers a signal handler. Doing it again does nothing.
-
-    Raises:
-        confman_tui.load.http_hacks.PatchError: the installed geventhttpclient does not fit.
-    """
-    global _prepared
-    if _prepared:
-        return
-    if threading.current_thread() is not threading.main_thread():
-        raise RuntimeError("prepare() must be called on the main thread")
-    variable = "LOCUST_SKIP_MONKEY_PATCH"
-    variable_before = os.environ.get(variable)
-    handler_before = signal.getsignal(signal.SIGWINCH)
-    os.environ[variable] = "1"
-    try:
-        importlib.import_module("confman_tui.load.run")
-    finally:
-        # a child process that wants Locust with its patches must not inherit this
-        if variable_before is None:
-            del os.environ[variable]
-        else:
-            os.environ[variable] = variable_before
-        signal.signal(signal.SIGWINCH, handler_before)
-    _allow_open_files()
-    _prepared = True
-
-
-def _allow_open_files() -> None:
-    """One connection per user and node: raise the soft limit of open files towards what this process may have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class EngineBusyError(RuntimeError):
@@ -136,7 +90,7 @@ class Engine:
         """The system's number of the engine's thread; None before `start`. Any thread."""
         return self._thread.native_id if self._thread is not None else None
 
-    def wait_for_workers(self, plan: WorkerPlan, *, on_wait: Callable[[Waiting], None]) -> Future[str]:
+    def wait_for_workers(self, plan: WorkerPlan, *, on_wait: Callable[[WaitProgress], None]) -> Future[str]:
         """Get workers ready, those that are missing: start the local ones, wait for the others.
 
         Runs whose plan asks for workers use them; they stay until others are asked for or the engine ends.
@@ -275,7 +229,7 @@ class Engine:
             self._master = Master(plan, lambda sentence: self.on_trouble(sentence))
         return self._master
 
-    def _begin_waiting(self, plan: WorkerPlan, on_wait: Callable[[Waiting], None], future: Future[str]) -> None:
+    def _begin_waiting(self, plan: WorkerPlan, on_wait: Callable[[WaitProgress], None], future: Future[str]) -> None:
         import gevent
         from gevent.util import wrap_errors
 

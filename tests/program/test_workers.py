@@ -24,7 +24,7 @@ from tests.support.program import run as run_program
 from tests.support.session_events import RecordedEvents, settings_for
 from tests.support.waiting import wait_for
 
-WORKER = "confman_tui.load.workers.local_process"
+WORKER = "confman_tui.load.workers.local_worker"
 SERVED = ["--headless", "--no-cleanup", "--probe", "0", "--scenario", "write-10u"]
 
 

@@ -12,8 +12,8 @@ from textual.geometry import Size
 from confman_tui.tui.charts.axis import TimeAxis, span_words
 from confman_tui.tui.charts.graphs import LatencyPlot, LegendItem, ThroughputPlot
 from confman_tui.tui.charts.histogram import drill_spec, histogram_spec
-from confman_tui.tui.charts.renderer_client import ChartRenderer, Rows
-from confman_tui.tui.charts.spec import GraphSpec
+from confman_tui.tui.charts.renderer_client import ChartRenderer
+from confman_tui.tui.charts.spec import GraphSpec, Rows
 from confman_tui.tui.charts.strips import Row
 from confman_tui.tui.history import History
 from confman_tui.tui.widgets.graph_base import PictureWidget, TitlePart
@@ -47,7 +47,7 @@ class Graph(PictureWidget):
         self._empty_text = empty_text
         self._key = f"graph-{next(_keys)}"
         self._build: Callable[[int, int], GraphSpec | None] | None = None
-        self._asked: dict[str, Any] | None = None
+        self._asked: GraphSpec | None = None
         self.legend: tuple[LegendItem, ...] = ()
         """(glyph, word, role) of each series shown; `PictureWidget.color` gives the role's colour."""
 
@@ -92,10 +92,9 @@ class Graph(PictureWidget):
             self._asked = None
             self._paint_words(width, height)
             return
-        wire = spec.to_wire()
-        if wire == self._asked:
+        if spec == self._asked:
             return
-        self._asked = wire
+        self._asked = spec
         self._renderer.request(self._key, spec, partial(self._answered, spec.roles(), self.size))
 
     def _answered(self, roles: list[str], size: Size, rows: Rows) -> None:
