@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from confman_tui.tui.history import History
+    from confman_tui.tui.history.history import History
     from confman_tui.tui.state import UiState
 
 

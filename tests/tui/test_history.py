@@ -14,8 +14,10 @@ from confman_tui.cluster.elections import WriteWindow
 from confman_tui.cluster.states import ClusterView, Fact, FactKind, NodeState
 from confman_tui.load.run_model import Cause
 from confman_tui.session import events
-from confman_tui.tui.charts.bounded_stores import CAUSES, AckStore, Bucket, SampleStore, Track, merge_buckets
-from confman_tui.tui.history import History
+from confman_tui.tui.history.acks import AckStore
+from confman_tui.tui.history.history import History
+from confman_tui.tui.history.samples import CAUSES, Bucket, SampleStore, merge_buckets
+from confman_tui.tui.history.track import Track
 from tests.support import screen_story
 from tests.support.chart_history import NODES, SAMPLE, T0, Feed, view
 

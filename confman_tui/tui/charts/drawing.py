@@ -11,7 +11,7 @@ from typing import Any
 
 import plotext
 
-from confman_tui.tui.breath import breathe
+from confman_tui.tui.yield_cpu import yield_cpu
 
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 _BASE = 16
@@ -29,9 +29,9 @@ def draw(wire: dict[str, Any]) -> list[Row]:
     figure.clear.settings()
     figure.plot_size(wire["w"], wire["h"])
     figure.canvas("default")
-    breathe()
+    yield_cpu()
     _frame(figure, wire)
-    breathe()
+    yield_cpu()
     low, high = _y_limits(wire)
     columns, rows = _canvas(wire)
     for begin, end, style, glyph in wire["b"]:
@@ -116,7 +116,7 @@ def _columns(figure: Any, xs: list[float], ys: list[float], marker: Any) -> None
     for index in range(1, len(xs), 2):
         signal.line(index)
     figure.draw(signal.density("full", "line"))
-    breathe()
+    yield_cpu()
 
 
 def _layers(figure: Any, wire: dict[str, Any], columns: int, areas: bool) -> None:
@@ -147,7 +147,7 @@ def _layer(figure: Any, wire: dict[str, Any], kind: str, style: int, glyph: str,
         if kind == "area":
             signal.fillx()
     figure.draw(signal)
-    breathe()
+    yield_cpu()
 
 
 def resample(xs: list[float], ys: list[float], step: float, count: int) -> tuple[list[float], list[float]]:
@@ -205,7 +205,7 @@ def to_rows(ansi: str, width: int) -> list[Row]:
     terminal some twenty bytes, and a blank looks the same in any."""
     rows: list[Row] = []
     for line in ansi.rstrip("\n").split("\n"):
-        breathe()
+        yield_cpu()
         row: Row = []
         style = 1
         parts = _SGR.split(line)

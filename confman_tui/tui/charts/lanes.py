@@ -13,7 +13,7 @@ from confman_tui.tui.charts.axis import TimeAxis
 from confman_tui.tui.charts.palette import FAULT_GLYPH, LANE_GLYPHS, MENDED_GLYPH, term_role
 from confman_tui.tui.charts.strips import Row, row_of
 from confman_tui.tui.charts.ticks import LinearScale
-from confman_tui.tui.history import History
+from confman_tui.tui.history.history import History
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _ALARMING = frozenset(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -19,6 +20,7 @@ from confman_tui.results.nodes import READS_WORDS
 from confman_tui.results.statistics.opening import opening_matters
 from confman_tui.results.statistics.repeats import spreads
 from confman_tui.tui import numbers
+from confman_tui.tui.charts.histogram import histogram_spec
 from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.colours import Look
 from confman_tui.tui.node_names import name_of
@@ -36,16 +38,6 @@ BESIDE_WIDTH = 104
 
 class DetailsDialog(Dialog[None]):
     """A scenario's figures: of the run so far, or of the run that ended."""
-
-    DEFAULT_CSS = """
-    DetailsDialog #columns { height: auto; layout: vertical; }
-    DetailsDialog #columns.beside { layout: horizontal; }
-    DetailsDialog #columns.beside > #figures { width: 46; }
-    DetailsDialog #columns.beside > #right { width: 1fr; }
-    DetailsDialog #right { height: auto; }
-    DetailsDialog Static { height: auto; }
-    DetailsDialog HistogramGraph { height: 13; width: 1fr; margin: 1 0; border: round $foreground 35%; }
-    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,enter", "dismiss_dialog", "Close", show=False)]
 
@@ -73,7 +65,7 @@ class DetailsDialog(Dialog[None]):
         self.set_interval(1.0, self._show)
         result = self._row.result
         if result is not None and result.outcome.histogram:
-            self.query_one(HistogramGraph).show(result.outcome.histogram)
+            self.query_one(HistogramGraph).show(partial(histogram_spec, result.outcome.histogram))
 
     def on_resize(self, event: Resize) -> None:
         self.query_one("#columns").set_class(event.size.width >= BESIDE_WIDTH, "beside")

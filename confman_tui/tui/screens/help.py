@@ -14,9 +14,9 @@ from textual.events import Resize
 from textual.widgets import Static
 
 from confman_tui.cluster.states import STATE_WORDS
-from confman_tui.tui.actions import ACTIONS
 from confman_tui.tui.charts.palette import STATE_GLYPHS
 from confman_tui.tui.colours import STATE_HELP, Look
+from confman_tui.tui.keys.table import ACTIONS
 from confman_tui.tui.screens.dialog import Dialog
 from confman_tui.tui.text import wrap
 
@@ -52,14 +52,6 @@ KEY_INDENT, MEANING_INDENT = 11, 26
 
 class HelpDialog(Dialog[None]):
     """The help."""
-
-    DEFAULT_CSS = """
-    HelpDialog > .box { max-height: 96%; }
-    HelpDialog #help-columns { height: auto; layout: vertical; }
-    HelpDialog #help-columns.beside { layout: horizontal; }
-    HelpDialog Static { height: auto; width: 1fr; }
-    HelpDialog .beside > #help-keys { width: 56; margin-right: 2; }
-    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,question_mark", "dismiss_dialog", "Close", show=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from textual.widgets import Static
 
 from confman_tui.session.events import DrillRound
 from confman_tui.tui import numbers
+from confman_tui.tui.charts.histogram import drill_spec
 from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.log import fault_words
 from confman_tui.tui.node_names import name_of
@@ -60,14 +62,6 @@ def aligned(rounds: Sequence[DrillRound]) -> list[tuple[tuple[float, int], ...]]
 class RoundsDialog(Dialog[None]):
     """Follows the drill while it runs."""
 
-    DEFAULT_CSS = """
-    RoundsDialog #strips { height: auto; grid-size: 1; grid-rows: 7; grid-gutter: 0 2; }
-    RoundsDialog #strips.beside { grid-size: 2; }
-    RoundsDialog .round { height: 7; }
-    RoundsDialog .round Static { height: 1; color: $text-muted; }
-    RoundsDialog .round DrillStrip { height: 6; }
-    """
-
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,v,enter", "dismiss_dialog", "Close", show=False)]
 
     def __init__(self, state: UiState, renderer: ChartRenderer) -> None:
@@ -107,7 +101,7 @@ class RoundsDialog(Dialog[None]):
         labels = [Static(Content(f"round {ended.number}"), markup=False) for ended in shown]
         strips.mount(*(Vertical(*pair, classes="round") for pair in zip(labels, graphs, strict=True)))
         for graph, points in zip(graphs, aligned(shown), strict=True):
-            graph.show(points)
+            graph.show(partial(drill_spec, points, ()))
 
     def on_resize(self, event: Resize) -> None:
         self.query_one("#strips").set_class(event.size.width >= BESIDE_WIDTH, "beside")

@@ -42,11 +42,6 @@ KEEP_UNDONE_S = 30.0
 class NodeCard(Lines):
     """One node."""
 
-    DEFAULT_CSS = """
-    NodeCard { height: 1fr; padding: 0 1; }
-    NodeCard.full { border: round $foreground 35%; }
-    """
-
     def __init__(self, node: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.node = node

@@ -10,8 +10,8 @@ from textual.content import Content
 from textual.events import Click, Leave, MouseMove
 from textual.message import Message
 
-from confman_tui.tui.actions import KeyHint
 from confman_tui.tui.colours import Look
+from confman_tui.tui.keys.hints import KeyHint
 from confman_tui.tui.widgets.lines import Lines
 
 _GAP = 2
@@ -19,10 +19,6 @@ _GAP = 2
 
 class KeyBar(Lines):
     """One or two lines of keys. Places that don't fit are left out whole, the least needed first."""
-
-    DEFAULT_CSS = """
-    KeyBar { padding: 0 1; background: $surface; }
-    """
 
     @dataclass
     class Pressed(Message):

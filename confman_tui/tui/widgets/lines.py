@@ -12,8 +12,8 @@ from textual.style import Style
 from textual.visual import Visual
 from textual.widget import Widget
 
-from confman_tui.tui.breath import breathe
 from confman_tui.tui.colours import Look
+from confman_tui.tui.yield_cpu import yield_cpu
 
 
 def changed_cells(old: Content, new: Content) -> tuple[int, int] | None:
@@ -50,10 +50,6 @@ class Lines(Widget):
     so only the stretches of a row whose text or style differ are marked for repainting.
     """
 
-    DEFAULT_CSS = """
-    Lines { text-wrap: nowrap; text-overflow: clip; height: auto; }
-    """
-
     ALLOW_SELECT = False
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
@@ -74,7 +70,7 @@ class Lines(Widget):
 
     def redraw(self) -> None:
         """Build the lines again and repaint those that differ."""
-        breathe()
+        yield_cpu()
         width, height = self.content_size
         if not self.is_attached or width < 1 or height < 1:
             return
@@ -112,7 +108,7 @@ class Lines(Widget):
     def render_line(self, y: int) -> Strip:
         """Made anew only where the line changed: Textual would lay out all lines for a change in one of them, and the
         load waits for that."""
-        breathe()
+        yield_cpu()
         width, style = self.size.width, self.visual_style
         self._dirty_regions.clear()
         content = self._shown[y] if y < len(self._shown) else Content("")

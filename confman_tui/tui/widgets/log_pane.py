@@ -32,11 +32,6 @@ class _Shown:
 class EventLogPane(Lines, can_focus=True):
     """All events, each once. A cursor picks the line that ``c`` copies; new lines do not move it off its line."""
 
-    DEFAULT_CSS = """
-    EventLogPane { border: round $foreground 35%; padding: 0 1; }
-    EventLogPane:focus { border: round $primary; }
-    """
-
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Newer line", show=False),
         Binding("down", "move(1)", "Older line", show=False),
@@ -179,10 +174,6 @@ def entry_lines(entry: LogLine, width: int, look: Look) -> list[Content]:
 
 class LastEvent(Lines):
     """The newest line of the log."""
-
-    DEFAULT_CSS = """
-    LastEvent { padding: 0 1; }
-    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

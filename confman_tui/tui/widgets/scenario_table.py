@@ -14,9 +14,9 @@ from textual.message import Message
 
 from confman_tui.session.events import Phase
 from confman_tui.tui import numbers
-from confman_tui.tui.actions import key_of
 from confman_tui.tui.colours import Look
 from confman_tui.tui.frame import Frame
+from confman_tui.tui.keys.table import shown_key
 from confman_tui.tui.rows import Row, RowStatus
 from confman_tui.tui.text import Part, line
 from confman_tui.tui.widgets.lines import Lines
@@ -64,11 +64,6 @@ def columns_for(width: int, *, open_loop: bool = False) -> tuple[Column, ...]:
 
 class ScenarioTable(Lines, can_focus=True):
     """A row per scenario: live figures of the last second for the running one, the run's figures afterwards."""
-
-    DEFAULT_CSS = """
-    ScenarioTable { border: round $foreground 35%; padding: 0 1; }
-    ScenarioTable:focus { border: round $primary; }
-    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Row up", show=False),
@@ -153,7 +148,7 @@ class ScenarioTable(Lines, can_focus=True):
             word = _WORDS[len(suite)] if len(suite) < len(_WORDS) else str(len(suite))
             queued = len(frame.state.queue)
             fields = {"scenario": f"  all {word}", "time": f"{queued} to go" if queued else ""}
-            values = (f" {key_of('suite', frame.state)}", *(fields.get(column.title, "") for column in columns))
+            values = (f" {shown_key('suite', frame.state.keys)}", *(fields.get(column.title, "") for column in columns))
             lines.append(_cells(values, columns, f"bold {look.accent}", look.text, self._gap))
         return lines
 
@@ -243,10 +238,6 @@ def _cells(
 
 class RunningRow(Lines):
     """Two lines: what runs, and its figures; without a run, how to start one."""
-
-    DEFAULT_CSS = """
-    RunningRow { padding: 0 1; }
-    """
 
     def __init__(self, start_keys: str, *, id: str | None = None) -> None:
         super().__init__(id=id)

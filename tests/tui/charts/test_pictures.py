@@ -36,7 +36,7 @@ from confman_tui.tui.charts.ticks import (
     nice_step,
     rate_label,
 )
-from confman_tui.tui.history import History
+from confman_tui.tui.history.history import History
 from tests.support.chart_history import NODES, SAMPLE, T0, Feed, view
 from tests.support.colour_vision import EYES, GROUNDS, contrast, distance
 
