@@ -29,8 +29,7 @@ from confman_tui.session.events import (
     SeriesEnded,
     VerificationEnded,
 )
-from confman_tui.tui import state as model
-from confman_tui.tui import yield_cpu
+from confman_tui.tui import updates, yield_cpu
 from confman_tui.tui.actions.dialogs import DialogActions
 from confman_tui.tui.actions.faults import FaultActions
 from confman_tui.tui.actions.leaving import LeavingActions
@@ -124,7 +123,7 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
         news = sampled = False
         for event in self.mailbox.take():
             self.history.apply(event)
-            news = model.apply(self.state, event, now) or news
+            news = updates.apply(self.state, event, now) or news
             sampled = sampled or isinstance(event, SampleRecorded)
             self._announce(event)
         yield_cpu.set_pace(yield_cpu.BESIDE_LOAD if self.state.loads_here else yield_cpu.ALONE)

@@ -14,7 +14,6 @@ from textual.screen import Screen
 from confman_tui.session.commands import SessionCommands
 from confman_tui.session.events import Level, NoticeGiven
 from confman_tui.settings.scenarios import CATALOGUE
-from confman_tui.tui import state as model
 from confman_tui.tui.charts.axis import TimeWindow
 from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.frame import Frame
@@ -27,6 +26,7 @@ from confman_tui.tui.lag import LagMeter
 from confman_tui.tui.mailbox import Mailbox
 from confman_tui.tui.screens.dashboard import Dashboard
 from confman_tui.tui.start_options import UiOptions
+from confman_tui.tui.state import initial
 from confman_tui.tui.text import clean
 from confman_tui.tui.textual_hacks import CrashKeepingApp, narrow_updates, pause_between_steps
 from confman_tui.tui.yield_cpu import yield_cpu
@@ -61,9 +61,7 @@ class BaseApp(CrashKeepingApp):
         super().__init__()
         self.session = session
         self.options = options
-        self.state = model.initial(
-            [replace(scenario, key=self.shown_key(f"{RUN}{scenario.name}")) for scenario in CATALOGUE]
-        )
+        self.state = initial([replace(scenario, key=self.shown_key(f"{RUN}{scenario.name}")) for scenario in CATALOGUE])
         self.state.keys = options.keymap
         self.state.drill_row.scenario = replace(self.state.drill_row.scenario, key=self.shown_key("drill"))
         self.history = History()

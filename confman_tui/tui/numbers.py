@@ -28,7 +28,7 @@ def asked(per_second: float) -> str:
 
 
 def milliseconds(microseconds: int | float | None) -> str:
-    """A latency in milliseconds with three telling digits: ``0.84``, ``21.4``, ``1,630``."""
+    """A latency in milliseconds with three significant digits: ``0.84``, ``21.4``, ``1,630``."""
     if microseconds is None:
         return NOTHING
     value = microseconds / 1000

@@ -99,8 +99,8 @@ def activity(frame: Frame, look: Look, width: int) -> list[Part]:
     if row is not None and row.started is not None and state.phase in (Phase.RUNNING, Phase.STOPPING):
         return _run(frame, look, width)
     word = _PHASE_WORDS[state.phase]
-    if state.phase is Phase.DRILLING and state.drill.rounds:
-        last = state.drill.rounds[-1]
+    if state.phase is Phase.DRILLING and state.drill_rounds:
+        last = state.drill_rounds[-1]
         word = f"election drill, round {min(last.number + 1, last.total)} of {last.total}"
     if state.phase is Phase.DRILLING and state.rate is not None:
         word += f" at {numbers.asked(state.rate)}"

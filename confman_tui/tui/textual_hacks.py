@@ -63,7 +63,7 @@ def forget_dirty_regions(widget: Widget) -> None:
     """Say that ``widget`` renders its lines by itself.
 
     Textual 8.2 clears these regions only in `Widget.render_line`, which a widget that caches its own lines overrides.
-    Unnecessary when Textual clears them whoever renders the line.
+    Unnecessary when Textual clears them after any rendering.
     """
     widget._dirty_regions.clear()
 

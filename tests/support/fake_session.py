@@ -1,4 +1,4 @@
-"""A session that records what it is asked and tells what a test wants told."""
+"""A session that records what it is asked and emits what a test gives it."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ async def test_the_mark_stays_with_the_row_when_the_run_is_over(tmp_path: Path) 
         assert "▲ generator-bound" not in board.text(), "a new run has no mark"
 
 
-async def test_the_details_tell_why_and_the_means(tmp_path: Path) -> None:
+async def test_the_details_say_why_and_the_means(tmp_path: Path) -> None:
     async with open_screen(tmp_path, (120, 60)) as board:
         now = board.clock.now
         result = replace(screen_story.result("read-10u", 10, now, now + 15), generator=USE, generator_bound=BOUND)
@@ -129,14 +129,14 @@ async def test_the_details_tell_why_and_the_means(tmp_path: Path) -> None:
         await until(lambda: "Generator, mean and max" in board.text(), "the dialog")
         await board.pilot.pause()
         words = " ".join(board.text().split())
-        for told in (
+        for part in (
             "Generator-bound: not the cluster's limit", "cpu load's thread 95 97 %", "lag screen's loop 1.5 12.2 ms",
             "oldest in flight 0.50 1.25 s", "cpu worker-1 50 75 %", "cpu :6100 25 50 %", "--workers 1 or more",
         ):  # fmt: skip
-            assert told in words, told
+            assert part in words, part
 
 
-async def test_the_details_of_a_run_that_goes_on_tell_the_last_second(tmp_path: Path) -> None:
+async def test_the_details_of_a_run_that_goes_on_give_the_last_second(tmp_path: Path) -> None:
     async with open_screen(tmp_path, (120, 60)) as board:
         now = board.clock.now
         late = second(now, engine_cpu=0.44, in_flight=7, oldest_in_flight_s=1.25, worker_cpu={"worker-1": 0.5})
@@ -144,14 +144,14 @@ async def test_the_details_of_a_run_that_goes_on_tell_the_last_second(tmp_path: 
         board.app.show_details("read-10u")
         await until(lambda: "Generator, last second" in board.text(), "the dialog")
         words = " ".join(board.text().split())
-        for told in (
+        for part in (
             "cpu load's thread 44 %", "cpu all cores 60 %", "lag screen's loop 1.0 ms", "in flight 7.0",
             "oldest in flight 1.25 s", "cpu worker-1 50 %", "cpu :6200 24 %",
         ):  # fmt: skip
-            assert told in words, told
+            assert part in words, part
 
 
-async def test_a_wide_header_tells_what_is_in_flight(tmp_path: Path) -> None:
+async def test_a_wide_header_says_what_is_in_flight(tmp_path: Path) -> None:
     async with open_screen(tmp_path, (200, 50)) as board:
         now = board.clock.now
         await board.emit(*started(now), second(now, in_flight=7, oldest_in_flight_s=1.25))
@@ -168,9 +168,9 @@ async def test_cards_show_the_nodes_cpu(tmp_path: Path, size: tuple[int, int]) -
         assert "cpu" not in board.text()
 
 
-async def test_the_conductor_hears_how_late_the_screen_is(tmp_path: Path) -> None:
+async def test_the_session_is_given_how_late_the_screen_is(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
-        await until(lambda: board.session.screen_lag_s == 0.0004, "the lag is told")
+        await until(lambda: board.session.screen_lag_s == 0.0004, "the lag is noted")
 
 
 @pytest.fixture

@@ -205,7 +205,7 @@ def test_health_gives_the_slowest_poll_of_each_second() -> None:
             for node in view(T0, leader).nodes
         )
         history.apply(events.ClusterChanged(ClusterView(T0 + tenth / 10, nodes, NODES[0], 6, T0), 0.0))
-    assert history.health(NODES[0]) == (0.001, 0.03, None), "the second that lasts is not told yet"
+    assert history.health(NODES[0]) == (0.001, 0.03, None), "the second that lasts is not counted yet"
     assert history.health("http://nobody") == ()
 
 

@@ -513,9 +513,9 @@ async def test_each_rounds_fault_is_named_whole(width: int, tmp_path: Path) -> N
         node = "http://127.0.0.1:61234"
         await board.emit(screen_story.configuration((node, *screen_story.NODES[1:])))
         fault = Fault(FaultKind.ISOLATE, node, board.clock.now, "drill")
-        for told in screen_story.drill(board.clock.now, rounds=2):
-            if isinstance(told, DrillRoundEnded):
-                await board.emit(DrillRoundEnded(replace(told.round, fault=fault)))
+        for event in screen_story.drill(board.clock.now, rounds=2):
+            if isinstance(event, DrillRoundEnded):
+                await board.emit(DrillRoundEnded(replace(event.round, fault=fault)))
         await board.press("v")
         assert board.text().count("isolate :61234 ") >= 2
 
@@ -525,9 +525,9 @@ async def test_a_nodes_return_is_shown_and_why_it_did_not_return(width: int, tmp
     async with open_screen(tmp_path, (width, 40)) as board:
         await board.emit(screen_story.configuration())
         now = board.clock.now
-        first, second = [told.round for told in screen_story.drill(now, rounds=2) if isinstance(told, DrillRoundEnded)][
-            :2
-        ]
+        first, second = [
+            event.round for event in screen_story.drill(now, rounds=2) if isinstance(event, DrillRoundEnded)
+        ][:2]
         sentence = "did not come back: not ready for 30 s"
         await board.emit(
             DrillRoundEnded(replace(first, return_s=33.1)),

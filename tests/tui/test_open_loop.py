@@ -44,7 +44,7 @@ def a_second(at: float, *, waiting: int = 0) -> Event:
 
 
 async def running(board: ScreenUnderTest, *, rate: float | None = 500.0, waiting: int = 0) -> None:
-    """A run that has told its first second."""
+    """A run whose first second has passed."""
     at = board.clock.now
     await board.emit(PhaseChanged(Phase.RUNNING, at), ScenarioStarted("write-10u", at, 256, 15.0, 100, 1024, rate))
     if rate is not None:

@@ -38,5 +38,5 @@ async def test_the_details_show_each_node_s_rate_and_percentiles(tmp_path: Path)
         text = board.text()
         assert "reads from" in text
         assert "the followers" in text
-        for told in ("60.0 req/s, p50 2.00, p99 9.00 ms", "19.3 req/s, p50 4.00, p99 12.0 ms", "10 failed"):
-            assert told in text, told
+        for words in ("60.0 req/s, p50 2.00, p99 9.00 ms", "19.3 req/s, p50 4.00, p99 12.0 ms", "10 failed"):
+            assert words in text, words

@@ -1,4 +1,4 @@
-"""What the screen says: offline, waiting, electing, at its limit; and foreign strings as text."""
+"""What the screen says: offline, waiting, electing, at its limit; and strings of others as text."""
 
 from __future__ import annotations
 
@@ -82,17 +82,19 @@ async def test_a_note_hides_neither_keys_nor_the_newest_line_of_the_log(tmp_path
         await board.pilot.pause()
         (note,) = board.app.screen.query("Toast")
         assert note.region.area
-        told = {pane.id: pane.region for pane in board.app.screen.query("#running, #last-event, #keys") if pane.display}
-        assert "keys" in told
+        regions = {
+            pane.id: pane.region for pane in board.app.screen.query("#running, #last-event, #keys") if pane.display
+        }
+        assert "keys" in regions
         log = board.app.dashboard.log_pane
         if log.is_on_screen and log.region.area:
-            told["the log's newest lines"] = log.content_region._replace(height=3)
+            regions["the log's newest lines"] = log.content_region._replace(height=3)
         for graph in board.app.screen.query("ThroughputGraph, LatencyGraph"):
             if graph.is_on_screen and graph.region.area and graph.region.right == size[0]:
                 x, y, width, height = graph.region
-                told[f"now on {graph.id}"] = Region(x + width - 8, y, 8, height)
-        assert len(told) > 1
-        assert not [name for name, region in told.items() if region.overlaps(note.region)]
+                regions[f"now on {graph.id}"] = Region(x + width - 8, y, 8, height)
+        assert len(regions) > 1
+        assert not [name for name, region in regions.items() if region.overlaps(note.region)]
 
 
 async def test_the_key_of_reviving_is_that_of_trying_again_when_offline(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from confman_tui.session.events import Phase
 from confman_tui.settings import scenarios
-from confman_tui.tui import state as model
+from confman_tui.tui import updates
 from confman_tui.tui.base_app import BaseApp
 
 RATE_STEP = 1.1
@@ -17,7 +17,7 @@ class RunActions(BaseApp):
     def action_run(self, *names: str) -> None:
         """Run these scenarios in turn."""
         if self.state.phase is Phase.IDLE:
-            model.asked(self.state, names)
+            updates.asked(self.state, names)
         self.session.run_scenarios(names)
         self.window.go_live()
         self.draw()

@@ -52,7 +52,7 @@ def why_not(action: str, now: Circumstances) -> str | None:
             return "It is stopping already: requests in flight are waited for."
         case "retry" | "demo" if state.phase is not Phase.OFFLINE:
             return "A cluster is there or being looked for; this is for when there is none."
-        case "rounds" if not state.drill.rounds and state.drill.ended is None:
+        case "rounds" if not state.drill_rounds and state.drill_ended is None:
             return "No drill has been run yet."
         case "series" if state.series is None:
             return "No series has been run yet; u with several users or payloads, or n, makes one."

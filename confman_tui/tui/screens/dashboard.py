@@ -21,7 +21,8 @@ from confman_tui.tui.widgets.graph import LatencyGraph, ThroughputGraph, TimeGra
 from confman_tui.tui.widgets.header import Header
 from confman_tui.tui.widgets.keybar import KeyBar
 from confman_tui.tui.widgets.log_pane import EventLogPane, LastEvent
-from confman_tui.tui.widgets.scenario_table import RunningRow, ScenarioTable
+from confman_tui.tui.widgets.running_row import RunningRow
+from confman_tui.tui.widgets.scenario_table import ScenarioTable
 from confman_tui.tui.widgets.timeline import ClusterTimeline
 
 TABLE_SHARE = (0.5, 76, 104)

@@ -85,16 +85,16 @@ class RoundsDialog(Dialog[None]):
         self.set_interval(0.5, self._show)
 
     def _show(self) -> None:
-        drill = self._state.drill
-        stamp = (len(drill.rounds), drill.ended)
+        done = self._state.drill_rounds
+        stamp = (len(done), self._state.drill_ended)
         if stamp == self._stamp:
             return
         self._stamp = stamp
         self.query_one("#verdict", Static).update(self._verdict())
         rounds = self.query_one("#rounds", Static)
         width = rounds.content_size.width or 60
-        rounds.update(Content("\n").join(self._table(drill.rounds, width)))
-        shown = [ended for ended in drill.rounds if ended.ok_per_tenth][-MOST_STRIPS:]
+        rounds.update(Content("\n").join(self._table(done, width)))
+        shown = [ended for ended in done if ended.ok_per_tenth][-MOST_STRIPS:]
         strips = self.query_one("#strips", Grid)
         strips.remove_children()
         graphs = [DrillStrip(self._renderer) for _ in shown]
@@ -109,12 +109,10 @@ class RoundsDialog(Dialog[None]):
         self.call_after_refresh(self._show)
 
     def _verdict(self) -> Content:
-        drill, look = self._state.drill, self.look
-        if drill.ended is None:
-            done = len(drill.rounds)
-            total = drill.rounds[-1].total if drill.rounds else 0
-            return Content.assemble((f"{done} of {total} rounds are over", f"bold {look.accent}"))
-        ended = drill.ended
+        done, ended, look = self._state.drill_rounds, self._state.drill_ended, self.look
+        if ended is None:
+            total = done[-1].total if done else 0
+            return Content.assemble((f"{len(done)} of {total} rounds are over", f"bold {look.accent}"))
         good = ended.exit_code == 0
         head = f"{'✓' if good else '✗'} {clean(ended.verdict)}"
         lines = [Content.assemble((head, f"bold {look.good if good else look.alarm}"))]

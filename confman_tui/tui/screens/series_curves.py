@@ -127,10 +127,10 @@ def _cell(title: str, measure: str, result: ScenarioResult) -> str:
     if title == "failed":
         return numbers.count(sum(run.failures for run in runs_of(result)))
     if title == "± 95 %":
-        told = spreads(result).get("rps")
-        if told is None or told.ci95_high is None or not told.mean:
+        spread = spreads(result).get("rps")
+        if spread is None or spread.ci95_high is None or not spread.mean:
             return numbers.NOTHING
-        return f"{(told.ci95_high - told.mean) / told.mean * 100:.1f} %"
+        return f"{(spread.ci95_high - spread.mean) / spread.mean * 100:.1f} %"
     value = typical(result, measure)
     return numbers.rate(value) if measure == "rps" else numbers.milliseconds(value)
 

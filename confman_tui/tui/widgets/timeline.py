@@ -197,7 +197,7 @@ class ClusterTimeline(PictureWidget, can_focus=True):
         return parts
 
     def _moment(self, moment: Moment) -> list[TitlePart]:
-        """What was at a moment, the most telling first."""
+        """What was at a moment, the most important first."""
         parts: list[TitlePart] = [(clock_words(moment.at, tenths=True), "text bold")]
         parts += [
             (f"{FAULT_GLYPH} {fault.kind.value} {name_of(fault.node, self._names)}", "alarm") for fault in moment.faults
