@@ -131,7 +131,7 @@ def test_a_long_track_is_thinned_and_keeps_the_present(monkeypatch: pytest.Monke
     assert [value for _, _, value in track.between(290.0, 300.0)] == list(range(966, 1000))
 
 
-def test_a_state_starts_when_it_was_first_so_and_not_when_it_was_told() -> None:
+def test_a_state_starts_when_it_was_first_so_and_not_when_it_was_reported() -> None:
     history = History()
     leader, follower, silent = NodeState.LEADER, NodeState.FOLLOWER, NodeState.SILENT
     history.apply(events.ClusterChanged(view(T0 + 1, leader, follower, follower, leader=NODES[0]), 0.0))
@@ -142,7 +142,7 @@ def test_a_state_starts_when_it_was_first_so_and_not_when_it_was_told() -> None:
     ], "the silence began with the last answer; nothing is known after the last poll"
 
 
-def test_leader_changes_are_told_once_and_the_first_leader_is_none() -> None:
+def test_leader_changes_are_kept_once_and_the_first_leader_is_none() -> None:
     history = History()
     for at, node, term in ((1, NODES[0], 6), (20, NODES[1], 7), (21, NODES[1], 7), (40, NODES[0], 8)):
         history.apply(events.FactObserved(Fact(FactKind.LEADER_SERVING, T0 + at, node, term)))
@@ -176,7 +176,7 @@ def test_an_open_window_grows_until_it_is_closed() -> None:
     assert history.last_ack == T0
 
 
-def test_a_moment_tells_what_was() -> None:
+def test_a_moment_says_what_was() -> None:
     history = History()
     feed = Feed(T0)
     for event in feed.until(T0 + 40):

@@ -152,7 +152,7 @@ async def test_events_after_the_end_hurt_nobody(tmp_path: Path) -> None:
     board.session.emit(*screen_story.found())
 
 
-def test_a_defect_of_a_widget_is_told_and_gives_70(
+def test_a_defect_of_a_widget_is_reported_and_gives_70(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = FakeSession()
@@ -171,7 +171,7 @@ def test_a_defect_of_a_widget_is_told_and_gives_70(
     assert "confman-tui: a defect of the screen ended it: ZeroDivisionError: a [red]defect[/red] ␛[2J" in said
 
 
-def test_what_stays_behind_is_told_after_the_end(
+def test_what_stays_behind_is_said_after_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = FakeSession()

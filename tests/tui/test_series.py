@@ -71,7 +71,7 @@ async def test_wrong_steps_are_said_and_lose_nothing(tmp_path: Path, texts: dict
         assert not board.asked("vary")
 
 
-async def test_the_header_and_the_dialog_tell_what_the_next_runs_will_be(tmp_path: Path) -> None:
+async def test_the_header_and_the_dialog_say_what_the_next_runs_will_be(tmp_path: Path) -> None:
     async with open_screen(tmp_path, (200, 50)) as board:
         config = replace(screen_story.configuration(), user_steps=(1, 10, 50), warmup_s=5.0, repeat=3)
         await board.emit(config)
@@ -156,7 +156,7 @@ async def test_a_dialog_that_is_open_is_not_covered_by_the_end_of_a_series(tmp_p
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)])
-async def test_a_sweep_is_told_at_every_size(tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_a_sweep_is_shown_at_every_size(tmp_path: Path, size: tuple[int, int]) -> None:
     async with open_screen(tmp_path, size) as board:
         await board.emit(SeriesEnded(result_samples.sweep()))
         await board.drawn()

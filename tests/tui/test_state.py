@@ -53,7 +53,7 @@ def test_a_session_ends_in_the_figures_of_both_scenarios() -> None:
     assert state.done_to[screen_story.NODES[0]].kind is FaultKind.KILL
 
 
-def test_each_change_is_told_once_in_the_log() -> None:
+def test_each_change_stands_once_in_the_log() -> None:
     texts = [line.text for line in played().log.lines]
     assert len(texts) == len(set(texts))
     assert "kill :6100 (you)" in texts
@@ -62,7 +62,7 @@ def test_each_change_is_told_once_in_the_log() -> None:
     assert any(text.startswith("election of :6200: serving after 1.50 s") for text in texts)
 
 
-def test_an_election_told_again_adds_its_recovery_only() -> None:
+def test_an_election_measured_again_adds_its_recovery_only() -> None:
     state = played()
     before = len(state.log.lines)
     fault = Fault(FaultKind.KILL, screen_story.NODES[0], T + 50.3)
@@ -96,7 +96,7 @@ def test_a_run_is_steady_from_its_start_until_something_happens() -> None:
     assert not state.steady
 
 
-def test_the_rate_of_acknowledged_writes_is_that_of_the_last_told_second() -> None:
+def test_the_rate_of_acknowledged_writes_is_that_of_the_last_known_second() -> None:
     state = initial(CATALOGUE)
     apply(state, screen_story.acknowledgements(T + 10, 200), T + 10)
     apply(state, screen_story.acknowledgements(T + 11, 100), T + 11)
@@ -120,7 +120,7 @@ def test_scenarios_asked_for_wait_in_a_queue_that_ends_with_the_series() -> None
     assert state.rows["read-1u"].status is RowStatus.DONE
 
 
-def test_the_exit_code_tells_of_lost_writes_for_good() -> None:
+def test_the_exit_code_speaks_of_lost_writes_for_good() -> None:
     state = initial(CATALOGUE)
     assert state.exit_code == EXIT_NO_CLUSTER
     apply(state, PhaseChanged(Phase.IDLE, T), T)

@@ -190,7 +190,7 @@ async def test_a_dead_renderer_comes_back_by_itself() -> None:
     assert app.renderer.pid is None
 
 
-async def test_keys_move_a_cursor_that_tells_what_was() -> None:
+async def test_keys_move_a_cursor_that_says_what_was() -> None:
     app = Board()
     async with app.run_test(size=(120, 30)) as pilot:
         app.advance(30)
