@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import httpx
 
-from confman_tui.cluster.addresses import NodeNames, normalise, short_names
+from confman_tui.cluster.addresses import normalise
 from confman_tui.cluster.api import (
     NO_LEADER_TITLE,
     NOT_REPLICATED_TITLE,
@@ -38,6 +38,7 @@ from confman_tui.cluster.api import (
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.cluster.http_failures import classify, plain
 from confman_tui.cluster.listing import ListParser
+from confman_tui.cluster.node_names import NodeNames, short_names
 from confman_tui.cluster.states import PollKind
 from confman_tui.core.errors import ClusterError
 

@@ -9,7 +9,7 @@ from math import ceil
 
 from confman_tui.cluster.elections import Election, Fault
 from confman_tui.cluster.faults.attribution import SLACK_S, FaultHistory
-from confman_tui.cluster.states import ClusterView, Fact, FactKind, NodeState
+from confman_tui.cluster.states import NO_ANSWER_STATES, ClusterView, Fact, FactKind
 from confman_tui.cluster.writes.gaps import BINS_PER_SECOND, SETTLE_S, WriteStream
 
 RECOVERED_SHARE = 0.9
@@ -30,14 +30,6 @@ FOLLOWING_LIMIT_S = 10.0
 
 _READS_KEPT = 12_000
 """Ten minutes of stretches of 50 ms."""
-FAILED_STATES = (
-    NodeState.UNKNOWN,
-    NodeState.REFUSED,
-    NodeState.SILENT,
-    NodeState.NOT_CONFMAN,
-    NodeState.WRONG,
-)
-"""States of nodes that do not answer as Confman does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +136,7 @@ class ElectionMeter:
         others = [
             node
             for node in view.nodes
-            if node.node not in isolated and node.last_answer is not None and node.state not in FAILED_STATES
+            if node.node not in isolated and node.last_answer is not None and node.state not in NO_ANSWER_STATES
         ]
         words = {(node.names_leader if node.ready else None, node.term) for node in others}
         on = next(iter(words))[0] if len(words) == 1 else None

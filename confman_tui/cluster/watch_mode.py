@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from confman_tui.cluster.states import ClusterView, NodeState, Poll, PollKind
+from confman_tui.cluster.states import FAILED_STATES, WELL_STATES, ClusterView, Poll, PollKind
 
 DEFAULT_POLL_S = 0.25
 DEFAULT_POLL_ALERT_S = 0.05
@@ -25,10 +25,6 @@ LATE_WRITE_S = 0.2
 """A write in flight for longer is a sign …"""
 LATE_WRITE_TIMES = 4.0
 """… if that is also this many times the p99 of the last seconds: slow writes are no trouble of their own."""
-
-_DOWN_STATES = (NodeState.REFUSED, NodeState.SILENT, NodeState.NOT_CONFMAN, NodeState.WRONG)
-"""A node in one of these, for as long as all else has been well, is no news any more: without this rule the watch
-would stay alert, and disturb every run, for as long as a node is away."""
 
 
 def late_write_s(p99_s: float | None) -> float:
@@ -181,16 +177,16 @@ class WatchMode:
 
 
 def agrees(view: ClusterView) -> bool:
-    """Whether a node leads and every node that answers leads or follows it, in its term."""
+    """Whether a node leads and every node that answers leads or follows it, in its term.
+
+    Nodes that have failed are left out: else the watch would stay alert, and disturb every run, for as long as a node
+    is away.
+    """
     if view.leader is None:
         return False
     return all(
-        node.state in _DOWN_STATES
-        or (
-            node.state in (NodeState.LEADER, NodeState.FOLLOWER)
-            and node.names_leader == view.leader
-            and node.term == view.term
-        )
+        node.state in FAILED_STATES
+        or (node.state in WELL_STATES and node.names_leader == view.leader and node.term == view.term)
         for node in view.nodes
     )
 

@@ -1,4 +1,4 @@
-"""Why a request failed: from what the client raised or the server answered to one of a few causes.
+"""Why a request failed (refused, reset, timeout …): what each error and each answer counts as.
 
 Texts never hold a URL, a key or an address, so that equal failures are one row in every table and file.
 """
@@ -84,7 +84,7 @@ def _of_error(error: BaseException) -> RequestFailure:
     if isinstance(error, HTTPConnectionClosed):
         return RequestFailure(Cause.RESET, "closed without an answer")
     if isinstance(error, HTTPParseError):
-        # an end in the middle is told in words alone; what can't be parsed comes with the parser's error number
+        # an end in the middle comes with words alone; what can't be parsed comes with the parser's error number
         if len(error.args) < 2:
             return RequestFailure(Cause.RESET, "answer cut short")
         return RequestFailure(Cause.OTHER, "malformed answer")

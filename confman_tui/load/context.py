@@ -1,7 +1,7 @@
 """What the users of one run share: what to send, where to, and what is in flight.
 
 In the program the engine makes it from a `RunPlan`; under the stock ``locust`` command it is made from the
-environment's BENCH_ variables. The user classes can't tell the difference.
+environment's BENCH_ variables. The user classes see no difference.
 """
 
 from __future__ import annotations
@@ -167,8 +167,8 @@ class RunContext:
             self.schedule.stop(now())
 
     def begin(self, started: float, seconds: float | None) -> None:
-        """The run begins: in an open loop, its first request is due at ``started``, its last one before the end of so
-        many seconds (None: of the run)."""
+        """The run begins: in an open loop, its first request is due at ``started``, its last one before ``seconds``
+        have passed (None: before the run's end)."""
         if self.schedule is not None:
             self.schedule.begin(started, inf if seconds is None else started + seconds)
 

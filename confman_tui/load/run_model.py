@@ -115,7 +115,8 @@ class SecondSample:
     reads_within: tuple[tuple[float, float, int, int], ...] = ()
     """The reads more finely: (from, to, succeeded, failed) of each stretch of some 50 ms in which one ended."""
     worker_wait: Mapping[str, float] = field(default_factory=dict)
-    """Share of the time in which each worker was ready to run but had no core, where its system tells (Linux does)."""
+    """Share of the time in which each worker was ready to run but had no core, where its system says so (Linux
+    does)."""
 
     @property
     def ok(self) -> int:

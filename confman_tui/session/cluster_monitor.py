@@ -10,8 +10,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 
-from confman_tui.cluster.addresses import short_names
 from confman_tui.cluster.elections import WriteWindow
+from confman_tui.cluster.node_names import short_names
 from confman_tui.cluster.observer.client import Observer
 from confman_tui.cluster.observer.shared_times import SharedWriteTimes
 from confman_tui.cluster.states import STATE_WORDS, ClusterView, Fact, NodeState, Poll

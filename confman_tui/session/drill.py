@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, replace
 
-from confman_tui.cluster.election_meter import FAILED_STATES
 from confman_tui.cluster.elections import Election, Fault, FaultKind, Verification
 from confman_tui.cluster.faults.control import FaultRefusedError
-from confman_tui.cluster.states import STATE_WORDS, ClusterView, NodeView
+from confman_tui.cluster.states import NO_ANSWER_STATES, STATE_WORDS, ClusterView, NodeView
 from confman_tui.cluster.writes.gaps import WriteStream
 from confman_tui.core.clock import Clock
 from confman_tui.core.errors import (
@@ -184,7 +183,7 @@ class DrillRig:
 
 
 def _down(view: ClusterView) -> list[NodeView]:
-    return [node for node in view.nodes if node.state in FAILED_STATES]
+    return [node for node in view.nodes if node.state in NO_ANSWER_STATES]
 
 
 async def _look_ahead(parts: DrillParts, kind: FaultKind) -> None:

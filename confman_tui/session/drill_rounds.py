@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Protocol
 
-from confman_tui.cluster.addresses import short_names
 from confman_tui.cluster.caught_up import CatchUp
-from confman_tui.cluster.election_meter import FAILED_STATES
 from confman_tui.cluster.elections import Election, Fault, FaultKind, Verification
 from confman_tui.cluster.faults.control import FaultRefusedError
-from confman_tui.cluster.states import STATE_WORDS, ClusterView, NodeState
+from confman_tui.cluster.node_names import short_names
+from confman_tui.cluster.states import NO_ANSWER_STATES, STATE_WORDS, WELL_STATES, ClusterView
 from confman_tui.cluster.writes.gaps import WriteStream
 from confman_tui.core.errors import EXIT_LOST, EXIT_NO_SUCCESS, EXIT_OK, EXIT_UNAVAILABLE, ClusterError
 from confman_tui.session.events import DrillEnded, DrillRound
@@ -151,7 +150,7 @@ class _Drill:
         def down() -> str | None:
             for node in host.view.nodes:
                 held = host.now() - max(began, node.since or began)
-                if node.state in FAILED_STATES and held >= plan.down_limit_s:
+                if node.state in NO_ANSWER_STATES and held >= plan.down_limit_s:
                     return f"{node.node} did not come back: {STATE_WORDS[node.state]} for {held:.0f} s"
             return None
 
@@ -271,7 +270,7 @@ def _what_is_amiss(host: DrillHost, plan: DrillPlan) -> str:
     """Why the state is not steady, in words; empty when it is."""
     view, names, now = host.view, short_names(host.nodes), host.now()
     for node in view.nodes:
-        if node.state not in (NodeState.LEADER, NodeState.FOLLOWER):
+        if node.state not in WELL_STATES:
             return f"{names[node.node]} is {STATE_WORDS[node.state]}"
     if view.leader is None:
         return "no node leads"

@@ -12,8 +12,9 @@ from confman_tui.cluster.states import ClusterView
 from confman_tui.cluster.watch_mode import WatchUse
 from confman_tui.core.clock import Clock
 from confman_tui.load.engine import Engine
+from confman_tui.load.generator_use import UseTotals
 from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample
-from confman_tui.load.saturation import BoundRule, GeneratorSample, UseTotals
+from confman_tui.load.saturation import BoundRule, GeneratorSample
 from confman_tui.results.elections import write_lost
 from confman_tui.results.files import ResultsError, Staging, path_of
 from confman_tui.results.model import RateChange, ScenarioResult
@@ -222,7 +223,7 @@ class ScenarioRun:
             reads=self.plan.reads if self.plan.target is Target.ANY else None,
             rate_changes=tuple(RateChange(at - outcome.started, rate) for at, rate in self._rates),
             warmup_s=self.plan.warmup_s,
-            generator=self._use.told(),
+            generator=self._use.use(),
             watch=self._watch_use,
             generator_bound=self._bound.verdict,
             note=_note(outcome),

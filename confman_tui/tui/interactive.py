@@ -11,7 +11,7 @@ from types import FrameType
 
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.core import errors
-from confman_tui.load.engine import prepare
+from confman_tui.load.locust_setup import prepare
 from confman_tui.session.session_thread import SessionThread
 from confman_tui.settings import Resolved, check_keys, remembered
 

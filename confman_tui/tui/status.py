@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from confman_tui.cluster.states import STATE_WORDS, ClusterView, NodeState
+from confman_tui.cluster.states import STATE_WORDS, UNREACHABLE_STATES, ClusterView, NodeState
 from confman_tui.load.run_model import SecondSample
 from confman_tui.load.saturation import CPU_LIMIT, Limit, over_limit
 from confman_tui.results.nodes import reads_words
@@ -74,7 +74,7 @@ def leadership(state: UiState, look: Look) -> Part:
 def no_leader_reason(view: ClusterView, state: UiState) -> str:
     """``term 9, no quorum: :6200 and :6300 unreachable``, or what is known."""
     term = f"term {view.term}" if view.term is not None else "term unknown"
-    away = [node for node in view.nodes if node.state in (NodeState.REFUSED, NodeState.SILENT)]
+    away = [node for node in view.nodes if node.state in UNREACHABLE_STATES]
     if len(away) * 2 >= len(view.nodes) and away:
         names = [name_of(node.node, state.names) for node in away]
         listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

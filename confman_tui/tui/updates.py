@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from confman_tui.cluster.node_names import short_names
 from confman_tui.core.errors import EXIT_LOST, EXIT_OK
 from confman_tui.session.events import (
     ClusterChanged,
@@ -32,7 +33,6 @@ from confman_tui.session.events import (
     WritesAcknowledged,
 )
 from confman_tui.tui.log import describe
-from confman_tui.tui.node_names import short_names
 from confman_tui.tui.rows import RowStatus
 from confman_tui.tui.state import UiState
 

@@ -270,7 +270,7 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
 
 def child(kind: str, seconds: int, rate: int, verified: int) -> None:
     """One kind of run, in this process."""
-    from confman_tui.load.engine import prepare
+    from confman_tui.load.locust_setup import prepare
 
     prepare()
     print(json.dumps(asyncio.run(feed(kind, seconds, rate, verified))))

@@ -471,7 +471,8 @@ def test_nothing_is_written_to_stderr_and_signals_are_as_before(server: Server, 
 import os, signal, sys, threading
 handler = lambda *_: None
 signal.signal(signal.SIGWINCH, handler)
-from confman_tui.load.engine import Engine, prepare
+from confman_tui.load.engine import Engine
+from confman_tui.load.locust_setup import prepare
 assert "locust" not in sys.modules and "gevent" not in sys.modules
 prepare()
 assert signal.getsignal(signal.SIGWINCH) is handler

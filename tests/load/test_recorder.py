@@ -17,7 +17,7 @@ from confman_tui.load.context import RunContext
 from confman_tui.load.histogram import LatencyCounts, decode, encode, nearest_ranks, percentiles_us
 from confman_tui.load.recorder import Recorder
 from confman_tui.load.run_model import Cause, SecondSample
-from confman_tui.load.second import Bucket
+from confman_tui.load.second import SecondCounts
 from confman_tui.load.targets import TargetBoard
 from confman_tui.load.totals import OPENING_S, RunTotals
 from confman_tui.settings.scenarios import Target
@@ -131,7 +131,7 @@ def test_the_seconds_add_up_to_the_run(seconds: list[list[tuple[str, float, Caus
     for number, second in enumerate(seconds):
         for place, (method, milliseconds, cause) in enumerate(second):
             if place % tick == 0:
-                recorder.count()
+                recorder.mark(100.0 + number + place / 1000)
             failure: Any = RequestFailure(cause) if cause is not None else None
             meta: dict[str, Any] = {"exception": failure, "response": None, "node": NODES[place % 3]}
             recorder.on_request(request_type=method, response_time=milliseconds, **meta)
@@ -179,7 +179,7 @@ def test_what_is_in_flight_and_how_old_the_oldest_is() -> None:
     assert sample.oldest_in_flight_s == pytest.approx(0.75)
 
 
-def a_bucket(start: float, latencies: list[int], end: float | None = None) -> Bucket:
+def a_bucket(start: float, latencies: list[int], end: float | None = None) -> SecondCounts:
     return bucket_of(start, start + 1 if end is None else end, reads=latencies, node="n")
 
 
@@ -224,7 +224,7 @@ def test_a_run_too_short_to_tell_its_first_seconds_apart() -> None:
 
 @given(st.lists(st.lists(st.integers(1, 10**7), max_size=30), min_size=1, max_size=5))
 def test_merged_buckets_are_the_bucket_of_all(parts: list[list[int]]) -> None:
-    merged = Bucket.merged([a_bucket(7.0, part, 8.0 + number) for number, part in enumerate(parts)])
+    merged = SecondCounts.merged([a_bucket(7.0, part, 8.0 + number) for number, part in enumerate(parts)])
     pooled = a_bucket(7.0, [value for part in parts for value in part], 7.0 + len(parts))
     one, other = RunTotals(7.0), RunTotals(7.0)
     assert one.add(merged) == other.add(pooled)
@@ -240,7 +240,7 @@ def test_merged_buckets_are_the_bucket_of_all(parts: list[list[int]]) -> None:
 def test_reads_within_a_second_are_all_of_its_reads_and_no_others(steps: list[tuple[int, str]]) -> None:
     """However often they are marked; and two processes' seconds as one keep them at their times."""
     at, context, recorder = 1000.0, a_context(), Recorder(1000.0)
-    seconds: list[Bucket] = []
+    seconds: list[SecondCounts] = []
     ended: list[float] = []
     for wait_ms, what in [*steps, (1, "cut")]:
         at += wait_ms / 1000
@@ -260,7 +260,7 @@ def test_reads_within_a_second_are_all_of_its_reads_and_no_others(steps: list[tu
     shown = [part for bucket in seconds for part in bucket.reads_within()]
     for moment in ended:
         assert any(start - 0.001 <= moment <= end + 0.001 for start, end, *_ in shown)
-    whole = Bucket.merged(seconds)
+    whole = SecondCounts.merged(seconds)
     whole.begin_at(990.0)
     moved = whole.reads_within()
     assert [part[2:] for part in moved] == [part[2:] for part in shown]

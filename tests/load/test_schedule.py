@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from confman_tui.core.clock import now
 from confman_tui.load.schedule import MOST_SENDERS, UNDER_WAY_S, Schedule, senders_for
-from confman_tui.load.timer import LoopTimer, TimerFile, make_alarm
+from confman_tui.load.timer import LoopTimer, TimerFile, make_timer
 
 EPOCH = 1_790_000_000.0
 
@@ -223,7 +223,7 @@ class TestTheLine:
         schedule.close()
 
 
-@pytest.mark.parametrize("kind", [LoopTimer, TimerFile, make_alarm])
+@pytest.mark.parametrize("kind", [LoopTimer, TimerFile, make_timer])
 def test_an_alarm_rings_once_for_its_last_setting(kind: type[LoopTimer]) -> None:
     rung: list[float] = []
     alarm = kind(gevent.get_hub().loop, lambda: rung.append(now()))

@@ -47,7 +47,7 @@ def address_of(started: Started) -> str:
 
 
 def workers_of(started: Started) -> list[psutil.Process]:
-    return [each for each in started.family() if "load.distributed.child" in " ".join(each.cmdline())]
+    return [each for each in started.family() if "load.workers.local_worker" in " ".join(each.cmdline())]
 
 
 def test_every_acknowledged_write_of_the_workers_is_verified(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.widget import Widget
 
-from confman_tui.load.engine import prepare
+from confman_tui.load.locust_setup import prepare
 from confman_tui.session.events import Phase
 from confman_tui.session.session_thread import SessionThread
 from confman_tui.settings import resolve

@@ -13,7 +13,7 @@ import pytest
 
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
-from confman_tui.load.engine import prepare
+from confman_tui.load.locust_setup import prepare
 from confman_tui.session.events import (
     DeferredRunDropped,
     Event,

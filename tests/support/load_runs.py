@@ -13,7 +13,7 @@ from typing import Any
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.load.engine import Engine
 from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample
-from confman_tui.load.second import Bucket, NodeCounts
+from confman_tui.load.second import NodeCounts, SecondCounts
 from confman_tui.settings.scenarios import Reads, Target
 
 API_KEY = "confman_dev_abc123"
@@ -61,9 +61,9 @@ def bucket_of(
     writes: Iterable[int] = (),
     node: str = "http://127.0.0.1:1",
     **fields: Any,
-) -> Bucket:
+) -> SecondCounts:
     """A second in which one node answered reads and writes after so many µs; failures are of no node."""
-    bucket = Bucket(start, end, by_node={node: NodeCounts(Counter(reads), Counter(writes))}, **fields)
+    bucket = SecondCounts(start, end, by_node={node: NodeCounts(Counter(reads), Counter(writes))}, **fields)
     bucket.sum_up()
     return bucket
 

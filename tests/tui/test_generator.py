@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from confman_tui.load.saturation import GeneratorBound, GeneratorSample, GeneratorUse, Used
+from confman_tui.load.generator_use import GeneratorUse, Used
+from confman_tui.load.saturation import GeneratorBound, GeneratorSample
 from confman_tui.session.events import (
     Event,
     GeneratorLimitReached,

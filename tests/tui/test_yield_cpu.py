@@ -63,5 +63,5 @@ def test_a_drawing_is_made_of_short_bursts(monkeypatch: pytest.MonkeyPatch) -> N
     pauses = list[float]()
     monkeypatch.setattr(pacing, "_pace", pacing.Pace(0.0, 0.0001))
     monkeypatch.setattr(time, "sleep", pauses.append)
-    rows = draw(spec().to_wire())
+    rows = draw(spec())
     assert len(pauses) > len(rows)

@@ -1,4 +1,4 @@
-"""What a fault needs of whoever runs the nodes; the demo cluster and foreign processes both offer it."""
+"""What a fault needs of what runs the nodes; the demo cluster offers it, and `LocalControl` for local processes."""
 
 from __future__ import annotations
 

@@ -36,11 +36,11 @@ class WriteClient(Protocol):
     def attempt_put(
         self, node: str, namespace: str, key: str, value: str, timeout_s: float = 2.0
     ) -> Awaitable[WriteAttempt]:
-        """Write once and tell how it went; never raises but when cancelled."""
+        """Write once, and give how it went; never raises but when cancelled."""
 
 
 class ProbeObserver(WriteObserver, Protocol):
-    """What the probe tells of its writes."""
+    """Gets what becomes of the probe's writes."""
 
     def passed(self, started: float, ended: float, outcome: WriteOutcome, node: str) -> None:
         """A write ended that is not booked, because its key is overwritten: it counts only for the stream. ``node`` is
@@ -74,7 +74,7 @@ class WriteProbe:
         """
         Args:
             client: sends the writes.
-            observer: is told of each, as of every other write.
+            observer: gets each, as every other write.
             last_started: when the last write of anybody was started, such as `WriteStream.last_started`.
             live_nodes: the nodes to try, in turn; where none is live, all of them are worth trying.
             probe_s: longest time without a started write, in seconds; 0 is off.

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol, TypeVar
 
-from confman_tui.cluster.addresses import short_names
 from confman_tui.cluster.api import RETRYABLE
 from confman_tui.cluster.elections import UnreadNode, Verification, WriteOutcome, value_digest
+from confman_tui.cluster.node_names import short_names
 from confman_tui.cluster.writes.ledger import BookedWrite, WriteLedger
 from confman_tui.cluster.writes.rules import Demand, Seen, Tally, demand, suspicious
 from confman_tui.core.clock import Clock, now

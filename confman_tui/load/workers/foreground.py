@@ -9,8 +9,8 @@ import sys
 
 from confman_tui import __version__
 from confman_tui.core import errors
-from confman_tui.load.engine import prepare
 from confman_tui.load.locust_logs import LogCapture
+from confman_tui.load.locust_setup import prepare
 from confman_tui.load.workers.plan import NoMasterError
 from confman_tui.settings import Settings
 

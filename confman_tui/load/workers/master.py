@@ -22,9 +22,10 @@ from locust.rpc.protocol import Message
 from locust.runners import STATE_INIT, STATE_MISSING, MasterRunner
 
 from confman_tui.core.clock import now
+from confman_tui.load import locust_hacks
 from confman_tui.load.run import GRACE_S, LONGEST_REQUEST_S
 from confman_tui.load.workers import messages
-from confman_tui.load.workers.local import Child, Children
+from confman_tui.load.workers.launcher import Launcher, LocalWorker
 from confman_tui.load.workers.messages import Kind
 from confman_tui.load.workers.plan import Waiting, WorkerError, WorkerPlan
 from confman_tui.load.workers.worker import USER_CLASSES
@@ -47,7 +48,7 @@ class WorkerRecord:
     id: str
     """Locust's, of the connection."""
     name: str
-    child: Child | None
+    child: LocalWorker | None
     """Its process, where this program started it."""
     heard_at: float
     in_run: bool = False
@@ -132,7 +133,7 @@ class Master:
         """``HOST:PORT`` where workers join."""
         local_host = "127.0.0.1" if everywhere else host
         self._refused: set[str] = set()
-        self._children = Children((local_host, self.runner.server.port), plan.api_key)
+        self._children = Launcher((local_host, self.runner.server.port), plan.api_key)
         self._watcher = gevent.spawn(self._watch)
 
     def _listen(self, host: str, port: int) -> Any:
@@ -214,13 +215,13 @@ class Master:
         """Somebody asked to wait_for_workers, or to run."""
         self._cancelled = False
 
-    def _discard(self, started: list[Child]) -> None:
+    def _discard(self, started: list[LocalWorker]) -> None:
         joined = {member.child.pid for member in self.members.values() if member.child is not None}
         for child in started:
             if child.pid not in joined and child.pid in self._children.alive:
-                self._children.kill(child)
+                self._children.reap(child)
 
-    def _look_for_failures(self, started: list[Child]) -> None:
+    def _look_for_failures(self, started: list[LocalWorker]) -> None:
         for child in started:
             how = child.ended()
             if how and child.pid in self._children.alive:
@@ -258,7 +259,7 @@ class Master:
         belong = {member.child.pid for member in self.members.values() if member.child is not None}
         for child in list(self._children.alive.values()):
             if child.pid not in belong:
-                self._children.kill(child)  # given up, and not ended by itself
+                self._children.reap(child)  # given up, and not ended by itself
 
     def tell(self, member: WorkerRecord, kind: str, data: Any) -> None:
         """Send a message to a worker."""
@@ -271,7 +272,7 @@ class Master:
         if node is not None:
             node.user_classes_count = {}
             del self.runner.clients[member.id]
-            dispatcher = self.runner._users_dispatcher
+            dispatcher = locust_hacks.users_dispatcher(self.runner)
             if dispatcher is not None and node.state != STATE_MISSING and len(self.runner.clients):
                 dispatcher.remove_worker(node)
         # should it come back, it is not waited for any more

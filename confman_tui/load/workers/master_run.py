@@ -21,14 +21,14 @@ from confman_tui.core.clock import now
 from confman_tui.load.context import take_token
 from confman_tui.load.locust_csv import CsvFiles
 from confman_tui.load.run import (
-    _SPAWN_RATE,
     GRACE_S,
     LATELY,
     LONGEST_REQUEST_S,
     TICK_S,
     EngineDefect,
-    _little_disturbed,
-    _user_class,
+    little_disturbed,
+    spawn_rate,
+    user_class,
 )
 from confman_tui.load.run_model import EngineHealth, RunOutcome, RunPlan, SecondSample
 from confman_tui.load.targets import TargetBoard, Targets
@@ -161,7 +161,7 @@ class DistributedRun:
         """
         plan, crew = self._plan, self._crew
         environment, runner = crew.environment, crew.runner
-        chosen = _user_class(plan.write_share)
+        chosen = user_class(plan.write_share)
         environment.user_classes = [chosen]
         if not crew.complete:
             crew.wait_for_workers(lambda waiting: None)
@@ -170,7 +170,7 @@ class DistributedRun:
         runner.exceptions = {}
         files = CsvFiles(environment, plan.csv_prefix) if plan.csv_prefix is not None else None
         helpers: list[Any] = []
-        with _little_disturbed():
+        with little_disturbed():
             try:
                 if files is not None:
                     helpers.append(self._spawn(files.write_each_second))
@@ -292,7 +292,7 @@ class DistributedRun:
             self._resize.wait()
             self._resize.clear()
             count = self._wanted_users
-            runner.start(count, spawn_rate=min(max(count, 1), _SPAWN_RATE))
+            runner.start(count, spawn_rate=spawn_rate(count))
             if self._rate is not None and count != users:
                 self.set_rate(self._rate)  # each worker's part follows its users
             users = count

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import inf
 
-from confman_tui.load.second import Bucket
+from confman_tui.load.second import SecondCounts
 
 WAIT_S = 0.5
 """How long after its end a second waits for a worker that is late."""
@@ -26,7 +26,7 @@ class SecondsMerger:
         """Where the next second begins."""
         self._next = 1
         self._reached: dict[str, float] = {}
-        self._held: list[tuple[int, str, Bucket]] = []
+        self._held: list[tuple[int, str, SecondCounts]] = []
 
     def join(self, worker: str) -> None:
         """Wait for this worker's seconds from now on."""
@@ -37,7 +37,7 @@ class SecondsMerger:
         if worker in self._reached:
             self._reached[worker] = inf
 
-    def add(self, worker: str, number: int, bucket: Bucket, *, last: bool = False) -> None:
+    def add(self, worker: str, number: int, bucket: SecondCounts, *, last: bool = False) -> None:
         """A worker's second, or what it has had since its last one (a worker may skip a number)."""
         self._held.append((number, worker, bucket))
         if worker in self._reached:
@@ -48,14 +48,14 @@ class SecondsMerger:
         """Requests that were reported and not told yet."""
         return sum(bucket.requests for _number, _worker, bucket in self._held)
 
-    def due(self, at: float) -> list[Bucket]:
+    def due(self, at: float) -> list[SecondCounts]:
         """The seconds that can be told at ``at``."""
         told = []
         while self._complete() or (self._waiting() and at >= self._started + self._next + WAIT_S):
             told.append(self._tell())
         return told
 
-    def rest(self) -> list[Bucket]:
+    def rest(self) -> list[SecondCounts]:
         """All that is left, when nobody is waited for any more."""
         told = []
         while self._held:
@@ -69,21 +69,21 @@ class SecondsMerger:
         """Whether everybody who is waited for has reported the next second; false when that is nobody."""
         return self._waiting() and all(reached >= self._next for reached in self._reached.values())
 
-    def _tell(self) -> Bucket:
+    def _tell(self) -> SecondCounts:
         number = self._next
         self._next += 1
         parts = [held for held in self._held if held[0] <= number]
         self._held = [held for held in self._held if held[0] > number]
         _keep_latest_gauges(parts)
         buckets = [bucket for _number, _worker, bucket in parts]
-        whole = Bucket.merged(buckets) if buckets else Bucket(self._ended, self._ended)
+        whole = SecondCounts.merged(buckets) if buckets else SecondCounts(self._ended, self._ended)
         ends = [bucket.end for reported, _worker, bucket in parts if reported == number]
         whole.begin_at(self._ended)
         whole.end = self._ended = max(self._ended + _SHORTEST_S, *(ends or [self._started + number]))
         return whole
 
 
-def _keep_latest_gauges(parts: list[tuple[int, str, Bucket]]) -> None:
+def _keep_latest_gauges(parts: list[tuple[int, str, SecondCounts]]) -> None:
     """Of two seconds of one worker, users and requests in flight are the later one's; the rest adds up."""
     latest: dict[str, int] = {}
     for number, worker, _bucket in parts:

@@ -1,8 +1,8 @@
 """What master and workers say to each other, inside Locust's messages.
 
-Locust's own reports carry rounded statistics. Beside them go the exact seconds (`Bucket`), every write, the plan and
-the targets. Numbers go as packed little-endian arrays, so that a second of 10,000 requests is exact in
-3 KB (answers within some hundreds of µs) to 48 KB (hardly two alike).
+Locust's own reports carry rounded statistics. Beside them go the exact seconds (`SecondCounts`), every write, the plan
+and the targets. Numbers go as packed little-endian arrays, so that a second of 10,000 requests is exact in 3 KB
+(answers within some hundreds of µs) to 48 KB (hardly two alike).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from confman_tui import __version__
 from confman_tui.cluster.elections import WriteObserver, WriteOutcome
 from confman_tui.load.run_model import Cause, RunPlan
-from confman_tui.load.second import Bucket, NodeCounts
+from confman_tui.load.second import NodeCounts, SecondCounts
 from confman_tui.load.targets import Targets
 
 PROTOCOL = 3
@@ -106,9 +106,9 @@ def _unpacked(code: str, data: Any) -> list[Any]:
 # -- a second
 
 
-def pack_bucket(bucket: Bucket) -> dict[str, Any]:
+def pack_bucket(bucket: SecondCounts) -> dict[str, Any]:
     """A bucket as a message can hold it: every field, by the form of its value, but for those that are sums of others
-    (see `Bucket.sum_up`)."""
+    (see `SecondCounts.sum_up`)."""
     packed: dict[str, Any] = {}
     for item in fields(bucket):
         if item.name in _SUMS:
@@ -147,7 +147,7 @@ def _unpack_node(packed: Any) -> NodeCounts:
     return NodeCounts(_unpack_counter(reads), _unpack_counter(writes), int(reads_failed), int(writes_failed))
 
 
-def unpack_bucket(packed: Mapping[str, Any]) -> Bucket:
+def unpack_bucket(packed: Mapping[str, Any]) -> SecondCounts:
     """The bucket of such a message. Raises WireError."""
     values: dict[str, Any] = {}
     try:
@@ -164,7 +164,7 @@ def unpack_bucket(packed: Mapping[str, Any]) -> Bucket:
                 values[name] = {str(node): _unpack_node(held) for node, held in value.items()}
             else:
                 values[name] = _unpacked(form, value)
-        bucket = Bucket(**values)
+        bucket = SecondCounts(**values)
         bucket.sum_up()
         return bucket
     except (AttributeError, TypeError, ValueError) as error:

@@ -14,10 +14,10 @@ from gevent.event import Event
 from locust.exception import RPCError
 
 from confman_tui.core.clock import now
-from confman_tui.load import context
+from confman_tui.load import context, locust_hacks
 from confman_tui.load.cpu_wait import waited_s
 from confman_tui.load.recorder import Recorder
-from confman_tui.load.run import _SHORTEST_SAMPLE_S, Run, _little_disturbed, _user_class
+from confman_tui.load.run import SHORTEST_SAMPLE_S, Run, little_disturbed, user_class
 from confman_tui.load.run_model import RunPlan
 from confman_tui.load.targets import TargetBoard
 from confman_tui.load.workers import messages
@@ -92,7 +92,7 @@ class WorkerRun(Run):
         self.reported = 0
         """Requests that Locust's reports told the master of, the warm-up left out."""
         environment: Any = worker.environment
-        chosen = _user_class(orders.plan.write_share)
+        chosen = user_class(orders.plan.write_share)
         environment.user_classes = [chosen]
         environment.events.user_error.add_listener(self._on_user_error)
         context.inject(environment, self._context)
@@ -101,7 +101,7 @@ class WorkerRun(Run):
         self.finished = Event()
         """Its last request has ended, and the master was told."""
         self._undisturbed = contextlib.ExitStack()
-        self._undisturbed.enter_context(_little_disturbed())
+        self._undisturbed.enter_context(little_disturbed())
 
     # -- the observer of the users' writes
 
@@ -143,7 +143,7 @@ class WorkerRun(Run):
             (events.request, self._recorder.on_request if self._recorder is not None else None),
         ):
             with contextlib.suppress(ValueError):
-                event._handlers.remove(listener)
+                event.remove_listener(listener)  # type: ignore[no-untyped-call]
         if self._worker.run is self:
             self._worker.run = None
         if self._context.schedule is not None:
@@ -193,10 +193,10 @@ class WorkerRun(Run):
                 Kind.DEFECT, {"run": self._orders.run, "text": f"{type(error).__name__}: {error}"}
             )
             return
-        if recorder.pending or ended - recorder.second_start >= _SHORTEST_SAMPLE_S:
+        if recorder.pending or ended - recorder.second_start >= SHORTEST_SAMPLE_S:
             self._take(ended, cpu, last=True)
         self._flush_writes()
-        self._worker._send_stats()
+        locust_hacks.send_stats(self._worker)
         self._worker.send_message(
             Kind.DRAINED,
             {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from confman_tui.cluster.elections import FaultKind
-from confman_tui.cluster.states import NodeState
+from confman_tui.cluster.states import ALARMING_STATES, NodeState
 from confman_tui.cluster.watch_mode import PROBE_IDLE_S
 from confman_tui.tui.charts.axis import TimeAxis
 from confman_tui.tui.charts.palette import FAULT_GLYPH, LANE_GLYPHS, MENDED_GLYPH, term_role
@@ -16,9 +16,6 @@ from confman_tui.tui.charts.ticks import LinearScale
 from confman_tui.tui.history.history import History
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_ALARMING = frozenset(
-    {NodeState.REFUSED, NodeState.SILENT, NodeState.STALE_LEADER, NodeState.WRONG, NodeState.NOT_CONFMAN}
-)
 _MENDING = frozenset({FaultKind.RESUME, FaultKind.HEAL, FaultKind.RESTART})
 UNPROBED_GLYPH = "·"
 UNPROBED_TEXT = "\u00a0not\u00a0probed\u00a0"
@@ -139,7 +136,7 @@ def _node_lane(grid: Grid, history: History, node: str) -> tuple[list[str], list
     for begin, end, (state, term) in history.states(node, grid.start, grid.end):
         first, last = (begin - grid.start) / grid.cell_s, (end - grid.start) / grid.cell_s
         # A short outage must not vanish in a cell that was well for most of its time.
-        favour = 4.0 if state in _ALARMING else 1.5 if state in (NodeState.LEADER, NodeState.NOT_READY) else 1.0
+        favour = 4.0 if state in ALARMING_STATES else 1.5 if state in (NodeState.LEADER, NodeState.NOT_READY) else 1.0
         for cell in range(max(math.floor(first), 0), min(math.ceil(last), grid.cells)):
             weight = (min(last, cell + 1) - max(first, cell)) * favour
             if weight > weights[cell]:
@@ -153,7 +150,7 @@ def _node_lane(grid: Grid, history: History, node: str) -> tuple[list[str], list
 
 
 def _state_role(state: NodeState, term: int | None) -> str:
-    if state in _ALARMING:
+    if state in ALARMING_STATES:
         return "alarm"
     if state in (NodeState.NOT_READY, NodeState.UNKNOWN):
         return "dim"

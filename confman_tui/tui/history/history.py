@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from confman_tui.cluster.elections import Fault, WriteWindow
-from confman_tui.cluster.states import ClusterView, FactKind, NodeState
+from confman_tui.cluster.states import NO_ANSWER_STATES, ClusterView, FactKind, NodeState
 from confman_tui.session import events
 from confman_tui.tui.history.acks import AckStore
 from confman_tui.tui.history.moments import WARMUP, LeaderChange, Moment, ScenarioSpan
 from confman_tui.tui.history.samples import Bucket, SampleStore, merge_buckets
 from confman_tui.tui.history.track import Track
-
-_NO_ANSWER = frozenset({NodeState.UNKNOWN, NodeState.REFUSED, NodeState.SILENT, NodeState.NOT_CONFMAN, NodeState.WRONG})
 
 
 @dataclass(slots=True)
@@ -103,7 +101,7 @@ class History:
                     node.since if node.since is not None and (last is None or last[0] is not node.state) else view.at
                 )
                 track.set(min(began, view.at), value)
-            self._note_latency(node.node, view.at, None if node.state in _NO_ANSWER else node.latency_s)
+            self._note_latency(node.node, view.at, None if node.state in NO_ANSWER_STATES else node.latency_s)
         self._note_leader(view)
         if view.term is not None and self._term.last != view.term:
             self._term.set(view.at, view.term)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from confman_tui.cluster.election_meter import FAILED_STATES
 from confman_tui.cluster.elections import FaultKind
-from confman_tui.cluster.states import STATE_WORDS, NodeState
+from confman_tui.cluster.states import NO_ANSWER_STATES, STATE_WORDS, WELL_STATES, NodeState
 from confman_tui.session.events import Phase
 from confman_tui.tui.keys.table import RUN, shown_key
 from confman_tui.tui.node_names import name_of
 from confman_tui.tui.state import DOWN_BY_US, UiState
 from confman_tui.tui.text import clean
 
-WELL = (NodeState.LEADER, NodeState.FOLLOWER)
-"""States of nodes that do their part."""
 PREPARING = (Phase.STARTING, Phase.FINDING, Phase.GATHERING, Phase.SEEDING)
 """Phases on the way to a cluster with its data."""
 
@@ -91,7 +88,7 @@ def _why_no_load(action: str, state: UiState) -> str | None:
 def _why_no_drill(state: UiState) -> str | None:
     hurt = state.touched(DOWN_BY_US)
     for node in state.view.nodes if state.view is not None else ():
-        if node.state in FAILED_STATES or (node.node in hurt and node.state not in WELL):
+        if node.state in NO_ANSWER_STATES or (node.node in hurt and node.state not in WELL_STATES):
             way = f"; {shown_key('revive', state.keys)} brings it back" if node.node in hurt else ""
             return f"A drill needs every node: {name_of(node.node, state.names)} is {STATE_WORDS[node.state]}{way}."
     return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from confman_tui.load.saturation import GeneratorBound, Used, gauges_of
+from confman_tui.load.generator_use import Used, gauges_of
+from confman_tui.load.saturation import GeneratorBound
 from confman_tui.results.model import ScenarioResult
 from confman_tui.tui.node_names import name_of
 from confman_tui.tui.rows import Row

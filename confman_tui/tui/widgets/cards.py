@@ -9,7 +9,7 @@ from textual.containers import Grid
 from textual.content import Content
 
 from confman_tui.cluster.elections import FaultKind
-from confman_tui.cluster.states import STATE_WORDS, NodeState, NodeView
+from confman_tui.cluster.states import FAILED_STATES, STATE_WORDS, NodeState, NodeView
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.palette import STATE_GLYPHS
 from confman_tui.tui.charts.spark import sparkline
@@ -20,7 +20,6 @@ from confman_tui.tui.node_names import name_of
 from confman_tui.tui.text import Part, clean, fit, line
 from confman_tui.tui.widgets.lines import Lines
 
-_AWAY = frozenset({NodeState.REFUSED, NodeState.SILENT, NodeState.NOT_CONFMAN, NodeState.WRONG})
 _SERVING_WORD = {NodeState.LEADER: "LEADER"}
 _DONE_WORDS = {
     FaultKind.KILL: "killed",
@@ -68,7 +67,7 @@ class NodeCard(Lines):
         """For the mouse: the whole address, what the state means, and the last error at length."""
         view = self._view(frame)
         words = f"{clean(self.node, 80)}: {STATE_WORDS[view.state]} ({STATE_HELP[view.state]})"
-        if view.detail and view.state in _AWAY:
+        if view.detail and view.state in FAILED_STATES:
             words += f". {clean(view.detail, 300)}"
         if str(self.tooltip) != words:
             self.tooltip = Content(words)
@@ -116,7 +115,7 @@ class NodeCard(Lines):
         spark = sparkline(tuple(frame.history.health(self.node)), max(0, width - len(latency) - 2))
         second = Content.assemble((f"{latency}  ", look.text), (spark, look.state(view.state)))
         done = _done(frame, self.node)
-        error = clean(view.detail) if view.detail and view.state in _AWAY else ""
+        error = clean(view.detail) if view.detail and view.state in FAILED_STATES else ""
         third = Content.assemble((fit(error, width), look.dim)) if error else second
         mark = Content.assemble((fit(f"⚑ {done}", width), f"bold {look.warn}")) if done else None
         if height >= 3:
@@ -133,7 +132,7 @@ class NodeCard(Lines):
         if done:
             parts.append(Part(f"⚑ {done}", f"bold {look.warn}", 3, f"⚑ {done.split()[0]}"))
         right = []
-        if view.state not in _AWAY:
+        if view.state not in FAILED_STATES:
             right = [Part(_cpu(frame, self.node), look.dim, 5)]
             right.append(Part(_latency(view).removeprefix("health "), look.text, 4))
             right.append(Part(sparkline(tuple(frame.history.health(self.node)), 10), look.state(view.state), 6))
@@ -149,7 +148,7 @@ def _facts(frame: Frame, view: NodeView, look: Look) -> list[Part]:
     """What is known, most important first."""
     parts = []
     term = Part(f"term {view.term}", look.term(view.term), 1) if view.term is not None else Part("")
-    if view.state in _AWAY:
+    if view.state in FAILED_STATES:
         start = view.last_answer if view.state is NodeState.SILENT and view.last_answer is not None else view.since
         if start is not None:
             word = "silent for" if view.state is NodeState.SILENT else "for"

@@ -10,13 +10,14 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 
+from confman_tui.cluster.node_names import short_names
 from confman_tui.cluster.states import STATE_WORDS
 from confman_tui.tui.charts.axis import TimeAxis, TimeWindow, clock_words
 from confman_tui.tui.charts.lanes import Grid, Lanes, label_width
 from confman_tui.tui.charts.palette import FAULT_GLYPH, STATE_GLYPHS, term_role
 from confman_tui.tui.history.history import History
 from confman_tui.tui.history.moments import Moment
-from confman_tui.tui.node_names import name_of, short_names
+from confman_tui.tui.node_names import name_of
 from confman_tui.tui.numbers import milliseconds, short_seconds
 from confman_tui.tui.text import clean
 from confman_tui.tui.widgets.graph_base import PictureWidget, TitlePart

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.load.histogram import nearest_ranks
 from confman_tui.load.run_model import Cause, RunPlan
-from confman_tui.load.second import Bucket, NodeCounts
+from confman_tui.load.second import NodeCounts, SecondCounts
 from confman_tui.load.targets import Targets
 from confman_tui.load.totals import RunTotals
 from confman_tui.load.workers import messages
@@ -31,8 +31,8 @@ nodes = st.sampled_from(["http://a:1", "http://b:2", "http://c:3", ""])
 node_counts = st.builds(NodeCounts, counts, counts, st.integers(0, 99), st.integers(0, 99))
 
 
-def summed_up(**values: Any) -> Bucket:
-    bucket = Bucket(10.0, 11.0, **values)
+def summed_up(**values: Any) -> SecondCounts:
+    bucket = SecondCounts(10.0, 11.0, **values)
     bucket.sum_up()
     return bucket
 
@@ -63,7 +63,7 @@ def over_the_wire(message: object) -> object:
 
 
 @given(buckets)
-def test_a_second_goes_over_the_wire_whole(bucket: Bucket) -> None:
+def test_a_second_goes_over_the_wire_whole(bucket: SecondCounts) -> None:
     back = messages.unpack_bucket(over_the_wire(messages.pack_bucket(bucket)))  # type: ignore[arg-type]
     # equal failures may have changed places, nothing else
     assert sorted(back.failures) == sorted(bucket.failures)
@@ -78,7 +78,7 @@ def test_a_latency_beyond_an_hour_goes_over_the_wire() -> None:
 
 @given(st.dictionaries(st.integers(0, 2**64 - 1), st.sampled_from([1, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32])))
 def test_counts_of_every_width_go_over_the_wire(reads: dict[int, int]) -> None:
-    bucket = Bucket(1.0, 2.0, by_node={"a": NodeCounts(Counter(reads))})
+    bucket = SecondCounts(1.0, 2.0, by_node={"a": NodeCounts(Counter(reads))})
     assert messages.unpack_bucket(messages.pack_bucket(bucket)).reads == reads
 
 

@@ -24,9 +24,9 @@ from confman_tui.cluster.elections import WriteOutcome, value_digest
 from confman_tui.load.engine import Engine, EngineBusyError
 from confman_tui.load.histogram import decode
 from confman_tui.load.run_model import SecondSample
-from confman_tui.load.second import Bucket
+from confman_tui.load.second import SecondCounts
 from confman_tui.load.workers import messages
-from confman_tui.load.workers.local import Children
+from confman_tui.load.workers.launcher import Launcher
 from confman_tui.load.workers.plan import Waiting, WorkerError, WorkerPlan
 from confman_tui.settings.scenarios import Reads, Target
 from tests.support.confman_server import Server
@@ -58,7 +58,9 @@ class Crewed:
         return self.engine.wait_for_workers(CREW, on_wait=lambda waiting: None).result(30)
 
     def workers(self) -> list[psutil.Process]:
-        return [child for child in psutil.Process().children() if "load.distributed.child" in " ".join(child.cmdline())]
+        return [
+            child for child in psutil.Process().children() if "load.workers.local_worker" in " ".join(child.cmdline())
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +151,7 @@ def test_the_masters_own_lag_is_not_the_loads(engine: Engine, server: Server, mo
     engine.set_targets(server.url, (server.url,))
     unpack, lags, samples = messages.unpack_bucket, set[float](), list[SecondSample]()
 
-    def heard(packed: Mapping[str, Any]) -> Bucket:
+    def heard(packed: Mapping[str, Any]) -> SecondCounts:
         bucket = unpack(packed)
         lags.add(bucket.hub_lag_s)
         return bucket
@@ -489,7 +491,8 @@ def test_an_address_that_cannot_be_listened_on_is_told_in_a_sentence(bare: Engin
 
 MASTER = """
 import sys
-from confman_tui.load.engine import Engine, prepare
+from confman_tui.load.engine import Engine
+from confman_tui.load.locust_setup import prepare
 from confman_tui.load.run_model import RunPlan
 from dataclasses import replace
 from tests.support.load_runs import plan
@@ -527,9 +530,9 @@ def test_logs_of_programs_that_are_gone_are_swept(state: Path) -> None:
     (gone / "worker-1.log").write_text("left\n")
     lives = state / f"workers-{os.getppid()}-1"
     lives.mkdir()
-    children = Children(("127.0.0.1", 1), API_KEY)
+    children = Launcher(("127.0.0.1", 1), API_KEY)
     child = children.start()
-    children.kill(child)
+    children.reap(child)
     children.end_all()
     assert not gone.exists()
     assert lives.exists()

@@ -52,7 +52,7 @@ def filled(seconds: float, **options: float) -> History:
 
 def text_of(spec: GraphSpec | None) -> list[str]:
     assert spec is not None
-    return ["".join(str(part) for part in row[::2]) for row in draw(spec.to_wire())]
+    return ["".join(str(part) for part in row[::2]) for row in draw(spec)]
 
 
 def lane_texts(history: History, axis: TimeAxis, width: int = 120, cursor: int | None = None) -> list[str]:

@@ -1,7 +1,7 @@
-"""What the answers of all nodes together prove: the highest term, who leads, what each node is. Pure.
+"""Who leads and who is a stale leader: what the answers of all nodes together prove. Pure.
 
-The rules behind `confman_tui.cluster.view`, which tells the changes. They come from what a real Confman says around
-an election (CONFMAN.md, "What it says around an election"):
+The rules behind `confman_tui.cluster.view`, which makes facts of the changes. They come from what a real Confman says
+around an election (CONFMAN.md, "What it says around an election"):
 
 - An answer counts at the time it was asked. One that was asked before what is already known of its node is dropped.
 - Followers name a dead leader for seconds and say that they are ready.
@@ -18,24 +18,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from confman_tui.cluster.addresses import NodeNames
-from confman_tui.cluster.states import NodeState, NodeView, Poll, PollKind
+from confman_tui.cluster.node_names import NodeNames
+from confman_tui.cluster.states import FAILED_POLL_STATES, NodeState, NodeView, Poll, PollKind
 
-FAILED: dict[PollKind, NodeState] = {
-    PollKind.REFUSED: NodeState.REFUSED,
-    # A connection that is closed under a request is what a killed process leaves; the next poll is refused.
-    PollKind.RESET: NodeState.REFUSED,
-    PollKind.TIMEOUT: NodeState.SILENT,
-    PollKind.NOT_CONFMAN: NodeState.NOT_CONFMAN,
-    PollKind.WRONG: NodeState.WRONG,
-    PollKind.ERROR: NodeState.WRONG,
-}
-FAILED_STATES = frozenset(FAILED.values())
 _FIRST_HEARTBEATS_S = 0.5
 """A new leader is not held against by others that were asked before its first heartbeats can have reached them."""
 _CLOCK_STEP_POLLS = 3
-"""So many polls of a node in a row, each asked after the one before ended, but all before what is known: not late
-answers but a clock that stepped back."""
+"""When as many polls of a node in a row, each asked after the one before ended, were all asked before what is known,
+they are not late answers: the clock stepped back."""
 
 
 @dataclass(slots=True)
@@ -46,7 +36,7 @@ class NodeRecord:
     poll: Poll | None = None
     """The last poll that counted."""
     names: str | None = None
-    """The configured node that its present answer names as leader, or the foreign URL itself."""
+    """The configured node that its present answer names as leader, or that URL itself when it is none of them."""
     naming: tuple[str | None, int] = (None, -1)
     named_since: float = 0.0
     """Asking time of the first answer of the present unbroken run that names this leader in this term."""
@@ -61,7 +51,7 @@ class NodeRecord:
     jumped_until: float = 0.0
     """When the answer that showed the jump came."""
     known_term: int = 0
-    """The highest term that it told; a term never falls, so this stands while it does not answer."""
+    """The highest term of its answers; a term never falls, so this stands while it does not answer."""
     led_term: int | None = None
     """The last term that it led."""
     dropped: Poll | None = None
@@ -94,8 +84,8 @@ class NodeRecord:
         return self.poll is not None and self.poll.ready
 
 
-class Knowledge:
-    """What is known of the cluster; `take` polls, then `settle_leader`, then ask."""
+class ClusterRecord:
+    """What is known of the cluster: `take` a poll, then `settle_leader`, then ask what each node is."""
 
     def __init__(self, nodes: Sequence[str]) -> None:
         self.nodes = {node: NodeRecord(NodeView(node)) for node in nodes}
@@ -199,7 +189,7 @@ class Knowledge:
         )
 
     def deserted(self, node: NodeRecord) -> bool:
-        """Whether so many others don't follow it that the rest is no majority, itself included."""
+        """Whether too many others don't follow it for the rest to be a majority, itself included."""
         since = node.claim_since + _FIRST_HEARTBEATS_S
         against = sum(
             1
@@ -224,7 +214,7 @@ class Knowledge:
         return True
 
     def settle_leader(self, asked: NodeRecord, poll: Poll) -> bool:
-        """IncidentTracker anew who leads, after `take`; True when that changed, its term included."""
+        """Decide anew who leads, after `take`; True when that changed, its term included."""
         able = [node for node in self.nodes.values() if self._leads(node)]
         present = self.nodes[self.leader] if self.leader is not None else None
         chosen: NodeRecord | None = None
@@ -256,7 +246,7 @@ class Knowledge:
         if poll is None:
             return NodeState.UNKNOWN
         if poll.kind is not PollKind.ANSWER:
-            return FAILED[poll.kind]
+            return FAILED_POLL_STATES[poll.kind]
         if node.url == self.leader:
             return NodeState.LEADER
         led_by_other = self.leader is not None and self.leader_term >= node.term

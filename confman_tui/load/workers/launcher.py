@@ -1,8 +1,4 @@
-"""Starts and ends the local workers: processes of our own, in sessions of their own, each with a log file.
-
-Linux sends the parent-death signal when the *thread* that started a process ends (prctl(2)), so `Children.start` is
-called on the engine's thread, which outlives them.
-"""
+"""Starts and ends the local workers: processes of our own, each with a log file."""
 
 from __future__ import annotations
 
@@ -15,22 +11,24 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from confman_tui.core import child_process, paths
+from confman_tui.core import paths
+from confman_tui.core.child_process.start import ChildProcess, start
 from confman_tui.load.workers.clock_offset import anchor
-from confman_tui.load.workers.local_lifeline import Orders
+from confman_tui.load.workers.local_worker import LocalWorkerOptions
 from confman_tui.load.workers.plan import WorkerError
 
+MODULE = "confman_tui.load.workers.local_worker"
 END_S = 2.0
 """How long a worker may take to end before it is killed."""
 _LONGEST_LINE = 200
 
 
 @dataclass
-class Child:
-    """One local worker's process."""
+class LocalWorker:
+    """One local worker, as the program that started it sees it."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: ChildProcess
     log: Path
 
     @property
@@ -60,8 +58,8 @@ class Child:
         return words[:_LONGEST_LINE]
 
 
-class Children:
-    """The local workers of one program. Used on one thread."""
+class Launcher:
+    """Has the local workers of one program. Used on one thread."""
 
     def __init__(self, address: tuple[str, int], api_key: str) -> None:
         self._address = address
@@ -69,10 +67,10 @@ class Children:
         self._folder: Path | None = None
         self._started = 0
         self._all_well = True
-        self.alive: dict[int, Child] = {}
+        self.alive: dict[int, LocalWorker] = {}
         """By process id; those that ended stay until `reap`."""
 
-    def start(self) -> Child:
+    def start(self) -> LocalWorker:
         """Start one more.
 
         Raises:
@@ -83,25 +81,15 @@ class Children:
         try:
             log = self._made_folder() / f"{name}.log"
             with log.open("wb") as output:
-                process = subprocess.Popen(
-                    child_process.command("confman_tui.load.workers.local_process"),
-                    stdin=subprocess.PIPE,
-                    stdout=output,
-                    stderr=output,
-                    process_group=0,
-                    env=_environment(),
-                )
+                process = start(MODULE, str(log), output=output.fileno())
         except OSError as error:
             raise WorkerError(f"{name} can't be started: {error.strerror or error}") from None
-        child = Child(name, process, log)
-        self.alive[process.pid] = child
+        worker = LocalWorker(name, process, log)
+        self.alive[process.pid] = worker
         host, port = self._address
-        orders = Orders(name, host, port, os.getpid(), anchor(), str(log), self._api_key)
-        assert process.stdin is not None
-        with contextlib.suppress(OSError):  # it has ended already; that is noticed by whoever waits for it
-            process.stdin.write(orders.line())
-            process.stdin.flush()
-        return child
+        with contextlib.suppress(OSError):  # it has ended already, which those who wait for it find out
+            process.send(LocalWorkerOptions(name, host, port, anchor(), self._api_key))
+        return worker
 
     def _made_folder(self) -> Path:
         if self._folder is None:
@@ -110,44 +98,27 @@ class Children:
             self._folder = paths.made(state / f"workers-{os.getpid()}-{time.monotonic_ns():x}")
         return self._folder
 
-    def reap(self, child: Child) -> None:
-        """It has ended, and not because it was told to: keep its log."""
+    def reap(self, worker: LocalWorker) -> None:
+        """It has ended without being asked to, or is ended now: keep its log."""
         self._all_well = False
-        self._forget(child)
+        self._remove(worker)
 
-    def kill(self, child: Child) -> None:
-        """End it without asking."""
-        with contextlib.suppress(OSError):
-            child.process.kill()
-        child.process.wait()
-        self.reap(child)
-
-    def end_all(self, sleep_s: float = 0.01) -> None:
-        """They were told to end: wait for it, kill those that don't, and remove the logs when all was well."""
+    def end_all(self) -> None:
+        """They were asked to end: wait for it, kill those that don't, and remove the logs when all was well."""
         until = time.monotonic() + END_S
-        for child in list(self.alive.values()):
+        for worker in list(self.alive.values()):
             # the end of its standard input ends it too, but gives it no time to say good-bye
-            while child.process.poll() is None and time.monotonic() < until:
-                time.sleep(sleep_s)
-            if child.process.poll() is None:
-                self.kill(child)
-            else:
-                self._all_well = self._all_well and child.process.returncode == 0
-                self._forget(child)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                worker.process.wait(max(0.0, until - time.monotonic()))
+            self._all_well = self._all_well and worker.process.returncode == 0
+            self._remove(worker)
         folder, self._folder = self._folder, None
         if folder is not None and self._all_well:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _forget(self, child: Child) -> None:
-        self.alive.pop(child.pid, None)
-        if child.process.stdin is not None:
-            with contextlib.suppress(OSError):
-                child.process.stdin.close()
-
-
-def _environment() -> dict[str, str]:
-    """What any child gets, without what would change how Locust behaves in it."""
-    return {name: value for name, value in child_process.environment().items() if not name.startswith("LOCUST_")}
+    def _remove(self, worker: LocalWorker) -> None:
+        self.alive.pop(worker.pid, None)
+        worker.process.end(0.0)
 
 
 def _sweep(state: Path) -> None:
