@@ -162,11 +162,6 @@ class ClusterView:
         return tuple(view.node for view in self.nodes if view.state not in SILENT_STATES)
 
     @property
-    def essence(self) -> tuple[object, ...]:
-        """What makes two views the same to a person: who leads, the terms and the states, but no latencies."""
-        return self.leader, self.term, tuple((view.state, view.term) for view in self.nodes)
-
-    @property
     def ready(self) -> tuple[str, ...]:
         """Nodes that can serve reads: those that answered with 200 when last asked."""
         return tuple(view.node for view in self.nodes if view.ready)

@@ -39,6 +39,14 @@ class ViewMachine:
         self._agreed_on: str | None = None
         self._agreed_since: float | None = None
         self._facts: list[Fact] = []
+        self.changed = False
+        """Whether the last poll changed what a person sees: who leads, the terms, the states; not the latencies."""
+        self._shown = self._what_shows()
+
+    def _what_shows(self) -> tuple[object, ...]:
+        known = self._known
+        views = (known.nodes[node].view for node in self._order)
+        return known.leader, known.term, *((view.state, view.term) for view in views)
 
     @property
     def last_good(self) -> float | None:
@@ -75,6 +83,7 @@ class ViewMachine:
         already, changes nothing.
         """
         known = self._known
+        self.changed = False
         if poll.node not in known.nodes or not known.in_order(poll):
             return ()
         self._facts = []
@@ -98,6 +107,8 @@ class ViewMachine:
         self._note_elected(node, poll, uncertainty)
         self._note_claims(node, poll, uncertainty)
         self._note_agreement(poll, uncertainty)
+        before, self._shown = self._shown, self._what_shows()
+        self.changed = self._shown != before
         return tuple(self._facts)
 
     def _emit(

@@ -112,7 +112,6 @@ class WatchMode:
         """Since when all has been well, if it is."""
         self._first = True
         """Nothing was amiss yet, and the nodes were not yet seen to agree."""
-        self._essence: tuple[object, ...] | None = None
         self._answered: dict[str, bool] = {}
         """Whether each node answered its last poll as Confman does."""
 
@@ -126,17 +125,15 @@ class WatchMode:
         self.alert, self.reason = True, reason
         return True
 
-    def polled(self, poll: Poll, view: ClusterView) -> bool:
+    def polled(self, poll: Poll, changed: bool) -> bool:
         """A poll ended. Gives whether the watch became alert by it.
 
         Args:
             poll: the poll.
-            view: what is known with it.
+            changed: whether it changed what is known of the cluster: who leads, the terms, the states.
         """
         answered = poll.kind is PollKind.ANSWER
         before, self._answered[poll.node] = self._answered.get(poll.node, True), answered
-        essence = view.essence
-        changed, self._essence = essence != self._essence, essence
         if changed and not (self._first and answered):
             return self.sign(poll.answered, f"{poll.node}: {_change(poll)}")
         # a node that was away before is no news; one that answered until now is

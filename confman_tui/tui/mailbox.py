@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from textual.message import Message
 
@@ -47,7 +48,6 @@ class Mailbox:
         self._history: deque[Event] = deque()
         self._cluster: ClusterChanged | None = None
         self._progress: ProgressMade | None = None
-        self._essence: tuple[object, ...] = ()
         self._woken = False
 
     def put(self, event: Event) -> None:
@@ -56,9 +56,7 @@ class Mailbox:
             urgent = True
             if isinstance(event, ClusterChanged):
                 self._keep_changed_view(event)
-                essence = event.view.essence
-                urgent = essence != self._essence
-                self._essence = essence
+                urgent = event.news
             elif isinstance(event, ProgressMade):
                 self._progress = event
                 urgent = False
@@ -75,9 +73,12 @@ class Mailbox:
                 self._post(EventsArrived())
 
     def _keep_changed_view(self, event: ClusterChanged) -> None:
-        """A view that differs in more than its gauges is history: the timeline would miss a state of 20 ms."""
-        if self._cluster is not None and self._cluster.view.essence != event.view.essence:
-            self._history.append(self._cluster)
+        """The view before one with news is history: the timeline would miss a state of 20 ms."""
+        held = self._cluster
+        if held is not None and event.news:
+            self._history.append(held)
+        elif held is not None and held.news:
+            event = replace(event, news=True)
         self._cluster = event
 
     def take(self) -> list[Event]:

@@ -59,12 +59,11 @@ def _forget_queue(state: UiState) -> None:
 def apply(state: UiState, event: Event, now: float) -> bool:
     """Take ``event`` into ``state``. True when a person should see it at once, False for a gauge."""
     if isinstance(event, ClusterChanged):
-        before = state.view.essence if state.view is not None else ()
         state.view = event.view
         state.loop_lag_s = event.loop_lag_s
         if tuple(state.names) != (nodes := tuple(view.node for view in event.view.nodes)):
             state.names = short_names(nodes)
-        return event.view.essence != before
+        return event.news
     if isinstance(event, WritesAcknowledged):
         _acknowledged(state, event)
         return False

@@ -25,7 +25,7 @@ from confman_tui.cluster.polling import poll_once
 from confman_tui.cluster.states import PollKind
 from confman_tui.core.errors import ClusterError
 from confman_tui.demo.supervisor import DemoCluster
-from tests.cluster.conftest import ADMIN, READER
+from tests.support.keys import ADMIN, READER
 from tests.support.odd_servers import OddServer, answering, free_port, http
 
 PROBLEM = "Content-Type: application/problem+json; charset=utf-8"

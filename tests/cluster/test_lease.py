@@ -23,7 +23,7 @@ from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.lease import Lease, LeaseHeldError, Owner, owners
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.settings.tiers import PROBE_NAMESPACE, owner_namespace
-from tests.cluster.conftest import Watch, watched_client
+from tests.support.watched_cluster import Watch, watched_client
 
 ROOT = Path(__file__).parent.parent.parent
 

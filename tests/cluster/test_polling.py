@@ -19,8 +19,8 @@ from confman_tui.cluster.polling import Poller, _NodePoller, parse_answer, poll_
 from confman_tui.cluster.states import FactKind, NodeState, Poll, PollKind
 from confman_tui.core.clock import now
 from confman_tui.demo.supervisor import DemoCluster
-from tests.cluster.conftest import Watch
 from tests.support.odd_servers import OddServer, answering, free_port, http, serving
+from tests.support.watched_cluster import Watch
 
 NODE = "http://127.0.0.1:6100"
 READY = {

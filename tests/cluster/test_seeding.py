@@ -16,7 +16,8 @@ from confman_tui.cluster.leader_requests import Pace, StoppedError
 from confman_tui.cluster.seeding import PROBE_NAMESPACE, TIERS, Tier, is_ours, namespaces_of, payload
 from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.demo.supervisor import DemoCluster
-from tests.cluster.conftest import READER, watched_client
+from tests.support.keys import READER
+from tests.support.watched_cluster import watched_client
 
 SMALL = TIERS["small"]
 

@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from confman_tui.demo.supervisor import DemoCluster
+from tests.support import keys
 
 T = TypeVar("T")
 
-ADMIN = {"X-Api-Key": "confman_dev_abc123"}
+ADMIN = {"X-Api-Key": keys.ADMIN}
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,10 @@ def health(url: str, timeout_s: float = 0.5) -> Health:
 
 
 def find_leader(cluster: DemoCluster) -> str | None:
-    """The node that says it leads in the highest term told, if one does."""
-    told = [(health(url), url) for url in cluster.pids]
-    top = max((state.term for state, _ in told), default=-1)
-    return next((url for state, url in told if state.role == "leader" and state.term == top), None)
+    """The node that says it leads in the highest term, if one does."""
+    states = [(health(url), url) for url in cluster.pids]
+    top = max((state.term for state, _ in states), default=-1)
+    return next((url for state, url in states if state.role == "leader" and state.term == top), None)
 
 
 def leader_of(cluster: DemoCluster, deadline_s: float = 15.0) -> str:

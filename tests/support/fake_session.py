@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
-from confman_tui.session.commands import FaultPreview
+from confman_tui.cluster.faults.injector import FaultPlan
 from confman_tui.session.events import Event, Phase, PhaseChanged, Sink
 
 
@@ -73,10 +73,10 @@ class FakeSession:
     def start_demo(self) -> None:
         self.calls.append(("start_demo",))
 
-    def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
+    def preview_fault(self, kind: FaultKind, node: str) -> FaultPlan:
         if self.refusal:
             raise FaultRefusedError(self.refusal)
-        return FaultPreview(node, kind, "pid 4711: confman [red]--port 6100", self.needs_confirmation, self.warning)
+        return FaultPlan(node, kind, "pid 4711: confman [red]--port 6100", self.needs_confirmation, self.warning)
 
     def cause_fault(self, kind: FaultKind, node: str) -> None:
         self.calls.append(("cause_fault", kind, node))

@@ -15,8 +15,9 @@ from confman_tui.load.engine import Engine
 from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample
 from confman_tui.load.second import NodeCounts, SecondCounts
 from confman_tui.settings.scenarios import Reads, Target
+from tests.support.keys import ADMIN
 
-API_KEY = "confman_dev_abc123"
+API_KEY = ADMIN
 KEYS = tuple((f"bench-small-{i % 3:03d}", f"key-{i:012x}") for i in range(20))
 NAMESPACES = ("bench-small-000", "bench-small-001", "bench-small-002")
 

@@ -127,7 +127,7 @@ class RealCluster:
         return wait_for(lambda: self.other_leader(former), f"another leader than {former}", AGREE_S)
 
     def ours(self) -> list[str]:
-        """Namespaces of the program that exist or hold entries, as every node tells them."""
+        """Namespaces of the program that exist or hold entries, as every node lists them."""
         found = set()
         for url in NODES:
             names = [item["path"] for item in ask(url, "GET", "/api/v1/namespaces", timeout_s=10.0).json]

@@ -37,7 +37,8 @@ def second(base: float, number: int) -> Iterator[Event]:
     term = 6 + number // ELECTION_EVERY_S
     leader = term % 3
     for tenth in range(10):
-        yield ClusterChanged(screen_story.view(at + tenth / 10, leader=leader, term=term, since=at - 3), 0.0004)
+        view = screen_story.view(at + tenth / 10, leader=leader, term=term, since=at - 3)
+        yield ClusterChanged(view, 0.0004, news=tenth == 0 and number % ELECTION_EVERY_S == 0)
     for fifth in range(5):
         moment = at + fifth / 5
         yield WritesAcknowledged(tuple((moment + slot * 0.05, 10) for slot in range(4)), moment + 0.2)

@@ -10,8 +10,8 @@ from textual.pilot import Pilot
 
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
+from confman_tui.cluster.faults.injector import FaultPlan
 from confman_tui.core.errors import EXIT_CRASH, EXIT_INTERRUPTED, EXIT_NO_CLUSTER, EXIT_OK
-from confman_tui.session.commands import FaultPreview
 from confman_tui.session.events import Phase, PhaseChanged, ScenarioStarted
 from confman_tui.tui.mailbox import EventsArrived
 from confman_tui.tui.run import finish
@@ -104,7 +104,7 @@ def test_a_search_for_a_process_that_hangs_does_not_hold_up_the_end(
     session, answered, given_up = FakeSession(), threading.Event(), threading.Event()
     app = make_app(tmp_path, session, TestClock())
 
-    def hang(kind: FaultKind, node: str) -> FaultPreview:
+    def hang(kind: FaultKind, node: str) -> FaultPlan:
         app.call_from_thread(app.request_quit, EXIT_INTERRUPTED)
         answered.wait(30)  # or else a wait for it would never end
         given_up.set()

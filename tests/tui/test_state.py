@@ -73,7 +73,7 @@ def test_an_election_measured_again_adds_its_recovery_only() -> None:
 
 def test_gauges_are_no_news_but_a_change_of_state_is() -> None:
     state = played(until=40)
-    assert not apply(state, ClusterChanged(screen_story.view(T + 41), 0.0), T + 41)
+    assert not apply(state, ClusterChanged(screen_story.view(T + 41), 0.0, news=False), T + 41)
     changed = screen_story.view(T + 42, states={2: NodeState.REFUSED})
     assert apply(state, ClusterChanged(changed, 0.0), T + 42)
     assert not apply(state, WritesAcknowledged(((T + 42, 3),), T + 42.2), T + 42.2)

@@ -168,7 +168,6 @@ class Watch:
         self._outbox = Outbox(send)
         self._pace = options.pace
         self._machine = ViewMachine(options.nodes)
-        self._state: tuple[object, ...] = ()
         self._running = False
         self._mode = WatchMode(self._clock())
         self._writes = ReportedWrites(self._outbox, SharedWriteTimes(options.write_times), self._clock, self._on_sign)
@@ -251,14 +250,12 @@ class Watch:
         now = self._clock()
         view = self._machine.view(now)
         started, acknowledged = self._writes.last_started() or 0.0, self._writes.last_acknowledged_start()
-        if self._mode.polled(poll, view) or self._mode.tick(now, view, started, acknowledged):
+        if self._mode.polled(poll, self._machine.changed) or self._mode.tick(now, view, started, acknowledged):
             self._mode_changed()
         for fact in facts:
             if fact.kind is FactKind.LEADER_SERVING and fact.node is not None:
                 self._probe.nudge(fact.node)
-        state = view.essence
-        self._outbox.put(NodePolled(poll), at_once=bool(facts) or state != self._state)
-        self._state = state
+        self._outbox.put(NodePolled(poll), at_once=bool(facts) or self._machine.changed)
 
 
 async def live(options: ObserverOptions, sink: int) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
-from confman_tui.session.commands import FaultPreview
+from confman_tui.cluster.faults.injector import FaultPlan
 from confman_tui.tui.base_app import BaseApp
 from confman_tui.tui.keys.availability import fault_kinds, followers
 from confman_tui.tui.node_names import name_of
@@ -92,13 +92,13 @@ class FaultActions(BaseApp):
         self.run_worker(work(), group="fault", exclusive=True, exit_on_error=False)
 
 
-async def _on_thread(work: Callable[[], FaultPreview]) -> FaultPreview:
+async def _on_thread(work: Callable[[], FaultPlan]) -> FaultPlan:
     """What ``work`` gives, done on a thread of its own. The program's end does not wait for that thread, as it would
     for one of ``asyncio.to_thread``."""
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[FaultPreview] = loop.create_future()
+    done: asyncio.Future[FaultPlan] = loop.create_future()
 
-    def settle(preview: FaultPreview | None, error: BaseException | None) -> None:
+    def settle(preview: FaultPlan | None, error: BaseException | None) -> None:
         if done.cancelled():
             return
         if error is not None:

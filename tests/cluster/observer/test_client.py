@@ -36,7 +36,7 @@ from confman_tui.core.child_process.pipes import line_of
 from confman_tui.core.clock import now
 from confman_tui.core.errors import ClusterError
 from confman_tui.demo.supervisor import DemoCluster
-from tests.cluster.conftest import ADMIN
+from tests.support.keys import ADMIN
 
 texts = st.text(max_size=40)
 times = st.floats(0, 2e9)
