@@ -7,9 +7,11 @@ from dataclasses import replace
 from enum import Flag, auto
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.types import CSSPathType
 
 from confman_tui.session.commands import SessionCommands
 from confman_tui.session.events import Level, NoticeGiven
@@ -35,6 +37,7 @@ LEAST_GAP_S = 0.05
 """News is drawn at once, but no two drawings come closer than this."""
 
 STYLES = Path(__file__).parent / "styles"
+"""The folder of the style sheets."""
 
 
 class Panes(Flag):
@@ -52,7 +55,7 @@ class BaseApp(CrashKeepingApp):
     """State, history and the dashboard that shows them."""
 
     TITLE = "confman-tui"
-    CSS_PATH = [STYLES / "dashboard.tcss", STYLES / "dialogs.tcss"]  # noqa: RUF012
+    CSS_PATH: ClassVar[CSSPathType | None] = [STYLES / "dashboard.tcss", STYLES / "dialogs.tcss"]
     ALLOW_SELECT = False
 
     def __init__(self, session: SessionCommands, options: UiOptions, *, lag: LagMeter | None = None) -> None:

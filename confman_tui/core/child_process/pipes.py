@@ -139,7 +139,7 @@ class MessagePipe:
             self._loop.add_writer(self._sink, self.send)
             return
         except OSError:
-            # the other side is gone, which the end of the source tells
+            # the other side is gone, which the end of the source shows
             self._unsent.clear()
         self._loop.remove_writer(self._sink)
 

@@ -24,7 +24,7 @@ _keys = count(1)
 class Graph(PictureWidget):
     """One graph drawn by the renderer's process.
 
-    Our own, as Textual has no widget for plots: a plot drawn in this process would hold up the load.
+    Our own: Textual has no widget for plots, and a plot drawn in this process would hold up the load.
     """
 
     TITLE: ClassVar[str] = ""

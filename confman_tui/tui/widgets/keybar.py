@@ -18,7 +18,10 @@ _GAP = 2
 
 
 class KeyBar(Lines):
-    """One or two lines of keys. Places that don't fit are left out whole, the least needed first."""
+    """One or two lines of keys. Places that don't fit are left out whole, the least needed first.
+
+    Our own, not `Footer`: that makes a widget of each key, mounts all anew when one changes, and cuts off at the edge.
+    """
 
     @dataclass
     class Pressed(Message):

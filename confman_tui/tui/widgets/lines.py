@@ -13,6 +13,7 @@ from textual.visual import Visual
 from textual.widget import Widget
 
 from confman_tui.tui.colours import Look
+from confman_tui.tui.textual_hacks import forget_dirty_regions
 from confman_tui.tui.yield_cpu import yield_cpu
 
 
@@ -46,8 +47,8 @@ def _characters(content: Content) -> list[tuple[str, object]]:
 class Lines(Widget):
     """Shows lines of `Content`; subclasses build them in `build` from what they were last given.
 
-    Textual repaints a refreshed widget as a whole. Over a slow line that would send the same cells again and again,
-    so only the stretches of a row whose text or style differ are marked for repainting.
+    Our own, not `Static`: Textual lays out and repaints a refreshed widget as a whole, which holds up the load in this
+    process and sends the same cells over a slow line again. Here only the cells whose text or style differ are written.
     """
 
     ALLOW_SELECT = False
@@ -110,7 +111,7 @@ class Lines(Widget):
         load waits for that."""
         yield_cpu()
         width, style = self.size.width, self.visual_style
-        self._dirty_regions.clear()
+        forget_dirty_regions(self)
         content = self._shown[y] if y < len(self._shown) else Content("")
         kept = self._strips.get(y)
         if kept is not None and kept[0] is content and kept[1] == style and kept[2] == width:

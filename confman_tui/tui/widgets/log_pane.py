@@ -30,7 +30,11 @@ class _Shown:
 
 
 class EventLogPane(Lines, can_focus=True):
-    """All events, each once. A cursor picks the line that ``c`` copies; new lines do not move it off its line."""
+    """All events, each once. A cursor picks the line that ``c`` copies; new lines do not move it off its line.
+
+    Our own, not `RichLog`: that only appends, while here lines that come late take their place by time, can be narrowed
+    to a topic and chosen.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Newer line", show=False),

@@ -61,7 +61,11 @@ def columns_for(width: int, *, open_loop: bool = False) -> tuple[Column, ...]:
 
 
 class ScenarioTable(Lines, can_focus=True):
-    """A row per scenario: live figures of the last second for the running one, the run's figures afterwards."""
+    """A row per scenario: live figures of the last second for the running one, the run's figures afterwards.
+
+    Our own, not `DataTable`: that repaints the whole table at each update, several times a second beside the
+    load; it has no cell that starts a scenario, and does not drop its least needed columns.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Row up", show=False),

@@ -24,7 +24,10 @@ from confman_tui.tui.widgets.graph_base import PictureWidget, TitlePart
 
 
 class ClusterTimeline(PictureWidget, can_focus=True):
-    """A lane per node, a lane of acknowledged writes and a line of terms, on the dashboard's time axis."""
+    """A lane per node, a lane of acknowledged writes and a line of terms, on the dashboard's time axis.
+
+    Our own: Textual has no widget for lanes over time.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", "Cursor back", show=False),
