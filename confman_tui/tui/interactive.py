@@ -29,11 +29,11 @@ def run_interactive(resolved: Resolved, make_demo: MakeDemo) -> int:
     """Show the screen until the person leaves, a signal comes or the terminal is closed. Returns the exit code."""
     # Before the app, and on the main thread: importing Locust registers a signal handler.
     prepare()
-    from confman_tui.tui.actions import binding_ids
     from confman_tui.tui.app import ConfmanApp
-    from confman_tui.tui.driver import EnduringDriver
+    from confman_tui.tui.keys.table import binding_ids
     from confman_tui.tui.run import finish
     from confman_tui.tui.start_options import UiOptions
+    from confman_tui.tui.textual_hacks import EnduringDriver
 
     check_keys(resolved, binding_ids())
     settings = resolved.settings

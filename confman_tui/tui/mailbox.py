@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from textual.message import Message
@@ -14,6 +15,11 @@ from confman_tui.session.events import ClusterChanged, Event, ProgressMade, Writ
 
 class EventsArrived(Message):
     """Events wait in the mailbox. One such message is enough for any number of them."""
+
+    def __init__(self, *, draw_gauges: bool = False) -> None:
+        """``draw_gauges``: draw what moved, even without news."""
+        super().__init__()
+        self.draw_gauges = draw_gauges
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, EventsArrived)
@@ -35,8 +41,9 @@ class Mailbox:
     drawing takes them along.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self._wake = wake
+    def __init__(self, post: Callable[[Message], object]) -> None:
+        """``post`` takes messages to the screen from any thread; RuntimeError where the screen has ended."""
+        self._post = post
         self._lock = threading.Lock()
         self._history: deque[Event] = deque()
         self._cluster: ClusterChanged | None = None
@@ -62,7 +69,8 @@ class Mailbox:
             wake = urgent and not self._woken
             self._woken = self._woken or urgent
         if wake:
-            self._wake()
+            with suppress(RuntimeError):
+                self._post(EventsArrived())
 
     def _keep_changed_view(self, event: ClusterChanged) -> None:
         """The view before one with news is history: the timeline would miss a state of 20 ms."""

@@ -25,7 +25,7 @@ from confman_tui.tui.charts.lanes import Lanes
 from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.charts.spec import DrawGraph, GraphDrawn, GraphSpec, Rows
 from confman_tui.tui.charts.strips import Picture, Row
-from confman_tui.tui.history import History
+from confman_tui.tui.history.history import History
 from tests.support.chart_history import NODES, Feed
 
 Plot = ThroughputPlot | LatencyPlot

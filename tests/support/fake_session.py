@@ -1,4 +1,4 @@
-"""A session that records what it is asked and emits what a test wants."""
+"""A session that records what it is asked and emits what a test gives it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FakeSession:
         self.now = 0.0
         self.screen_lag_s: float | None = None
 
-    def tell(self, *events: Event) -> None:
+    def emit(self, *events: Event) -> None:
         """Emit events."""
         assert self.sink is not None
         for event in events:
@@ -90,7 +90,7 @@ class FakeSession:
     def quit(self) -> None:
         self.calls.append(("quit",))
         if self.closes_at_once and self.sink is not None:
-            self.tell(PhaseChanged(Phase.CLOSED, self.now))
+            self.emit(PhaseChanged(Phase.CLOSED, self.now))
 
     def leave_behind(self) -> str:
         return self.behind

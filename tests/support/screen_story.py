@@ -41,7 +41,7 @@ NODES = tuple(f"http://127.0.0.1:{port}" for port in (6100, 6200, 6300))
 
 
 def nodes_of(count: int) -> tuple[str, ...]:
-    """Addresses of so many nodes."""
+    """Addresses of ``count`` nodes."""
     return tuple(f"http://127.0.0.1:{6100 + 100 * index}" for index in range(count))
 
 
@@ -234,7 +234,7 @@ def saturated_run(base: float) -> Iterator[tuple[float, Event]]:
 
 
 def drill(at: float, rounds: int) -> list[Event]:
-    """So many rounds and one that could not be judged, and the verdict."""
+    """``rounds`` rounds and one that could not be judged, and the verdict."""
     done = []
     for number in range(1, rounds + 1):
         fault = Fault(FaultKind.KILL, NODES[number % 3], at + 20 * number, "drill")

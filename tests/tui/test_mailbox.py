@@ -14,7 +14,7 @@ T = screen_story.START
 
 def boxed() -> tuple[Mailbox, list[int]]:
     wakes: list[int] = []
-    return Mailbox(lambda: wakes.append(1)), wakes
+    return Mailbox(lambda message: wakes.append(1)), wakes
 
 
 def test_gauges_replace_one_another_and_wake_nobody() -> None:

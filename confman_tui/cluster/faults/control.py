@@ -1,4 +1,4 @@
-"""What a fault needs of what runs the nodes: the demo cluster and processes of somebody else's both offer it; and
+"""What a fault needs of what runs the nodes: the demo cluster offers it, and `LocalControl` for local processes; and
 what a session needs of the demo cluster besides."""
 
 from __future__ import annotations

@@ -126,11 +126,22 @@ class MessagePipe:
         loop.add_reader(source, self._read)
 
     def send(self, *messages: object) -> None:
-        """Write messages as soon as the pipe takes them. When nobody reads them they are dropped."""
-        if self._sink is not None:
-            for message in messages:
-                self._unsent += line_of(message)
-            self._write()
+        """Write messages as soon as the pipe takes them; without any, go on with what it did not take yet. When nobody
+        reads them they are dropped."""
+        if self._sink is None:
+            return
+        for message in messages:
+            self._unsent += line_of(message)
+        try:
+            while self._unsent:
+                del self._unsent[: os.write(self._sink, self._unsent)]
+        except BlockingIOError:
+            self._loop.add_writer(self._sink, self.send)
+            return
+        except OSError:
+            # the other side is gone, which the end of the source shows
+            self._unsent.clear()
+        self._loop.remove_writer(self._sink)
 
     def stop_sending(self) -> None:
         """Drop what was not written yet, and all that comes; the sink may be closed after this."""
@@ -145,19 +156,6 @@ class MessagePipe:
             self._closed = True
             if not self._loop.is_closed():
                 self._loop.remove_reader(self._source)
-
-    def _write(self) -> None:
-        assert self._sink is not None
-        try:
-            while self._unsent:
-                del self._unsent[: os.write(self._sink, self._unsent)]
-        except BlockingIOError:
-            self._loop.add_writer(self._sink, self._write)
-            return
-        except OSError:
-            # the other side is gone, which the end of the source shows
-            self._unsent.clear()
-        self._loop.remove_writer(self._sink)
 
     def _read(self) -> None:
         try:

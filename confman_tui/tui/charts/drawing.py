@@ -11,8 +11,8 @@ from typing import Any
 
 import plotext
 
-from confman_tui.tui.breath import breathe
 from confman_tui.tui.charts.spec import GraphSpec, Layer, Mark, Rows
+from confman_tui.tui.yield_cpu import yield_cpu
 
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 _BASE = 16
@@ -28,9 +28,9 @@ def draw(spec: GraphSpec) -> Rows:
     figure.clear.settings()
     figure.plot_size(spec.width, spec.height)
     figure.canvas("default")
-    breathe()
+    yield_cpu()
     _frame(figure, spec, styles)
-    breathe()
+    yield_cpu()
     low, high = _y_limits(spec)
     columns, rows = _canvas(spec)
     for stretches, role, glyph in ((spec.bands, "band", "░"), (spec.left_out, "dim", "·")):
@@ -115,7 +115,7 @@ def _columns(figure: Any, xs: list[float], ys: list[float], marker: Any) -> None
     for index in range(1, len(xs), 2):
         signal.line(index)
     figure.draw(signal.density("full", "line"))
-    breathe()
+    yield_cpu()
 
 
 def _layers(figure: Any, spec: GraphSpec, styles: dict[str, int], columns: int, areas: bool) -> None:
@@ -147,7 +147,7 @@ def _layer(figure: Any, spec: GraphSpec, layer: Layer, style: int, columns: int)
         if kind == "area":
             signal.fillx()
     figure.draw(signal)
-    breathe()
+    yield_cpu()
 
 
 def resample(xs: list[float], ys: list[float], step: float, count: int) -> tuple[list[float], list[float]]:
@@ -196,7 +196,7 @@ def to_rows(ansi: str, width: int) -> Rows:
     terminal some twenty bytes, and a blank looks the same in any."""
     rows: Rows = []
     for line in ansi.rstrip("\n").split("\n"):
-        breathe()
+        yield_cpu()
         row: list[str | int] = []
         style = 1
         parts = _SGR.split(line)

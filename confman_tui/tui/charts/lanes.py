@@ -13,7 +13,7 @@ from confman_tui.tui.charts.axis import TimeAxis
 from confman_tui.tui.charts.palette import FAULT_GLYPH, LANE_GLYPHS, MENDED_GLYPH, term_role
 from confman_tui.tui.charts.strips import Row, row_of
 from confman_tui.tui.charts.ticks import LinearScale
-from confman_tui.tui.history import History
+from confman_tui.tui.history.history import History
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _MENDING = frozenset({FaultKind.RESUME, FaultKind.HEAL, FaultKind.RESTART})
@@ -38,7 +38,7 @@ class Grid:
 
     @classmethod
     def of(cls, axis: TimeAxis, cells: int) -> Grid:
-        """The grid that shows this axis with so many cells."""
+        """The grid that shows this axis with this many cells."""
         cell = axis.span / cells
         last = math.ceil(axis.end / cell - 1e-6)
         return cls((last - cells) * cell, cell, cells)
@@ -84,7 +84,7 @@ class Lanes:
         counts = history.acks(grid.start, grid.cell_s, grid.cells)
         current = grid.cell(axis.now)
         if 0 <= current < grid.cells:
-            # The cell that time is in: shown as if it went on like this, once there is enough of it to tell.
+            # The cell that time is in: shown as if it went on like this, once there is enough of it.
             part = (axis.now - grid.start) / grid.cell_s - current
             counts[current] = counts[current] / part if part > 0.4 else 0.0
         rate = max(counts, default=0.0) / grid.cell_s
@@ -206,7 +206,7 @@ def _stretches(numbers: list[int]) -> list[list[int]]:
 
 
 def _window_text(grid: Grid, begin: float, end: float, taken: int) -> tuple[str, int]:
-    """A window's length in words, as long as there is room for, and where it starts; empty when it can't be told."""
+    """A window's length in words, as long as there is room for, and where it starts; empty when there is no room."""
     first, after = _window_cells(grid, begin, end)
     length = f"{end - begin:.2f} s" if end - begin < 10 else f"{end - begin:.1f} s"
     for text in (f" no write for {length} ", f" no write {length} ", length):

@@ -28,7 +28,7 @@ class _Request:
     """One graph to be drawn, for one widget."""
 
     key: str
-    graph: msgspec.Raw
+    spec: GraphSpec
     answer: Answer
     deaths: int = 0
     """How many renderers died over it."""
@@ -76,16 +76,30 @@ class ChartRenderer:
         """Whether nothing is asked for or waits."""
         return not self._sent and not self._waiting
 
-    def request(self, key: str, spec: GraphSpec, answer: Answer) -> None:
+    def request(self, key: str, spec: GraphSpec, answer: Answer, *, deaths: int = 0) -> None:
         """Have a graph drawn and its rows given to ``answer``, later, on this loop.
 
         ``key`` names the widget. A request that waits is replaced by a later one of the same key; the one under way
-        is answered first.
+        is answered first. ``deaths``: how many renderers died over it.
         """
         if self._closed:
             return
-        self._waiting[key] = _Request(key, msgspec.Raw(msgspec.json.encode(spec)), answer)
-        self._pump()
+        request = self._waiting[key] = _Request(key, spec, answer, deaths)
+        if any(sent.key == key for sent in self._sent.values()):
+            return
+        if self._child is None:
+            self._spawn_later()
+        if self._child is not None:
+            del self._waiting[key]
+            self._numbers += 1
+            self._sent[self._numbers] = request
+            self._child.pipe.send(DrawGraph(self._numbers, msgspec.Raw(msgspec.json.encode(spec))))
+            self._watch_answers()
+
+    def _request_waiting(self) -> None:
+        """Request what waits once more: its turn may have come."""
+        for waiting in list(self._waiting.values()):
+            self.request(waiting.key, waiting.spec, waiting.answer, deaths=waiting.deaths)
 
     def forget(self, key: str) -> None:
         """Give no more answers to that widget."""
@@ -108,23 +122,6 @@ class ChartRenderer:
         self._sent.clear()
         self._drop_child()
 
-    def _pump(self) -> None:
-        """Send what waits, unless its graph is under way already."""
-        under_way = {request.key for request in self._sent.values()}
-        ready = [key for key in self._waiting if key not in under_way]
-        if not ready:
-            return
-        if self._child is None:
-            self._spawn_later()
-            if self._child is None:
-                return
-        for key in ready:
-            request = self._waiting.pop(key)
-            self._numbers += 1
-            self._sent[self._numbers] = request
-            self._child.pipe.send(DrawGraph(self._numbers, request.graph))
-        self._watch_answers()
-
     def _spawn_later(self) -> None:
         """Start a child now, or as soon as the last start is long enough ago."""
         # One that dies again and again is not worth more than a try now and then.
@@ -141,7 +138,7 @@ class ChartRenderer:
             return
         if self._child is None:
             self._spawn()
-        self._pump()
+        self._request_waiting()
 
     def _spawn(self) -> None:
         loop = self._loop = asyncio.get_running_loop()
@@ -169,7 +166,7 @@ class ChartRenderer:
             request.answer(message.rows)
         else:
             self._notice(f"a graph could not be drawn: {message.error}")
-        self._pump()
+        self._request_waiting()
 
     def _watch_answers(self) -> None:
         if self._watch is not None:
@@ -194,8 +191,7 @@ class ChartRenderer:
             self._notice("graph renderer restarted")
         elif self._deaths == 3:
             self._notice("no graphs: their renderer ended three times without drawing one")
-        if self._waiting:
-            self._pump()
+        self._request_waiting()
 
     def _drop_child(self) -> None:
         child, self._child = self._child, None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from confman_tui.settings.tiers import Tier
 from confman_tui.tui import numbers
 from confman_tui.tui.screens.choice import ChoiceDialog
-from confman_tui.tui.start_options import Tier
 
 
 class TierDialog(ChoiceDialog[str]):
@@ -23,6 +23,6 @@ class TierDialog(ChoiceDialog[str]):
 
 
 def _words(tier: Tier, present: str) -> str:
-    keys = numbers.count(tier.namespaces * tier.keys_per_namespace)
+    keys = numbers.count(tier.keys)
     mark = " · in use" if tier.name == present else ""
     return f"{tier.name:<8}{tier.namespaces:>3} namespaces × {tier.keys_per_namespace:>3} keys = {keys:>6} keys{mark}"

@@ -33,18 +33,13 @@ _UNDONE = frozenset({FaultKind.RESUME, FaultKind.HEAL, FaultKind.RESTART})
 HEAD_WIDTH, ALIGNED_WIDTH = 22, 76
 """From this width of a line on, the facts of all lines begin in one column."""
 LEAST_SPARK = 8
-"""A sparkline keeps so many cells beside the node's CPU, or that is left out."""
+"""A sparkline keeps this many cells beside the node's CPU, or that is left out."""
 KEEP_UNDONE_S = 30.0
-"""How long a card goes on telling that a node was brought back."""
+"""How long a card goes on saying that a node was brought back, in seconds."""
 
 
 class NodeCard(Lines):
     """One node."""
-
-    DEFAULT_CSS = """
-    NodeCard { height: 1fr; padding: 0 1; }
-    NodeCard.full { border: round $foreground 35%; }
-    """
 
     def __init__(self, node: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -122,10 +117,10 @@ class NodeCard(Lines):
         done = _done(frame, self.node)
         error = clean(view.detail) if view.detail and view.state in FAILED_STATES else ""
         third = Content.assemble((fit(error, width), look.dim)) if error else second
-        deed = Content.assemble((fit(f"⚑ {done}", width), f"bold {look.warn}")) if done else None
+        mark = Content.assemble((fit(f"⚑ {done}", width), f"bold {look.warn}")) if done else None
         if height >= 3:
-            return (first, third, deed) if deed is not None else (first, second, third if error else Content(""))
-        return (first, deed if deed is not None else third)
+            return (first, third, mark) if mark is not None else (first, second, third if error else Content(""))
+        return (first, mark if mark is not None else third)
 
     def _line(self, frame: Frame, view: NodeView, width: int, look: Look) -> Content:
         done = _done(frame, self.node)
@@ -177,14 +172,14 @@ def _latency(view: NodeView) -> str:
 
 
 def _cpu(frame: Frame, node: str) -> str:
-    """CPU of the node's process in per cent of a core; empty where it runs elsewhere or can't be told."""
+    """CPU of the node's process in per cent of a core; empty where it runs elsewhere or is not known."""
     watched = frame.state.generator
     cpu = watched.node_cpu.get(node) if watched is not None else None
     return f"cpu {numbers.per_cent(cpu)}" if cpu is not None else ""
 
 
 def _done(frame: Frame, node: str) -> str:
-    """``killed by you 00:12 ago``; what brought a node back is told for a while only."""
+    """``killed by you 00:12 ago``; what brought a node back is said for a while only."""
     fault = frame.state.done_to.get(node)
     if fault is None:
         return ""

@@ -87,6 +87,11 @@ def test_a_second_goes_over_the_wire_whole(second: SecondCounts) -> None:
     assert all(type(each) is Counter for each in (back.reads, back.writes, back.uncorrected, back.redirects))
 
 
+def test_a_latency_beyond_an_hour_goes_over_the_wire() -> None:
+    second = second_of(1.0, 2.0, reads=[2**32, 5, 5])
+    assert there_and_back(second).reads == {2**32: 1, 5: 2}
+
+
 @given(st.dictionaries(st.integers(0, 2**64 - 1), st.sampled_from([1, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32])))
 def test_counts_of_every_width_go_over_the_wire(reads: dict[int, int]) -> None:
     second = SecondCounts(1.0, 2.0, by_node={"a": NodeCounts(Counter(reads))})

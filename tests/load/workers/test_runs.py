@@ -25,7 +25,7 @@ from confman_tui.load.histogram import decode
 from confman_tui.load.run_model import SecondSample
 from confman_tui.load.second import SecondCounts
 from confman_tui.load.workers import messages
-from confman_tui.load.workers.launcher import MODULE, Launcher
+from confman_tui.load.workers.launcher import Launcher
 from confman_tui.load.workers.messages import Kind, SecondCounted, TroubleSeen
 from confman_tui.load.workers.plan import WaitProgress, WorkerError, WorkerPlan
 from confman_tui.settings.scenarios import Reads, Target
@@ -58,7 +58,9 @@ class WithWorkers:
         return self.engine.wait_for_workers(TWO_LOCAL, on_wait=lambda waiting: None).result(30)
 
     def workers(self) -> list[psutil.Process]:
-        return [child for child in psutil.Process().children() if MODULE in child.cmdline()]
+        return [
+            child for child in psutil.Process().children() if "load.workers.local_worker" in " ".join(child.cmdline())
+        ]
 
 
 @pytest.fixture(scope="module")

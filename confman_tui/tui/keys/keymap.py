@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from textual.keys import KEY_NAME_REPLACEMENTS, KEY_TO_UNICODE_NAME, Keys
 
 from confman_tui.core.errors import UsageError
-from confman_tui.tui.actions import ACTIONS, BY_ID
+from confman_tui.tui.keys.table import ACTIONS, BY_ID
 from confman_tui.tui.text import clean
 
 SHARED = frozenset({"retry", "revive"})

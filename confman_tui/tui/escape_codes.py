@@ -1,25 +1,17 @@
-"""Partial updates of the screen in a third of the bytes: what changed, in as few escape sequences as possible.
+"""Styled text as the terminal takes it, with a colour stated only where it changes.
 
-Textual 8.2's compositor crops a changed span at its right end only (its `ChopsUpdate.render_segments`), so a graph that
-grows at its right edge is written whole each second; and each run of cells states its colours in full, some forty
-bytes, though most runs share the background of the one before. On a slow line that is what makes the screen lag. This
-module replaces that one method. It touches private names; where they are not as expected nothing is done, and the
-screen only costs more bytes: `tests/tui/charts/test_narrow_updates.py` tells when that happens.
+Rich states the colours of each run of cells in full, some forty bytes, though most runs share the background of the one
+before. Over a slow line that is what makes the screen lag.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
 
 from rich.color import ColorSystem
-from rich.console import COLOR_SYSTEMS, Console
-from rich.control import Control
 from rich.segment import Segment
 from rich.style import Style
-
-from confman_tui.tui.breath import breathe
 
 _Look = tuple[str, str, str]
 """SGR codes of the attributes, the foreground and the background; empty for the terminal's own."""
@@ -54,15 +46,17 @@ def _change(old: _Look, new: _Look) -> str:
     return f"\x1b[{';'.join(codes)}m" if codes else ""
 
 
-class _Writer:
-    """The terminal's text for segments, with the look that the terminal has by now."""
+class SegmentWriter:
+    """The terminal's text for segments; keeps the look that the terminal has by now."""
 
     def __init__(self, system: ColorSystem | None) -> None:
+        """``system``: the terminal's colours; None: it has none."""
         self._system = system
         self._now = _PLAIN
         self.parts: list[str] = []
 
     def write(self, segments: Iterable[Segment]) -> None:
+        """Add these segments."""
         system, parts, now = self._system, self.parts, self._now
         for text, style, control in segments:
             if not text or control:
@@ -82,44 +76,7 @@ class _Writer:
         self._now = now
 
     def finish(self) -> str:
+        """All text so far, ending in the terminal's own look."""
         if self._now != _PLAIN:
             self.parts.append("\x1b[0m")
         return "".join(self.parts)
-
-
-def _render_segments(self: Any, console: Console) -> str:
-    """The terminal's text for the changed spans, each cropped at both ends."""
-    name = console.color_system
-    writer = _Writer(None if name is None else COLOR_SYSTEMS[name])
-    for y, x1, x2 in self.spans:
-        breathe()
-        reached = -1
-        for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
-            if strip is None or x >= x2 or end <= x1:
-                continue
-            begin, stop = max(x, x1), min(end, x2)
-            if begin > x or end > stop:
-                strip = strip.crop(begin - x, stop - x)
-            if begin != reached:
-                writer.parts.append(Control.move_to(begin, y).segment.text)
-            writer.write(strip)
-            reached = stop
-    return writer.finish()
-
-
-def narrow_updates() -> bool:
-    """Mend the running Textual; True when that is done, False when its inside is not as expected."""
-    try:
-        from textual import _compositor
-        from textual.strip import Strip
-
-        update = _compositor.ChopsUpdate
-        known = update.render_segments is _render_segments or (
-            update.__init__.__code__.co_varnames[:4] == ("self", "chops", "spans", "chop_ends")
-            and hasattr(Strip, "crop")
-        )
-    except (ImportError, AttributeError):
-        return False
-    if known:
-        update.render_segments = _render_segments  # type: ignore[method-assign]
-    return known

@@ -1,7 +1,7 @@
 """What the screen remembers: samples, node states, acknowledged writes and marks, bounded, by time.
 
-Pure: no clock, no screen. Everything comes in as the session's events, in their order; all times are seconds since
-the epoch on the program's steady clock. The files of a run keep every sample; here, old ones are thinned.
+No clock, no screen: everything comes in as the session's events, in their order. All times are seconds since the epoch
+on the program's steady clock. The files of a run keep every sample; here, old ones are merged.
 """
 
 from __future__ import annotations
@@ -14,48 +14,10 @@ from typing import Any
 from confman_tui.cluster.elections import Fault, WriteWindow
 from confman_tui.cluster.states import NO_ANSWER_STATES, ClusterView, FactKind, NodeState
 from confman_tui.session import events
-from confman_tui.tui.charts.bounded_stores import AckStore, Bucket, SampleStore, Track, merge_buckets
-
-WARMUP = "warm-up"
-"""Stands for a scenario while its figures do not count yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeaderChange:
-    """From this moment on another node, or the same in another term, leads."""
-
-    at: float
-    node: str
-    term: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ScenarioSpan:
-    """When a scenario ran."""
-
-    name: str
-    start: float
-    end: float | None
-    """None while it runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What was at one moment."""
-
-    at: float
-    leader: str | None
-    term: int | None
-    states: dict[str, NodeState]
-    """By node, in the configured order; nodes not yet known are left out."""
-    acks_per_s: float
-    """Acknowledged writes in the second around it."""
-    bucket: Bucket | None
-    """The sample that covers it, if a scenario ran."""
-    without_writes_s: float | None
-    """Length of the window without writes that covers it, None when there is none."""
-    faults: tuple[Fault, ...]
-    """What was done to nodes within half a second of it."""
+from confman_tui.tui.history.acks import AckStore
+from confman_tui.tui.history.moments import WARMUP, LeaderChange, Moment, ScenarioSpan
+from confman_tui.tui.history.samples import Bucket, SampleStore, merge_buckets
+from confman_tui.tui.history.track import Track
 
 
 @dataclass(slots=True)
@@ -94,12 +56,12 @@ class History:
         self._open_window: WriteWindow | None = None
         self._faults: deque[Fault] = deque(maxlen=self.MARKS)
         self._scenarios: deque[ScenarioSpan] = deque(maxlen=self.MARKS)
-        self._takers: dict[type, Callable[[Any], None]] = {
-            events.ConfigurationChanged: self._configured,
-            events.ClusterChanged: self._polled,
-            events.FactObserved: self._told,
-            events.SampleRecorded: self._sampled,
-            events.WritesAcknowledged: self._acknowledged,
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            events.ConfigurationChanged: self._configuration_changed,
+            events.ClusterChanged: self._cluster_changed,
+            events.FactObserved: self._fact_observed,
+            events.SampleRecorded: self._sample_recorded,
+            events.WritesAcknowledged: self._writes_acknowledged,
             events.WindowClosed: self._window_closed,
             events.FaultCaused: self._fault_caused,
             events.ScenarioStarted: self._scenario_started,
@@ -108,23 +70,23 @@ class History:
 
     def apply(self, event: events.Event) -> None:
         """Take one event; those that leave no trace in time are ignored."""
-        taker = self._takers.get(type(event))
-        if taker is not None:
-            taker(event)
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
 
     # What comes in
 
-    def _saw(self, at: float) -> None:
+    def _note_start(self, at: float) -> None:
         if self.first is None or at < self.first:
             self.first = at
 
-    def _configured(self, event: events.ConfigurationChanged) -> None:
+    def _configuration_changed(self, event: events.ConfigurationChanged) -> None:
         if event.nodes:
             self.nodes = event.nodes
 
-    def _polled(self, event: events.ClusterChanged) -> None:
+    def _cluster_changed(self, event: events.ClusterChanged) -> None:
         view = event.view
-        self._saw(view.at)
+        self._note_start(view.at)
         if not self.nodes or set(self.nodes) != {node.node for node in view.nodes}:
             self.nodes = tuple(node.node for node in view.nodes)
         for node in view.nodes:
@@ -139,26 +101,26 @@ class History:
                     node.since if node.since is not None and (last is None or last[0] is not node.state) else view.at
                 )
                 track.set(min(began, view.at), value)
-            self._felt(node.node, view.at, None if node.state in NO_ANSWER_STATES else node.latency_s)
-        self._led_by(view)
+            self._note_latency(node.node, view.at, None if node.state in NO_ANSWER_STATES else node.latency_s)
+        self._note_leader(view)
         if view.term is not None and self._term.last != view.term:
             self._term.set(view.at, view.term)
         self.known_until = view.at if self.known_until is None else max(self.known_until, view.at)
 
-    def _led_by(self, view: ClusterView) -> None:
+    def _note_leader(self, view: ClusterView) -> None:
         if view.leader is not None and view.term is not None:
-            self._leads(view.leader, view.term)
+            self._note_term_leader(view.leader, view.term)
         if self._leader.last == view.leader and len(self._leader):
             return
         began = view.leader_since if view.leader is not None and view.leader_since is not None else view.at
         self._leader.set(min(began, view.at), view.leader)
 
-    def _leads(self, node: str, term: int) -> None:
+    def _note_term_leader(self, node: str, term: int) -> None:
         self._led_terms[term] = node
         if len(self._led_terms) > self.MARKS:
             del self._led_terms[next(iter(self._led_terms))]
 
-    def _felt(self, node: str, at: float, latency: float | None) -> None:
+    def _note_latency(self, node: str, at: float, latency: float | None) -> None:
         health = self._health.setdefault(node, _Health(deque(maxlen=60), second=int(at)))
         if int(at) > health.second:
             health.done.append(None if health.unanswered else health.worst)
@@ -168,9 +130,9 @@ class History:
         else:
             health.worst = latency if health.worst is None else max(health.worst, latency)
 
-    def _told(self, event: events.FactObserved) -> None:
+    def _fact_observed(self, event: events.FactObserved) -> None:
         fact = event.fact
-        self._saw(fact.at)
+        self._note_start(fact.at)
         if fact.kind is FactKind.TERM_ADVANCED and fact.term is not None:
             self._term.set(fact.at, fact.term)
         elif fact.kind is FactKind.LEADER_LOST:
@@ -179,19 +141,19 @@ class History:
             self._leader.set(fact.at, fact.node)
             led = (fact.node, fact.term)
             if fact.term is not None:
-                self._leads(fact.node, fact.term)
+                self._note_term_leader(fact.node, fact.term)
             if self._led is not None and self._led != led:
                 self._changes.append(LeaderChange(fact.at, fact.node, fact.term))
             self._led = led
 
-    def _sampled(self, event: events.SampleRecorded) -> None:
-        self._saw(event.sample.start)
+    def _sample_recorded(self, event: events.SampleRecorded) -> None:
+        self._note_start(event.sample.start)
         self._samples.add(Bucket.of(event.sample, WARMUP if event.sample.warmup else event.scenario))
 
-    def _acknowledged(self, event: events.WritesAcknowledged) -> None:
+    def _writes_acknowledged(self, event: events.WritesAcknowledged) -> None:
         for start, count in event.counts:
             self._acks.add(start, count)
-            self._saw(start)
+            self._note_start(start)
         self._open_window = event.open_window
 
     def _window_closed(self, event: events.WindowClosed) -> None:

@@ -1,7 +1,8 @@
-"""Partial updates of the screen write the changed span only, and colours only where they change."""
+"""The private parts of Textual that are reached into are as expected; what is put in their place does its work."""
 
 from __future__ import annotations
 
+import importlib
 import re
 
 import pytest
@@ -14,15 +15,36 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate
 from textual.strip import Strip
 
-from confman_tui.tui.charts.narrow_updates import _Writer, narrow_updates
+from confman_tui.tui import textual_hacks
+from confman_tui.tui.escape_codes import SegmentWriter
+from confman_tui.tui.textual_hacks import narrow_updates
 
 PLAIN = Console(color_system=None)
 TRUE = Console(color_system="truecolor", force_terminal=True)
 
 
-def test_the_installed_textual_is_as_expected() -> None:
+def test_textuals_partial_updates_are_as_expected() -> None:
     assert narrow_updates()
     assert narrow_updates(), "twice is fine"
+
+
+def steps() -> list[object]:
+    return [
+        getattr(getattr(importlib.import_module(module), owner), name) for module, owner, name in textual_hacks.STEPS
+    ]
+
+
+def test_textuals_steps_are_as_expected() -> None:
+    assert textual_hacks.pause_between_steps()
+    before = steps()
+    assert textual_hacks.pause_between_steps(), "twice is fine"
+    assert steps() == before
+
+
+def test_a_textual_of_another_kind_only_costs_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = (("textual.strip", "Strip", "of_no_such_name"), ("textual.nothing", "A", "b"))
+    monkeypatch.setattr(textual_hacks, "STEPS", others)
+    assert not textual_hacks.pause_between_steps()
 
 
 def test_a_span_is_cropped_at_both_ends() -> None:
@@ -87,7 +109,7 @@ def shown(ansi: str) -> list[tuple[str, tuple[str, ...]]]:
 @pytest.mark.parametrize("system", [ColorSystem.STANDARD, ColorSystem.EIGHT_BIT, ColorSystem.TRUECOLOR])
 def test_it_looks_as_rich_would_have_it(system: ColorSystem, parts: list[tuple[str, Style | None]]) -> None:
     segments = [Segment(text, style) for text, style in parts]
-    writer = _Writer(system)
+    writer = SegmentWriter(system)
     writer.write(segments)
     rich = "".join(text if style is None else style.render(text, color_system=system) for text, style in parts)
     assert shown(writer.finish()) == shown(rich)
