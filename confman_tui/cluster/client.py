@@ -34,11 +34,12 @@ from confman_tui.cluster.listing import ListParser
 from confman_tui.cluster.node_names import NodeNames, short_names
 from confman_tui.cluster.states import PollKind
 from confman_tui.core.errors import ClusterError
+from confman_tui.settings.tiers import TIERS, owner_namespace
 
 API_KEY_HEADER: Final = "X-Api-Key"
 
 # In JSON a quote inside a string is escaped, so these bytes stand only where an entry names its namespace.
-_ENTRY = re.compile(rb'"ns"\s*:\s*"(?!bench-(?:small|large|xlarge)-owner")')
+_ENTRY = re.compile(rf'"ns"\s*:\s*"(?!(?:{"|".join(map(owner_namespace, TIERS))})")'.encode())
 _ENTRY_TAIL = 64
 """Longer than any text that `_ENTRY` looks at, so that one cut by a chunk's end is found in the next."""
 

@@ -15,7 +15,7 @@ from confman_tui.results.suite_csv import SUFFIX, read_stats
 from confman_tui.results.summary import json_document, read_document
 from confman_tui.results.tables import results_table
 from confman_tui.settings import scenarios
-from confman_tui.settings.options import TIERS
+from confman_tui.settings.tiers import TIERS
 
 _SUMMARY = "_summary.json"
 _SERIES = ("_users.json", "_payload.json", "-sweep.json")
@@ -91,7 +91,8 @@ def _tier_and_scenario(name: str) -> tuple[str, str] | None:
 
 
 def _place(result: ScenarioResult) -> tuple[int, str, int, str]:
-    tier = TIERS.index(result.tier) if result.tier in TIERS else len(TIERS)
+    tiers = tuple(TIERS)
+    tier = tiers.index(result.tier) if result.tier in tiers else len(tiers)
     known = scenarios.names()
     return tier, result.tier, known.index(result.name) if result.name in known else len(known), result.name
 

@@ -21,7 +21,7 @@ from confman_tui.results.files import ResultsError
 from confman_tui.session.cluster_monitor import Monitor
 from confman_tui.session.events import LeftoversFound, Level, NoticeGiven, Phase, ProgressMade, Sink
 from confman_tui.settings import Settings
-from confman_tui.settings.tiers import PROBE_NAMESPACE, TIERS, namespaces_of
+from confman_tui.settings.tiers import PROBE_NAMESPACE, TIERS, is_of_tier, namespaces_of
 
 PROGRESS_EVERY_S = 0.1
 """Least seconds between two events about the same progress."""
@@ -94,7 +94,7 @@ class Dataset:
 
     async def _acquire(self, tier: str) -> Lease:
         return await Lease.acquire(
-            self._client, self._leader, self._monitor.nodes, tier, paths.made(paths.runtime_dir())
+            self._client, self._leader, self._monitor.nodes, tier, paths.ensure_folder(paths.runtime_dir())
         )
 
     async def find_leftovers(self, *, claimed_elsewhere: bool = True) -> tuple[str, ...]:
@@ -106,7 +106,7 @@ class Dataset:
         node = self._leader() or self._monitor.live()[0]
         found = await removal.leftovers(self._client, node, claimed_elsewhere=claimed_elsewhere)
         tier = self.settings.clean_tier
-        self._leftovers = tuple(name for name in found if tier is None or name.startswith(f"bench-{tier}-"))
+        self._leftovers = tuple(name for name in found if tier is None or is_of_tier(name, tier))
         return self._leftovers
 
     async def announce_leftovers(self) -> None:

@@ -17,7 +17,7 @@ from confman_tui.cluster.leader_requests import LeaderRequests, StoppedError
 from confman_tui.cluster.seeding import payload
 from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.demo.supervisor import DemoCluster
-from confman_tui.settings.tiers import PROBE_NAMESPACE, TIERS, Tier, is_ours, namespaces_of
+from confman_tui.settings.tiers import PROBE_NAMESPACE, TIERS, Tier, namespaces_of
 from tests.support.keys import READER
 from tests.support.watched_cluster import watched_client
 
@@ -36,28 +36,6 @@ def ignore(done: int, total: int) -> None:
 
 async def contents(client: ConfmanClient, node: str, names: tuple[str, ...]) -> dict[tuple[str, str], str]:
     return {(name, entry.key): entry.value for name in names for entry in await client.list_entries(node, name)}
-
-
-def test_the_tiers_are_those_of_the_suite() -> None:
-    assert {name: (tier.namespaces, tier.keys_per_namespace) for name, tier in TIERS.items()} == {
-        "small": (5, 20),
-        "large": (20, 50),
-        "xlarge": (20, 500),
-    }
-    assert namespaces_of(SMALL)[0] == "bench-small-000"
-    assert len(namespaces_of(TIERS["xlarge"])) == 20
-
-
-@pytest.mark.parametrize("name", ["bench-small-000", "bench-xlarge-019", "bench-large-owner", "bench-probe"])
-def test_our_namespaces_are_known_by_their_whole_name(name: str) -> None:
-    assert is_ours(name)
-    for other in (name + "0", "x" + name, name + "\n", name.upper(), name.replace("bench", "branch")):
-        assert not is_ours(other)
-
-
-@pytest.mark.parametrize("name", ["bench-mine", "bench-small-1", "bench-small-٠٠٠", "bench-tiny-000", "bench-", "prod"])
-def test_others_namespaces_are_not_ours(name: str) -> None:
-    assert not is_ours(name)
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 1023, 1024, 65536])

@@ -40,6 +40,7 @@ def test_scenarios_are_collected() -> None:
         ([f"--apikey={_SECRET}"], "unknown flag --apikey; did you mean --api-key?"),
         (["--head"], "unknown flag --head"),
         (["-x"], "unknown flag -x; confman-tui --help lists what there is"),
+        (["-demo"], "unknown flag -demo; did you mean --demo?"),
         (["dril"], "did you mean drill?"),
         (
             ["benchmark"],
@@ -49,6 +50,9 @@ def test_scenarios_are_collected() -> None:
         (["drill", _SECRET], "the commands are demo, clean, drill"),
         (["--api-key"], "--api-key needs a value: KEY"),
         (["--users", "--headless"], "--users needs a value: N"),
+        (["--tier", "--rate", "50"], "--tier needs a value: TIER"),
+        (["--scenario", "all", "--scenario", "--headless"], "--scenario needs a value: NAME"),
+        (["--tier", f"--apikey={_SECRET}"], "--tier needs a value: TIER"),
         (["--json=yes"], "--json takes no value"),
         (
             ["demo", "--rounds", "3"],
@@ -130,7 +134,7 @@ def test_help_of_a_command_names_its_flags_only(command: str, capsys: pytest.Cap
 def test_settings_need_neither_locust_nor_textual() -> None:
     """``--help`` and ``--print-config`` answer at once, because nothing heavy is imported for them."""
     code = (
-        "import sys; import confman_tui.settings.command_line, confman_tui.settings.remembered; "
+        "import sys; import confman_tui.settings.command_line, confman_tui.settings.themes; "
         "print([name for name in ('locust', 'gevent', 'textual', 'httpx') if name in sys.modules])"
     )
     done = subprocess.run(

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from confman_tui.core.errors import UsageError
-from confman_tui.settings import Rank, Resolved, Settings, check_keys, remembered, resolve
-from confman_tui.settings.options import READS, SETTINGS
+from confman_tui.settings import Rank, Resolved, Settings, check_keys, resolve, themes
+from confman_tui.settings.options import SETTINGS
 from confman_tui.settings.resolution import Flags
-from confman_tui.settings.scenarios import Reads
 
 _SECRET = "s3cret-of-the-test"
 _DERIVED = {"command", "keys", "clean_tier", "user_steps", "payload_steps"}
@@ -267,7 +266,6 @@ def test_where_reads_go_and_where_that_was_said() -> None:
     assert resolved.settings.reads == "entry"
     (line,) = [line for line in resolved.explain().splitlines() if line.startswith("reads ")]
     assert line.split() == ["reads", "entry", "CONFMAN_BENCH_READS"]
-    assert tuple(Reads) == READS, "the setting's words are those of the load"
 
 
 @pytest.mark.parametrize("text", ["1.5", "500ms", "2h", "-1", "x"])
@@ -373,12 +371,12 @@ def test_unknown_actions_in_the_keys_table(tmp_path: Path) -> None:
 
 def test_the_theme_chosen_last_is_kept_and_yields_to_the_file(tmp_path: Path) -> None:
     kept = tmp_path / "state" / "theme"
-    assert remembered.theme(kept) is None
-    remembered.remember_theme("nord", kept)
-    assert remembered.theme(kept) == "nord"
+    assert themes.chosen_last(kept) is None
+    themes.remember("nord", kept)
+    assert themes.chosen_last(kept) == "nord"
     assert resolve("bench", {}, {}, None, "nord").settings.theme == "nord"
     file = _file(tmp_path, 'theme = "dracula"')
     assert resolve("bench", {}, {}, file, "nord").settings.theme == "dracula"
     kept.write_text("[red]no theme", encoding="utf-8")
-    assert remembered.theme(kept) is None
-    remembered.remember_theme("nord", tmp_path / "config.toml" / "theme")
+    assert themes.chosen_last(kept) is None
+    themes.remember("nord", tmp_path / "config.toml" / "theme")

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confman_tui.settings import values
-from confman_tui.settings.options import SETTINGS, THEMES
+from confman_tui.settings.options import SETTINGS
+from confman_tui.settings.themes import THEMES
 from confman_tui.settings.values import MAX_PAYLOAD, Verify
 
 _duration = values.seconds(0.0, 86_400.0, "more than 0 and at most 24 h")
@@ -115,7 +116,9 @@ def test_durations(text: str, seconds: float) -> None:
     assert _duration(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "0", "0s", "-1", "25h", "86401", "1d", "m", "nan", "inf", "1e9", "1m30s", "٣s"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "0s", "-1", "25h", "86401", "1d", "m", "nan", "inf", "1e9", "1m30s", "٣s", "5ſ"]
+)
 def test_wrong_durations_name_the_range(text: str) -> None:
     with pytest.raises(ValueError, match="more than 0 and at most 24 h"):
         _duration(text)

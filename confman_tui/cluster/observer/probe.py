@@ -12,9 +12,8 @@ from typing import Protocol
 from confman_tui.cluster.api import WriteAttempt
 from confman_tui.cluster.elections import WriteObserver, WriteOutcome, value_digest
 from confman_tui.core.clock import Clock, now
+from confman_tui.settings.tiers import PROBE_NAMESPACE
 
-PROBE_NAMESPACE = "bench-probe"
-"""The namespace of the probe's writes, and of nothing else."""
 MAX_IN_FLIGHT = 64
 
 _log = logging.getLogger(__name__)
