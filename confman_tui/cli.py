@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from confman_tui.core import errors
 from confman_tui.core.paths import config_file
 from confman_tui.core.streams import open_missing_streams, try_print, write_result
 from confman_tui.settings import Resolved, Settings, resolve, themes
 from confman_tui.settings.command_line import parse
-from confman_tui.settings.setting import CLEAN, DEMO, DRILL, SWEEP, WORKER
+from confman_tui.settings.setting import DEMO, WORKER
+
+if TYPE_CHECKING:
+    from confman_tui.demo.supervisor import DemoCluster
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,6 +41,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return errors.EXIT_CRASH
 
 
+def make_demo(settings: Settings) -> DemoCluster:
+    """The demo cluster that the settings ask for, not started yet; raises UsageError.
+
+    The front ends get this function: no other module knows that cluster, and what isn't needed isn't imported.
+    """
+    from confman_tui.demo.supervisor import DemoCluster
+
+    return DemoCluster(
+        settings.demo_nodes, settings.demo_ports or "auto", settings.demo_election_timeout_ms, settings.demo_data
+    )
+
+
 def _run(resolved: Resolved) -> int:
     """Run the front end that the settings ask for. Each brings heavy packages: what isn't needed isn't imported."""
     settings = resolved.settings
@@ -55,19 +71,15 @@ def _run(resolved: Resolved) -> int:
         from confman_tui import headless
 
         front_ends = {CLEAN: headless.run_clean, DRILL: headless.run_drill, SWEEP: headless.run_sweep}
-        return front_ends.get(settings.command, headless.run_headless)(settings)
+        return front_ends.get(settings.command, headless.run_headless)(settings, make_demo)
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise errors.UsageError("the screen needs a terminal, and this is none: use --headless")
     from confman_tui.tui.interactive import run_interactive
 
-    return run_interactive(resolved)
+    return run_interactive(resolved, make_demo)
 
 
 def _run_demo(settings: Settings) -> int:
     from confman_tui.demo.foreground import run_foreground
-    from confman_tui.demo.supervisor import DemoCluster
 
-    cluster = DemoCluster(
-        settings.demo_nodes, settings.demo_ports or "auto", settings.demo_election_timeout_ms, settings.demo_data
-    )
-    return run_foreground(cluster, try_print)
+    return run_foreground(make_demo(settings), try_print)

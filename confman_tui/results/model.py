@@ -7,8 +7,9 @@ from enum import StrEnum
 
 from confman_tui.cluster.elections import Election, Fault, Verification
 from confman_tui.cluster.watch_mode import WatchUse
+from confman_tui.load.generator_use import GeneratorUse
 from confman_tui.load.run_model import RunOutcome
-from confman_tui.load.saturation import GeneratorBound, GeneratorUse
+from confman_tui.load.saturation import GeneratorBound
 from confman_tui.settings.scenarios import Reads
 
 

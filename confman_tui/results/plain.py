@@ -7,6 +7,8 @@ from datetime import datetime
 from textwrap import wrap
 from typing import Any
 
+from confman_tui.cluster.node_names import full_name
+
 
 def iso(at: float, timespec: str = "milliseconds") -> str:
     """A moment in local time with its zone, such as ``2026-11-23T12:04:11.210+01:00``."""
@@ -75,7 +77,7 @@ def per_cent(part: int, whole: int) -> str:
 
 def short_node(node: str | None) -> str:
     """A node without its scheme: ``127.0.0.1:6100``; ``-`` for None."""
-    return "-" if node is None else node.split("://", 1)[-1]
+    return "-" if node is None else full_name(node)
 
 
 def one_line(text: str, longest: int = 200) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from confman_tui.load.saturation import GAUGES, GeneratorBound, GeneratorUse, Used
+from confman_tui.load.generator_use import GAUGES, GeneratorUse, Used
+from confman_tui.load.saturation import GeneratorBound
 from confman_tui.results.plain import count, finite, rounded
 
 _DIGITS = 4

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from confman_tui.cluster.elections import Election, Fault, WriteWindow
 from confman_tui.cluster.states import ClusterView, NodeState
+from confman_tui.load.generator_use import gauges_of
 from confman_tui.load.run_model import Cause, SecondSample
-from confman_tui.load.saturation import GeneratorBound, GeneratorSample, gauges_of
+from confman_tui.load.saturation import GeneratorBound, GeneratorSample
 from confman_tui.results.files import told
 from confman_tui.results.plain import iso, short_node
 

@@ -1,4 +1,4 @@
-"""What the command line tells the screen."""
+"""What the command line gives the screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text that may come from anywhere, made safe and made to fit: the only way onto the screen for foreign strings."""
+"""Text that may come from anywhere, made safe and made to fit: the only way onto the screen for strings of others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 MAX_CHARACTERS = 2_000
-"""Longest foreign text that is looked at; a node that answers with 10 KB must not cost the screen its time."""
+"""Longest text of others that is looked at; a node that answers with 10 KB must not cost the screen its time."""
 
 ELLIPSIS = "…"
 

@@ -2,11 +2,11 @@
 
     python -m tests.benchmarks.memory [--quick] [--seconds 3600] [--rate 5000] [--verify 300000] [reads mixed writes]
 
-The hour is told faster than it passes: no request is sent, but all that keeps something of a request is the program's
+The hour takes minutes: no request is sent, but all that keeps something of a request is the program's
 own and gets its due of each second: Locust's statistics and its CSV files, the recorder, the run's totals, the write
 maker, the book of writes and its stream, polls of three nodes, the meter of elections, the generator's watch, the
 timeline's file, the headless printer, the result and its JSON. Each kind of run has a process of its own. Reads only
-(``reads``) and 20 % writes (``mixed``) must keep the bound; ``writes``, run only when asked for, tells what the ledger
+(``reads``) and 20 % writes (``mixed``) must keep the bound; ``writes``, run only when asked for, shows what the ledger
 costs then.
 The process that polls and probes is not in it: its size does not depend on the run's (some 40 MB).
 
@@ -49,7 +49,7 @@ def peak_mb() -> float:
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024 / 1e6
-    raise SystemExit("this system does not tell the peak of a process's memory")
+    raise SystemExit("this system does not give the peak of a process's memory")
 
 
 def now_mb() -> float:
@@ -63,7 +63,7 @@ def silent() -> TextIO:
 
 
 class Time:
-    """The told time."""
+    """The hour's time."""
 
     def __init__(self) -> None:
         self.now = START
@@ -73,7 +73,7 @@ class Time:
 
 
 class FedEngine:
-    """Stands where the engine stands, and tells requests instead of sending them."""
+    """Stands where the engine stands, and makes requests up instead of sending them."""
 
     def __init__(self, clock: Time, seconds: int, rate: int) -> None:
         self._clock = clock
@@ -91,10 +91,10 @@ class FedEngine:
     def run(self, plan: Any, *, on_sample: Any, observer: Any) -> Future[Any]:
         """See `confman_tui.load.engine.Engine.run`."""
         future: Future[Any] = Future()
-        self.task = asyncio.create_task(self._tell(plan, on_sample, observer, future))
+        self.task = asyncio.create_task(self._make_up(plan, on_sample, observer, future))
         return future
 
-    async def _tell(self, plan: Any, on_sample: Any, observer: Any, future: Future[Any]) -> None:
+    async def _make_up(self, plan: Any, on_sample: Any, observer: Any, future: Future[Any]) -> None:
         try:
             future.set_result(await self._outcome(plan, on_sample, observer))
         except BaseException as error:
@@ -196,7 +196,7 @@ class MadeUp:
 
 
 async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, Any]:
-    """Tell the hour; what it needed, in MB."""
+    """Run through the hour; what it needed, in MB."""
     from confman_tui.cluster.states import Poll, PollKind
     from confman_tui.cluster.writes.verification import verify
     from confman_tui.headless import Printer
@@ -216,19 +216,15 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
         settings = resolve("bench", {"output-dir": folder, "duration": "1h"}, {}).settings
         printer = Printer(nowhere)
         engine: Any = FedEngine(clock, seconds, rate)
-        runs: list[ScenarioRun] = []
-        cluster = Connection(
-            settings, NODES, None, engine, printer, asyncio.Event(), clock, lambda: runs[0] if runs else None
-        )
-        monitor, incidents = cluster.monitor, cluster.incidents
+        cluster = Connection(settings, NODES, None, engine, printer, asyncio.Event(), clock)
+        monitor = cluster.monitor
         keys = tuple((namespace, f"key-{number:012x}") for namespace in NAMESPACES for number in range(20))
         plan = RunPlan(
             f"memory-{kind}", 50, float(seconds), Target.ANY, SHARES[kind], (0.0, 0.0), 1024, NAMESPACES, keys, "key"
         )
-        run = ScenarioRun(plan, settings, 100, engine, monitor, printer, clock, cluster.watch)
-        runs.append(run)
-        run.on_sample = incidents.on_sample
-        monitor.turn_page(booking=True)
+        run = ScenarioRun(plan, settings, 100, engine, cluster, printer, clock)
+        cluster.incidents.run = run
+        monitor.start_booking()
 
         def each_second(at: float, whole: bool) -> None:
             monitor.drain()
@@ -245,10 +241,13 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
         engine.each_second = each_second
         printer(ScenarioStarted(plan.scenario, clock.now, plan.users, plan.duration_s, 100, 1024))
         told["before"] = now_mb()
-        outcome = await run.run()
+        with run.recording() as recorded:
+            future = engine.run(recorded, on_sample=run.post_sample, observer=monitor.book)
+            outcome = await asyncio.wrap_future(future)
+            run.outcome = outcome
         told["after_run"], told["peak_run"] = now_mb(), peak_mb()
         told["requests"] = outcome.requests
-        ledger = monitor.turn_page(booking=False)
+        ledger = monitor.stop_booking()
         told["writes"], told["ledger"] = len(ledger), ledger.bytes_held() / 1e6
         verification = None
         if verified and len(ledger):
@@ -258,7 +257,7 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
                 stop=stop, progress=lambda done, _: stop.set() if done >= verified else None, clock=clock,
             )  # fmt: skip
             told["checked"], told["lost"] = verification.checked, verification.lost
-        result = run.finish(verification, cluster.summary(), ())
+        result = run.save(run.result(verification, ()))
         json.dumps(json_document(cluster.summary(), "small", [result]))
         results_table([result])
         await cluster.client.aclose()
@@ -270,7 +269,7 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
 
 def child(kind: str, seconds: int, rate: int, verified: int) -> None:
     """One kind of run, in this process."""
-    from confman_tui.load.engine import prepare
+    from confman_tui.load.locust_setup import prepare
 
     prepare()
     print(json.dumps(asyncio.run(feed(kind, seconds, rate, verified))))

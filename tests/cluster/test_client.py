@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confman_tui.cluster.api import entry_path, write_outcome
-from confman_tui.cluster.client import (
-    ConfmanClient,
+from confman_tui.cluster.api import (
     KeyReadOnlyError,
     KeyRefusedError,
     NoLeaderError,
@@ -18,14 +16,17 @@ from confman_tui.cluster.client import (
     NotReplicatedError,
     RejectedError,
     UnreachableError,
+    entry_path,
+    write_outcome,
 )
+from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.cluster.http_failures import plain
 from confman_tui.cluster.polling import poll_once
 from confman_tui.cluster.states import PollKind
 from confman_tui.core.errors import ClusterError
 from confman_tui.demo.supervisor import DemoCluster
-from tests.cluster.conftest import ADMIN, READER
+from tests.support.keys import ADMIN, READER
 from tests.support.odd_servers import OddServer, answering, free_port, http
 
 PROBLEM = "Content-Type: application/problem+json; charset=utf-8"

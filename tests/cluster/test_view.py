@@ -1,4 +1,4 @@
-"""The view of the cluster: told precisely for hand-made moments that mislead a naive reader."""
+"""The view of the cluster, precise for hand-made moments that mislead a naive reader."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from confman_tui.cluster.states import Fact, FactKind, NodeState, Poll, PollKind
 from confman_tui.cluster.view import ViewMachine
-from tests.support.timelines import NODES, A, B, C, answer, failure, told
+from tests.support.timelines import NODES, A, B, C, answer, failure, rows_of
 
 
 def feed(machine: ViewMachine, *polls: Poll) -> list[Fact]:
@@ -36,7 +36,7 @@ def settled() -> ViewMachine:
     """A leads term 3, all agree, as of second 10."""
     machine = ViewMachine(NODES)
     facts = feed(machine, *round_of(10.0, A, 3))
-    assert told(facts) == [("leader_serving", "6100", 3), ("all_agree", "6100", 3)]
+    assert rows_of(facts) == [("leader_serving", "6100", 3), ("all_agree", "6100", 3)]
     return machine
 
 
@@ -85,6 +85,23 @@ def test_a_fact_says_when_it_was_asked_seen_and_how_sure_that_is(settled: ViewMa
     assert settled.last_good == 10.0
 
 
+@pytest.mark.parametrize(
+    ("poll", "changed"),
+    [
+        (answer(B, 11.0, "follower", A, 3, took=0.25), False),
+        (failure(A, 11.0, PollKind.TIMEOUT), True),
+        (failure(B, 11.0, PollKind.REFUSED), True),
+        (answer(B, 11.0, "follower", A, 4), True),
+        (answer(B, 9.0, "follower", A, 4), False),
+    ],
+)
+def test_latencies_are_no_change_but_states_and_terms_are(settled: ViewMachine, poll: Poll, changed: bool) -> None:
+    settled.apply(poll)
+    assert settled.changed is changed
+    settled.apply(answer(C, 8.0, "follower", A, 3))
+    assert not settled.changed
+
+
 def test_a_late_answer_does_not_bring_an_old_leader_back(settled: ViewMachine) -> None:
     feed(settled, failure(A, 11.0, PollKind.TIMEOUT), *round_of(12.0, B, 4)[1:], failure(A, 12.0, PollKind.TIMEOUT))
     before = settled.view(0)
@@ -97,7 +114,7 @@ def test_a_late_answer_does_not_bring_an_old_leader_back(settled: ViewMachine) -
     assert kinds(facts) == [FactKind.NODE_BACK]
     assert machine.view(0).leader == B
     facts = machine.apply(answer(A, 12.2, "leader", A, 3))
-    assert told(facts) == [("stale_leader", "6100", 3)]
+    assert rows_of(facts) == [("stale_leader", "6100", 3)]
     assert machine.apply(answer(A, 12.3, "leader", A, 3)) == ()
     assert states(machine) == [NodeState.STALE_LEADER, NodeState.LEADER, NodeState.FOLLOWER]
 
@@ -105,7 +122,7 @@ def test_a_late_answer_does_not_bring_an_old_leader_back(settled: ViewMachine) -
 def test_a_resumed_leader_with_the_new_term_does_not_take_the_lead(settled: ViewMachine) -> None:
     feed(settled, failure(A, 11.0, PollKind.TIMEOUT), *round_of(12.0, B, 4)[1:])
     facts = feed(settled, answer(A, 12.5, "leader", A, 4))
-    assert told(facts) == [("node_back", "6100", 4), ("split_claim", "6100", 4)]
+    assert rows_of(facts) == [("node_back", "6100", 4), ("split_claim", "6100", 4)]
     assert settled.view(0).leader == B
     assert states(settled)[0] is NodeState.STALE_LEADER
     facts = feed(settled, answer(A, 12.6, "leader", A, 4), answer(A, 12.7, "follower", B, 4))
@@ -140,12 +157,12 @@ def test_a_restarted_leader_is_believed_at_once(settled: ViewMachine) -> None:
 def test_an_elected_node_is_no_leader_until_it_says_so(settled: ViewMachine) -> None:
     feed(settled, failure(A, 11.0, PollKind.REFUSED), answer(C, 11.0, "follower", None, 4))
     facts = feed(settled, answer(B, 12.0, "follower", B, 4), answer(B, 12.1, "follower", B, 4))
-    assert told(facts) == [("elected", "6200", 4)]
+    assert rows_of(facts) == [("elected", "6200", 4)]
     assert (settled.view(0).leader, states(settled)[1]) == (None, NodeState.ELECTED)
     feed(settled, answer(C, 12.1, "follower", B, 4))
     assert (settled.agreed_on, settled.agreed_since) == (B, 12.1)
     facts = feed(settled, answer(B, 12.3, "leader", B, 4))
-    assert told(facts) == [("leader_serving", "6200", 4), ("all_agree", "6200", 4)]
+    assert rows_of(facts) == [("leader_serving", "6200", 4), ("all_agree", "6200", 4)]
 
 
 def test_an_elected_node_is_told_when_a_follower_names_it_first(settled: ViewMachine) -> None:
@@ -167,7 +184,7 @@ def test_a_leader_that_steps_down_and_still_names_itself_is_lost(settled: ViewMa
     facts = feed(settled, answer(A, 11.0, "follower", A, 3))
     assert [(fact.kind, fact.detail) for fact in facts] == [(FactKind.LEADER_LOST, "stepped down, still names itself")]
     facts = feed(settled, answer(B, 11.1, "follower", A, 3))
-    assert told(facts) == [("follows_dead_leader", "6200", 3)]
+    assert rows_of(facts) == [("follows_dead_leader", "6200", 3)]
 
 
 def test_followers_of_a_dead_leader_are_ready_and_told_once(settled: ViewMachine) -> None:
@@ -178,7 +195,7 @@ def test_followers_of_a_dead_leader_are_ready_and_told_once(settled: ViewMachine
         answer(B, 11.2, "follower", A, 3),
         answer(C, 11.1, "follower", A, 3),
     )
-    assert told(facts) == [
+    assert rows_of(facts) == [
         ("node_down", "6100", 3),
         ("leader_lost", "6100", 3),
         ("follows_dead_leader", "6200", 3),
@@ -195,12 +212,12 @@ def test_an_answer_asked_before_the_leader_died_names_no_dead_leader(settled: Vi
 def test_a_lone_candidates_higher_term_does_not_depose_a_leader_that_a_majority_names(settled: ViewMachine) -> None:
     """A node cut off from the others, without pre-vote: its term rises, the leader serves on."""
     facts = feed(settled, answer(C, 11.0, "follower", None, 9), *round_of(11.1, A, 3)[:2])
-    assert told(facts) == [("term_advanced", "6300", 9)]
+    assert rows_of(facts) == [("term_advanced", "6300", 9)]
     view = settled.view(0)
     assert (view.leader, view.term, settled.leader_term) == (A, 9, 3)
     # The other follower has moved on too: a majority knows the higher term, so nothing can be committed in the old.
     facts = feed(settled, answer(B, 11.2, "follower", None, 9))
-    assert told(facts) == [("leader_lost", "6100", 3)]
+    assert rows_of(facts) == [("leader_lost", "6100", 3)]
     assert states(settled)[0] is NodeState.STALE_LEADER
 
 
@@ -220,7 +237,7 @@ def test_a_leader_that_no_majority_follows_is_lost_although_it_says_otherwise(se
         (FactKind.STALE_LEADER, A, "no majority follows it"),
     ]
     assert settled.view(0).leader is None
-    # One of them hears it again.
+    # One of them learns of it again.
     facts = feed(settled, answer(C, 11.4, "follower", A, 3), answer(A, 11.5, "leader", A, 3))
     assert kinds(facts) == [FactKind.LEADER_SERVING]
 
@@ -250,7 +267,7 @@ def test_an_older_leader_never_replaces_a_newer_one(settled: ViewMachine) -> Non
 
 def test_leadership_that_moves_between_two_polls_is_lost_and_won_once(settled: ViewMachine) -> None:
     facts = feed(settled, *round_of(11.0, B, 4)[1:], round_of(11.0, B, 4)[0])
-    assert told(facts) == [
+    assert rows_of(facts) == [
         ("term_advanced", "6200", 4),
         ("leader_lost", "6100", 3),
         ("leader_serving", "6200", 4),
@@ -328,7 +345,7 @@ def test_nodes_that_call_themselves_otherwise_are_understood() -> None:
         answer(B, 1.0, "follower", inside[A], 1),
         answer(C, 1.0, "follower", inside[A], 1),
     )
-    assert told(facts) == [("leader_serving", "6100", 1), ("all_agree", "6100", 1)]
+    assert rows_of(facts) == [("leader_serving", "6100", 1), ("all_agree", "6100", 1)]
     assert machine.view(0).node(B).names_leader == A
 
 

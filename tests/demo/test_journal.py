@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import tempfile
 from pathlib import Path
@@ -16,6 +15,7 @@ from pysyncobj.config import SERIALIZER_STATE
 from confman_tui.demo.journal import NodeJournal, RaftEntry
 from confman_tui.demo.snapshot import SLICE_ROWS, Snapshots, align_journal
 from confman_tui.demo.store import Store
+from tests.support.demo_snapshots import write_snapshot, written
 
 commands = st.binary(max_size=40)
 
@@ -97,15 +97,6 @@ TestJournalMachine = JournalMachine.TestCase
 TestJournalMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 
 
-def write_snapshot(store: Store, file: Path, last: RaftEntry, previous: RaftEntry) -> None:
-    async def write() -> None:
-        snapshots = Snapshots(store, file)
-        snapshots.serialize((None, last, previous, None), previous[1])
-        await written(snapshots)
-
-    asyncio.run(write())
-
-
 def test_commit_index_is_kept_by_the_timer(tmp_path: Path) -> None:
     journal = NodeJournal(tmp_path)
     for index in range(1, 6):
@@ -170,13 +161,6 @@ def filled(count: int) -> Store:
     for number in range(count):
         store._COMMANDS["put_entry"](store, "n", f"k{number}", "v" * 100, "string", "t", "me")
     return store
-
-
-async def written(snapshots: Snapshots) -> int:
-    # PySyncObj asks like this, too.
-    while snapshots.checkSerializing()[0] == SERIALIZER_STATE.SERIALIZING:  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
-    return snapshots._state
 
 
 async def test_writes_meanwhile_are_not_in_the_snapshot(tmp_path: Path) -> None:

@@ -1,55 +1,24 @@
-"""The drill against an independent witness, on real processes: do both see the same time without writes?"""
+"""The drill against an independent observer, on real processes: do both see the same time without writes?"""
 
 from __future__ import annotations
 
 import csv
 import json
-import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from confman_tui.demo.supervisor import DemoCluster
-from tests.program.test_endings import Started
-from tests.support.program import wait_for
+from confman_tui.session.figures import short_seconds
+from tests.support.observed_drill import DRILL, observed_drill
+from tests.support.program import StartedProgram
+from tests.support.ready_cluster import ready_cluster
+from tests.support.waiting import wait_for
 
-OBSERVER = Path(__file__).parent.parent / "support" / "observer.py"
-DRILL = ["drill", "--demo", "--demo-ports", "auto", "--json"]
 PROBE_S = 0.1
 TOLERANCE_S = PROBE_S + 0.02
-
-
-def drill_with_witness(
-    arguments: list[str], home: Path, deadline_s: float
-) -> tuple[dict[str, Any], dict[str, Any], int]:
-    """Run a drill on the demo cluster while the observer writes to it; gives both reports and the exit code."""
-    started = Started([*DRILL, *arguments], home)
-    witness: subprocess.Popen[str] | None = None
-    try:
-        started.wait_said("drill:")
-        said = re.search(r"finding: (.+)", started.said())
-        assert said is not None
-        witness = subprocess.Popen(
-            [sys.executable, str(OBSERVER), "--nodes", said[1].replace(" ", ""), "--until-eof", "--least", "0.2"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        # The demo cluster ends with the drill: the observer must stop while there is still something to observe.
-        started.wait_said("verifying:", deadline_s)
-        report, _ = witness.communicate(timeout=20.0)
-        code = started.wait_end(60.0)
-    finally:
-        started.process.kill()
-        if witness is not None:
-            witness.kill()
-    started.assert_nothing_left()
-    return json.loads(started.output.read_text()), json.loads(report), code
 
 
 def assert_same(document: dict[str, Any], report: dict[str, Any], rounds: int) -> None:
@@ -75,8 +44,8 @@ def assert_same(document: dict[str, Any], report: dict[str, Any], rounds: int) -
 
 
 def test_a_drill_measures_what_an_observer_sees(tmp_path: Path) -> None:
-    document, report, code = drill_with_witness(
-        ["--rounds", "2", "--demo-election-timeout", "500-900", "--max-unavailable", "10s"], tmp_path, 60.0
+    document, report, code = observed_drill(
+        ["--rounds", "2", "--demo-election-timeout", "500-900", "--max-unavailable", "10s"], tmp_path
     )
     assert code == 0, document["verdict"]
     assert_same(document, report, 2)
@@ -84,12 +53,12 @@ def test_a_drill_measures_what_an_observer_sees(tmp_path: Path) -> None:
 
 
 def test_an_isolated_leader_is_measured_up_to_the_agreement_of_the_others(tmp_path: Path) -> None:
-    started = Started(
+    started = StartedProgram(
         [*DRILL, "--rounds", "1", "--fault", "isolate", "--demo-election-timeout", "400-1500"],
         tmp_path,
     )
     try:
-        assert started.wait_end(60.0) == 0, started.said()
+        assert started.wait_end() == 0, started.said()
     finally:
         started.process.kill()
     document = json.loads(started.output.read_text())
@@ -110,18 +79,21 @@ def test_an_isolated_leader_is_measured_up_to_the_agreement_of_the_others(tmp_pa
 
 
 @pytest.mark.parametrize("fault", ["kill", "pause", "isolate"])
-def test_a_round_tells_when_its_node_was_back(fault: str, tmp_path: Path) -> None:
-    """The program's own log tells when the fault ended and when the node answered: the return lies between."""
-    started = Started([*DRILL, "--rounds", "1", "--fault", fault, "--demo-election-timeout", "300-600"], tmp_path)
+def test_a_round_says_when_its_node_was_back(fault: str, tmp_path: Path) -> None:
+    """The program's own log says when the fault ended and when the node answered: the return lies between."""
+    started = StartedProgram(
+        [*DRILL, "--rounds", "1", "--fault", fault, "--demo-election-timeout", "300-600"], tmp_path
+    )
     try:
-        assert started.wait_end(60.0) == 0, started.said()
+        assert started.wait_end() == 0, started.said()
     finally:
         started.process.kill()
     document = json.loads(started.output.read_text())
     (row,) = document["rounds"]
     undone = {"kill": "restart", "pause": "resume", "isolate": "heal"}[fault]
-    assert f"fault: {undone} {row['node']} (by drill)" in started.said()
-    assert f"round 1/1: measured; back {row['return_s']:.2f} s after the fault's end" in started.said()
+    assert f"fault: {undone} {row['node']} (drill)" in started.said()
+    (said,) = (line for line in started.said().splitlines() if line.startswith("drill round 1 of 1: "))
+    assert said.endswith(f" s without writes, back after {short_seconds(row['return_s'])}")
     # A new process has to start, a resumed one has to answer: neither takes as long as --wait.
     assert 0.0 < row["return_s"] < 30.0
     assert row["no_return"] == ""
@@ -134,7 +106,7 @@ def test_a_round_tells_when_its_node_was_back(fault: str, tmp_path: Path) -> Non
 
 
 def test_a_drill_needs_three_nodes(tmp_path: Path) -> None:
-    refused = Started([*DRILL, "--demo-nodes", "2", "--demo-election-timeout", "150-300"], tmp_path)
+    refused = StartedProgram([*DRILL, "--demo-nodes", "2", "--demo-election-timeout", "150-300"], tmp_path)
     assert refused.wait_end() == 2
     assert "at least three nodes" in refused.said()
     assert "fault:" not in refused.said()
@@ -145,7 +117,7 @@ def test_a_drill_needs_three_nodes(tmp_path: Path) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("fault", ["kill", "pause", "isolate"])
 def test_five_rounds_with_confmans_own_timeouts(fault: str, tmp_path: Path) -> None:
-    document, report, code = drill_with_witness(["--rounds", "5", "--fault", fault], tmp_path, 300.0)
+    document, report, code = observed_drill(["--rounds", "5", "--fault", fault], tmp_path, 300.0)
     assert code == 0, document["verdict"]
     assert_same(document, report, 5)
 
@@ -153,7 +125,7 @@ def test_five_rounds_with_confmans_own_timeouts(fault: str, tmp_path: Path) -> N
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_fifty_rounds_lose_and_leak_nothing_and_need_no_hand(tmp_path: Path) -> None:
-    started = Started(
+    started = StartedProgram(
         [*DRILL, "--rounds", "50", "--demo-election-timeout", "300-600"],
         tmp_path,
     )
@@ -169,26 +141,25 @@ def test_fifty_rounds_lose_and_leak_nothing_and_need_no_hand(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_a_limit_that_is_broken_is_exit_4(tmp_path: Path) -> None:
-    started = Started(
+    started = StartedProgram(
         [*DRILL, "--rounds", "1", "--max-unavailable", "0.1s", "--demo-election-timeout", "500-900"],
         tmp_path,
     )
     try:
-        assert started.wait_end(60.0) == 4, started.said()
+        assert started.wait_end() == 4, started.said()
     finally:
         started.process.kill()
     assert "broken" in json.loads(started.output.read_text())["verdict"]
 
 
-def test_faults_on_a_foreign_cluster_need_to_be_allowed(tmp_path: Path) -> None:
-    with DemoCluster(1, "auto", (150, 300)) as cluster:
-        assert cluster.wait_ready(10.0)
+def test_faults_on_a_cluster_of_ones_own_need_to_be_allowed(tmp_path: Path) -> None:
+    with ready_cluster(1) as cluster:
         nodes = ["--nodes", cluster.urls[0]]
-        refused = Started(["drill", *nodes], tmp_path)
+        refused = StartedProgram(["drill", *nodes], tmp_path)
         assert refused.wait_end() == 2
         assert "--allow-faults" in refused.said()
-        last = Started(["drill", *nodes, "--allow-faults"], tmp_path)
-        assert last.wait_end(90.0) == 2, last.said()
+        last = StartedProgram(["drill", *nodes, "--allow-faults"], tmp_path)
+        assert last.wait_end() == 2, last.said()
         assert "last live node" in last.said()
         assert cluster.alive(cluster.urls[0])
 
@@ -203,29 +174,27 @@ def test_a_paused_node_of_somebody_elses_cluster_is_resumed_whatever_ends_the_dr
         except httpx.HTTPError:
             return False
 
-    with DemoCluster(3, "auto", (800, 1200)) as cluster:
-        assert cluster.wait_ready(10.0)
+    with ready_cluster(3, (800, 1200)) as cluster:
         nodes = ["--nodes", ",".join(cluster.urls), "--allow-faults"]
-        started = Started(["drill", *nodes, "--fault", "pause"], tmp_path)
+        started = StartedProgram(["drill", *nodes, "--fault", "pause"], tmp_path)
         try:
             started.wait_said("fault: pause")
             assert "(pid " in started.said(), "the process is shown before"
             wait_for(lambda: not all(answers(url) for url in cluster.urls), "a paused node")
             started.process.send_signal(number)
-            assert started.wait_end(15.0) == (130 if number is signal.SIGINT else -number)
+            assert started.wait_end() == (130 if number is signal.SIGINT else -number)
         finally:
             started.process.kill()
-        wait_for(lambda: all(answers(url) for url in cluster.urls), "every node answers again", 5.0)
-        wait_for(lambda: not started.family(), f"processes left: {started.family()}", 5.0)
+        wait_for(lambda: all(answers(url) for url in cluster.urls), "every node answers again")
+        wait_for(lambda: not started.family(), lambda: f"processes left: {started.family()}")
 
 
 def test_a_drill_on_a_cluster_without_a_leader(tmp_path: Path) -> None:
-    with DemoCluster(3, "auto", (150, 300)) as cluster:
-        assert cluster.wait_ready(10.0)
+    with ready_cluster(3) as cluster:
         for url in cluster.urls[:2]:
             cluster.kill(url)
         nodes = ["--nodes", ",".join(cluster.urls), "--wait", "2"]
-        started = Started(["drill", *nodes, "--allow-faults"], tmp_path)
+        started = StartedProgram(["drill", *nodes, "--allow-faults"], tmp_path)
         assert started.wait_end() == 3, started.said()
         assert "no leader" in started.said()
 
@@ -233,22 +202,20 @@ def test_a_drill_on_a_cluster_without_a_leader(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_drill_on_a_cluster_that_lacks_a_node(tmp_path: Path) -> None:
     """It is refused with the node's name before any load."""
-    with DemoCluster(3, "auto", (150, 300)) as cluster:
-        assert cluster.wait_ready(10.0)
+    with ready_cluster(3) as cluster:
         lacking = cluster.urls[0]
         cluster.kill(lacking)
-        started = Started(["drill", "--nodes", ",".join(cluster.urls), "--allow-faults"], tmp_path)
+        started = StartedProgram(["drill", "--nodes", ",".join(cluster.urls), "--allow-faults"], tmp_path)
         assert started.wait_end() == 3, started.said()
         assert f"a drill needs every node, and it lacks {lacking} (refused)" in started.said()
         started.assert_nothing_left()
 
 
 def test_a_node_that_never_comes_back_ends_the_drill(tmp_path: Path) -> None:
-    """A foreign cluster whose restart command starts nothing: the drill ends with what it has and names the node."""
-    with DemoCluster(3, "auto", (300, 600)) as cluster:
-        assert cluster.wait_ready(10.0)
+    """The cluster's restart command starts nothing: the drill ends with what it has and names the node."""
+    with ready_cluster(3, (300, 600)) as cluster:
         nodes = ["--nodes", ",".join(cluster.urls), "--allow-faults", "--restart-cmd", "true {port}", "--wait", "4"]
-        started = Started(["drill", *nodes, "--json", "--rounds", "3"], tmp_path)
+        started = StartedProgram(["drill", *nodes, "--json", "--rounds", "3"], tmp_path)
         try:
             assert started.wait_end(110.0) == 4, started.said()
         finally:

@@ -46,73 +46,73 @@ def test_planned_delays_come_out_everywhere_as_planned(rate: str | None, tmp_pat
         flags = ["--headless", "--json", "--nodes", server.url, "--scenario", "read-10u", "--probe", "0"]
         ended = run([*flags, "--duration", "2s", *(["--rate", rate] if rate else [])], tmp_path)
     assert ended.returncode == 0, ended.stderr
-    told = figures(ended.stdout)
-    assert told["failures"] == 0
-    assert told["requests"] > 200
+    outcome = figures(ended.stdout)
+    assert outcome["failures"] == 0
+    assert outcome["requests"] > 200
     delays_us = Counter(delay * 1000 for delay in planned())
     for name, meant in zip(PERCENTS, nearest_ranks(delays_us, PERCENTS.values()), strict=True):
-        assert meant - EARLY_US <= told[name] <= meant + LATE_US[name], name
+        assert meant - EARLY_US <= outcome[name] <= meant + LATE_US[name], name
         if rate:
-            # the pool is large enough: each began in time, so both tell the same
-            assert meant - EARLY_US <= told["uncorrected"][name] <= told[name], name
+            # the pool is large enough: each began in time, so both are the same
+            assert meant - EARLY_US <= outcome["uncorrected"][name] <= outcome[name], name
     if rate:
-        assert told["requests"] + told["not_started"] == 300
+        assert outcome["requests"] + outcome["not_started"] == 300
 
     results = tmp_path / "results"
     summary = json.loads((results / "small-read-10u_summary.json").read_text())
-    assert {name: summary[name] for name in told} == told
-    _agree_with_the_histogram(told, summary["histograms"])
-    [of_node] = told["by_node"]
+    assert {name: summary[name] for name in outcome} == outcome
+    _agree_with_the_histogram(outcome, summary["histograms"])
+    [of_node] = outcome["by_node"]
     assert [of_node[name] for name in ("requests", "p50_us", "p99_us")] == [
-        told[name] for name in ("requests", "p50_us", "p99_us")
+        outcome[name] for name in ("requests", "p50_us", "p99_us")
     ]
-    _agree_with_the_timeline(told, results / "small-read-10u_timeline.csv")
+    _agree_with_the_timeline(outcome, results / "small-read-10u_timeline.csv")
     with (results / "small-read-10u_stats.csv").open(newline="") as stream:
         rows = {row["Name"]: row for row in csv.DictReader(stream)}
-    assert int(rows["Aggregated"]["Request Count"]) == told["requests"]
+    assert int(rows["Aggregated"]["Request Count"]) == outcome["requests"]
 
     table = run(["--results-only"], tmp_path)
     assert table.returncode == 0, table.stderr
     lines = {line.split()[0]: line.split() for line in table.stdout.splitlines() if line.strip()}
-    shown = [milliseconds(told[name]) for name in ("p50_us", "p95_us", "p99_us", "max_us")]
+    shown = [milliseconds(outcome[name]) for name in ("p50_us", "p95_us", "p99_us", "max_us")]
     assert lines["read-10u"][4:8] == shown
     if rate:
-        actual = told["uncorrected"]
+        actual = outcome["uncorrected"]
         assert lines["uncorrected"][1:] == [milliseconds(actual[f"{name}_us"]) for name in ("p50", "p95", "p99", "max")]
 
 
-def _agree_with_the_histogram(told: dict[str, Any], histograms: dict[str, str]) -> None:
-    for figures_, histogram in ((told, histograms["all"]), (told["uncorrected"], histograms.get("uncorrected"))):
+def _agree_with_the_histogram(outcome: dict[str, Any], histograms: dict[str, str]) -> None:
+    for figures_, histogram in ((outcome, histograms["all"]), (outcome["uncorrected"], histograms.get("uncorrected"))):
         if figures_ is None or histogram is None:
             continue
         counted = decode(histogram)
-        assert counted.get_total_count() == told["requests"]
+        assert counted.get_total_count() == outcome["requests"]
         # the greatest value of each slot, so that ranks come out as the program's do
         held = {item.value_iterated_to: item.count_at_value_iterated_to for item in counted.get_recorded_iterator()}
         for name, exact in zip(PERCENTS, nearest_ranks(held, PERCENTS.values()), strict=True):
             assert figures_[name] == min(exact, figures_["max_us"]), name
 
 
-def _agree_with_the_timeline(told: dict[str, Any], path: Path) -> None:
+def _agree_with_the_timeline(outcome: dict[str, Any], path: Path) -> None:
     with path.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert sum(int(row["ok"]) for row in rows) == told["requests"]
-    assert max(int(row["max_us"]) for row in rows) == told["max_us"]
+    assert sum(int(row["ok"]) for row in rows) == outcome["requests"]
+    assert max(int(row["max_us"]) for row in rows) == outcome["max_us"]
     # the run's percentile lies between those of its seconds
     for name in ("p50_us", "p95_us", "p99_us"):
         seconds = [int(row[name]) for row in rows]
-        assert min(seconds) * 0.999 <= told[name] <= max(seconds) * 1.001
-    if told["uncorrected"] is not None:
-        assert max(int(row["uncorrected_max_us"]) for row in rows) == told["uncorrected"]["max_us"]
-        assert rows[-1]["not_started"] == str(told["not_started"])
+        assert min(seconds) * 0.999 <= outcome[name] <= max(seconds) * 1.001
+    if outcome["uncorrected"] is not None:
+        assert max(int(row["uncorrected_max_us"]) for row in rows) == outcome["uncorrected"]["max_us"]
+        assert rows[-1]["not_started"] == str(outcome["not_started"])
 
 
-def test_a_rate_that_cannot_be_kept_is_told_everywhere(tmp_path: Path) -> None:
+def test_a_rate_that_cannot_be_kept_is_named_everywhere(tmp_path: Path) -> None:
     with Server(delay_ms=30) as server:
         flags = ["--headless", "--nodes", server.url, "--scenario", "read-10u", "--probe", "0", "--users", "1"]
         ended = run([*flags, "--duration", "1500ms", "--rate", "100"], tmp_path)
     assert ended.returncode == 0, ended.stderr
-    assert "read-10u: 1 user, 100 requests/s" in ended.stderr
+    assert "read-10u started: 1 user, 100/s" in ended.stderr
     assert "never began" in ended.stderr
     assert "of 150 requests were due and never began" in " ".join(ended.stdout.split())
 

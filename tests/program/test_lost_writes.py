@@ -15,17 +15,17 @@ from tests.support.three_servers import Trio
 
 SEEDED = 100
 EVERY = 10
-"""Each tenth write of the run is one to lie about, until all lies are told."""
+"""Each tenth write of the run is one to lie about, until there is no lie left."""
 
 
 class Lies:
-    """Tells each of its lies once, about writes of the run, not about seeds or the probe's."""
+    """Each of its lies once, about writes of the run, not about seeds or the probe's."""
 
     def __init__(self, *kinds: str) -> None:
         self._left = list(kinds)
         self._met = 0
         self.keys: dict[str, str] = {}
-        """Per lie, the key that it was told about."""
+        """Per lie, its key."""
 
     def __call__(self, trio: Trio, number: int, namespace: str, key: str, value: str) -> str | None:
         if not namespace.startswith("bench-small-") or number <= SEEDED:
@@ -66,7 +66,7 @@ def judged(lies: Lies, home: Path, *more: str) -> tuple[dict[str, Any], int, str
 def test_a_broken_promise_is_exit_5_and_names_the_keys(tmp_path: Path) -> None:
     lies = Lies("lost", "lost on two", "altered", "phantom")
     verification, code, said = judged(lies, tmp_path)
-    assert len(lies.keys) == 4, "all lies were told"
+    assert len(lies.keys) == 4, "each lie had its turn"
     assert code == 5, said
     assert (verification["lost"], verification["phantom"], verification["stale"]) == (3, 1, 0)
     assert verification["passed"] is False
@@ -81,7 +81,7 @@ def test_a_broken_promise_is_exit_5_and_names_the_keys(tmp_path: Path) -> None:
 def test_what_is_no_loss_is_counted_under_its_own_name(tmp_path: Path) -> None:
     lies = Lies("stale", "late", "recovered")
     verification, code, said = judged(lies, tmp_path)
-    assert len(lies.keys) == 3, "all lies were told"
+    assert len(lies.keys) == 3, "each lie had its turn"
     assert code == 0, said
     assert (verification["lost"], verification["phantom"]) == (0, 0)
     assert (verification["stale"], verification["recovered"]) == (1, 1)

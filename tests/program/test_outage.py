@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.program.test_drill import drill_with_witness
+from tests.support.observed_drill import observed_drill
 
 ROUNDS = int(os.environ.get("OUTAGE_ROUNDS", "10"))
 SHARE = 0.95
@@ -77,9 +77,9 @@ def compare(document: dict[str, Any], report: dict[str, Any], seconds: list[floa
 @pytest.mark.slow
 @pytest.mark.timeout(ROUNDS * 30 + 180)
 @pytest.mark.parametrize("fault", ["kill", "pause", "isolate"])
-def test_the_observers_gap_lies_within_what_the_drill_tells(fault: str, tmp_path: Path) -> None:
+def test_the_observers_gap_lies_within_what_the_drill_reports(fault: str, tmp_path: Path) -> None:
     arguments = ["--rounds", str(ROUNDS), "--fault", fault, *os.environ.get("OUTAGE_ARGUMENTS", "").split()]
-    document, report, code = drill_with_witness(arguments, tmp_path, ROUNDS * 30.0)
+    document, report, code = observed_drill(arguments, tmp_path, ROUNDS * 30.0)
     assert code == 0, document["verdict"]
     rounds = compare(document, report, fault_seconds(tmp_path / "results" / "small-drill_timeline.csv", fault))
     inside = sum(one.inside for one in rounds)

@@ -10,17 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from confman_tui.demo.supervisor import DemoCluster
-from tests.program.test_endings import Started
-from tests.support.program import PROGRAM, environment
+from tests.support.keys import ADMIN
+from tests.support.program import PROGRAM, StartedProgram, environment
+from tests.support.ready_cluster import ready_cluster
 
-HEADERS = {"X-Api-Key": "confman_dev_abc123"}
+HEADERS = {"X-Api-Key": ADMIN}
 
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[str]:
-    with DemoCluster(1, "auto", (150, 300)) as cluster:
-        assert cluster.wait_ready(10.0)
+    with ready_cluster(1) as cluster:
         yield cluster.urls[0]
 
 
@@ -65,13 +64,13 @@ def test_a_result_that_can_not_be_written_is_said(node: str, tmp_path: Path) -> 
 def test_a_scenario_without_any_success_is_exit_1(node: str, tmp_path: Path) -> None:
     """Somebody removes the seeded keys during the first scenario: the second finds none of them."""
     arguments = ["--headless", "--nodes", node, "--scenario", "read-1u", "--scenario", "read-10u", "--duration", "1"]
-    started = Started(arguments, tmp_path)
+    started = StartedProgram(arguments, tmp_path)
     try:
-        started.wait_said("read-1u:")
+        started.wait_said("read-1u started:")
         for number in range(5):
             address = f"{node}/api/v1/namespaces/bench-small-{number:03d}"
             urllib.request.urlopen(urllib.request.Request(address, method="DELETE", headers=HEADERS)).close()
-        assert started.wait_end(30.0) == 1, started.said()
+        assert started.wait_end() == 1, started.said()
     finally:
         started.process.kill()
     table = started.output.read_text()
@@ -81,7 +80,7 @@ def test_a_scenario_without_any_success_is_exit_1(node: str, tmp_path: Path) -> 
 
 
 def test_warnings_and_lost_tasks_are_none(node: str, tmp_path: Path) -> None:
-    """In Python's development mode: unclosed sockets, coroutines never awaited, deprecated calls would be told."""
+    """In Python's development mode: unclosed sockets, coroutines never awaited, deprecated calls would be reported."""
     line = [PROGRAM[0], "-X", "dev", *PROGRAM[1:], "--headless", "--nodes", node, "--duration", "500ms"]
     ended = subprocess.run(
         [*line, "--scenario", "mixed-10u"],

@@ -1,4 +1,4 @@
-"""``--reads`` of the whole program on the demo cluster: who is sent what, and where it is told."""
+"""``--reads`` of the whole program on the demo cluster: who is sent what, and where that is reported."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 
 from confman_tui.demo.supervisor import DemoCluster
 from tests.support.program import run
+from tests.support.ready_cluster import ready_cluster
 
 PORTS = ("first", "leader", "last")
 
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[DemoCluster]:
-    with DemoCluster(3, "auto", (400, 800)) as cluster:
-        assert cluster.wait_ready(15.0)
+    with ready_cluster(3, (400, 800)) as cluster:
         yield cluster
 
 
@@ -42,26 +42,26 @@ def figures(scenario: str, reads: str, nodes: list[str], home: Path, *more: str)
     flags = ["--headless", "--json", "--scenario", scenario, "--nodes", ",".join(nodes), "--duration", "2s"]
     ended = run([*flags, *more], home, CONFMAN_BENCH_READS=reads)
     assert ended.returncode == 0, ended.stderr
-    [told] = json.loads(ended.stdout)["scenarios"]
-    assert isinstance(told, dict)
-    assert told["failures"] == 0
+    [outcome] = json.loads(ended.stdout)["scenarios"]
+    assert isinstance(outcome, dict)
+    assert outcome["failures"] == 0
     assert ("reads from" in ended.stderr) == (reads != "all")
-    assert sum(held["requests"] for held in told["by_node"]) == told["requests"]
-    assert sum(held["rps"] for held in told["by_node"]) == pytest.approx(told["rps"], abs=0.01)
-    return {**told, "nodes": {PORTS[nodes.index(held["node"])]: held for held in told["by_node"]}}
+    assert sum(held["requests"] for held in outcome["by_node"]) == outcome["requests"]
+    assert sum(held["rps"] for held in outcome["by_node"]) == pytest.approx(outcome["rps"], abs=0.01)
+    return {**outcome, "nodes": {PORTS[nodes.index(held["node"])]: held for held in outcome["by_node"]}}
 
 
 def test_one_reader_reads_from_the_entry_and_the_table_names_it(demo: DemoCluster, tmp_path: Path) -> None:
     nodes = leader_second(demo.urls)
     for turned in (nodes, nodes[1:] + nodes[:1]):
-        told = figures("read-1u", "all", turned, tmp_path)
-        assert [held["node"] for held in told["by_node"]] == [turned[0]]
-        assert told["reads"] == "all"
-        [held] = told["by_node"]
-        assert [held[name] for name in ("p50_us", "p99_us")] == [told["p50_us"], told["p99_us"]]
+        outcome = figures("read-1u", "all", turned, tmp_path)
+        assert [held["node"] for held in outcome["by_node"]] == [turned[0]]
+        assert outcome["reads"] == "all"
+        [held] = outcome["by_node"]
+        assert [held[name] for name in ("p50_us", "p99_us")] == [outcome["p50_us"], outcome["p99_us"]]
         with (tmp_path / "results" / "small-read-1u_timeline.csv").open(newline="") as stream:
             sent = [int(row["sent " + turned[0].removeprefix("http://")]) for row in csv.DictReader(stream)]
-        assert sum(sent) == told["requests"]
+        assert sum(sent) == outcome["requests"]
         table = run(["--results-only"], tmp_path).stdout
         assert "read-1u: reads from " + turned[0].removeprefix("http://") in table
 
@@ -70,17 +70,17 @@ def test_one_reader_reads_from_the_entry_and_the_table_names_it(demo: DemoCluste
 def test_with_entry_mixed_writes_go_there_too_and_are_redirected(
     demo: DemoCluster, tmp_path: Path, more: tuple[str, ...]
 ) -> None:
-    told = figures("mixed-10u", "entry", leader_second(demo.urls), tmp_path, *more)
-    assert list(told["nodes"]) == ["first"]
-    assert told["redirected"] == told["nodes"]["first"]["writes"] == told["writes_ok"] > 0
+    outcome = figures("mixed-10u", "entry", leader_second(demo.urls), tmp_path, *more)
+    assert list(outcome["nodes"]) == ["first"]
+    assert outcome["redirected"] == outcome["nodes"]["first"]["writes"] == outcome["writes_ok"] > 0
 
 
 def test_with_followers_reads_leave_the_leader_alone_and_writes_go_to_it(demo: DemoCluster, tmp_path: Path) -> None:
-    told = figures("mixed-10u", "followers", leader_second(demo.urls), tmp_path)
-    nodes = told["nodes"]
+    outcome = figures("mixed-10u", "followers", leader_second(demo.urls), tmp_path)
+    nodes = outcome["nodes"]
     assert set(nodes) == set(PORTS)
-    assert (nodes["leader"]["reads"], nodes["leader"]["writes"]) == (0, told["writes_ok"])
-    assert nodes["first"]["writes"] == nodes["last"]["writes"] == told["redirected"] == 0
+    assert (nodes["leader"]["reads"], nodes["leader"]["writes"]) == (0, outcome["writes_ok"])
+    assert nodes["first"]["writes"] == nodes["last"]["writes"] == outcome["redirected"] == 0
     assert min(nodes["first"]["reads"], nodes["last"]["reads"]) > 0
 
 
@@ -91,6 +91,6 @@ def test_pure_writes_go_to_the_leader_whatever_reads_do(demo: DemoCluster, tmp_p
         CONFMAN_BENCH_READS="entry",
     )
     assert ended.returncode == 0, ended.stderr
-    [told] = json.loads(ended.stdout)["scenarios"]
-    assert told["reads"] is None
-    assert [held["node"] for held in told["by_node"]] == [nodes[1]]
+    [outcome] = json.loads(ended.stdout)["scenarios"]
+    assert outcome["reads"] is None
+    assert [held["node"] for held in outcome["by_node"]] == [nodes[1]]

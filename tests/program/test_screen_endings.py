@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from confman_tui.core.errors import EXIT_INTERRUPTED, EXIT_OK
-from tests.program.test_screen import DEMO, OnScreen
 from tests.support.confman_server import Server
-from tests.support.program import wait_for
+from tests.support.terminal import SCREEN_DEMO, TerminalProgram
+from tests.support.waiting import wait_for
 
 
-def control_c(screen: OnScreen) -> None:
+def control_c(screen: TerminalProgram) -> None:
     """As a terminal in raw mode passes it on; where something would be lost, the program asks first."""
     screen.press("\x03")
     wait_for(lambda: screen.process.poll() is not None or screen.shows("Quit?", "leaving"), "the answer to ^C")
@@ -29,7 +29,7 @@ def control_c(screen: OnScreen) -> None:
             screen.press("y")
 
 
-ENDINGS: dict[str, Callable[[OnScreen], None]] = {
+ENDINGS: dict[str, Callable[[TerminalProgram], None]] = {
     "SIGTERM": lambda screen: screen.process.send_signal(signal.SIGTERM),
     "SIGHUP": lambda screen: screen.process.send_signal(signal.SIGHUP),
     "SIGINT": lambda screen: screen.process.send_signal(signal.SIGINT),
@@ -45,7 +45,7 @@ def silent() -> Iterator[tuple[str, Callable[..., object]]]:
 
 
 def answering() -> Iterator[tuple[str, Callable[..., object]]]:
-    """A node that answers, and may be told how."""
+    """A node that answers, in a way that can be changed."""
     with Server() as server:
         yield server.url, server.control
 
@@ -65,7 +65,7 @@ class Phase:
             arguments = ["--nodes", url, "--host", url]
         arguments += {"seeding": ["--tier", "xlarge"], "verifying": ["--duration", "2"]}.get(name, [])
         home.mkdir()
-        self.screen = OnScreen(arguments, home)
+        self.screen = TerminalProgram(arguments, home)
         stack.callback(self.screen.end)
 
     def lead_there(self) -> None:
@@ -144,12 +144,12 @@ def test_a_person_in_a_hurry_waits_for_nothing(phase: str, tmp_path: Path) -> No
         if phase != "finding":
             screen.wait_shows("left at once; ")
             assert b"cleaning failed" not in screen.written, "it gave up by itself"
-        wait_for(lambda: not screen.family(), f"processes left: {screen.family()}")
+        wait_for(lambda: not screen.family(), lambda: f"processes left: {screen.family()}")
 
 
 def test_the_process_that_polls_is_started_anew(tmp_path: Path) -> None:
     """It is killed while users write: their run goes on and ends with its figures, and nothing is left."""
-    screen = OnScreen([*DEMO, "--duration", "4"], tmp_path)
+    screen = TerminalProgram([*SCREEN_DEMO, "--duration", "4"], tmp_path)
     try:
         screen.start_writing()
         [first] = screen.of_module("confman_tui.cluster.observer.process")
@@ -173,7 +173,7 @@ def test_the_process_that_polls_is_started_anew(tmp_path: Path) -> None:
 
 def test_these_are_all_its_processes(tmp_path: Path) -> None:
     """Beside the nodes: the program itself, the renderer of graphs, the process that polls."""
-    screen = OnScreen(DEMO, tmp_path)
+    screen = TerminalProgram(SCREEN_DEMO, tmp_path)
     try:
         screen.start_writing()
         wait_for(lambda: bool(screen.of_module("confman_tui.tui.charts.renderer")), "the renderer")
@@ -190,7 +190,7 @@ def test_these_are_all_its_processes(tmp_path: Path) -> None:
 
 def test_a_key_pressed_too_early_is_kept_and_s_forgets_it(tmp_path: Path) -> None:
     with Server(delay_ms=200) as server:
-        screen = OnScreen(["--nodes", server.url, "--host", server.url, "--duration", "1"], tmp_path)
+        screen = TerminalProgram(["--nodes", server.url, "--host", server.url, "--duration", "1"], tmp_path)
         try:
             screen.wait_shows("looking for the cluster")
             screen.press("1")

@@ -15,21 +15,23 @@ from typing import Any
 
 import pytest
 
+from confman_tui.cli import make_demo
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.core.errors import EXIT_INTERRUPTED, UsageError
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.session.events import SampleRecorded, ScenarioEnded, ScenarioStarted, SeriesEnded, SeriesStepEnded
+from confman_tui.session.series import run_series, run_sweep
 from confman_tui.session.session import Session
-from tests.program.test_endings import Started
-from tests.session.test_dataset import KEY, Heard, settings_for
 from tests.support.confman_server import Server
-from tests.support.program import run
+from tests.support.keys import ADMIN
+from tests.support.program import StartedProgram, run
+from tests.support.ready_cluster import ready_cluster
+from tests.support.session_events import RecordedEvents, settings_for
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[DemoCluster]:
-    with DemoCluster(1, "auto", (150, 300)) as cluster:
-        assert cluster.wait_ready(10.0)
+    with ready_cluster(1) as cluster:
         yield cluster
 
 
@@ -40,18 +42,18 @@ def server() -> Iterator[Server]:
 
 
 @asynccontextmanager
-async def benchmark(cluster: DemoCluster, home: Path, **changes: Any) -> AsyncIterator[tuple[Session, Heard]]:
-    heard = Heard()
-    session = Session(replace(settings_for(cluster.urls[0], home), **changes), heard, interactive=True)
+async def benchmark(cluster: DemoCluster, home: Path, **changes: Any) -> AsyncIterator[tuple[Session, RecordedEvents]]:
+    recorded = RecordedEvents()
+    session = Session(replace(settings_for(cluster.urls[0], home), **changes), recorded, make_demo, interactive=True)
     try:
         await session.open()
-        yield session, heard
+        yield session, recorded
     finally:
         await session.close()
 
 
 async def count_entries(cluster: DemoCluster) -> int:
-    client = ConfmanClient(KEY, nodes=cluster.urls)
+    client = ConfmanClient(ADMIN, nodes=cluster.urls)
     try:
         return await client.count_entries(cluster.urls[0])
     finally:
@@ -59,20 +61,20 @@ async def count_entries(cluster: DemoCluster) -> int:
 
 
 def document(path: Path) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return told
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
 
 
 async def test_a_series_of_users_finds_the_same_data_at_each_step(cluster: DemoCluster, tmp_path: Path) -> None:
-    async with benchmark(cluster, tmp_path, user_steps=(1, 3), step_s=0.5) as (session, heard):
-        await session.run_series(["write-stress-10u"])
+    async with benchmark(cluster, tmp_path, user_steps=(1, 3), step_s=0.5) as (session, recorded):
+        await run_series(session, ["write-stress-10u"])
         (series,) = session.series
         assert session.results == ()
-        started = [event for event in heard.events if isinstance(event, ScenarioStarted)]
+        started = [event for event in recorded.events if isinstance(event, ScenarioStarted)]
         assert [(event.users, event.step) for event in started] == [(1, "step 1 of 2"), (3, "step 2 of 2")]
         assert {event.entries_before for event in started} <= {100, 101}, "seeded, and the probe's own key"
-        assert len([event for event in heard.events if isinstance(event, SeriesStepEnded)]) == 2
-        assert [event.series for event in heard.events if isinstance(event, SeriesEnded)] == [series]
+        assert len([event for event in recorded.events if isinstance(event, SeriesStepEnded)]) == 2
+        assert [event.series for event in recorded.events if isinstance(event, SeriesEnded)] == [series]
         results = [result for point in series.points for result in point.results]
         assert [result.users for result in results] == [1, 3]
         assert all(result.verification is not None and result.verification.passed for result in results)
@@ -89,8 +91,11 @@ async def test_a_series_of_users_finds_the_same_data_at_each_step(cluster: DemoC
 @pytest.mark.slow
 async def test_a_series_of_payloads_reads_values_of_that_size(cluster: DemoCluster, tmp_path: Path) -> None:
     sizes: list[int] = []
-    async with benchmark(cluster, tmp_path, payload_bytes=10, payload_steps=(10, 3000), step_s=0.4) as (session, heard):
-        client = ConfmanClient(KEY, nodes=cluster.urls)
+    async with benchmark(cluster, tmp_path, payload_bytes=10, payload_steps=(10, 3000), step_s=0.4) as (
+        session,
+        recorded,
+    ):
+        client = ConfmanClient(ADMIN, nodes=cluster.urls)
         try:
             waiting: list[asyncio.Task[None]] = []
 
@@ -99,14 +104,14 @@ async def test_a_series_of_payloads_reads_values_of_that_size(cluster: DemoClust
                 sizes.append(len(entries[0].value))
 
             def watch() -> None:
-                heard.when(lambda event: isinstance(event, SampleRecorded), looked)
+                recorded.when(lambda event: isinstance(event, SampleRecorded), looked)
 
             def looked() -> None:
                 waiting.append(asyncio.create_task(look()))
                 watch()
 
             watch()
-            await session.run_series(["read-1u"])
+            await run_series(session, ["read-1u"])
             await asyncio.gather(*waiting)
             assert (sizes[0], sizes[-1]) == (10, 3000)
             (series,) = session.series
@@ -122,11 +127,11 @@ async def test_a_series_of_payloads_reads_values_of_that_size(cluster: DemoClust
 async def test_a_sweep_measures_at_each_size_and_leaves_the_data_as_it_was(
     cluster: DemoCluster, tmp_path: Path
 ) -> None:
-    async with benchmark(cluster, tmp_path, entries=(50, 100, 300), duration_s=0.5) as (session, heard):
-        await session.sweep()
+    async with benchmark(cluster, tmp_path, entries=(50, 100, 300), duration_s=0.5) as (session, recorded):
+        await run_sweep(session)
         (series,) = session.series
         assert [point.value for point in series.points] == [100, 300]
-        assert "50 entries are left out: the cluster holds" in heard.texts()
+        assert "50 entries are left out: the cluster holds" in recorded.texts()
         assert not series.stopped_early
         for point in series.points:
             assert [result.name for result in point.results] == ["read-1u", "write-1u"]
@@ -136,41 +141,41 @@ async def test_a_sweep_measures_at_each_size_and_leaves_the_data_as_it_was(
         assert await count_entries(cluster) <= 101
         session.settings = replace(session.settings, entries=(10,))
         with pytest.raises(UsageError, match="more than each size asked for"):
-            await session.sweep()
+            await run_sweep(session)
         session.settings = replace(session.settings, entries=(100_000,), payload_bytes=1024**2)
         with pytest.raises(UsageError, match="more than 1 GB"):
-            await session.sweep()
-    told = document(tmp_path / "results" / "small-sweep.json")
-    assert told["slopes"]["read-1u"]["p50"]["ms_per_1000_entries"] is not None
+            await run_sweep(session)
+    written = document(tmp_path / "results" / "small-sweep.json")
+    assert written["slopes"]["read-1u"]["p50"]["ms_per_1000_entries"] is not None
     assert await count_entries(cluster) == 0
 
 
 async def test_a_sweep_that_is_stopped_keeps_its_figures_and_takes_its_entries_away(
     cluster: DemoCluster, tmp_path: Path
 ) -> None:
-    async with benchmark(cluster, tmp_path, entries=(200, 400), duration_s=0.4) as (session, heard):
-        heard.when(lambda event: isinstance(event, SeriesStepEnded), session.stop)
-        await session.sweep()
+    async with benchmark(cluster, tmp_path, entries=(200, 400), duration_s=0.4) as (session, recorded):
+        recorded.when(lambda event: isinstance(event, SeriesStepEnded), session.stop)
+        await run_sweep(session)
         (series,) = session.series
         assert ([point.value for point in series.points], series.stopped_early) == ([200], True)
         assert await count_entries(cluster) <= 101
         assert (tmp_path / "results" / "small-sweep.csv").exists()
         session.settings = replace(session.settings, duration_s=0.3)
-        (result,) = await session.run_series(["read-1u"])
+        (result,) = await run_series(session, ["read-1u"])
         assert result.outcome.failures == 0, "every seeded key is there"
 
 
 async def test_repeats_start_from_the_same_data_and_are_compared_with_the_kept_run(
     cluster: DemoCluster, tmp_path: Path
 ) -> None:
-    async with benchmark(cluster, tmp_path, repeat=2, duration_s=0.5, warmup_s=1.0) as (session, heard):
-        (first,) = await session.run_series(["write-10u"])
+    async with benchmark(cluster, tmp_path, repeat=2, duration_s=0.5, warmup_s=1.0) as (session, recorded):
+        (first,) = await run_series(session, ["write-10u"])
         assert session.results == (first,)
         assert [run.entries_before for run in first.repeats] == pytest.approx([100, 100], abs=1)
-        assert [event.run for event in heard.events if isinstance(event, ScenarioStarted)] == [1, 2]
-        ended = [event.result for event in heard.events if isinstance(event, ScenarioEnded)]
+        assert [event.run for event in recorded.events if isinstance(event, ScenarioStarted)] == [1, 2]
+        ended = [event.result for event in recorded.events if isinstance(event, ScenarioEnded)]
         assert [len(result.repeats) for result in ended] == [0, 2]
-        warm = [event.sample for event in heard.events if isinstance(event, SampleRecorded) and event.sample.warmup]
+        warm = [event.sample for event in recorded.events if isinstance(event, SampleRecorded) and event.sample.warmup]
         assert len(warm) == 2
         assert first.outcome.opening is not None
         assert first.outcome.opening.left_out
@@ -179,23 +184,23 @@ async def test_repeats_start_from_the_same_data_and_are_compared_with_the_kept_r
         # what was written in the warm-up is verified too
         assert first.verification.acknowledged > sum(run.requests for run in first.repeats)
         assert first.comparison is None
-        told = document(tmp_path / "results" / "small-write-10u_summary.json")
-        assert len(told["repeats"]) == 2
-        assert told["repeated"]["rps"]["ci95_low"] <= told["repeated"]["rps"]["ci95_high"]
+        written = document(tmp_path / "results" / "small-write-10u_summary.json")
+        assert len(written["repeats"]) == 2
+        assert written["repeated"]["rps"]["ci95_low"] <= written["repeated"]["rps"]["ci95_high"]
         session.settings = replace(session.settings, repeat=1)
-        (second,) = await session.run_series(["write-10u"])
+        (second,) = await run_series(session, ["write-10u"])
         assert second.comparison is not None
         assert (second.comparison.runs_before, second.comparison.runs_after) == (2, 1)
-    told = document(tmp_path / "results" / "small-write-10u_summary.json")
-    assert told["comparison"]["runs_before"] == 2
+    written = document(tmp_path / "results" / "small-write-10u_summary.json")
+    assert written["comparison"]["runs_before"] == 2
     with (tmp_path / "results" / "small-write-10u_timeline.csv").open(encoding="utf-8", newline="") as stream:
         assert [row["warmup"] for row in csv.DictReader(stream)] == ["1", "0"]
 
 
 async def test_a_stop_between_repeats_keeps_those_before(cluster: DemoCluster, tmp_path: Path) -> None:
-    async with benchmark(cluster, tmp_path, repeat=5, duration_s=0.4) as (session, heard):
-        heard.when(lambda event: isinstance(event, ScenarioEnded) and len(event.result.repeats) == 2, session.stop)
-        (result,) = await session.run_series(["read-1u"])
+    async with benchmark(cluster, tmp_path, repeat=5, duration_s=0.4) as (session, recorded):
+        recorded.when(lambda event: isinstance(event, ScenarioEnded) and len(event.result.repeats) == 2, session.stop)
+        (result,) = await run_series(session, ["read-1u"])
         assert len(result.repeats) == 2
         assert session.results == (result,)
 
@@ -217,9 +222,9 @@ def test_a_sweep_and_a_warm_up_as_json(server: Server, tmp_path: Path) -> None:
     flags = ["sweep", "--nodes", server.url, "--entries", "100", "--duration", "400ms", "--warmup", "1", "--json"]
     ended = run(flags, tmp_path)
     assert ended.returncode == 0, ended.stderr
-    told = json.loads(ended.stdout)
-    (series,) = told["series"]
-    assert told["scenarios"] == []
+    written = json.loads(ended.stdout)
+    (series,) = written["series"]
+    assert written["scenarios"] == []
     assert [point["value"] for point in series["points"]] == [100]
     assert [result["name"] for result in series["points"][0]["results"]] == ["read-1u", "write-1u"]
     opening = series["points"][0]["results"][0]["opening"]
@@ -231,7 +236,7 @@ def test_a_sweep_and_a_warm_up_as_json(server: Server, tmp_path: Path) -> None:
 
 def test_a_run_that_is_ended_in_its_warm_up_leaves_no_figures_and_no_data(server: Server, tmp_path: Path) -> None:
     flags = ["--headless", "--nodes", server.url, "--scenario", "mixed-10u", "--warmup", "60", "--json"]
-    program = Started(flags, tmp_path)
+    program = StartedProgram(flags, tmp_path)
     program.wait_said("warming up")
     program.process.send_signal(signal.SIGTERM)
     assert program.wait_end() == EXIT_INTERRUPTED, program.said()
@@ -241,9 +246,9 @@ def test_a_run_that_is_ended_in_its_warm_up_leaves_no_figures_and_no_data(server
     assert server.control(values=True)["values"] == {}
 
 
-def test_a_series_cut_short_by_a_signal_tells_what_it_has(server: Server, tmp_path: Path) -> None:
+def test_a_series_cut_short_by_a_signal_reports_what_it_has(server: Server, tmp_path: Path) -> None:
     flags = ["--headless", "--nodes", server.url, "--scenario", "read-1u", "--users", "1,2,4", "--step", "500ms"]
-    program = Started(flags, tmp_path)
+    program = StartedProgram(flags, tmp_path)
     program.wait_said("step 2 of 3")
     program.process.send_signal(signal.SIGINT)
     assert program.wait_end() == EXIT_INTERRUPTED, program.said()

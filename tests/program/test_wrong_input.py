@@ -127,7 +127,7 @@ def test_a_port_that_the_demo_needs_is_taken(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
-class _Foreign(http.server.BaseHTTPRequestHandler):
+class _OtherServer(http.server.BaseHTTPRequestHandler):
     """A web server that is no Confman, with a body that would harm a terminal."""
 
     def do_GET(self) -> None:
@@ -142,7 +142,7 @@ class _Foreign(http.server.BaseHTTPRequestHandler):
 
 
 def test_a_node_that_is_no_confman(tmp_path: Path) -> None:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Foreign) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _OtherServer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_address[1]}"
         ended = run(["--headless", "--nodes", address], tmp_path)

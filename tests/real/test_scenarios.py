@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from tests.program.test_endings import SUITE, Started
-from tests.support.program import wait_for
+from tests.support.program import SUITE, StartedProgram
 from tests.support.real_cluster import AGREE_S, NODES, RealCluster
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 ON_CLUSTER = ["--nodes", ",".join(NODES)]
 
 
-def document_of(started: Started, deadline_s: float, code: int = 0) -> dict[str, Any]:
+def document_of(started: StartedProgram, deadline_s: float, code: int = 0) -> dict[str, Any]:
     """What it printed as JSON, once it ended with that exit code."""
     try:
         assert started.wait_end(deadline_s) == code, started.said()
@@ -29,7 +29,7 @@ def document_of(started: Started, deadline_s: float, code: int = 0) -> dict[str,
 
 
 def test_the_five_scenarios_fail_and_lose_nothing(cluster: RealCluster, tmp_path: Path) -> None:
-    started = Started(["--headless", "--json", "--duration", "5s", *ON_CLUSTER], tmp_path)
+    started = StartedProgram(["--headless", "--json", "--duration", "5s", *ON_CLUSTER], tmp_path)
     document = document_of(started, 150.0)
     rows = document["scenarios"]
     assert [row["name"] for row in rows] == SUITE
@@ -49,7 +49,7 @@ def test_a_drill_by_pause_is_judged_and_loses_nothing(cluster: RealCluster, tmp_
     """The drill pauses a process that it did not start, and resumes it."""
     before = cluster.wait_agreed()
     arguments = ["drill", "--json", "--rounds", "1", "--fault", "pause", "--allow-faults", "--wait", "60s"]
-    started = Started([*arguments, *ON_CLUSTER], tmp_path)
+    started = StartedProgram([*arguments, *ON_CLUSTER], tmp_path)
     document = document_of(started, 200.0)
     (row,) = document["rounds"]
     assert row["judged"]
@@ -65,7 +65,7 @@ def test_a_kill_from_outside_is_measured_in_the_run_that_it_hits(young_cluster: 
     before = young_cluster.wait_agreed()
     # one writer: the killed node must not have made a snapshot yet (see the fixture)
     arguments = ["--headless", "--json", "--scenario", "write-1u", "--duration", "15s", "--wait", "60s"]
-    started = Started([*arguments, *ON_CLUSTER], tmp_path)
+    started = StartedProgram([*arguments, *ON_CLUSTER], tmp_path)
     try:
         timeline = tmp_path / "results" / "small-write-1u_timeline.csv.part"
         wait_for(lambda: timeline.exists() and len(timeline.read_text().splitlines()) >= 3, "seconds of load", 60.0)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from confman_tui.load.saturation import GeneratorBound, GeneratorSample, GeneratorUse, Used
+from confman_tui.load.generator_use import GeneratorUse, Used
+from confman_tui.load.saturation import GeneratorBound, GeneratorSample
 from confman_tui.results.contents import results_only
 from confman_tui.results.files import ResultsError
 from confman_tui.results.summary import read_summary, save_result, scenario_document

@@ -4,58 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from confman_tui.cli import make_demo
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.lease import Lease, LeaseHeldError
 from confman_tui.core.clock import now
 from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.demo.supervisor import DemoCluster
+from confman_tui.session import changes
 from confman_tui.session.events import (
     ClusterChanged,
     Event,
     LeftoversFound,
-    NoticeGiven,
     Phase,
     PhaseChanged,
     ProgressMade,
 )
+from confman_tui.session.series import run_series
 from confman_tui.session.session import Session
-from confman_tui.settings import Settings, resolve
-from confman_tui.settings.resolution import Flags
-
-KEY = "confman_dev_abc123"
-
-
-class Heard:
-    """The session's events, and something to do at one of them."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.at: Callable[[Event], bool] = lambda event: False
-        self.then: Callable[[], None] = lambda: None
-
-    def __call__(self, event: Event) -> None:
-        self.events.append(event)
-        if self.at(event):
-            self.at = lambda event: False
-            self.then()
-
-    def when(self, at: Callable[[Event], bool], then: Callable[[], None]) -> None:
-        self.at, self.then = at, then
-
-    def texts(self) -> str:
-        return "\n".join(event.text for event in self.events if isinstance(event, NoticeGiven))
-
-
-def settings_for(nodes: str, home: Path, *flags: tuple[str, str]) -> Settings:
-    said: Flags = {"headless": True, "nodes": nodes, "output-dir": str(home / "results"), **dict(flags)}
-    return resolve("bench", said, {}, home / "no-config.toml", None).settings
+from tests.support.keys import ADMIN
+from tests.support.session_events import RecordedEvents, settings_for
 
 
 @pytest.fixture
@@ -70,17 +44,17 @@ async def cluster() -> AsyncIterator[DemoCluster]:
 
 
 @asynccontextmanager
-async def benchmark(cluster: DemoCluster, home: Path) -> AsyncIterator[tuple[Session, Heard]]:
-    heard = Heard()
-    session = Session(settings_for(cluster.urls[0], home), heard, interactive=True)
+async def benchmark(cluster: DemoCluster, home: Path) -> AsyncIterator[tuple[Session, RecordedEvents]]:
+    recorded = RecordedEvents()
+    session = Session(settings_for(cluster.urls[0], home), recorded, make_demo, interactive=True)
     try:
-        yield session, heard
+        yield session, recorded
     finally:
         await session.close()
 
 
 async def namespaces(cluster: DemoCluster) -> set[str]:
-    client = ConfmanClient(KEY, nodes=cluster.urls)
+    client = ConfmanClient(ADMIN, nodes=cluster.urls)
     try:
         return {namespace.path for namespace in await client.list_namespaces(cluster.urls[0])}
     finally:
@@ -95,7 +69,7 @@ async def test_fresh_gives_each_scenario_the_same_entries(cluster: DemoCluster, 
     async with benchmark(cluster, tmp_path) as (session, _):
         session.settings = replace(session.settings, fresh=True, duration_s=0.4)
         await session.open()
-        results = await session.run_series(["write-10u", "read-1u", "write-1u"])
+        results = await run_series(session, ["write-10u", "read-1u", "write-1u"])
         assert {result.entries_before for result in results} <= {100, 101}, "seeded, and the probe's own key"
         assert results[0].outcome.requests > 0
     assert await namespaces(cluster) == set()
@@ -113,12 +87,12 @@ async def test_a_tier_in_use_leaves_the_present_one_as_it_is(
 
         monkeypatch.setattr(Lease, "acquire", held)
         with pytest.raises(LeaseHeldError):
-            await session.choose_tier("large")
+            await changes.choose_tier(session, "large")
         monkeypatch.undo()
         assert session.settings.tier == "small"
         assert await namespaces(cluster) == seeded
         session.settings = replace(session.settings, duration_s=0.4)
-        (result,) = await session.run_series(["read-1u"])
+        (result,) = await run_series(session, ["read-1u"])
         assert result.tier == "small"
         assert result.outcome.failures == 0
     assert await namespaces(cluster) == set()
@@ -127,7 +101,7 @@ async def test_a_tier_in_use_leaves_the_present_one_as_it_is(
 async def test_another_tier_takes_the_place_of_the_first(cluster: DemoCluster, tmp_path: Path) -> None:
     async with benchmark(cluster, tmp_path) as (session, _):
         await session.open()
-        await session.choose_tier("large")
+        await changes.choose_tier(session, "large")
         held = await namespaces(cluster)
         assert not {name for name in held if name.startswith("bench-small")}
         assert {"bench-large-000", "bench-large-019", "bench-large-owner"} <= held
@@ -135,39 +109,39 @@ async def test_another_tier_takes_the_place_of_the_first(cluster: DemoCluster, t
 
 
 async def test_a_change_of_tier_that_is_stopped_keeps_what_is_there_ours(cluster: DemoCluster, tmp_path: Path) -> None:
-    async with benchmark(cluster, tmp_path) as (session, heard):
+    async with benchmark(cluster, tmp_path) as (session, recorded):
         await session.open()
-        heard.when(cleaning, session.stop)
-        await session.choose_tier("large")
+        recorded.when(cleaning, session.stop)
+        await changes.choose_tier(session, "large")
         assert session.settings.tier == "small"
         assert "bench-large-owner" not in await namespaces(cluster)
         session.settings = replace(session.settings, duration_s=0.4)
-        (result,) = await session.run_series(["read-1u"])
+        (result,) = await run_series(session, ["read-1u"])
         assert result.outcome.failures == 0, "seeded anew"
     assert await namespaces(cluster) == set()
 
 
 async def test_removing_leftovers_that_is_stopped_claims_nothing(cluster: DemoCluster, tmp_path: Path) -> None:
-    client = ConfmanClient(KEY, nodes=cluster.urls)
+    client = ConfmanClient(ADMIN, nodes=cluster.urls)
     for number in range(20):
         await client.put_namespace(cluster.urls[0], f"bench-large-{number:03d}", "left")
     await client.aclose()
-    async with benchmark(cluster, tmp_path) as (session, heard):
+    async with benchmark(cluster, tmp_path) as (session, recorded):
         await session.open()
-        heard.when(cleaning, session.stop)
-        await session.remove_leftovers()
-        assert "removed" not in heard.texts()
-        assert "still there" in heard.texts()
-        await session.remove_leftovers()
-        assert "20 namespaces of earlier runs removed" in heard.texts()
-        assert LeftoversFound(()) in heard.events, "so that its key goes away"
+        recorded.when(cleaning, session.stop)
+        await changes.remove_leftovers(session)
+        assert "removed" not in recorded.texts()
+        assert "still there" in recorded.texts()
+        await changes.remove_leftovers(session)
+        assert "20 namespaces of earlier runs removed" in recorded.texts()
+        assert LeftoversFound(()) in recorded.events, "so that its key goes away"
     assert await namespaces(cluster) == set()
 
 
 async def test_a_search_that_is_stopped_opens_nothing(cluster: DemoCluster, tmp_path: Path) -> None:
     """Neither was the key tried nor the tier claimed: a run on it could disturb another program's data."""
-    async with benchmark(cluster, tmp_path) as (session, heard):
-        heard.when(lambda event: isinstance(event, PhaseChanged) and event.phase is Phase.FINDING, session.stop)
+    async with benchmark(cluster, tmp_path) as (session, recorded):
+        recorded.when(lambda event: isinstance(event, PhaseChanged) and event.phase is Phase.FINDING, session.stop)
         with pytest.raises(ClusterError, match="stopped"):
             await session.open()
         assert not session.is_open
@@ -176,23 +150,23 @@ async def test_a_search_that_is_stopped_opens_nothing(cluster: DemoCluster, tmp_
     assert await namespaces(cluster) == set()
 
 
-async def test_waiting_for_a_leader_before_a_run_is_told_and_can_be_stopped(
+async def test_waiting_for_a_leader_before_a_run_is_shown_and_can_be_stopped(
     cluster: DemoCluster, tmp_path: Path
 ) -> None:
-    async with benchmark(cluster, tmp_path) as (session, heard):
+    async with benchmark(cluster, tmp_path) as (session, recorded):
         await session.open()
         session.settings = replace(session.settings, duration_s=0.4)
         lost = asyncio.Event()
-        heard.when(lambda event: isinstance(event, ClusterChanged) and event.view.leader is None, lost.set)
+        recorded.when(lambda event: isinstance(event, ClusterChanged) and event.view.leader is None, lost.set)
         cluster.kill(cluster.urls[0])
         async with asyncio.timeout(5):
             await lost.wait()
-        heard.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.WAITING, session.stop)
-        assert await session.run_series(["write-1u"]) == ()
-        phases = [event.phase for event in heard.events if isinstance(event, PhaseChanged)]
+        recorded.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.WAITING, session.stop)
+        assert await run_series(session, ["write-1u"]) == ()
+        phases = [event.phase for event in recorded.events if isinstance(event, PhaseChanged)]
         assert phases[-2:] == [Phase.WAITING, Phase.IDLE]
         cluster.restart(cluster.urls[0])
-        results = await session.run_series(["write-1u"])
+        results = await run_series(session, ["write-1u"])
         assert results[0].outcome.writes_ok > 0
     assert await namespaces(cluster) == set()
 
@@ -204,8 +178,8 @@ async def test_a_run_that_can_not_begin_leaves_the_probe_as_it_was(cluster: Demo
         shutil.rmtree(tmp_path / "results")
         (tmp_path / "results").touch()
         with pytest.raises(UsageError, match="results"):
-            await session.run_series(["read-1u"])
-        assert not session._cluster().monitor.booking
+            await run_series(session, ["read-1u"])
+        assert not session.cluster.monitor.booking
     assert await namespaces(cluster) == set()
 
 
@@ -228,14 +202,14 @@ async def test_a_cluster_that_was_lost_while_seeding_can_be_tried_again(
 
 
 async def test_seeding_that_is_stopped_goes_on_with_the_next_run(cluster: DemoCluster, tmp_path: Path) -> None:
-    async with benchmark(cluster, tmp_path) as (session, heard):
-        heard.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.SEEDING, session.stop)
+    async with benchmark(cluster, tmp_path) as (session, recorded):
+        recorded.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.SEEDING, session.stop)
         began = now()
         await session.open()
         assert now() - began < 10.0
         assert session.is_open
         session.settings = replace(session.settings, duration_s=0.4)
-        (result,) = await session.run_series(["read-1u"])
+        (result,) = await run_series(session, ["read-1u"])
         assert result.entries_before >= 100
         assert result.outcome.failures == 0
     assert await namespaces(cluster) == set()

@@ -1,1 +1,1 @@
-"""What tests of several rooms share: servers, observers, ways to wait."""
+"""What tests of several folders share: servers, observers, ways to wait."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-WITNESS_S = 0.1
+OBSERVER_S = 0.1
 """What the observer's own uncertainty is at most while nothing disturbs it: three nodes in turn at 20 ms each, and an
 answer."""
 
@@ -15,4 +15,4 @@ def tolerance(probe_s: float, ours_s: float, theirs_s: float) -> float:
         ours_s: the program's own uncertainty of its figure.
         theirs_s: the observer's.
     """
-    return max(probe_s, ours_s) + 0.02 + max(0.0, theirs_s - WITNESS_S)
+    return max(probe_s, ours_s) + 0.02 + max(0.0, theirs_s - OBSERVER_S)

@@ -16,6 +16,15 @@ from confman_tui.results.model import ScenarioResult
 from confman_tui.session import events
 
 NODES = ("http://127.0.0.1:6100", "http://127.0.0.1:6200", "http://127.0.0.1:6300")
+T0 = 1_800_000_000.0
+
+SAMPLE = SecondSample(T0, T0 + 1, 1, 0, 10, {}, 100, 200, 300, 400, 0, 0.0, {}, 0.0, 0.0)
+
+
+def view(at: float, *states: NodeState, leader: str | None = None, term: int = 6, since: float = T0) -> ClusterView:
+    """The nodes in these states, in the order of `NODES`."""
+    nodes = tuple(NodeView(NODES[i], state, since, term, latency_s=0.001) for i, state in enumerate(states))
+    return ClusterView(at, nodes, leader, term, since if leader else None)
 
 
 @dataclass(slots=True)
@@ -83,7 +92,7 @@ class Feed:
                 yield from self._step(self._steps.pop(0))
             elif at == self._next_poll:
                 self._next_poll = round(self._next_poll + self._poll, 6)
-                yield events.ClusterChanged(self._view(), 0.0005)
+                yield events.ClusterChanged(self._view(), 0.0005, news=False)
             elif at == self._next_acks:
                 self._next_acks = round(self._next_acks + 0.2, 6)
                 yield from self._acks(at)

@@ -1,7 +1,7 @@
 """A small HTTP server in a process of its own that looks like a Confman cluster of one node.
 
 It answers at once, or after a fixed delay, from memory; nothing is replicated. It counts what reaches it, and can be
-told to misbehave. For tests and benchmarks of the load engine: what is measured is the client, not this.
+made to misbehave. For tests and benchmarks of the load engine: what is measured is the client, not this.
 
     python -m tests.support.confman_server [--port N] [--delay-ms N]
 
@@ -105,7 +105,7 @@ class Store:
         )
 
     def control(self, body: bytes) -> bytes:
-        """Set the mode or the delays, begin a stall, and tell the counts so far."""
+        """Set the mode or the delays, begin a stall, and give the counts so far."""
         wanted = json.loads(body) if body else {}
         self.mode = wanted.get("mode", self.mode)
         self.to = wanted.get("to", self.to)
@@ -113,7 +113,7 @@ class Store:
         self.delays_s = wanted.get("delays_s", self.delays_s)
         if "stall_s" in wanted:
             self.stalled_until = asyncio.get_running_loop().time() + wanted["stall_s"]
-        told = {
+        counts = {
             "put": self.counts["PUT"],
             "get": self.counts["GET"],
             "connections": self.counts["connections"],
@@ -121,7 +121,7 @@ class Store:
             "repeated": sum(1 for times in self.keys_put.values() if times > 1),
         }
         if wanted.get("values"):
-            told["values"] = {  # type: ignore[assignment]
+            counts["values"] = {  # type: ignore[assignment]
                 f"{ns}/{key}": json.loads(entry)["value"]
                 for ns, keys in self.entries.items()
                 for key, entry in keys.items()
@@ -129,7 +129,7 @@ class Store:
         if wanted.get("clear"):
             self.counts.clear()
             self.keys_put.clear()
-        return answer(b"200 OK", json.dumps(told).encode())
+        return answer(b"200 OK", json.dumps(counts).encode())
 
     def namespaces(self, method: str, parts: list[str], body: bytes) -> bytes:
         if not parts:
@@ -291,7 +291,7 @@ class Server:
 
     def control(self, **wanted: Any) -> dict[str, Any]:
         """Set ``mode``, ``to``, ``delay_s`` or ``delays_s`` (one per request, in turn), hold all answers for
-        ``stall_s`` from now on, or ``clear`` the counts; tells the counts as they were."""
+        ``stall_s`` from now on, or ``clear`` the counts; gives the counts as they were."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
         with contextlib.closing(connection):
             connection.request("POST", "/__control", json.dumps(wanted))

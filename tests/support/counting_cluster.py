@@ -1,4 +1,4 @@
-"""Three HTTP servers on loopback that answer polls and probe writes as told, and count what they are asked."""
+"""Three HTTP servers on loopback that answer polls and probe writes as a test wants, and count what they are asked."""
 
 from __future__ import annotations
 

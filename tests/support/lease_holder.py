@@ -10,7 +10,8 @@ from pathlib import Path
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.lease import Lease
 from confman_tui.core.errors import ConfmanTuiError
-from tests.cluster.conftest import ADMIN, watched_client
+from tests.support.keys import ADMIN
+from tests.support.watched_cluster import watched_client
 
 
 async def main(tier: str, folder: Path, nodes: tuple[str, ...]) -> None:

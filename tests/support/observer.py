@@ -1,4 +1,4 @@
-"""An independent witness of a cluster's outages, in a process of its own: raw asyncio, nothing of the program.
+"""An independent observer of a cluster's outages, in a process of its own: raw asyncio, nothing of the program.
 
     python tests/support/observer.py --nodes URL,URL,URL [--every 0.01] [--seconds 60] [--least 0.3]
         [--since T --until T ...]

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.demo_client import ADMIN, Health, ask, ask_on, connect, health, wait_for
+from tests.support.demo_client import ADMIN, Health, ask, ask_on, connect, health
+from tests.support.waiting import wait_for
 
 VARIABLE = "CONFMAN_REAL_CLUSTER"
 NODES = ("http://127.0.0.1:6100", "http://127.0.0.1:6200", "http://127.0.0.1:6300")
@@ -127,7 +128,7 @@ class RealCluster:
         return wait_for(lambda: self.other_leader(former), f"another leader than {former}", AGREE_S)
 
     def ours(self) -> list[str]:
-        """Namespaces of the program that exist or hold entries, as every node tells them."""
+        """Namespaces of the program that exist or hold entries, as every node lists them."""
         found = set()
         for url in NODES:
             names = [item["path"] for item in ask(url, "GET", "/api/v1/namespaces", timeout_s=10.0).json]

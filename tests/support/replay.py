@@ -36,7 +36,7 @@ class Replay:
     stream: WriteStream = field(init=False)
 
     def run(self, until: float | None = None, drain_s: float = 0.2) -> list[Election]:
-        """The elections told, in order; each may come a second time with its recovery."""
+        """The elections reported, in order; each may come a second time with its recovery."""
         self.stream = WriteStream()
         self.meter = ElectionMeter(NODES, self.stream)
         view = ViewMachine(NODES)
@@ -51,7 +51,7 @@ class Replay:
         steps = int((end - events[0][0]) / drain_s)
         events += [(events[0][0] + n * drain_s, 5, None) for n in range(steps)]
         events.sort(key=lambda event: event[:2])
-        told: list[Election] = []
+        reported: list[Election] = []
         for at, kind, what in events:
             if kind == 0:
                 self.stream.started(what)
@@ -63,7 +63,7 @@ class Replay:
                 self.stream.evidence.polled(what.sent, what.answered, what.node, what.role == "leader")
                 for fact in view.apply(what):
                     self.facts.append(fact)
-                    told += self.meter.fact(fact)
+                    reported += self.meter.fact(fact)
                 self.meter.agreed(view.agreed_on, view.agreed_since)
                 self.meter.viewed(view.view(at))
             elif kind == 4:
@@ -72,8 +72,8 @@ class Replay:
                 self.meter.load_changed(what)
             else:
                 self.stream.drain(at)
-                told += self.meter.tick(at)
-        return told
+                reported += self.meter.tick(at)
+        return reported
 
     def writes(self, start: float, end: float, every: float, served: bool = True, wait: float = 0.005) -> None:
         """Steady writes."""
@@ -90,7 +90,7 @@ def answer(node: str, at: float, status: int, role: str, leader: str | None, ter
 
 
 def steps(node: str, changes: list[tuple[float, Any]], start: float, end: float, every: float) -> Iterable[Poll]:
-    """Polls of one node every so many seconds, each showing the last change before it: an answer's fields, an error's
+    """Polls of one node at this interval, each showing the last change before it: an answer's fields, an error's
     name, or None for silence until the deadline."""
     current: Any = None
     waiting = sorted(changes, key=lambda change: change[0])
@@ -141,7 +141,7 @@ def timeline(name: str, every: float = 0.1) -> Replay:
         puts.sort(key=lambda put: put[0])
         for (at, put), (until, _) in zip(puts, [*puts[1:], (end, None)], strict=True):
             served = isinstance(put, list) and put[0] == 200
-            # The recording tells when an answer changed: the first write is the one that came at that moment.
+            # The recording says when an answer changed: the first write is the one that came at that moment.
             for n in range(int((until - at) / 0.05) + 1):
                 moment = EPOCH + at + n * 0.05
                 if moment < EPOCH + until:

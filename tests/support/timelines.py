@@ -141,6 +141,6 @@ def _shifted(poll: Poll, by_s: float) -> Poll:
     )
 
 
-def told(facts: Sequence[Fact]) -> list[tuple[str, str | None, int | None]]:
+def rows_of(facts: Sequence[Fact]) -> list[tuple[str, str | None, int | None]]:
     """Facts as short rows: kind, port of the node, term."""
     return [(fact.kind.value, fact.node and fact.node.rpartition(":")[2], fact.term) for fact in facts]

@@ -11,23 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confman_tui.cluster.elections import WriteWindow
-from confman_tui.cluster.states import ClusterView, Fact, FactKind, NodeState, NodeView
-from confman_tui.load.run_model import Cause, SecondSample
+from confman_tui.cluster.states import ClusterView, Fact, FactKind, NodeState
+from confman_tui.load.run_model import Cause
 from confman_tui.session import events
-from confman_tui.tui.charts.bounded_stores import CAUSES, AckStore, Bucket, SampleStore, Track, merge_buckets
-from confman_tui.tui.history import History
+from confman_tui.tui.history.acks import AckStore
+from confman_tui.tui.history.history import History
+from confman_tui.tui.history.samples import CAUSES, Bucket, SampleStore, merge_buckets
+from confman_tui.tui.history.track import Track
 from tests.support import screen_story
-from tests.support.chart_history import NODES, Feed
-
-T0 = 1_800_000_000.0
-
-SAMPLE = SecondSample(T0, T0 + 1, 1, 0, 10, {}, 100, 200, 300, 400, 0, 0.0, {}, 0.0, 0.0)
-
-
-def view(at: float, *states: NodeState, leader: str | None = None, term: int = 6, since: float = T0) -> ClusterView:
-    nodes = tuple(NodeView(NODES[i], state, since, term, latency_s=0.001) for i, state in enumerate(states))
-    return ClusterView(at, nodes, leader, term, since if leader else None)
-
+from tests.support.chart_history import NODES, SAMPLE, T0, Feed, view
 
 buckets = st.builds(
     lambda ok, failed, latency, scenario: (ok, failed, latency, scenario),
@@ -139,7 +131,7 @@ def test_a_long_track_is_thinned_and_keeps_the_present(monkeypatch: pytest.Monke
     assert [value for _, _, value in track.between(290.0, 300.0)] == list(range(966, 1000))
 
 
-def test_a_state_starts_when_it_was_first_so_and_not_when_it_was_told() -> None:
+def test_a_state_starts_when_it_was_first_so_and_not_when_it_was_reported() -> None:
     history = History()
     leader, follower, silent = NodeState.LEADER, NodeState.FOLLOWER, NodeState.SILENT
     history.apply(events.ClusterChanged(view(T0 + 1, leader, follower, follower, leader=NODES[0]), 0.0))
@@ -150,7 +142,7 @@ def test_a_state_starts_when_it_was_first_so_and_not_when_it_was_told() -> None:
     ], "the silence began with the last answer; nothing is known after the last poll"
 
 
-def test_leader_changes_are_told_once_and_the_first_leader_is_none() -> None:
+def test_leader_changes_are_kept_once_and_the_first_leader_is_none() -> None:
     history = History()
     for at, node, term in ((1, NODES[0], 6), (20, NODES[1], 7), (21, NODES[1], 7), (40, NODES[0], 8)):
         history.apply(events.FactObserved(Fact(FactKind.LEADER_SERVING, T0 + at, node, term)))
@@ -184,7 +176,7 @@ def test_an_open_window_grows_until_it_is_closed() -> None:
     assert history.last_ack == T0
 
 
-def test_a_moment_tells_what_was() -> None:
+def test_a_moment_says_what_was() -> None:
     history = History()
     feed = Feed(T0)
     for event in feed.until(T0 + 40):
@@ -213,7 +205,7 @@ def test_health_gives_the_slowest_poll_of_each_second() -> None:
             for node in view(T0, leader).nodes
         )
         history.apply(events.ClusterChanged(ClusterView(T0 + tenth / 10, nodes, NODES[0], 6, T0), 0.0))
-    assert history.health(NODES[0]) == (0.001, 0.03, None), "the second that lasts is not told yet"
+    assert history.health(NODES[0]) == (0.001, 0.03, None), "the second that lasts is not counted yet"
     assert history.health("http://nobody") == ()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from confman_tui.core.errors import UsageError
-from confman_tui.tui.keymap import check_keymap
+from confman_tui.tui.keys.keymap import check_keymap
 from tests.support.fake_session import FakeSession
 from tests.support.screen import TestClock, make_app
 

@@ -1,4 +1,4 @@
-"""Foreign text is shown as text, and fits."""
+"""Text of others is shown as text, and fits."""
 
 from __future__ import annotations
 

@@ -154,8 +154,8 @@ def _points(series: Series, scenario: str, measure: str, unit: float) -> list[tu
         y = typical(result, measure)
         if y is None:
             continue
-        told = spreads(result).get(measure)
-        low, high = (told.ci95_low, told.ci95_high) if told is not None else (None, None)
+        spread = spreads(result).get(measure)
+        low, high = (spread.ci95_low, spread.ci95_high) if spread is not None else (None, None)
         ends = (None, None) if low is None or high is None else (low / unit, high / unit)
         found.append((value, _Point(round(y / unit, 4), *ends)))
     return found

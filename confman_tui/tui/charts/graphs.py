@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from confman_tui.load.run_model import CAUSE_WORDS
 from confman_tui.tui.charts.axis import TimeAxis, clock_words
-from confman_tui.tui.charts.bounded_stores import CAUSES, Bucket
 from confman_tui.tui.charts.palette import CAUSE_GLYPHS, term_role
 from confman_tui.tui.charts.spec import GraphSpec, Layer, Mark
 from confman_tui.tui.charts.ticks import (
@@ -20,7 +19,9 @@ from confman_tui.tui.charts.ticks import (
     rate_label,
     time_step,
 )
-from confman_tui.tui.history import WARMUP, History
+from confman_tui.tui.history.history import History
+from confman_tui.tui.history.moments import WARMUP
+from confman_tui.tui.history.samples import CAUSES, Bucket
 
 MOST_POINTS = 120
 """Points per series; more cost time and show nothing."""
