@@ -18,12 +18,14 @@ from typing import TextIO
 from confman_tui.cluster.states import FactKind
 from confman_tui.core import errors, event_loop
 from confman_tui.core.streams import write_result
-from confman_tui.results.drill import drill_document, drill_table
+from confman_tui.results.files.drill_files import drill_document
+from confman_tui.results.files.series_files import series_document
+from confman_tui.results.files.summary import json_document
 from confman_tui.results.model import ScenarioResult, Series
-from confman_tui.results.nodes import reads_words
-from confman_tui.results.series import series_document, series_table, verdict_of
-from confman_tui.results.summary import json_document
-from confman_tui.results.tables import results_table
+from confman_tui.results.tables.drill_table import drill_table
+from confman_tui.results.tables.results_table import results_table
+from confman_tui.results.tables.sentences import reads_words
+from confman_tui.results.tables.series_table import series_table, verdict_of
 from confman_tui.session.events import (
     DrillEnded,
     DrillRoundEnded,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from confman_tui.cluster.elections import Election, Fault, Verification
 from confman_tui.cluster.watch_mode import WatchUse
 from confman_tui.load.run_model import RunOutcome
 from confman_tui.load.saturation import GeneratorBound, GeneratorUse
 from confman_tui.settings.scenarios import Reads
+
+Measure = Literal["rps", "p50_us", "p95_us", "p99_us", "max_us"]
+"""The figures whose spread between repeated runs is computed, by their names in files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,7 @@ class Repetition:
 class Change:
     """One figure against the kept run's."""
 
-    measure: str
-    """``rps``, ``p50_us`` or ``p99_us``."""
+    measure: Measure
     before: float
     after: float
     """Means over the runs of each side."""

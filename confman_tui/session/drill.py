@@ -22,8 +22,8 @@ from confman_tui.core.errors import (
 )
 from confman_tui.load.engine import Engine
 from confman_tui.load.run_model import RunOutcome
-from confman_tui.results.drill import save_drill
-from confman_tui.results.files import ResultsError
+from confman_tui.results.files.drill_files import save_drill
+from confman_tui.results.files.output_folder import ResultsError
 from confman_tui.results.model import ScenarioResult
 from confman_tui.session.cluster_monitor import Monitor
 from confman_tui.session.drill_rounds import DrillPlan, run_drill

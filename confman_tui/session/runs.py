@@ -14,7 +14,7 @@ from confman_tui.core.clock import Clock
 from confman_tui.load.engine import Engine
 from confman_tui.load.run_model import RunPlan
 from confman_tui.load.schedule import senders_for
-from confman_tui.results.kept import Kept
+from confman_tui.results.kept_run import Kept
 from confman_tui.results.model import ScenarioResult
 from confman_tui.results.statistics.repeats import combined
 from confman_tui.session.connection import Connection

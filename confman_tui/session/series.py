@@ -11,7 +11,7 @@ from typing import Protocol
 
 from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.results.model import ScenarioResult, Series, SeriesKind, SeriesPoint
-from confman_tui.results.series import value_words
+from confman_tui.results.tables.series_table import value_words
 from confman_tui.session.dataset import Dataset
 from confman_tui.session.events import Level, Phase
 from confman_tui.settings import Settings

@@ -17,9 +17,9 @@ from confman_tui.core.clock import Clock, now
 from confman_tui.core.errors import ClusterError
 from confman_tui.load.engine import Engine
 from confman_tui.load.workers.plan import WorkerError
-from confman_tui.results.files import ResultsError, check_writable
+from confman_tui.results.files.output_folder import ResultsError, check_writable
+from confman_tui.results.files.series_files import save_series
 from confman_tui.results.model import ScenarioResult, Series
-from confman_tui.results.series import save_series
 from confman_tui.session import connection, drill, series
 from confman_tui.session.commands import FaultPreview
 from confman_tui.session.connection import Connection

@@ -15,9 +15,9 @@ from textual.widgets import Static
 
 from confman_tui.load.run_model import CAUSE_WORDS
 from confman_tui.load.saturation import Used, gauges_of
-from confman_tui.results.nodes import READS_WORDS
 from confman_tui.results.statistics.opening import opening_matters
 from confman_tui.results.statistics.repeats import spreads
+from confman_tui.results.tables.sentences import READS_WORDS
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.colours import Look

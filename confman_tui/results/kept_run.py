@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from confman_tui.results.files import ResultsError, path_of
-from confman_tui.results.model import Change, Comparison, ScenarioResult
+from confman_tui.results.files.output_folder import ResultsError, path_of
+from confman_tui.results.files.summary import read_summary
+from confman_tui.results.model import Change, Comparison, Measure, ScenarioResult
 from confman_tui.results.statistics.noise import difference, spread
 from confman_tui.results.statistics.repeats import runs_of, values_of
-from confman_tui.results.summary import read_document
 from confman_tui.settings import Settings
 
-COMPARED = ("rps", "p50_us", "p99_us")
+COMPARED: tuple[Measure, ...] = ("rps", "p50_us", "p99_us")
 _SAME_LENGTH = 0.1
 """Runs whose lengths differ by less than this share are comparable."""
 _SAME_SETTINGS = ("demo", "host", "nodes", "poll_s", "poll_alert_s", "probe_s", "rate", "workers", "expect_workers")
@@ -27,14 +27,15 @@ class Kept:
         """Read the kept run of that scenario, if there is one that can be read."""
         self._settings = settings
         self._result: ScenarioResult | None = None
-        self._said: Mapping[str, Any] = {}
+        self._kept_settings: Mapping[str, Any] = {}
         try:
             path = path_of(settings.output_dir, settings.tier, scenario, "summary.json")
-            self._result, document = read_document(path)
+            self._result, document = read_summary(path)
         except ResultsError:
             return
-        said = document.get("settings")
-        self._said = said if isinstance(said, dict) else {}
+        kept_settings = document.get("settings")
+        if isinstance(kept_settings, dict):
+            self._kept_settings = kept_settings
 
     def _comparable(self, result: ScenarioResult) -> ScenarioResult | None:
         kept, present = self._result, self._settings.public()
@@ -44,7 +45,7 @@ class Kept:
             (kept.tier, kept.name, kept.users, kept.payload_bytes, kept.warmup_s, kept.reads)
             == (result.tier, result.name, result.users, result.payload_bytes, result.warmup_s, result.reads)
             and abs(kept.duration_s - result.duration_s) <= _SAME_LENGTH * max(kept.duration_s, result.duration_s)
-            and all(self._said.get(name) == present.get(name) for name in _SAME_SETTINGS)
+            and all(self._kept_settings.get(name) == present.get(name) for name in _SAME_SETTINGS)
         )
         return kept if alike else None
 

@@ -18,10 +18,11 @@ from confman_tui.cluster.elections import UnreadNode, Verification
 from confman_tui.core.errors import UsageError
 from confman_tui.load.run_model import Cause
 from confman_tui.results.contents import load, results_only
-from confman_tui.results.elections import write_elections, write_lost
-from confman_tui.results.files import ResultsError
-from confman_tui.results.summary import json_document, read_summary, save_result, scenario_document
-from confman_tui.results.tables import results_table
+from confman_tui.results.files.election_files import write_elections, write_lost
+from confman_tui.results.files.output_folder import ResultsError
+from confman_tui.results.files.scenario_json import scenario_document
+from confman_tui.results.files.summary import json_document, read_summary, save_result
+from confman_tui.results.tables.results_table import results_table
 from tests.support import result_samples
 
 _ASKED = (
@@ -69,7 +70,7 @@ def test_what_was_saved_comes_back(tmp_path: Path) -> None:
         "bench-small-000,key-a/b",
     ]
     path = tmp_path / "small-write-10u_summary.json"
-    assert read_summary(path) == replace(saved, outcome=replace(saved.outcome, files=()))
+    assert read_summary(path)[0] == replace(saved, outcome=replace(saved.outcome, files=()))
     document = json.loads(path.read_text())
     assert document["settings"]["users"] == 10
     assert document["verification"]["without"] == [{"node": result_samples.NODES[2], "why": "not ready for 30 s"}]
@@ -95,8 +96,8 @@ def test_elections_in_rows(tmp_path: Path) -> None:
         tmp_path, "small", "write-1u", [result_samples.election(), result_samples.election(fault=None, agree_s=None)]
     )
     heading, first, second = (line.split(",") for line in path.read_text().splitlines())
-    told = dict(zip(heading, first, strict=True))
-    assert (told["fault"], told["fault_node"], told["serving_s"]) == ("kill", result_samples.NODES[0], "1.43")
+    row = dict(zip(heading, first, strict=True))
+    assert (row["fault"], row["fault_node"], row["serving_s"]) == ("kill", result_samples.NODES[0], "1.43")
     assert dict(zip(heading, second, strict=True))["agree_s"] == ""
 
 
@@ -182,7 +183,7 @@ def test_any_damage_is_either_refused_or_harmless(tmp_path: Path, data: st.DataO
         break
     path.write_text(json.dumps(document))
     try:
-        loaded = read_summary(path)
+        loaded = read_summary(path)[0]
     except ResultsError as error:
         said = str(error)
     else:
@@ -265,6 +266,6 @@ def test_an_invalid_run_is_called_so_everywhere_and_after_reading_it_back(tmp_pa
     assert scenario_document(saved)["invalid"] == why
     assert scenario_document(result_samples.result())["invalid"] is None
     (summary,) = tmp_path.glob("*_summary.json")
-    back = read_summary(summary)
+    back = read_summary(summary)[0]
     assert back.outcome.invalid == why
     assert note in results_table([back])

@@ -13,30 +13,18 @@ from confman_tui.cluster.elections import Election, Fault, WriteWindow
 from confman_tui.cluster.states import ClusterView, NodeState
 from confman_tui.load.run_model import Cause, SecondSample
 from confman_tui.load.saturation import GeneratorBound, GeneratorSample, gauges_of
-from confman_tui.results.files import told
-from confman_tui.results.plain import iso, short_node
+from confman_tui.results.files.output_folder import os_error_text
+from confman_tui.results.formatting import iso, short_node
 
 _BEFORE_CAUSES = ("time", "users", "ok", "reads_ok", "writes_ok", "warmup")
 _AFTER_CAUSES = (
-    "p50_us",
-    "p95_us",
-    "p99_us",
-    "max_us",
-    "leader",
-    "term",
-    "without_writes",
-    "marks",
-    "in_flight",
-    "oldest_in_flight_s",
-    "engine_cpu",
-    "hub_lag_ms",
+    *("p50_us", "p95_us", "p99_us", "max_us", "leader", "term", "without_writes", "marks"),
+    *("in_flight", "oldest_in_flight_s", "engine_cpu", "hub_lag_ms"),
 )
 _OPEN_LOOP = (
     *("rate", "uncorrected_p50_us", "uncorrected_p99_us", "uncorrected_max_us", "not_started", "schedule_lag_ms"),
 )
 """Empty in a closed loop."""
-
-
 _GENERATOR = (
     *("engine_wait", "machine_cpu", "program_cpu", "worker_cpu_max", "worker_wait_max"),
     *("conductor_lag_ms", "screen_lag_ms"),
@@ -138,7 +126,7 @@ class TimelineWriter:
             self._give_up(error)
 
     def _give_up(self, error: OSError) -> None:
-        self.trouble = f"{self.path} can't be written: {told(error)}"
+        self.trouble = f"{self.path} can't be written: {os_error_text(error)}"
         self._drop()
 
     def _drop(self) -> None:
@@ -206,8 +194,8 @@ def fault_mark(fault: Fault) -> str:
 def window_mark(window: WriteWindow) -> str:
     """The end of a stretch without writes: ``1.62 s without writes (± 0.10 s)``."""
     length = window.seconds
-    told_length = "still without writes" if length is None else f"{length:.2f} s without writes"
-    return f"{told_length} (± {window.uncertainty_s:.2f} s{', from the last good poll' * window.from_poll})"
+    text = "still without writes" if length is None else f"{length:.2f} s without writes"
+    return f"{text} (± {window.uncertainty_s:.2f} s{', from the last good poll' * window.from_poll})"
 
 
 def election_mark(election: Election) -> str:
