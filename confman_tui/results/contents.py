@@ -1,4 +1,4 @@
-"""What is in a folder of results: for ``--results-only`` and for the rows that the screen keeps."""
+"""What a folder of results holds, for ``--results-only``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Loaded:
     """Nodes, leader and term of the newest summary; empty when there is none."""
     problems: tuple[str, ...]
     """A sentence for each file that could not be read."""
-    series: tuple[Series, ...] = ()
+    series: tuple[Series, ...]
     """By the names of their files."""
 
 
@@ -62,7 +62,7 @@ def load(directory: Path) -> Loaded:
     newest, cluster = float("-inf"), {}
     for name in names:
         if name.endswith(_SUMMARY):
-            with _noting(problems):
+            with _left_out(problems):
                 result, document = read_summary(directory / name)
                 results[result.tier, result.name] = result
                 if result.outcome.ended > newest and isinstance(document.get("cluster"), dict):
@@ -70,19 +70,19 @@ def load(directory: Path) -> Loaded:
     for name in names:
         which = _tier_and_scenario(name)
         if which is not None and which not in results:
-            with _noting(problems):
+            with _left_out(problems):
                 results[which] = read_stats(directory / name, *which)
     for name in names:
         if name.endswith(_SERIES):
-            with _noting(problems):
+            with _left_out(problems):
                 series.append(read_series(directory / name))
     ordered = sorted(results.values(), key=_place)
     return Loaded(tuple(ordered), cluster, tuple(problems), tuple(series))
 
 
 @contextmanager
-def _noting(problems: list[str]) -> Iterator[None]:
-    """A file that can't be read is noted and left out."""
+def _left_out(problems: list[str]) -> Iterator[None]:
+    """A file that can't be read is left out, and its problem noted."""
     try:
         yield
     except ResultsError as error:

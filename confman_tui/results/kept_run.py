@@ -13,7 +13,7 @@ from confman_tui.results.statistics.noise import difference, spread
 from confman_tui.results.statistics.repeats import runs_of, values_of
 from confman_tui.settings import Settings
 
-COMPARED: tuple[Measure, ...] = ("rps", "p50_us", "p99_us")
+_COMPARED: tuple[Measure, ...] = ("rps", "p50_us", "p99_us")
 _SAME_LENGTH = 0.1
 """Runs whose lengths differ by less than this share are comparable."""
 _SAME_SETTINGS = ("demo", "host", "nodes", "poll_s", "poll_alert_s", "probe_s", "rate", "workers", "expect_workers")
@@ -56,7 +56,7 @@ class Kept:
         if kept is None:
             return result
         changes = []
-        for measure in COMPARED:
+        for measure in _COMPARED:
             before, after = values_of(kept, measure), values_of(result, measure)
             apart = difference(before, after)
             if apart is not None:

@@ -76,8 +76,8 @@ class Change:
     change: float
     """As a share of the earlier one: 0.03 is 3 % more."""
     noise: float | None
-    """The largest change that the runs' own spread explains, as such a share; None when one run on each side tells
-    nothing about it."""
+    """The largest change that the runs' own spread explains, as such a share; None when there was one run on each
+    side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class SeriesPoint:
     """One step of a series."""
 
     value: int
-    """Users, bytes, or entries that were aimed at (`ScenarioResult.entries_before` tells what there were)."""
+    """Users, bytes, or entries that were aimed at (`ScenarioResult.entries_before` is what there were)."""
     results: tuple[ScenarioResult, ...]
     """Of each of the series' scenarios that ran, in order."""
 

@@ -19,7 +19,7 @@ _PACKAGES = ("locust", "geventhttpclient", "gevent", "textual", "httpx")
 
 
 def circumstances(settings: Settings, cluster: Mapping[str, Any]) -> dict[str, Any]:
-    """What a file of results says of them beside the figures."""
+    """What a file of results holds of them beside the figures."""
     return {
         "version": __version__,
         "cluster": cluster_document(cluster),

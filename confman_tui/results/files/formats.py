@@ -88,14 +88,14 @@ def from_json(fields: object, kind: type[_T]) -> _T:
 
 
 def _check_numbers(value: Any) -> None:
-    """All whole numbers of the model are counts."""
-    if isinstance(value, dict):
-        value = value.values()
-    elif isinstance(value, float) and not abs(value) <= _LARGEST_NUMBER:
+    """Raise ValueError for a number out of all range. All whole numbers of the model are counts."""
+    if isinstance(value, float) and not abs(value) <= _LARGEST_NUMBER:
         raise ValueError("no number that this program could have written")
-    elif isinstance(value, int) and not 0 <= value <= _LARGEST_NUMBER:
+    if isinstance(value, int) and not 0 <= value <= _LARGEST_NUMBER:
         raise ValueError("no count that this program could have written")
-    if isinstance(value, Iterable) and not isinstance(value, str):
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
         for item in value:
             _check_numbers(item)
 
@@ -104,6 +104,6 @@ def is_other_document(error: BaseException) -> bool:
     """Whether one of the errors of `DAMAGE` says that fields are missing or of another type (the file is something
     else), rather than that they hold wrong values."""
     if isinstance(error, msgspec.ValidationError):
-        # msgspec tells the two apart in its text only
+        # msgspec distinguishes the two in its text only
         return ", got `" in str(error) or "missing required" in str(error)
     return isinstance(error, (KeyError, TypeError, AttributeError, OverflowError))

@@ -27,7 +27,7 @@ MEASURE_WORDS = {
     "p99_us": "p99 ms",
     "max_us": "max ms",
 }
-WORTH_A_NOTE = 0.01
+_WORTH_A_NOTE = 0.01
 """Share of the requests from which a person should know what the watch added."""
 
 
@@ -147,7 +147,7 @@ def comparison_line(result: ScenarioResult, *, short: bool = False) -> str:
 def watch_line(result: ScenarioResult) -> str:
     """What the watch added, where that was more than 1 % of the requests; otherwise empty."""
     use = result.watch
-    if use is None or use.polls + use.probe_writes <= WORTH_A_NOTE * result.outcome.requests:
+    if use is None or use.polls + use.probe_writes <= _WORTH_A_NOTE * result.outcome.requests:
         return ""
     line = f"{result.name}: watching added {use.polls:,} health polls and {use.probe_writes:,} probe writes"
     return f"{line} (alert for {use.alert_s:.1f} s)" if use.alert_s else line

@@ -30,7 +30,7 @@ def value_words(kind: SeriesKind, value: int) -> str:
 
 
 def verdict_of(series: Series) -> list[str]:
-    """What the series says: its knee, or the slope of each scenario."""
+    """What the series shows, in sentences: its knee, or the slope of each scenario."""
     if series.kind is SeriesKind.ENTRIES:
         return [line for name in series.scenarios if (line := _slope_line(series, name))]
     points, knee = whole_points(series), knee_of(series)
@@ -104,7 +104,7 @@ def text_bar(share: float, width: int = _BAR) -> str:
 
 
 def series_table(series: Series) -> str:
-    """The series as text of at most 100 columns: a row per step with a bar, what it says, the verdict on the writes."""
+    """The series as text of at most 100 columns: a row and a bar per step, what it shows, the verdict on the writes."""
     blocks = [f"{', '.join(series.scenarios)} against {series.kind} · {series.step_s:g} s each · tier {series.tier}"]
     for name in series.scenarios:
         rows = _table_rows(series, name)
