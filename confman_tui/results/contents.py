@@ -115,11 +115,11 @@ def results_only(directory: Path, *, as_json: bool = False) -> str:
             f"--output-dir: {directory} holds no results; a run with --headless or on the screen makes some"
         )
     if as_json:
-        tiers = {result.tier for result in loaded.results} | {held.tier for held in loaded.series}
+        tiers = {result.tier for result in loaded.results} | {one.tier for one in loaded.series}
         tier = tiers.pop() if len(tiers) == 1 else None
-        series = [series_document(held) for held in loaded.series]
+        series = [series_document(one) for one in loaded.series]
         document = json_document(loaded.cluster, tier, loaded.results, loaded.problems, series)
         return json.dumps(document, indent=2, ensure_ascii=False)
     tables = [results_table(loaded.results)] if loaded.results else []
-    text = "\n\n".join([*tables, *(series_table(held) for held in loaded.series)])
+    text = "\n\n".join([*tables, *(series_table(one) for one in loaded.series)])
     return "\n".join([text, *(one_line(problem, 300) for problem in loaded.problems)])

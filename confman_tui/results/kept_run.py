@@ -20,7 +20,7 @@ _SAME_SETTINGS = ("demo", "host", "nodes", "poll_s", "poll_alert_s", "probe_s", 
 """What must have been set alike, where a version has it at all."""
 
 
-class Kept:
+class KeptRun:
     """What was there before the present run, which overwrites it."""
 
     def __init__(self, settings: Settings, scenario: str) -> None:
@@ -64,11 +64,11 @@ class Kept:
                 changes.append(change)
         if not changes:
             return result
-        held = Comparison(
+        comparison = Comparison(
             kept_at=kept.outcome.ended,
             runs_before=len(runs_of(kept)),
             runs_after=len(runs_of(result)),
             entries_before=kept.entries_before,
             changes=tuple(changes),
         )
-        return replace(result, comparison=held)
+        return replace(result, comparison=comparison)

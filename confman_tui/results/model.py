@@ -79,6 +79,11 @@ class Change:
     """The largest change that the runs' own spread explains, as such a share; None when there was one run on each
     side."""
 
+    @property
+    def within_noise(self) -> bool | None:
+        """Whether the runs' own spread explains the change; None when it is not known."""
+        return None if self.noise is None else abs(self.change) <= self.noise
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

@@ -14,7 +14,7 @@ from confman_tui.core.clock import Clock
 from confman_tui.load.engine import Engine
 from confman_tui.load.run_model import RunPlan
 from confman_tui.load.schedule import senders_for
-from confman_tui.results.kept_run import Kept
+from confman_tui.results.kept_run import KeptRun
 from confman_tui.results.model import ScenarioResult
 from confman_tui.results.statistics.repeats import combined
 from confman_tui.session.connection import Connection
@@ -109,7 +109,7 @@ class Runs:
     async def run_one(self, scenario: Scenario, step: Step | None = None) -> ScenarioResult | None:
         """Run a scenario as often as ``--repeat`` says, each time on the same data; a stop keeps the runs so far, None
         when there is none. A step of a series leaves the kept run of that scenario alone."""
-        kept = Kept(self.settings_here(), scenario.name) if step is None else None
+        kept = KeptRun(self.settings_here(), scenario.name) if step is None else None
         done: ScenarioResult | None = None
         for number in range(1, self._parts.settings().repeat + 1):
 

@@ -13,7 +13,7 @@ from confman_tui.results.files.output_folder import ResultsError
 from confman_tui.results.files.scenario_json import scenario_document
 from confman_tui.results.files.series_files import save_series
 from confman_tui.results.files.summary import read_summary, save_result
-from confman_tui.results.kept_run import Kept
+from confman_tui.results.kept_run import KeptRun
 from confman_tui.results.tables.results_table import results_table
 from confman_tui.results.tables.sentences import nodes_notes
 from confman_tui.settings.scenarios import Reads
@@ -116,5 +116,5 @@ def test_runs_that_read_from_elsewhere_are_not_compared(tmp_path: Path, reads: R
     chosen = result_samples.settings_for(tmp_path)
     kept = replace(result_samples.run(100.0), reads=Reads.ALL)
     save_result(kept, chosen, result_samples.CLUSTER)
-    present = Kept(chosen, kept.name).compared(replace(kept, reads=reads))
+    present = KeptRun(chosen, kept.name).compared(replace(kept, reads=reads))
     assert (present.comparison is not None) == compared

@@ -13,7 +13,7 @@ import msgspec
 from confman_tui.results.files.output_folder import ResultsError, os_error_text, replacing
 from confman_tui.results.formatting import rounded
 
-DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+DAMAGE = (msgspec.ValidationError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 """What reading a document raises that this program can't have written."""
 _LARGEST_FILE = 32 * 1024 * 1024
 _LARGEST_NUMBER = 1e15

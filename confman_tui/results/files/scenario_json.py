@@ -174,7 +174,7 @@ def _repeats(result: ScenarioResult) -> dict[str, Any]:
                 **to_json(change),
                 "before": rounded(change.before, 3),
                 "after": rounded(change.after, 3),
-                "within_noise": None if change.noise is None else abs(change.change) <= change.noise,
+                "within_noise": change.within_noise,
             }
             for change in result.comparison.changes
         ]
@@ -236,7 +236,7 @@ def result_from(document: Mapping[str, Any]) -> ScenarioResult:
 
 
 def result_fields(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of that result, their types not yet checked. Raises likewise."""
+    """The fields of that result, their types not yet checked; raises one of `formats.DAMAGE` too."""
     if document["failures"] > document["requests"]:
         raise ValueError("more failures than requests")
     histograms = document.get("histograms", {})

@@ -48,14 +48,14 @@ def combined(earlier: ScenarioResult, latest: ScenarioResult) -> ScenarioResult:
         latest,
         repeats=(*before, repetition_of(latest, len(before) + 1)),
         elections=(*earlier.elections, *latest.elections),
-        verification=added((earlier.verification, latest.verification)),
+        verification=added_verdicts((earlier.verification, latest.verification)),
         watch=latest.watch.with_more(earlier.watch) if latest.watch and earlier.watch else latest.watch,
         generator_bound=latest.generator_bound or earlier.generator_bound,
         outcome=replace(latest.outcome, invalid=latest.outcome.invalid or earlier.outcome.invalid),
     )
 
 
-def added(verdicts: Iterable[Verification | None]) -> Verification | None:
+def added_verdicts(verdicts: Iterable[Verification | None]) -> Verification | None:
     """The verdict on all writes together, with the first 1,000 lost keys; None when nothing was verified."""
     given = [verdict for verdict in verdicts if verdict is not None]
     if not given:
@@ -80,7 +80,7 @@ def spreads(result: ScenarioResult) -> dict[str, Spread]:
     if len(result.repeats) < 2:
         return {}
     values = {measure: values_of(result, measure) for measure in MEASURES}
-    return {measure: spread(held) for measure, held in values.items() if held}
+    return {measure: spread(of_runs) for measure, of_runs in values.items() if of_runs}
 
 
 def typical(result: ScenarioResult, measure: str) -> float | None:

@@ -11,7 +11,7 @@ from confman_tui.load.saturation import GeneratorBound
 from confman_tui.results.formatting import milliseconds, per_cent, seconds, sensible, short_node
 from confman_tui.results.model import Change, ScenarioResult
 from confman_tui.results.statistics.opening import opening_matters
-from confman_tui.results.statistics.repeats import added
+from confman_tui.results.statistics.repeats import added_verdicts
 from confman_tui.settings.scenarios import Reads
 
 READS_WORDS = {
@@ -40,7 +40,7 @@ def nodes_notes(result: ScenarioResult) -> list[str]:
     """Which nodes were read from, a sentence: where that isn't all of them, and of one user, who reads from one."""
     if result.reads is None or (result.reads is Reads.ALL and result.users != 1):
         return []
-    read = [held for held in result.outcome.by_node if held.reads]
+    read = [node for node in result.outcome.by_node if node.reads]
     if not read:
         return []
     words = reads_words(result.reads)
@@ -51,8 +51,8 @@ def _shares(read: Sequence[NodeOutcome]) -> str:
     """``127.0.0.1:6100``; of several nodes each with its share of the reads."""
     if len(read) == 1:
         return short_node(read[0].node)
-    whole = sum(held.reads for held in read)
-    return ", ".join(f"{short_node(held.node)} {per_cent(held.reads, whole)}" for held in read)
+    whole = sum(node.reads for node in read)
+    return ", ".join(f"{short_node(node.node)} {per_cent(node.reads, whole)}" for node in read)
 
 
 def open_loop_notes(result: ScenarioResult) -> list[str]:
@@ -122,24 +122,24 @@ def change_words(change: Change) -> str:
     size = f"{abs(change.change) * 100:.1f} % {more if change.change >= 0 else less}"
     if change.noise is None:
         return f"{name} {size}"
-    word = "within" if abs(change.change) <= change.noise else "more than"
+    word = "within" if change.within_noise else "more than"
     return f"{name} {size}, {word} the noise (± {change.noise * 100:.1f} %)"
 
 
 def comparison_line(result: ScenarioResult, *, short: bool = False) -> str:
     """How a result compares with the kept run, in words; empty when there is nothing to compare. In short: throughput
     alone, and only where the noise is known."""
-    held = result.comparison
-    if held is None:
+    comparison = result.comparison
+    if comparison is None:
         return ""
     if short:
-        changes = [change_words(change) for change in held.changes if change.noise is not None]
+        changes = [change_words(change) for change in comparison.changes if change.noise is not None]
         return f"against the kept run: {changes[0]}" if changes else ""
-    when = datetime.fromtimestamp(held.kept_at).strftime("%Y-%m-%d %H:%M")
-    runs = f"{held.runs_before} run{'s' if held.runs_before != 1 else ''}"
-    line = f"{result.name} against the kept run of {when} ({runs}, {held.entries_before:,} entries before): "
-    line += "; ".join(change_words(change) for change in held.changes)
-    if all(change.noise is None for change in held.changes):
+    when = datetime.fromtimestamp(comparison.kept_at).strftime("%Y-%m-%d %H:%M")
+    runs = f"{comparison.runs_before} run{'s' if comparison.runs_before != 1 else ''}"
+    line = f"{result.name} against the kept run of {when} ({runs}, {comparison.entries_before:,} entries before): "
+    line += "; ".join(change_words(change) for change in comparison.changes)
+    if all(change.noise is None for change in comparison.changes):
         line += "; one run each can't tell such a difference from noise: --repeat 5 can"
     return line
 
@@ -156,7 +156,7 @@ def watch_line(result: ScenarioResult) -> str:
 def verdict_lines(results: Sequence[ScenarioResult]) -> list[str]:
     """What became of the acknowledged writes, over all scenarios."""
     lines = []
-    whole = added(result.verification for result in results)
+    whole = added_verdicts(result.verification for result in results)
     if whole is not None:
         lines.append(verdict_line(whole))
         notes = dict.fromkeys(result.verification.note for result in results if result.verification is not None)

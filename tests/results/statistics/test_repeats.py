@@ -13,7 +13,7 @@ from confman_tui.cluster.elections import UnreadNode, Verification
 from confman_tui.core.errors import UsageError
 from confman_tui.results.files.scenario_json import scenario_document
 from confman_tui.results.files.summary import read_summary, save_result
-from confman_tui.results.kept_run import Kept
+from confman_tui.results.kept_run import KeptRun
 from confman_tui.results.model import ScenarioResult
 from confman_tui.results.statistics.opening import opening_matters
 from confman_tui.results.statistics.repeats import combined, spreads, typical, values_of
@@ -80,7 +80,7 @@ def saved(result: ScenarioResult, folder: Path, **flags: str) -> ScenarioResult:
 
 def test_what_was_saved_comes_back(tmp_path: Path) -> None:
     kept = saved(result_samples.repeated([100, 104, 96]), tmp_path)
-    later = Kept(result_samples.settings_for(tmp_path), "read-10u").compared(
+    later = KeptRun(result_samples.settings_for(tmp_path), "read-10u").compared(
         replace(result_samples.run(103, opening=result_samples.opening(left_out=True)), warmup_s=0.0)
     )
     assert later.comparison is not None
@@ -104,7 +104,7 @@ def test_a_difference_smaller_than_the_noise_is_said_to_be_noise(
     tmp_path: Path, before: list[float], after: list[float], words: str
 ) -> None:
     saved(result_samples.repeated(before), tmp_path)
-    later = Kept(result_samples.settings_for(tmp_path), "read-10u").compared(result_samples.repeated(after))
+    later = KeptRun(result_samples.settings_for(tmp_path), "read-10u").compared(result_samples.repeated(after))
     assert words in comparison_line(later)
     # lines of the table are wrapped
     assert words in results_table([later]).replace("\n    ", " ")
@@ -129,18 +129,18 @@ def test_runs_under_other_settings_are_not_compared(
     saved(result_samples.run(100), tmp_path)
     settings = result_samples.settings_for(tmp_path, **flags)
     name = changes.get("name", "read-10u")
-    assert Kept(settings, name).compared(replace(result_samples.run(101), **changes)).comparison is None
+    assert KeptRun(settings, name).compared(replace(result_samples.run(101), **changes)).comparison is None
 
 
 def test_no_run_a_broken_one_or_a_stopped_one_is_nothing_to_compare_with(tmp_path: Path) -> None:
     settings = result_samples.settings_for(tmp_path)
-    assert Kept(settings, "read-10u").compared(result_samples.run(101)).comparison is None
+    assert KeptRun(settings, "read-10u").compared(result_samples.run(101)).comparison is None
     (tmp_path / "small-read-10u_summary.json").write_text("{broken")
-    assert Kept(settings, "read-10u").compared(result_samples.run(101)).comparison is None
+    assert KeptRun(settings, "read-10u").compared(result_samples.run(101)).comparison is None
     saved(result_samples.run(100, stopped_early=True), tmp_path)
-    assert Kept(settings, "read-10u").compared(result_samples.run(101)).comparison is None
+    assert KeptRun(settings, "read-10u").compared(result_samples.run(101)).comparison is None
     saved(result_samples.run(100), tmp_path)
-    kept = Kept(settings, "read-10u")
+    kept = KeptRun(settings, "read-10u")
     assert kept.compared(result_samples.run(101, stopped_early=True)).comparison is None
     assert kept.compared(result_samples.run(101)).comparison is not None
 
