@@ -12,7 +12,7 @@ from confman_tui.core.paths import config_file
 from confman_tui.core.streams import open_missing_streams, try_print, write_result
 from confman_tui.settings import Resolved, Settings, resolve, themes
 from confman_tui.settings.command_line import parse
-from confman_tui.settings.setting import DEMO, WORKER
+from confman_tui.settings.setting import CLEAN, DEMO, DRILL, SWEEP, WORKER
 
 if TYPE_CHECKING:
     from confman_tui.demo.supervisor import DemoCluster

@@ -17,7 +17,7 @@ from confman_tui.cluster.lease import Lease
 from confman_tui.core import paths
 from confman_tui.core.clock import Clock
 from confman_tui.core.errors import ClusterError
-from confman_tui.results.files import ResultsError
+from confman_tui.results.files.output_folder import ResultsError
 from confman_tui.session.cluster_monitor import Monitor
 from confman_tui.session.events import LeftoversFound, Level, NoticeGiven, Phase, ProgressMade, Sink
 from confman_tui.settings import Settings

@@ -202,8 +202,8 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
     from confman_tui.headless import Printer
     from confman_tui.load.run_model import RunPlan
     from confman_tui.load.saturation import GeneratorSample
-    from confman_tui.results.summary import json_document
-    from confman_tui.results.tables import results_table
+    from confman_tui.results.files.summary import json_document
+    from confman_tui.results.tables.results_table import results_table
     from confman_tui.session.connection import Connection
     from confman_tui.session.events import ScenarioStarted
     from confman_tui.session.run_recorder import ScenarioRun

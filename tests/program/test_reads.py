@@ -39,7 +39,7 @@ def leader_second(urls: tuple[str, ...]) -> list[str]:
 
 def figures(scenario: str, reads: str, nodes: list[str], home: Path, *more: str) -> dict[str, Any]:
     """A short run's document; each node's entry by its place among the nodes."""
-    flags = ["--headless", "--json", "--scenario", scenario, "--nodes", ",".join(nodes), "--duration", "2s"]
+    flags = ["--headless", "--json", "--scenario", scenario, "--nodes", ",".join(nodes), "--duration", "1s"]
     ended = run([*flags, *more], home, CONFMAN_BENCH_READS=reads)
     assert ended.returncode == 0, ended.stderr
     [outcome] = json.loads(ended.stdout)["scenarios"]

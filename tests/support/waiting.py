@@ -17,13 +17,15 @@ def wait_for(
     condition: Callable[[], T | None], what: str | Callable[[], str] = "the condition", deadline_s: float = DEADLINE_S
 ) -> T:
     """Wait until the condition gives something true, and give that; AssertionError with ``what`` after the deadline."""
-    end = time.monotonic() + deadline_s
+    end, pause = time.monotonic() + deadline_s, 0.005
     while True:
         found = condition()
         if found:
             return found
         assert time.monotonic() < end, f"not within {deadline_s} s: {what() if callable(what) else what}"
-        time.sleep(0.01)
+        # ever less often: what is waited for needs the processor, too
+        time.sleep(pause)
+        pause = min(pause * 1.3, 0.1)
 
 
 async def until(condition: Callable[[], object], what: str = "the condition", deadline_s: float = DEADLINE_S) -> None:

@@ -1,4 +1,4 @@
-"""Reads the ``_stats.csv`` that stock Locust wrote, for results of the original suite."""
+"""The ``_stats.csv`` that stock Locust wrote, read for results of the original suite."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from confman_tui.load.run_model import Cause, RunOutcome
-from confman_tui.results.files import ResultsError, told
+from confman_tui.results.files.output_folder import ResultsError, os_error_text
 from confman_tui.results.model import ScenarioResult
 
 SUFFIX = "_stats.csv"
@@ -17,8 +17,8 @@ _LARGEST = 4 * 1024 * 1024
 def read_stats(path: Path, tier: str, scenario: str) -> ScenarioResult:
     """A result from Locust's CSV alone.
 
-    Locust rounds percentiles (to 10 ms above 100 ms and so on), counts failed requests among its times, and does not
-    tell why requests failed nor how many entries there were (-1).
+    Locust rounds percentiles (to 10 ms above 100 ms and so on), counts failed requests among its times, and says
+    neither why requests failed nor how many entries there were (-1).
 
     Raises:
         ResultsError: the file can't be read or is not Locust's; names the file.
@@ -31,7 +31,7 @@ def read_stats(path: Path, tier: str, scenario: str) -> ScenarioResult:
         total = next(row for row in rows if row["Name"] == "Aggregated")
         return _result(path, tier, scenario, total, rows)
     except OSError as error:
-        raise ResultsError(f"{path} can't be read: {told(error)}") from error
+        raise ResultsError(f"{path} can't be read: {os_error_text(error)}") from error
     except (KeyError, ValueError, TypeError, StopIteration, OverflowError, csv.Error) as error:
         raise ResultsError(f"{path} is not a complete CSV of Locust's statistics, so it is left out") from error
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from confman_tui.cluster.elections import WriteWindow
 from confman_tui.load.run_model import Cause
-from confman_tui.results.plain import from_iso
-from confman_tui.results.timeline import TimelineWriter, election_mark, fault_mark, rate_mark, window_mark
+from confman_tui.results.files.timeline_csv import TimelineWriter, election_mark, fault_mark, rate_mark, window_mark
+from confman_tui.results.formatting import from_iso
 from tests.support import result_samples
 
 _OPEN_LOOP = (
@@ -105,13 +105,13 @@ def test_a_kill_keeps_both_the_earlier_file_and_the_rows_so_far(tmp_path: Path) 
     path = tmp_path / "a_timeline.csv"
     path.write_text("earlier")
     code = (
-        "import os, signal, sys; from pathlib import Path; from tests.results import samples\n"
-        "from confman_tui.results.timeline import TimelineWriter\n"
+        "import os, signal, sys; from pathlib import Path; from tests.support import result_samples\n"
+        "from confman_tui.results.files.timeline_csv import TimelineWriter\n"
         "writer = TimelineWriter(Path(sys.argv[1]), result_samples.NODES)\n"
         "for second in range(3): writer.row(result_samples.sample(second))\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", code, str(path)], cwd=root, check=False)
     assert done.returncode == -signal.SIGKILL
     assert path.read_text() == "earlier"

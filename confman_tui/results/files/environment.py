@@ -1,9 +1,10 @@
-"""On what a result was measured: versions and machine."""
+"""On what and how a result was measured: versions, machine, cluster and settings."""
 
 from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -12,23 +13,40 @@ from typing import Any
 import psutil
 
 from confman_tui import __version__
+from confman_tui.settings import Settings
 
 _PACKAGES = ("locust", "geventhttpclient", "gevent", "textual", "httpx")
 
 
-def versions() -> dict[str, str]:
+def circumstances(settings: Settings, cluster: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file of results holds of them beside the figures."""
+    return {
+        "version": __version__,
+        "cluster": cluster_document(cluster),
+        "settings": settings.public(),
+        "versions": _versions(),
+        "machine": _machine(),
+    }
+
+
+def cluster_document(cluster: Mapping[str, Any]) -> dict[str, Any]:
+    """The cluster that was measured; None for what is not known of it."""
+    return {name: cluster.get(name) for name in ("nodes", "leader", "term")}
+
+
+def _versions() -> dict[str, str]:
     """Versions of the program, of Python and of the packages that a figure may depend on."""
-    told = {"confman-tui": __version__, "python": platform.python_version()}
+    found = {"confman-tui": __version__, "python": platform.python_version()}
     for name in _PACKAGES:
         try:
-            told[name] = metadata.version(name)
+            found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            told[name] = "not installed"
-    told["platform"] = platform.platform()
-    return told
+            found[name] = "not installed"
+    found["platform"] = platform.platform()
+    return found
 
 
-def machine() -> dict[str, Any]:
+def _machine() -> dict[str, Any]:
     """Processor, memory (in bytes) and kernel. No host name: results get passed on."""
     return {
         "cpu_count": os.cpu_count(),

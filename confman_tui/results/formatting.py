@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from datetime import datetime
 from textwrap import wrap
-from typing import Any
 
 from confman_tui.cluster.node_names import full_name
 
@@ -24,30 +23,12 @@ def from_iso(text: str) -> float:
     return moment.timestamp()
 
 
-def count(value: Any) -> int:
-    """A count as it came from JSON; TypeError when it is no whole number, ValueError when it is out of all range."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError("no whole number")
-    if not 0 <= value < 2**63:
-        raise ValueError("no count that this program could have written")
-    return value
-
-
-def finite(value: Any) -> float:
-    """A number as it came from JSON; TypeError when it is none, ValueError when it is NaN or infinite."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError("no number")
-    if not math.isfinite(value) or abs(value) > 1e15:
-        raise ValueError("no number that this program could have written")
-    return float(value)
-
-
 def rounded(value: float | None, digits: int = 6) -> float | None:
     """A number that JSON can hold: rounded, None for what is not finite."""
     return round(value, digits) if value is not None and math.isfinite(value) else None
 
 
-def milliseconds(us: int | None) -> str:
+def milliseconds(us: float | None) -> str:
     """Microseconds as milliseconds with three digits or so; ``-`` for None."""
     return "-" if us is None else sensible(us / 1000)
 

@@ -6,43 +6,37 @@ import contextlib
 import csv
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from confman_tui.cluster.elections import Election, Fault, WriteWindow
-from confman_tui.cluster.states import ClusterView, NodeState
+from confman_tui.cluster.states import ClusterView
 from confman_tui.load.generator_use import gauges_of
 from confman_tui.load.run_model import Cause, SecondSample
 from confman_tui.load.saturation import GeneratorBound, GeneratorSample
-from confman_tui.results.files import told
-from confman_tui.results.plain import iso, short_node
+from confman_tui.results.files.output_folder import os_error_text
+from confman_tui.results.formatting import iso, short_node
 
 _BEFORE_CAUSES = ("time", "users", "ok", "reads_ok", "writes_ok", "warmup")
 _AFTER_CAUSES = (
-    "p50_us",
-    "p95_us",
-    "p99_us",
-    "max_us",
-    "leader",
-    "term",
-    "without_writes",
-    "marks",
-    "in_flight",
-    "oldest_in_flight_s",
-    "engine_cpu",
-    "hub_lag_ms",
+    *("p50_us", "p95_us", "p99_us", "max_us", "leader", "term", "without_writes", "marks"),
+    *("in_flight", "oldest_in_flight_s", "engine_cpu", "hub_lag_ms"),
 )
 _OPEN_LOOP = (
     *("rate", "uncorrected_p50_us", "uncorrected_p99_us", "uncorrected_max_us", "not_started", "schedule_lag_ms"),
 )
 """Empty in a closed loop."""
-
-
 _GENERATOR = (
     *("engine_wait", "machine_cpu", "program_cpu", "worker_cpu_max", "worker_wait_max"),
     *("conductor_lag_ms", "screen_lag_ms"),
 )
 """Empty where a figure is not known, as the screen's lag without a screen."""
+
+
+def _columns(nodes: Sequence[str]) -> list[str]:
+    causes = [f"failed_{cause}" for cause in Cause]
+    states, sent, cpu = ([f"{figure} {short_node(node)}" for node in nodes] for figure in ("state", "sent", "cpu"))
+    return [*_BEFORE_CAUSES, *causes, *_AFTER_CAUSES, *_OPEN_LOOP, *states, *sent, *_GENERATOR, *cpu]
 
 
 class TimelineWriter:
@@ -64,19 +58,13 @@ class TimelineWriter:
         """Why the timeline is not complete; empty while all is well."""
         self._partial = path.with_name(path.name + ".part")
         self._nodes = tuple(nodes)
+        self._columns = _columns(nodes)
         self._stream: io.TextIOBase | None = None
         try:
             self._stream = self._partial.open("w", encoding="utf-8", newline="")
         except OSError as error:
             self._give_up(error)
-        self._write(self._header())
-
-    def _header(self) -> list[str]:
-        causes = [f"failed_{cause}" for cause in Cause]
-        states = [f"state {short_node(node)}" for node in self._nodes]
-        sent = [f"sent {short_node(node)}" for node in self._nodes]
-        cpu = [f"cpu {short_node(node)}" for node in self._nodes]
-        return [*_BEFORE_CAUSES, *causes, *_AFTER_CAUSES, *_OPEN_LOOP, *states, *sent, *_GENERATOR, *cpu]
+        self._write(self._columns)
 
     def row(
         self,
@@ -95,37 +83,36 @@ class TimelineWriter:
             without_writes: Whether the second lies in or touches a stretch without acknowledged writes.
             generator: What this program and its machine used in it.
         """
+        cells: dict[str, object] = {
+            "time": iso(sample.start),
+            "users": sample.users,
+            "ok": sample.ok,
+            "reads_ok": sample.reads_ok,
+            "writes_ok": sample.writes_ok,
+            "warmup": int(sample.warmup),
+            **{f"failed_{cause}": sample.failed.get(cause, 0) for cause in Cause},
+            "p50_us": sample.p50_us,
+            "p95_us": sample.p95_us,
+            "p99_us": sample.p99_us,
+            "max_us": sample.max_us,
+            "without_writes": int(without_writes),
+            "marks": "; ".join(marks),
+            "in_flight": sample.in_flight,
+            "oldest_in_flight_s": f"{sample.oldest_in_flight_s:.3f}",
+            "engine_cpu": f"{sample.engine_cpu:.3f}",
+            "hub_lag_ms": f"{sample.hub_lag_s * 1000:.2f}",
+            **{f"sent {short_node(node)}": sample.per_node.get(node, 0) for node in self._nodes},
+            **_open_loop(sample),
+        }
+        if view is not None:
+            states = {f"state {short_node(node.node)}": node.state for node in view.nodes}
+            cells.update(states, leader=view.leader, term=view.term)
         gauges = gauges_of(sample, generator)
-        cpu: Mapping[str, float] = generator.node_cpu if generator is not None else {}
-        states: Mapping[str, NodeState] = {} if view is None else {node.node: node.state for node in view.nodes}
-        self._write(
-            [
-                iso(sample.start),
-                sample.users,
-                sample.ok,
-                sample.reads_ok,
-                sample.writes_ok,
-                int(sample.warmup),
-                *(sample.failed.get(cause, 0) for cause in Cause),
-                sample.p50_us,
-                sample.p95_us,
-                sample.p99_us,
-                sample.max_us,
-                view.leader if view is not None else None,
-                view.term if view is not None else None,
-                int(without_writes),
-                "; ".join(marks),
-                sample.in_flight,
-                f"{sample.oldest_in_flight_s:.3f}",
-                f"{sample.engine_cpu:.3f}",
-                f"{sample.hub_lag_s * 1000:.2f}",
-                *_open_loop(sample),
-                *(states.get(node, "") for node in self._nodes),
-                *(sample.per_node.get(node, 0) for node in self._nodes),
-                *(_figure(name, gauges.get(name)) for name in _GENERATOR),
-                *(_figure("cpu", cpu.get(node)) for node in self._nodes),
-            ]
-        )
+        cells.update({name: _figure(name, gauges[name]) for name in _GENERATOR})
+        if generator is not None:
+            cpu = generator.node_cpu.items()
+            cells.update({f"cpu {short_node(node)}": _figure("cpu", share) for node, share in cpu})
+        self._write([cells.get(name) for name in self._columns])
 
     def _write(self, row: Sequence[object]) -> None:
         if self._stream is None:
@@ -139,7 +126,7 @@ class TimelineWriter:
             self._give_up(error)
 
     def _give_up(self, error: OSError) -> None:
-        self.trouble = f"{self.path} can't be written: {told(error)}"
+        self.trouble = f"{self.path} can't be written: {os_error_text(error)}"
         self._drop()
 
     def _drop(self) -> None:
@@ -171,17 +158,17 @@ class TimelineWriter:
         self._drop()
 
 
-def _open_loop(sample: SecondSample) -> tuple[object, ...]:
+def _open_loop(sample: SecondSample) -> dict[str, object]:
     if sample.rate is None:
-        return ("",) * len(_OPEN_LOOP)
-    return (
-        f"{sample.rate:g}",
-        sample.uncorrected_p50_us,
-        sample.uncorrected_p99_us,
-        sample.uncorrected_max_us,
-        sample.not_started,
-        f"{sample.schedule_lag_s * 1000:.2f}",
-    )
+        return {}
+    return {
+        "rate": f"{sample.rate:g}",
+        "uncorrected_p50_us": sample.uncorrected_p50_us,
+        "uncorrected_p99_us": sample.uncorrected_p99_us,
+        "uncorrected_max_us": sample.uncorrected_max_us,
+        "not_started": sample.not_started,
+        "schedule_lag_ms": f"{sample.schedule_lag_s * 1000:.2f}",
+    }
 
 
 def rate_mark(rate: float) -> str:
@@ -207,8 +194,8 @@ def fault_mark(fault: Fault) -> str:
 def window_mark(window: WriteWindow) -> str:
     """The end of a stretch without writes: ``1.62 s without writes (± 0.10 s)``."""
     length = window.seconds
-    told_length = "still without writes" if length is None else f"{length:.2f} s without writes"
-    return f"{told_length} (± {window.uncertainty_s:.2f} s{', from the last good poll' * window.from_poll})"
+    text = "still without writes" if length is None else f"{length:.2f} s without writes"
+    return f"{text} (± {window.uncertainty_s:.2f} s{', from the last good poll' * window.from_poll})"
 
 
 def election_mark(election: Election) -> str:

@@ -15,18 +15,17 @@ from typing import Any
 import pytest
 
 from confman_tui.cluster.elections import Verification
-from confman_tui.results.files import (
+from confman_tui.results.files.output_folder import (
     ResultsError,
     Staging,
     check_writable,
+    os_error_text,
     path_of,
     remove,
     replacing,
-    told,
-    write_text,
 )
-from confman_tui.results.summary import save_result
-from confman_tui.results.timeline import TimelineWriter
+from confman_tui.results.files.summary import save_result
+from confman_tui.results.files.timeline_csv import TimelineWriter
 from tests.support import result_samples
 
 
@@ -34,6 +33,12 @@ def _dead_pid() -> int:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
+
+
+def _write(path: Path, text: str) -> Path:
+    with replacing(path) as stream:
+        stream.write(text)
+    return path
 
 
 def test_the_folder_is_made_and_left_empty(tmp_path: Path) -> None:
@@ -74,7 +79,8 @@ def test_a_read_only_folder(tmp_path: Path) -> None:
 def test_a_read_only_folder_as_another_user() -> None:
     """The same where the tests run as root: a child process gives up root's rights."""
     code = (
-        "import os, sys; from pathlib import Path; from confman_tui.results.files import ResultsError, check_writable\n"
+        "import os, sys; from pathlib import Path\n"
+        "from confman_tui.results.files.output_folder import ResultsError, check_writable\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "try: check_writable(Path(sys.argv[1]))\n"
         "except ResultsError as error: print(error)"
@@ -86,20 +92,20 @@ def test_a_read_only_folder_as_another_user() -> None:
 
 
 def test_full_disk_in_words() -> None:
-    assert told(OSError(errno.ENOSPC, "No space left on device")) == "the disk is full"
-    assert told(OSError(errno.EROFS, "Read-only file system")) == "the file system is read-only"
-    assert told(OSError(errno.EIO, "Input/output error")) == "input/output error"
+    assert os_error_text(OSError(errno.ENOSPC, "No space left on device")) == "the disk is full"
+    assert os_error_text(OSError(errno.EROFS, "Read-only file system")) == "the file system is read-only"
+    assert os_error_text(OSError(errno.EIO, "Input/output error")) == "input/output error"
 
 
 def test_a_disk_that_fills_up_keeps_the_earlier_file(tmp_path: Path) -> None:
     """A real limit of the kernel on the size of files (EFBIG) stands for a full disk: the write fails half-way."""
-    path = write_text(tmp_path / "small-write-1u_summary.json", "earlier")
+    path = _write(tmp_path / "small-write-1u_summary.json", "earlier")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
         with pytest.raises(ResultsError, match=r"summary.json can't be written: file too large"):
-            write_text(path, "x" * 1_000_000)
+            _write(path, "x" * 1_000_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
@@ -108,9 +114,10 @@ def test_a_disk_that_fills_up_keeps_the_earlier_file(tmp_path: Path) -> None:
 
 
 def test_a_kill_while_writing_keeps_the_earlier_file_and_the_next_start_sweeps(tmp_path: Path) -> None:
-    path = write_text(tmp_path / "small-write-1u_summary.json", "earlier")
+    path = _write(tmp_path / "small-write-1u_summary.json", "earlier")
     code = (
-        "import os, signal, sys; from pathlib import Path; from confman_tui.results.files import Staging, replacing\n"
+        "import os, signal, sys; from pathlib import Path\n"
+        "from confman_tui.results.files.output_folder import Staging, replacing\n"
         "Staging(Path(sys.argv[1]).parent)\n"
         "with replacing(Path(sys.argv[1])) as stream:\n"
         "    stream.write('half'); stream.flush(); os.kill(os.getpid(), signal.SIGKILL)"
@@ -143,16 +150,16 @@ def test_the_sweep_leaves_what_lives_and_what_is_not_ours(tmp_path: Path) -> Non
 def test_results_can_be_read_by_others(tmp_path: Path) -> None:
     mask = os.umask(0o022)
     try:
-        path = write_text(tmp_path / "a.json", "{}")
+        path = _write(tmp_path / "a.json", "{}")
     finally:
         os.umask(mask)
     assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_reader_of_the_earlier_file_never_sees_half_of_both(tmp_path: Path) -> None:
-    path = write_text(tmp_path / "a.json", "earlier")
+    path = _write(tmp_path / "a.json", "earlier")
     with path.open() as reading:
-        write_text(path, "new")
+        _write(path, "new")
         assert reading.read() == "earlier"
     assert path.read_text() == "new"
 
@@ -192,7 +199,7 @@ def test_an_error_of_another_kind_keeps_the_earlier_file(tmp_path: Path) -> None
             stream.write("half")
             raise KeyError("defect")
 
-    path = write_text(tmp_path / "a.json", "earlier")
+    path = _write(tmp_path / "a.json", "earlier")
     with pytest.raises(KeyError):
         interrupted(path)
     assert path.read_text() == "earlier"

@@ -29,7 +29,7 @@ class ResultsError(UsageError):
     """A results file that can't be written or read; the sentence names it."""
 
 
-def told(error: OSError) -> str:
+def os_error_text(error: OSError) -> str:
     """Why a file operation failed, in words."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full"
@@ -63,22 +63,22 @@ def check_writable(directory: Path) -> None:
             trial.flush()
             os.fsync(trial.fileno())
     except OSError as error:
-        raise ResultsError(f"--output-dir: results can't be written to {directory}: {told(error)}") from error
-    _sweep(directory)
+        raise ResultsError(f"--output-dir: results can't be written to {directory}: {os_error_text(error)}") from error
+    _remove_leftovers(directory)
 
 
-def _sweep(directory: Path) -> None:
+def _remove_leftovers(directory: Path) -> None:
     """Remove the staging folders and half-written files of processes that are gone."""
     for left in directory.glob(f"{_STAGING}*"):
-        if left.is_dir() and _gone(left.name.removeprefix(_STAGING)):
+        if left.is_dir() and _is_gone(left.name.removeprefix(_STAGING)):
             shutil.rmtree(left, ignore_errors=True)
     for left in directory.glob(f".*{_PARTIAL}"):
-        if _gone(left.name.removesuffix(_PARTIAL).rpartition(".")[2]):
+        if _is_gone(left.name.removesuffix(_PARTIAL).rpartition(".")[2]):
             with contextlib.suppress(OSError):
                 left.unlink()
 
 
-def _gone(pid: str) -> bool:
+def _is_gone(pid: str) -> bool:
     return pid.isascii() and pid.isdecimal() and len(pid) < 10 and not psutil.pid_exists(int(pid))
 
 
@@ -98,21 +98,10 @@ def replacing(path: Path) -> Iterator[TextIO]:
             os.fsync(stream.fileno())
         partial.replace(path)
     except OSError as error:
-        raise ResultsError(f"{path} can't be written: {told(error)}") from error
+        raise ResultsError(f"{path} can't be written: {os_error_text(error)}") from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write the whole file, or leave the earlier one.
-
-    Raises:
-        ResultsError: it can't be written.
-    """
-    with replacing(path) as stream:
-        stream.write(text)
-    return path
 
 
 def remove(path: Path) -> None:
@@ -124,7 +113,7 @@ def remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise ResultsError(f"{path} can't be removed: {told(error)}") from error
+        raise ResultsError(f"{path} can't be removed: {os_error_text(error)}") from error
 
 
 class Staging:
@@ -138,7 +127,7 @@ class Staging:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ResultsError(f"{self.folder} can't be made: {told(error)}") from error
+            raise ResultsError(f"{self.folder} can't be made: {os_error_text(error)}") from error
 
     def prefix(self, tier: str, scenario: str) -> Path:
         """The prefix that Locust's files get while they are written."""
@@ -160,7 +149,7 @@ class Staging:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise ResultsError(f"{target} can't be written: {told(error)}") from error
+                raise ResultsError(f"{target} can't be written: {os_error_text(error)}") from error
             final.append(target)
         return tuple(final)
 
