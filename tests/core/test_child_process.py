@@ -75,14 +75,18 @@ def test_it_has_a_process_group_and_a_session_only_when_asked_for(own_session: b
 
 def test_it_outlives_the_thread_that_asked_for_it() -> None:
     children: list[ChildProcess] = []
-    thread = threading.Thread(target=lambda: children.append(start(MODULE)))
+
+    def ask() -> None:
+        children.append(start(MODULE))
+        begun(children[0])  # it has asked for the parent-death signal
+
+    thread = threading.Thread(target=ask)
     thread.start()
     thread.join()
     (child,) = children
     try:
-        begun(child)
-        time.sleep(0.05)
-        assert child.poll() is None
+        with pytest.raises(subprocess.TimeoutExpired):
+            child.wait(0.3)
     finally:
         child.end(0.0)
 
@@ -110,23 +114,25 @@ PROGRAM = """
 import sys, time
 from confman_tui.core.child_process.start import start
 from confman_tui.core.child_process.pipes import receive
-from tests.support.child_echo import Echo
+from tests.support.child_echo import Echo, Seen
 child = start("tests.support.child_echo", "stubborn")
 child.send(Echo("x"))
 receive(child.stdout.fileno(), Echo, 20.0)
+receive(child.stdout.fileno(), Seen, 20.0)
 print(child.pid, flush=True)
 time.sleep(60)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
-def test_one_that_does_not_read_ends_with_a_killed_program_all_the_same() -> None:
+def test_one_that_ignores_the_end_of_its_input_ends_with_a_killed_program_all_the_same() -> None:
     with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         child = psutil.Process(int(program.stdout.readline()))
-        child.suspend()
         program.kill()
-    gone, _ = psutil.wait_procs([child], timeout=10)
+    gone, alive = psutil.wait_procs([child], timeout=10)
+    for left in alive:
+        left.kill()
     assert gone == [child]
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -37,6 +37,7 @@ from confman_tui.core.errors import ClusterError
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.settings.tiers import PROBE_NAMESPACE
 from tests.support.keys import ADMIN
+from tests.support.waiting import until
 
 texts = st.text(max_size=40)
 times = st.floats(0, 2e9)
@@ -89,13 +90,6 @@ def test_what_the_observer_does_not_understand_is_refused(line: bytes) -> None:
         msgspec.json.decode(line, type=ToObserver)
 
 
-async def until(condition: Callable[[], bool], deadline_s: float) -> None:
-    deadline = now() + deadline_s
-    while not condition():
-        assert now() < deadline
-        await asyncio.sleep(0.01)
-
-
 async def test_a_change_goes_at_once_and_takes_along_what_waited() -> None:
     sent: list[tuple[object, ...]] = []
     outbox = Outbox(lambda *messages: sent.append(messages))
@@ -105,7 +99,7 @@ async def test_a_change_goes_at_once_and_takes_along_what_waited() -> None:
     outbox.put(second, at_once=True)
     assert sent == [(first, second)]
     outbox.put(third)
-    await until(lambda: len(sent) == 2, 2.0)
+    await until(lambda: len(sent) == 2)
     assert sent[1] == (third,)
     outbox.flush()
     assert len(sent) == 2
@@ -130,9 +124,6 @@ class Watched:
             command=command,
         )
 
-    async def until(self, condition: Callable[[], bool], deadline_s: float = 15.0) -> None:
-        await until(condition, deadline_s)
-
 
 @asynccontextmanager
 async def watching(nodes: tuple[str, ...], probe_s: float = 0.03) -> AsyncIterator[Watched]:
@@ -155,13 +146,13 @@ def keys_of(book: WriteBook) -> list[str]:
 async def test_it_polls_and_probes_and_the_writes_are_there(demo: DemoCluster) -> None:
     async with watching(demo.urls) as watched:
         before = now()
-        await watched.until(lambda: {poll.node for poll in watched.polls} == set(demo.urls))
+        await until(lambda: {poll.node for poll in watched.polls} == set(demo.urls))
         assert all(poll.kind is PollKind.ANSWER for poll in watched.polls)
         assert all(abs(poll.sent - before) < 15 and poll.answered >= poll.sent for poll in watched.polls)
         assert watched.book.stream.last_started is None, "nobody allowed it to write yet"
         watched.observer.book(True)
         watched.observer.start_probe()
-        await watched.until(lambda: len(keys_of(watched.book)) >= 5)
+        await until(lambda: len(keys_of(watched.book)) >= 5)
         await watched.observer.stop_probe()
         keys = keys_of(watched.book)
         assert len(set(keys)) == len(keys)
@@ -172,7 +163,7 @@ async def test_it_polls_and_probes_and_the_writes_are_there(demo: DemoCluster) -
         assert kept >= set(keys)
         at_rest = watched.book.stream.last_started
         polled = len(watched.polls)
-        await watched.until(lambda: len(watched.polls) > polled + 6)
+        await until(lambda: len(watched.polls) > polled + 6)
         assert watched.book.stream.last_started == at_rest, "a stopped probe writes no more"
 
 
@@ -198,7 +189,7 @@ async def test_a_write_of_an_earlier_run_that_is_reported_late_is_not_booked_in_
 async def test_a_write_of_the_load_keeps_the_probe_quiet(demo: DemoCluster) -> None:
     async with watching(demo.urls, probe_s=0.3) as watched:
         watched.observer.start_probe()
-        await watched.until(lambda: watched.book.stream.last_ack is not None)
+        await until(lambda: watched.book.stream.last_ack is not None)
         started: list[float] = []
         pass_on = watched.book.stream.started
 
@@ -218,14 +209,14 @@ async def test_an_observer_that_is_killed_is_replaced_and_goes_on_with_other_key
     async with watching(demo.urls) as watched:
         watched.observer.book(True)
         watched.observer.start_probe()
-        await watched.until(lambda: len(keys_of(watched.book)) >= 2)
+        await until(lambda: len(keys_of(watched.book)) >= 2)
         pid = watched.observer.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        await watched.until(lambda: watched.observer.pid not in (None, pid))
+        await until(lambda: watched.observer.pid not in (None, pid))
         first = set(keys_of(watched.book))
         polled = len(watched.polls)
-        await watched.until(lambda: len(watched.polls) > polled and set(keys_of(watched.book)) > first)
+        await until(lambda: len(watched.polls) > polled and set(keys_of(watched.book)) > first)
         keys = keys_of(watched.book)
         assert len(set(keys)) == len(keys)
         assert all(watched.observer.is_spent_key(key) for key in keys)
