@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.confman_server import Server
 from tests.support.terminal import SCREEN_DEMO, TerminalProgram
 from tests.support.waiting import wait_for
+
+SEEDED = 100
+"""Keys of the small tier."""
 
 
 @pytest.fixture
@@ -62,24 +66,24 @@ def test_the_leader_dies_while_users_write(home: Path) -> None:
 
 
 def test_a_run_that_was_stopped_is_verified_all_the_same(home: Path) -> None:
-    screen = TerminalProgram(SCREEN_DEMO, home)
-    try:
-        screen.wait_idle()
-        screen.press("2")
-        timeline = home / "results" / "small-write-10u_timeline.csv.part"
-        wait_for(lambda: timeline.exists() and len(timeline.read_text().splitlines()) >= 2, "a second of load")
-        screen.press("s")
-        document = screen.summary("write-10u")
-        assert document["stopped_early"]
-        verification = document["verification"]
-        assert verification["judged"]
-        assert verification["checked"] >= verification["acknowledged"] > 50
-        assert verification["note"] == ""
-        screen.press("q")
-        assert screen.wait_end() == 0
-    finally:
-        screen.end()
-    screen.assert_nothing_left()
+    with Server() as server:
+        screen = TerminalProgram(["--nodes", server.url, "--host", server.url], home)
+        try:
+            screen.wait_idle()
+            screen.press("2")
+            wait_for(lambda: server.control()["put"] > SEEDED + 50, "writes of the load")
+            screen.press("s")
+            document = screen.summary("write-10u")
+            assert document["stopped_early"]
+            verification = document["verification"]
+            assert verification["judged"]
+            assert verification["checked"] >= verification["acknowledged"] >= 50
+            assert verification["note"] == ""
+            screen.press("q")
+            assert screen.wait_end() == 0
+        finally:
+            screen.end()
+        screen.assert_nothing_left()
 
 
 def test_sigkill_of_the_screen_leaves_no_process(home: Path) -> None:

@@ -19,6 +19,8 @@ from tests.support.confman_server import Server
 from tests.support.terminal import SCREEN_DEMO, TerminalProgram
 from tests.support.waiting import wait_for
 
+POLLING = "confman_tui.cluster.observer.process"
+
 
 def control_c(screen: TerminalProgram) -> None:
     """As a terminal in raw mode passes it on; where something would be lost, the program asks first."""
@@ -161,26 +163,22 @@ def test_a_person_in_a_hurry_waits_for_nothing(phase: str, tmp_path: Path) -> No
 
 def test_the_process_that_polls_is_started_anew(tmp_path: Path) -> None:
     """It is killed while users write: their run goes on and ends with its figures, and nothing is left."""
-    screen = TerminalProgram([*SCREEN_DEMO, "--duration", "4"], tmp_path)
-    try:
-        screen.start_writing()
-        [first] = screen.of_module("confman_tui.cluster.observer.process")
-        assert "confman_dev" not in " ".join(first.cmdline())
-        first.kill()
-        wait_for(
-            lambda: (
-                [one.pid for one in screen.of_module("confman_tui.cluster.observer.process")] not in ([], [first.pid])
-            ),
-            "another one",
-        )
-        document = screen.summary("write-10u")
-        assert document["failures"] == 0
-        assert document["verification"]["lost"] == 0
-        screen.press("q")
-        assert screen.wait_end() == EXIT_OK
-    finally:
-        screen.end()
-    screen.assert_nothing_left()
+    with Server() as server:
+        screen = TerminalProgram(["--nodes", server.url, "--host", server.url, "--duration", "4"], tmp_path)
+        try:
+            screen.start_writing()
+            [first] = screen.of_module(POLLING)
+            assert "confman_dev" not in " ".join(first.cmdline())
+            first.kill()
+            wait_for(lambda: [one.pid for one in screen.of_module(POLLING)] not in ([], [first.pid]), "another one")
+            document = screen.summary("write-10u")
+            assert document["failures"] == 0
+            assert document["verification"]["lost"] == 0
+            screen.press("q")
+            assert screen.wait_end() == EXIT_OK
+        finally:
+            screen.end()
+        screen.assert_nothing_left()
 
 
 def test_these_are_all_its_processes(tmp_path: Path) -> None:
@@ -192,7 +190,7 @@ def test_these_are_all_its_processes(tmp_path: Path) -> None:
         modules = sorted(process.cmdline()[3] for process in screen.family() if process.pid != screen.process.pid)
         assert modules.count("confman_tui.demo.node") == 3
         rest = [module for module in modules if module != "confman_tui.demo.node"]
-        assert rest == ["confman_tui.cluster.observer.process", "confman_tui.tui.charts.renderer"]
+        assert rest == [POLLING, "confman_tui.tui.charts.renderer"]
         screen.process.send_signal(signal.SIGTERM)
         assert screen.wait_end() == EXIT_INTERRUPTED
     finally:
