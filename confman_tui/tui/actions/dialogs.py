@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from textual.command import CommandPalette
 
-from confman_tui.settings.tiers import TIERS
 from confman_tui.tui.base_app import BaseApp
 from confman_tui.tui.screens.details import DetailsDialog
 from confman_tui.tui.screens.help import HelpDialog
@@ -26,7 +25,7 @@ class DialogActions(BaseApp):
             if tier is not None and tier != present:
                 self.session.choose_tier(tier)
 
-        self.push_screen(TierDialog(tuple(TIERS.values()), present), on_chosen)
+        self.push_screen(TierDialog(present), on_chosen)
 
     def action_overrides(self) -> None:
         """Choose users, rate and more of the next runs."""
