@@ -20,11 +20,13 @@ from confman_tui.cluster.states import FactKind
 from confman_tui.core import errors, event_loop
 from confman_tui.core.clock import now
 from confman_tui.core.streams import write_result
-from confman_tui.results.drill import drill_document, drill_table
+from confman_tui.results.files.drill_files import drill_document
+from confman_tui.results.files.series_files import series_document
+from confman_tui.results.files.summary import json_document
 from confman_tui.results.model import ScenarioResult, Series
-from confman_tui.results.series import series_document, series_table
-from confman_tui.results.summary import json_document
-from confman_tui.results.tables import results_table
+from confman_tui.results.tables.drill_table import drill_table
+from confman_tui.results.tables.results_table import results_table
+from confman_tui.results.tables.series_table import series_table
 from confman_tui.session import changes
 from confman_tui.session.connection import MakeDemo
 from confman_tui.session.drill import run_drill as run_session_drill

@@ -1,9 +1,8 @@
 """Calm until something happens: how closely a cluster is watched, and when that changes.
 
-Polls and probe writes cost the nodes what they would otherwise give to the load: ten probe writes a second took a
-quarter to a half of a real cluster's reads. So while all is well, the watch is calm: few polls, and no probe while a
-run lasts. The first sign of trouble makes it alert: polls and probe writes every 50 ms, until writes have been
-acknowledged again and all nodes have agreed for 3 s. Pure: times are arguments.
+Polls and probe writes cost the nodes what they would otherwise give to the load. So while all is well, the watch is
+calm: few polls, and no probe while a run lasts. The first sign of trouble makes it alert: polls and probe writes every
+50 ms, until writes have been acknowledged again and all nodes have agreed for 3 s. Pure: times are arguments.
 """
 
 from __future__ import annotations

@@ -51,6 +51,21 @@ class RequestFailure(Exception):
         return WriteOutcome.REFUSED if self.did_not_happen else WriteOutcome.UNKNOWN
 
 
+def failure_of(error: BaseException | None, response: Any) -> RequestFailure:
+    """The failure that a request ended in: from its answer where one came, else from the client's error."""
+    status = response.status_code if response is not None else 0
+    if not status or status == 200:
+        return of_error(error if error is not None else RuntimeError("no answer"))
+    request = getattr(response, "request", None)
+    try:
+        body = response.content
+    except Exception:
+        body = None
+    failure = of_status(status, body)
+    failure.redirected = bool(getattr(request, "unverifiable", False))
+    return failure
+
+
 def of_status(status: int, body: bytes | None) -> RequestFailure:
     """The failure that an answer other than 200 is."""
     title = _problem_title(body)

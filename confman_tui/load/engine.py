@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from confman_tui.load.locust_logs import LogCapture
 from confman_tui.load.locust_setup import prepare
 from confman_tui.load.run_model import EngineHealth, RunOutcome, RunPlan, SecondSample
 from confman_tui.load.targets import TargetBoard
-from confman_tui.load.workers.plan import Waiting, WorkerPlan
+from confman_tui.load.workers.plan import WaitProgress, WorkerPlan
 
 if TYPE_CHECKING:
     from confman_tui.load.workers.master import Master
@@ -81,7 +82,7 @@ class Engine:
         """
         future: Future[RunOutcome] = Future()
         future.set_running_or_notify_cancel()
-        self._post(lambda: self._begin(plan, on_sample, observer, future), future)
+        self._post(partial(self._begin, plan, on_sample, observer, future), future)
         return future
 
     @property
@@ -89,7 +90,7 @@ class Engine:
         """The system's number of the engine's thread; None before `start`. Any thread."""
         return self._thread.native_id if self._thread is not None else None
 
-    def wait_for_workers(self, plan: WorkerPlan, *, on_wait: Callable[[Waiting], None]) -> Future[str]:
+    def wait_for_workers(self, plan: WorkerPlan, *, on_wait: Callable[[WaitProgress], None]) -> Future[str]:
         """Get workers ready, those that are missing: start the local ones, wait for the others.
 
         Runs whose plan asks for workers use them; they stay until others are asked for or the engine ends.
@@ -99,7 +100,7 @@ class Engine:
         """
         future: Future[str] = Future()
         future.set_running_or_notify_cancel()
-        self._post(lambda: self._begin_waiting(plan, on_wait, future), future)
+        self._post(partial(self._begin_waiting, plan, on_wait, future), future)
         return future
 
     def stop_run(self) -> None:
@@ -228,7 +229,7 @@ class Engine:
             self._master = Master(plan, lambda sentence: self.on_trouble(sentence))
         return self._master
 
-    def _begin_waiting(self, plan: WorkerPlan, on_wait: Callable[[Waiting], None], future: Future[str]) -> None:
+    def _begin_waiting(self, plan: WorkerPlan, on_wait: Callable[[WaitProgress], None], future: Future[str]) -> None:
         import gevent
         from gevent.util import wrap_errors
 

@@ -122,13 +122,14 @@ class Run:
                 recorder = self._recorder = Recorder(started)
                 self._totals = RunTotals(started, plan.warmup_s)
                 environment.events.request.add_listener(recorder.on_request)
-                self._context.begin(started, None if plan.duration_s is None else plan.warmup_s + plan.duration_s)
+                seconds = None if plan.duration_s is None else plan.warmup_s + plan.duration_s
+                self._context.begin(started, seconds)
                 self._cpu_then = time.thread_time()
                 sampling = [self._spawn(self._tick), self._spawn(self._sample_each_second, started)]
+                self._resize.clear()
                 runner.start(self._wanted_users, spawn_rate=spawn_rate(self._wanted_users))
                 helpers += [*sampling, self._spawn(self._follow_number_of_users)]
-                left = None if plan.duration_s is None else started + plan.warmup_s + plan.duration_s - now()
-                self._end.wait(left)
+                self._end.wait(None if seconds is None else started + seconds - now())
                 outcome = self._finish(environment, sampling)
                 if files is None:
                     return outcome

@@ -18,8 +18,11 @@ class Cause(StrEnum):
     """Why a request failed; one row each in tables and files."""
 
     REFUSED = "refused"
+    """Nobody listens: the request was not sent."""
     RESET = "reset"
+    """The connection was closed or reset before the whole answer had come."""
     TIMEOUT = "timeout"
+    """No whole answer in time."""
     NO_LEADER = "no_leader"
     """503 "No leader available"."""
     NOT_REPLICATED = "not_replicated"
@@ -256,7 +259,7 @@ class RunOutcome:
     file_error: str = ""
     """Why Locust's files could not be written, one sentence; empty when they were, or none were wanted."""
     opening: Opening | None = None
-    """The first seconds apart; None where the run was too short to tell them from the rest."""
+    """The first seconds apart; None where the run was too short to set them apart from the rest."""
     uncorrected: Uncorrected | None = None
     """Open loop only."""
     not_started: int = 0

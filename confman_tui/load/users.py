@@ -71,7 +71,7 @@ class _RequestEvent:
         error = meta["exception"]
         response = meta["response"]
         if error is not None or response.status_code != 200:
-            failure = _failure_of(error, response)
+            failure = causes.failure_of(error, response)
             if failure.cause is Cause.OTHER and not shared.bounded(failure.text):
                 failure.text = "other: further texts"
             meta["exception"] = failure
@@ -93,20 +93,6 @@ class _RequestEvent:
                     write.namespace, write.key, write.digest, write.started, ended, node, outcome, intended
                 )
         self._event.fire(**meta)
-
-
-def _failure_of(error: BaseException | None, response: Any) -> causes.RequestFailure:
-    status = response.status_code if response is not None else 0
-    if status and status != 200:
-        request = getattr(response, "request", None)
-        try:
-            body = response.content
-        except Exception:
-            body = None
-        failure = causes.of_status(status, body)
-        failure.redirected = bool(getattr(request, "unverifiable", False))
-        return failure
-    return causes.of_error(error if error is not None else RuntimeError("no answer"))
 
 
 class ConfmanUser(FastHttpUser):

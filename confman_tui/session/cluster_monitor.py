@@ -241,7 +241,7 @@ class Monitor:
     def _book(self, booking: bool) -> WriteLedger:
         self.booking = booking
         self._observer.book(booking)
-        return self.book.turn_page()
+        return self.book.hand_over_ledger()
 
     # -- what comes in
 

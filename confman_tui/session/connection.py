@@ -123,7 +123,7 @@ class Connection:
         settings, monitor = self._settings, self.monitor
         if self.demo is not None:
             return FaultInjector(monitor.nodes, self.demo, monitor.answering, demo=True, clock=self._clock)
-        self._local_control = LocalControl(settings.restart_cmd, paths.made(paths.state_dir()))
+        self._local_control = LocalControl(settings.restart_cmd, paths.ensure_folder(paths.state_dir()))
         return FaultInjector(
             monitor.nodes,
             self._local_control,

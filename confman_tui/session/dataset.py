@@ -11,16 +11,17 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from confman_tui.cluster import seeding
+from confman_tui.cluster import key_registry, removal, seeding
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.lease import Lease
 from confman_tui.core import paths
 from confman_tui.core.clock import Clock
 from confman_tui.core.errors import ClusterError
-from confman_tui.results.files import ResultsError
+from confman_tui.results.files.output_folder import ResultsError
 from confman_tui.session.cluster_monitor import Monitor
 from confman_tui.session.events import LeftoversFound, Level, NoticeGiven, Phase, ProgressMade, Sink
 from confman_tui.settings import Settings
+from confman_tui.settings.tiers import PROBE_NAMESPACE, TIERS, is_of_tier, namespaces_of
 
 PROGRESS_EVERY_S = 0.1
 """Least seconds between two events about the same progress."""
@@ -58,7 +59,7 @@ class Dataset:
         self, settings: Settings, client: ConfmanClient, monitor: Monitor, emit: Sink, stop: asyncio.Event, clock: Clock
     ) -> None:
         self.settings = settings
-        self.tier = seeding.TIERS[settings.tier]
+        self.tier = TIERS[settings.tier]
         self.keys: tuple[tuple[str, str], ...] = ()
         """Seeded (namespace, key) pairs, and those that `fill` added."""
         self.seeded_bytes = 0
@@ -81,7 +82,7 @@ class Dataset:
     @property
     def namespaces(self) -> tuple[str, ...]:
         """The tier's namespaces."""
-        return seeding.namespaces_of(self.tier)
+        return namespaces_of(self.tier)
 
     def _leader(self) -> str | None:
         return self._monitor.view.leader
@@ -93,7 +94,7 @@ class Dataset:
 
     async def _acquire(self, tier: str) -> Lease:
         return await Lease.acquire(
-            self._client, self._leader, self._monitor.nodes, tier, paths.made(paths.runtime_dir())
+            self._client, self._leader, self._monitor.nodes, tier, paths.ensure_folder(paths.runtime_dir())
         )
 
     async def find_leftovers(self, *, claimed_elsewhere: bool = True) -> tuple[str, ...]:
@@ -103,16 +104,16 @@ class Dataset:
             claimed_elsewhere: with those that a program on another machine claims, which may run or not.
         """
         node = self._leader() or self._monitor.live()[0]
-        found = await seeding.leftovers(self._client, node, claimed_elsewhere=claimed_elsewhere)
+        found = await removal.leftovers(self._client, node, claimed_elsewhere=claimed_elsewhere)
         tier = self.settings.clean_tier
-        self._leftovers = tuple(name for name in found if tier is None or name.startswith(f"bench-{tier}-"))
+        self._leftovers = tuple(name for name in found if tier is None or is_of_tier(name, tier))
         return self._leftovers
 
     async def announce_leftovers(self) -> None:
         """Announce the data of earlier runs, once, before anything is seeded."""
         mine = self._lease.namespace if self._lease is not None else ""
         found = await self.find_leftovers(claimed_elsewhere=False)
-        self._leftovers = tuple(name for name in found if name != mine and name != seeding.PROBE_NAMESPACE)
+        self._leftovers = tuple(name for name in found if name != mine and name != PROBE_NAMESPACE)
         if self._leftovers:
             self._emit(LeftoversFound(self._leftovers))
 
@@ -120,7 +121,7 @@ class Dataset:
         """Remove what `find_leftovers` found, this program's own data aside when it is seeded."""
         own = set(self.namespaces) if self.seeded else set()
         removed = tuple(name for name in self._leftovers if name not in own)
-        await seeding.remove(self._client, self._leader, removed, Progress(Phase.CLEANING, self._emit), self._stop)
+        await removal.remove(self._client, self._leader, removed, Progress(Phase.CLEANING, self._emit), self._stop)
         if self._stop.is_set():
             text = "stopped: data of earlier runs is still there"
             self._emit(NoticeGiven(Level.WARNING, text, self._clock()))
@@ -158,7 +159,7 @@ class Dataset:
     def _write_registry(self) -> None:
         path = Path(self.settings.output_dir) / f"{self.tier.name}-registry.json"
         try:
-            seeding.write_registry(path, self.keys)
+            key_registry.write_registry(path, self.keys)
             self.registry_files = (str(path),)
         except (OSError, ResultsError) as error:
             self._emit(NoticeGiven(Level.ERROR, f"{path} can't be written: {error}", self._clock()))
@@ -210,8 +211,8 @@ class Dataset:
 
     async def remove_spent_probe_keys(self) -> None:
         # Only these: the namespace is shared with programs on other tiers, and the probe goes on writing there.
-        await seeding.remove_keys(
-            self._client, self._leader, seeding.PROBE_NAMESPACE, self._monitor.is_spent_probe_key, self._stop
+        await removal.remove_keys(
+            self._client, self._leader, PROBE_NAMESPACE, self._monitor.is_spent_probe_key, self._stop
         )
 
     async def change_tier(self, name: str) -> None:
@@ -235,16 +236,16 @@ class Dataset:
                 raise
             self._lease = other
             self.settings = replace(self.settings, tier=name)
-            self.tier = seeding.TIERS[name]
+            self.tier = TIERS[name]
             self.keys, self.registry_files = (), ()
 
     async def _remove(self, namespaces: tuple[str, ...], stop: asyncio.Event) -> None:
         self.seeded = False
-        await seeding.remove(self._client, self._leader, namespaces, Progress(Phase.CLEANING, self._emit), stop)
+        await removal.remove(self._client, self._leader, namespaces, Progress(Phase.CLEANING, self._emit), stop)
 
     async def clean(self) -> None:
         """Remove everything of ours: the tier's namespaces, the probe's, the lease."""
-        await self._remove((*self.namespaces, seeding.PROBE_NAMESPACE), asyncio.Event())
+        await self._remove((*self.namespaces, PROBE_NAMESPACE), asyncio.Event())
         await self.release()
         self.dirty = False
 

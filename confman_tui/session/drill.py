@@ -15,8 +15,8 @@ from confman_tui.cluster.states import STATE_WORDS, ClusterView
 from confman_tui.cluster.writes.gaps import WriteStream
 from confman_tui.core.errors import EXIT_WORKERS, ClusterError, UsageError
 from confman_tui.load.run_model import RunOutcome
-from confman_tui.results.drill import save_drill
-from confman_tui.results.files import ResultsError
+from confman_tui.results.files.drill_files import save_drill
+from confman_tui.results.files.output_folder import ResultsError
 from confman_tui.results.model import ScenarioResult
 from confman_tui.session.drill_rounds import run_rounds
 from confman_tui.session.drill_rules import DrillPlan, nodes_down, with_generator_bound

@@ -218,7 +218,7 @@ class _Rounds:
         if election is not None:
             until = max(election.first_write_s or 0.0, election.recover90_s or 0.0)
         end = min(fault.at + min(until + _AFTER_S, _GRAPH_S), host.now() - WRITES_LAG_S)
-        graph = host.writes.per_tenth(fault.at - _BEFORE_S, end)
+        graph = host.writes.history.per_tenth(fault.at - _BEFORE_S, end)
         shown = tuple((round(at - fault.at, 3), count) for at, count in graph)
         return DrillRound(number, plan.rounds, fault, not reason, reason, election, shown)
 

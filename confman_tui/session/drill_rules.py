@@ -70,7 +70,7 @@ def why_not_steady(view: ClusterView, writes: WriteStream, plan: DrillPlan, now:
         return f"{names[view.leader]} has led for less than {plan.steady_s:g} s"
     seconds = max(1, round(plan.steady_s))
     end = now - WRITES_LAG_S
-    rates = [writes.acknowledged_between(end - back - 1, end - back) for back in range(seconds)]
+    rates = [writes.history.between(end - back - 1, end - back) for back in range(seconds)]
     mean = sum(rates) / seconds
     if mean < LEAST_RATE:
         return f"too few writes: {mean:.1f} acknowledged per second, at least {LEAST_RATE:g} are needed"

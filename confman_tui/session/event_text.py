@@ -14,9 +14,8 @@ from enum import StrEnum
 from confman_tui.cluster.elections import Election, Fault, Verification
 from confman_tui.cluster.states import Fact, FactKind
 from confman_tui.results.model import ScenarioResult
-from confman_tui.results.nodes import reads_words
-from confman_tui.results.series import verdict_of
-from confman_tui.results.statistics.repeats import comparison_line
+from confman_tui.results.tables.sentences import comparison_line, reads_words
+from confman_tui.results.tables.series_table import verdict_of
 from confman_tui.session import figures
 from confman_tui.session.events import (
     DeferredRunDropped,

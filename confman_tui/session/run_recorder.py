@@ -20,11 +20,10 @@ from confman_tui.load.engine import Engine
 from confman_tui.load.generator_use import UseTotals
 from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample
 from confman_tui.load.saturation import BoundRule, GeneratorSample
-from confman_tui.results.elections import write_lost
-from confman_tui.results.files import ResultsError, Staging, path_of
-from confman_tui.results.model import RateChange, ScenarioResult
-from confman_tui.results.summary import save_result
-from confman_tui.results.timeline import (
+from confman_tui.results.files.election_files import write_lost
+from confman_tui.results.files.output_folder import ResultsError, Staging, path_of
+from confman_tui.results.files.summary import save_result
+from confman_tui.results.files.timeline_csv import (
     TimelineWriter,
     bound_mark,
     election_mark,
@@ -32,6 +31,7 @@ from confman_tui.results.timeline import (
     rate_mark,
     window_mark,
 )
+from confman_tui.results.model import RateChange, ScenarioResult
 from confman_tui.session.connection import Connection
 from confman_tui.session.cpu_monitor import usable_cores
 from confman_tui.session.events import GeneratorLimitReached, Level, NoticeGiven, RateChanged, SampleRecorded, Sink

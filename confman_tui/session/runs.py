@@ -14,7 +14,7 @@ from confman_tui.cluster.elections import Verification
 from confman_tui.cluster.writes.ledger import WriteLedger
 from confman_tui.load.run_model import RunPlan
 from confman_tui.load.schedule import senders_for
-from confman_tui.results.kept import Kept
+from confman_tui.results.kept_run import KeptRun
 from confman_tui.results.model import ScenarioResult
 from confman_tui.results.statistics.repeats import combined
 from confman_tui.session.events import Phase, ScenarioEnded, ScenarioStarted, VerificationEnded
@@ -81,7 +81,7 @@ async def run_scenario(session: Session, scenario: Scenario, step: Step | None =
     Raises:
         ClusterError: no leader within ``--wait``, or the data could not be put back.
     """
-    kept = Kept(settings_here(session), scenario.name) if step is None else None
+    kept = KeptRun(settings_here(session), scenario.name) if step is None else None
     done: ScenarioResult | None = None
     for number in range(1, session.settings.repeat + 1):
         run = await _prepare(session, scenario, step, number)

@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from confman_tui.core.errors import ClusterError, UsageError
-from confman_tui.results.files import ResultsError
+from confman_tui.results.files.output_folder import ResultsError
+from confman_tui.results.files.series_files import save_series
 from confman_tui.results.model import ScenarioResult, Series, SeriesKind, SeriesPoint
-from confman_tui.results.series import save_series, value_words
+from confman_tui.results.tables.series_table import value_words
 from confman_tui.session.events import Level, Phase, SeriesEnded, SeriesStepEnded
 from confman_tui.session.runs import Step, run_scenario, settings_here
 from confman_tui.session.session import Session

@@ -14,7 +14,7 @@ from confman_tui.core.clock import Clock, now
 from confman_tui.core.errors import ClusterError
 from confman_tui.load.engine import Engine
 from confman_tui.load.workers.plan import WorkerError
-from confman_tui.results.files import check_writable
+from confman_tui.results.files.output_folder import check_writable
 from confman_tui.results.model import ScenarioResult, Series
 from confman_tui.session.connection import Connection, MakeDemo, resolve_nodes, start_demo
 from confman_tui.session.events import Level, NoticeGiven, Phase, PhaseChanged, Sink

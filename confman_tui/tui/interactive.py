@@ -14,7 +14,7 @@ from confman_tui.core import errors
 from confman_tui.load.locust_setup import prepare
 from confman_tui.session.connection import MakeDemo
 from confman_tui.session.session_thread import SessionThread
-from confman_tui.settings import Resolved, check_keys, remembered
+from confman_tui.settings import Resolved, check_keys, themes
 
 JOIN_S = 8.0
 """Longest wait for the session after the screen is gone: its stop and its clean-up are bounded to less."""
@@ -44,7 +44,7 @@ def run_interactive(resolved: Resolved, make_demo: MakeDemo) -> int:
             output_dir=settings.output_dir,
             theme=settings.theme,
             keymap=settings.keys,
-            remember_theme=remembered.remember_theme,
+            remember_theme=themes.remember,
             drill_fault=FaultKind(settings.fault),
             drill_rounds=settings.rounds,
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from confman_tui.cluster.states import STATE_WORDS, UNREACHABLE_STATES, ClusterView, NodeState
 from confman_tui.load.run_model import SecondSample
 from confman_tui.load.saturation import CPU_LIMIT, Limit, over_limit
-from confman_tui.results.nodes import reads_words
+from confman_tui.results.tables.sentences import reads_words
 from confman_tui.session.events import Phase
 from confman_tui.tui import numbers
 from confman_tui.tui.colours import Look

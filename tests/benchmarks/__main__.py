@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks [--quick] [--only observer_effect,booking,…]
 
-Each is a module of this folder and can be run alone; ``python -m tests.benchmarks.NAME --help`` tells how. The whole
+Each is a module of this folder and can be run alone; ``python -m tests.benchmarks.NAME --help`` says how. The whole
 takes most of an hour, ``--quick`` some ten minutes with single repetitions (and then the figures are not to be
 quoted). Nothing else should run on the machine meanwhile.
 """

@@ -20,6 +20,7 @@ import psutil
 from confman_tui.cluster.elections import WriteObserver, WriteOutcome
 from confman_tui.cluster.writes.ledger import WriteBook
 from confman_tui.core.clock import now
+from tests.support.keys import ADMIN
 
 NODES = tuple(f"http://127.0.0.1:{port}" for port in (6100, 6200, 6300))
 NAMESPACES = tuple(f"bench-xlarge-{n:03d}" for n in range(20))
@@ -46,8 +47,8 @@ class NoObserver:
         """Nothing."""
 
 
-def tell(observer: WriteObserver, writes: int, rate: float, drain: Callable[[float], object] | None) -> float:
-    """Tells of ``writes`` writes at ``rate`` per second of told time; returns the CPU seconds that it took."""
+def book_writes(observer: WriteObserver, writes: int, rate: float, drain: Callable[[float], object] | None) -> float:
+    """``writes`` writes at ``rate`` per second of made-up time; returns the CPU seconds that booking them took."""
     begun = time.thread_time()
     outcome = WriteOutcome.ACKNOWLEDGED
     at = 1_700_000_000.0
@@ -75,7 +76,7 @@ def memory(writes: int) -> bool:
         book.drain(at)
         peak = max(peak, process.memory_info().rss)
 
-    tell(book, writes, 5000.0, drain)
+    book_writes(book, writes, 5000.0, drain)
     after = process.memory_info().rss
     print(f"memory: {writes:,} writes, {book.ledger.bytes_held() / 1e6:.0f} MB of records")
     print(f"  resident memory grew by {(after - before) / 1e6:.0f} MB, at its peak {(peak - before) / 1e6:.0f} MB")
@@ -89,8 +90,8 @@ def cost(pairs: int, writes: int = 200_000) -> None:
     differences = []
     for _ in range(pairs):
         book = WriteBook()
-        with_book = tell(book, writes, 5000.0, book.drain)
-        without = tell(NoObserver(), writes, 5000.0, None)
+        with_book = book_writes(book, writes, 5000.0, book.drain)
+        without = book_writes(NoObserver(), writes, 5000.0, None)
         differences.append((with_book - without) / writes * 1e6)
     middle = statistics.median(differences)
     print(f"cost: {middle:.2f} µs a write (median of {pairs} pairs; {min(differences):.2f} to {max(differences):.2f})")
@@ -106,13 +107,11 @@ def engine_runs(pairs: int, seconds: float) -> bool:
     from confman_tui.settings.scenarios import Target
     from tests.support.confman_server import Server
 
-    plan = RunPlan(
-        "booking", 10, seconds, Target.LEADER, 1.0, (0.0, 0.0), 1024, NAMESPACES[:5], (), "confman_dev_abc123"
-    )
+    plan = RunPlan("booking", 10, seconds, Target.LEADER, 1.0, (0.0, 0.0), 1024, NAMESPACES[:5], (), ADMIN)
 
     def run(engine: Engine, book: WriteBook | None) -> tuple[float, float]:
         cpu = time.process_time()
-        # without a book nothing is told and no digest is made
+        # without a book nothing is reported and no digest is made
         future = engine.run(plan, on_sample=lambda sample: None, observer=book)
         while not future.done():
             time.sleep(0.2)

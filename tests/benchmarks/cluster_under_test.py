@@ -12,12 +12,14 @@ from urllib.parse import quote, urlsplit
 
 import psutil
 
-from confman_tui.cluster.seeding import PROBE_NAMESPACE, payload
+from confman_tui.cluster.seeding import payload
 from confman_tui.demo.supervisor import DemoCluster
-from tests.support.demo_client import Answer, ask, ask_on, connect, wait_for
+from confman_tui.settings.tiers import PROBE_NAMESPACE
+from tests.support.demo_client import Answer, ask, ask_on, connect
+from tests.support.keys import ADMIN
+from tests.support.waiting import wait_for
 
 KEY_VARIABLE = "CONFMAN_BENCH_API_KEY"
-DEVELOPMENT_KEY = "confman_dev_abc123"
 NAMESPACES = tuple(f"bench-small-{number:03d}" for number in range(5))
 """Those of the program's tier small, so that both sides' requests have the same paths."""
 KEYS_EACH = 20
@@ -58,7 +60,7 @@ class ClusterUnderTest:
 
     def probe_writes(self, connection: http.client.HTTPConnection) -> int:
         """Writes that the namespace of probes has seen and still holds: entries and their versions, as a node that
-        ``connection`` leads to tells them. The difference of two is what was written in between."""
+        ``connection`` leads to gives them. The difference of two is what was written in between."""
         path = f"/api/v1/namespaces/{PROBE_NAMESPACE}/config"
         listed = ask_on(connection, "GET", path, None, self.headers).json
         return sum(int(entry["version"]) for entry in listed)
@@ -113,10 +115,10 @@ def cluster_under_test(nodes: Sequence[str] = ()) -> Iterator[ClusterUnderTest]:
     """Those nodes, with the key from the environment; without nodes the embedded cluster on free ports, as long as the
     context lasts."""
     if nodes:
-        key = os.environ.get(KEY_VARIABLE, DEVELOPMENT_KEY)
+        key = os.environ.get(KEY_VARIABLE, ADMIN)
         yield ClusterUnderTest(tuple(node.rstrip("/") for node in nodes), key, "given", _pids_of(nodes))
         return
     with DemoCluster(ports="auto") as demo:
         if not demo.wait_ready(20):
             raise RuntimeError("the embedded cluster was not ready within 20 s")
-        yield ClusterUnderTest(demo.urls, DEVELOPMENT_KEY, "embedded", tuple(demo.pids.values()))
+        yield ClusterUnderTest(demo.urls, ADMIN, "embedded", tuple(demo.pids.values()))

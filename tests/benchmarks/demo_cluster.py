@@ -17,8 +17,9 @@ import time
 import psutil
 
 from confman_tui.demo.supervisor import DemoCluster
-from tests.support.demo_client import ADMIN, ask_on, connect, wait_agreed, wait_for
+from tests.support.demo_client import ADMIN, ask_on, connect, wait_agreed
 from tests.support.demo_writers import Writers, lost
+from tests.support.waiting import wait_for
 
 PATH = "/api/v1/namespaces/bench-demo/config"
 VALUE = base64.b64encode(os.urandom(768)).decode()

@@ -1,20 +1,23 @@
 """This program's load engine on its thread, without a screen, the main thread in an idle asyncio loop.
 
-python -m tests.benchmarks.engine_alone URL SECONDS USERS OUT KEYS_FILE
+    python -m tests.benchmarks.engine_alone URL SECONDS USERS OUT KEYS_FILE
+
+A side of `observer_effect`, which starts it; OUT becomes a JSON file with the figures.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
-import sys
 from pathlib import Path
 
-from confman_tui.load.context import read_registry
+from confman_tui.cluster.key_registry import read_registry
 from confman_tui.load.engine import Engine
 from confman_tui.load.locust_setup import prepare
 from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample
 from confman_tui.settings.scenarios import Target
+from tests.support.keys import ADMIN
 
 
 async def measure(engine: Engine, plan: RunPlan, samples: list[SecondSample]) -> RunOutcome:
@@ -28,28 +31,34 @@ async def measure(engine: Engine, plan: RunPlan, samples: list[SecondSample]) ->
 
 
 def main() -> None:
-    url, seconds, users, out, registry = sys.argv[1:]
-    keys = read_registry(Path(registry))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("url")
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("users", type=int)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("registry", type=Path, metavar="keys_file")
+    options = parser.parse_args()
+    keys = read_registry(options.registry)
     prepare()
     engine = Engine()
     engine.start()
-    engine.set_targets(url, (url,))
+    engine.set_targets(options.url, (options.url,))
     plan = RunPlan(
         scenario="read-10u",
-        users=int(users),
-        duration_s=float(seconds),
+        users=options.users,
+        duration_s=options.seconds,
         target=Target.ANY,
         write_share=0.0,
         wait_s=(0.0, 0.0),
         payload_bytes=1024,
         namespaces=("bench-small-000",),
         keys=keys,
-        api_key="confman_dev_abc123",
-        csv_prefix=Path(out).with_suffix(""),
+        api_key=ADMIN,
+        csv_prefix=options.out.with_suffix(""),
     )
     outcome = asyncio.run(measure(engine, plan, []))
     engine.close(10)
-    Path(out).write_text(
+    options.out.write_text(
         json.dumps(
             {
                 "requests": outcome.requests,

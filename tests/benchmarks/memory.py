@@ -2,11 +2,11 @@
 
     python -m tests.benchmarks.memory [--quick] [--seconds 3600] [--rate 5000] [--verify 300000] [reads mixed writes]
 
-The hour is told faster than it passes: no request is sent, but all that keeps something of a request is the program's
+The hour takes minutes: no request is sent, but all that keeps something of a request is the program's
 own and gets its due of each second: Locust's statistics and its CSV files, the recorder, the run's totals, the write
 maker, the book of writes and its stream, polls of three nodes, the meter of elections, the generator's watch, the
 timeline's file, the headless printer, the result and its JSON. Each kind of run has a process of its own. Reads only
-(``reads``) and 20 % writes (``mixed``) must keep the bound; ``writes``, run only when asked for, tells what the ledger
+(``reads``) and 20 % writes (``mixed``) must keep the bound; ``writes``, run only when asked for, shows what the ledger
 costs then.
 The process that polls and probes is not in it: its size does not depend on the run's (some 40 MB).
 
@@ -49,7 +49,7 @@ def peak_mb() -> float:
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024 / 1e6
-    raise SystemExit("this system does not tell the peak of a process's memory")
+    raise SystemExit("this system does not give the peak of a process's memory")
 
 
 def now_mb() -> float:
@@ -63,7 +63,7 @@ def silent() -> TextIO:
 
 
 class Time:
-    """The told time."""
+    """The hour's time."""
 
     def __init__(self) -> None:
         self.now = START
@@ -73,7 +73,7 @@ class Time:
 
 
 class FedEngine:
-    """Stands where the engine stands, and tells requests instead of sending them."""
+    """Stands where the engine stands, and makes requests up instead of sending them."""
 
     def __init__(self, clock: Time, seconds: int, rate: int) -> None:
         self._clock = clock
@@ -91,10 +91,10 @@ class FedEngine:
     def run(self, plan: Any, *, on_sample: Any, observer: Any) -> Future[Any]:
         """See `confman_tui.load.engine.Engine.run`."""
         future: Future[Any] = Future()
-        self.task = asyncio.create_task(self._tell(plan, on_sample, observer, future))
+        self.task = asyncio.create_task(self._make_up(plan, on_sample, observer, future))
         return future
 
-    async def _tell(self, plan: Any, on_sample: Any, observer: Any, future: Future[Any]) -> None:
+    async def _make_up(self, plan: Any, on_sample: Any, observer: Any, future: Future[Any]) -> None:
         try:
             future.set_result(await self._outcome(plan, on_sample, observer))
         except BaseException as error:
@@ -196,14 +196,14 @@ class MadeUp:
 
 
 async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, Any]:
-    """Tell the hour; what it needed, in MB."""
+    """Run through the hour; what it needed, in MB."""
     from confman_tui.cluster.states import Poll, PollKind
     from confman_tui.cluster.writes.verification import verify
     from confman_tui.headless import Printer
     from confman_tui.load.run_model import RunPlan
     from confman_tui.load.saturation import GeneratorSample
-    from confman_tui.results.summary import json_document
-    from confman_tui.results.tables import results_table
+    from confman_tui.results.files.summary import json_document
+    from confman_tui.results.tables.results_table import results_table
     from confman_tui.session.connection import Connection
     from confman_tui.session.events import ScenarioStarted
     from confman_tui.session.run_recorder import ScenarioRun

@@ -85,7 +85,7 @@ class Figures:
     max_us: int
     failures: int
     per_cpu_s: float = 0.0
-    """Requests per CPU second of the side's processes; 0 when the load was too short to tell."""
+    """Requests per CPU second of the side's processes; 0 when the load was too short for it."""
 
     def against(self, stock: Figures) -> dict[str, float]:
         """Ratios to the stock command."""
@@ -152,14 +152,18 @@ def figures(requests: int, seconds: float, failures: int, histogram: str, max_us
 
 def from_file(path: Path) -> Figures:
     """Figures that `stock_file` or `engine_alone` wrote."""
-    told: dict[str, Any] = json.loads(path.read_text())
-    return figures(told["requests"], told["seconds"], told["failures"], told["histogram"], told["max_us"])
+    content: dict[str, Any] = json.loads(path.read_text())
+    return figures(
+        content["requests"], content["seconds"], content["failures"], content["histogram"], content["max_us"]
+    )
 
 
 def from_summary(folder: Path) -> Figures:
     """Figures in the program's own ``_summary.json``."""
-    told: dict[str, Any] = json.loads(next(folder.glob(f"*{SCENARIO}_summary.json")).read_text())
-    return figures(told["requests"], told["duration_s"], told["failures"], told["histograms"]["all"], told["max_us"])
+    content: dict[str, Any] = json.loads(next(folder.glob(f"*{SCENARIO}_summary.json")).read_text())
+    return figures(
+        content["requests"], content["duration_s"], content["failures"], content["histograms"]["all"], content["max_us"]
+    )
 
 
 def stock(server: Server, seconds: float, folder: Path, locustfile: str = "plain_file", user: str = "Fast") -> Figures:
@@ -348,8 +352,8 @@ def report(delay_ms: float, found: dict[str, list[Figures]]) -> bool:
             each = [one.rps / other.rps for one, other in zip(found[side], found[base], strict=True)]
             median = statistics.median(each)
             good &= median >= bar
-            told = " ".join(f"{value:.2f}" for value in each)
-            print(f"  {what}: {median:.2f} ({told}) {'ok' if median >= bar else 'MISSED'} {sign} {bar}")
+            listed = " ".join(f"{value:.2f}" for value in each)
+            print(f"  {what}: {median:.2f} ({listed}) {'ok' if median >= bar else 'MISSED'} {sign} {bar}")
     return good
 
 

@@ -1,4 +1,4 @@
-"""Samples the CPU time of processes by what they do, so that a run's share can be told afterwards."""
+"""Samples the CPU time of processes by what they do, so that a run's share is known afterwards."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Self
 
 import psutil
 
+from confman_tui.cluster.observer import process as observer_process
+
 ROLES = ("nodes", "poller", "other")
 """``other`` is the program without the process that polls (and the stock command, all of it)."""
 _EVERY_S = 0.5
@@ -18,7 +20,7 @@ _LOOK_EVERY = 4
 
 def role_of(command: Sequence[str]) -> str:
     """What a process of the program does, by its command line."""
-    return "poller" if any("observer" in part for part in command) else "other"
+    return "poller" if observer_process.__name__ in command else "other"
 
 
 class ProcessorTime:

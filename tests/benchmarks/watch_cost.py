@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.watch_cost [--nodes URL,URL,URL] [--repeat 5] [--seconds 4] [--scenarios read-1u,…]
 
-`observer_effect` asks what the program costs the load that it makes; its server costs nothing and so can't tell what
+`observer_effect` asks what the program costs the load that it makes; its server costs nothing and so can't show what
 polls and probe writes cost a cluster. This one can: its nodes do for each of them what a cluster does. Without
 ``--nodes`` it starts the embedded cluster; a key for others is taken from CONFMAN_BENCH_API_KEY (default: Confman's
 development key). ``--nodes`` are listed with the entry first.

@@ -60,7 +60,7 @@ FEW = 1000
 
 
 def nearest_rank(values: list[float], percent: float) -> float:
-    """The smallest value that at least so many per cent are not above."""
+    """The smallest value that at least that many per cent are not above."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
@@ -115,15 +115,15 @@ def stock(cluster: ClusterUnderTest, scenario: Scenario, length: Length, folder:
             raise RuntimeError(f"the stock command measured nothing:\n{(folder / 'stock.log').read_text()[-2000:]}")
     finally:
         cluster.clean()
-    told = json.loads(out.read_text())
-    start, seconds, times = told["start"], told["seconds"], told["times_ms"]
+    content = json.loads(out.read_text())
+    start, seconds, times = content["start"], content["seconds"], content["times_ms"]
     used = observed.used(start, start + seconds)
-    requests = len(times) + told["failures"]
+    requests = len(times) + content["failures"]
     per_thousand = {"nodes": used["nodes"], "poller": 0.0, "load": used["other"], "rest": 0.0}
     return Figures(
         rps=len(times) / seconds,
         p99_ms=nearest_rank(times, 99),
-        failures=told["failures"],
+        failures=content["failures"],
         per_thousand={role: value / requests * 1000 for role, value in per_thousand.items()},
         polls=0.0,
         probe_writes=0.0,
@@ -213,22 +213,22 @@ def _read_for(terminal: int, process: subprocess.Popen[bytes], seconds: float) -
 
 def _from_summary(folder: Path, scenario: Scenario, observed: ProcessorTime) -> Figures:
     path = folder / "results" / f"small-{scenario.name}_summary.json"
-    told: dict[str, Any] = json.loads(path.read_text())
-    start, end = (datetime.fromisoformat(told[name]).timestamp() for name in ("start", "end"))
-    used, seconds, requests = observed.used(start, end), told["duration_s"], told["requests"]
-    load = min(used["other"], told["generator"]["engine_cpu"]["mean"] * seconds)
+    content: dict[str, Any] = json.loads(path.read_text())
+    start, end = (datetime.fromisoformat(content[name]).timestamp() for name in ("start", "end"))
+    used, seconds, requests = observed.used(start, end), content["duration_s"], content["requests"]
+    load = min(used["other"], content["generator"]["engine_cpu"]["mean"] * seconds)
     per_thousand = {"nodes": used["nodes"], "poller": used["poller"], "load": load, "rest": used["other"] - load}
-    watch = told.get("watch") or {}
+    watch = content.get("watch") or {}
     return Figures(
-        rps=(requests - told["failures"]) / seconds,
-        p99_ms=told["p99_us"] / 1000,
-        failures=told["failures"],
+        rps=(requests - content["failures"]) / seconds,
+        p99_ms=content["p99_us"] / 1000,
+        failures=content["failures"],
         per_thousand={role: value / requests * 1000 for role, value in per_thousand.items()},
         polls=watch["polls"] / seconds if "polls" in watch else None,
         probe_writes=watch["probe_writes"] / seconds if "probe_writes" in watch else None,
         seen_writes=observed.rate(start, end),
-        per_node=told["per_node"],
-        latencies_ms=_latencies(told["histograms"]["all"]) if requests < FEW else [],
+        per_node=content["per_node"],
+        latencies_ms=_latencies(content["histograms"]["all"]) if requests < FEW else [],
     )
 
 

@@ -7,19 +7,18 @@ from collections.abc import Iterator
 import pytest
 
 from confman_tui.demo.supervisor import DemoCluster
+from tests.support.ready_cluster import ready_cluster
 
 
 @pytest.fixture(scope="session")
 def demo() -> Iterator[DemoCluster]:
     """Three nodes that nobody harms."""
-    with DemoCluster(nodes=3, ports="auto", election_timeout_ms=(300, 600)) as cluster:
-        assert cluster.wait_ready(15)
+    with ready_cluster(3, (300, 600)) as cluster:
         yield cluster
 
 
 @pytest.fixture
 def mortal() -> Iterator[DemoCluster]:
     """Three nodes to kill and pause."""
-    with DemoCluster(nodes=3, ports="auto", election_timeout_ms=(300, 600)) as cluster:
-        assert cluster.wait_ready(15)
+    with ready_cluster(3, (300, 600)) as cluster:
         yield cluster

@@ -1,4 +1,4 @@
-"""The view of the cluster: told precisely for hand-made moments that mislead a naive reader."""
+"""The view of the cluster, precise for hand-made moments that mislead a naive reader."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_a_leader_that_no_majority_follows_is_lost_although_it_says_otherwise(se
         (FactKind.STALE_LEADER, A, "no majority follows it"),
     ]
     assert settled.view(0).leader is None
-    # One of them hears it again.
+    # One of them learns of it again.
     facts = feed(settled, answer(C, 11.4, "follower", A, 3), answer(A, 11.5, "leader", A, 3))
     assert kinds(facts) == [FactKind.LEADER_SERVING]
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from confman_tui.core.child_process.pipes import MessageCutter, MessagePipe, incoming, line_of, receive, send
 from confman_tui.core.child_process.start import ChildProcess, start
 from tests.support.child_echo import Echo, Seen
+from tests.support.waiting import until
 
 MODULE = "tests.support.child_echo"
 
@@ -180,13 +181,6 @@ def test_receive_says_why_there_is_no_message() -> None:
         os.close(sink)
         with pytest.raises(EOFError):
             receive(source, Echo)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20.0
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        await asyncio.sleep(0.01)
 
 
 async def test_more_than_a_pipe_holds_goes_through_without_waiting() -> None:

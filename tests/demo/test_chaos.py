@@ -10,8 +10,9 @@ import pytest
 
 from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.demo.supervisor import DemoCluster
-from tests.support.demo_client import health, wait_agreed, wait_for
+from tests.support.demo_client import health, wait_agreed
 from tests.support.demo_writers import Writers, lost
+from tests.support.waiting import wait_for
 
 SECONDS = 60.0
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from confman_tui.demo.supervisor import DemoCluster
-from tests.support.demo_client import ADMIN, Answer, ask, connect, find_leader, health, wait_agreed, wait_for
+from tests.support.demo_client import ADMIN, Answer, ask, connect, find_leader, health, wait_agreed
 from tests.support.recorded import differences, load, payload_of, replayed
+from tests.support.waiting import wait_for
 
 DELIBERATE: dict[str, str] = {
     "ready with a term": (

@@ -1,4 +1,4 @@
-"""What the nodes say and do around kills, pauses and isolation, as CONFMAN.md tells it of the real ones."""
+"""What the nodes say and do around kills, pauses and isolation, as CONFMAN.md says of the real ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 
 from confman_tui.cluster.faults.control import FaultRefusedError, NodeControl
 from confman_tui.demo.supervisor import DemoCluster
-from tests.support.demo_client import Answer, Health, ask, find_leader, health, leader_of, wait_agreed, wait_for
+from tests.support.demo_client import Answer, Health, ask, find_leader, health, leader_of, wait_agreed
+from tests.support.waiting import wait_for
 
 ELECTION_MS = (300, 900)
 PATH = "/api/v1/namespaces/faults/config/"

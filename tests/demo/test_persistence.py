@@ -11,9 +11,10 @@ import pytest
 from confman_tui.demo.journal import NodeJournal
 from confman_tui.demo.store import Store
 from confman_tui.demo.supervisor import DemoCluster
-from tests.support.demo_client import ask, health, wait_agreed, wait_for
+from tests.support.demo_client import ask, health, wait_agreed
 from tests.support.demo_snapshots import write_snapshot
 from tests.support.demo_writers import Writers, lost
+from tests.support.waiting import wait_for
 
 FAST = (200, 500)
 SOON_COMPACTED = 400

@@ -140,11 +140,11 @@ def test_the_rule_is_what_its_definition_says(samples: list[SecondSample], warm_
     lengths = [sum(s.end - s.start for s, _ in stretch) for stretch in stretches]
     expected = sum(length for length in lengths if length > 2.9)
     rule = BoundRule(PLAN, cores)
-    told = [rule.add(*second) for second in seconds]
+    reached = [rule.add(*second) for second in seconds]
     verdict = rule.verdict
     assert verdict == bound_of(seconds, PLAN, cores)
     assert (verdict.seconds if verdict else 0) == round(expected)
-    assert sum(told) == sum(length > 2.9 for length in lengths), "told once per stretch"
+    assert sum(reached) == sum(length > 2.9 for length in lengths), "once per stretch"
     last = seconds[warm_up:][-1:]
     assert (rule.lasting is not None) == bool(last and over(last[0]) and lengths[-1] > 2.9)
     if verdict is not None:

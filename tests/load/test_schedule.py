@@ -101,7 +101,7 @@ def test_requests_are_evenly_spaced_and_the_last_is_due_before_the_end(rate: flo
     due = all_due(schedule, EPOCH + 2 * seconds)
     assert len(due) == 1000
     assert due[0] == EPOCH
-    # a millionth of a second is about what a float of this size can tell
+    # a millionth of a second is about what a float of this size can hold
     assert all(abs(b - a - 1 / rate) < 1e-6 for a, b in pairwise(due))
     assert due[-1] == near(EPOCH + seconds - 1 / rate)
 

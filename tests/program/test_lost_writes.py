@@ -55,7 +55,7 @@ class Lies:
 
 def judged(lies: Lies, home: Path, *more: str) -> tuple[dict[str, Any], int, str]:
     with LyingCluster(lies) as cluster:
-        arguments = ["--headless", "--json", "--nodes", cluster.nodes, "--scenario", "write-10u", "--duration", "2"]
+        arguments = ["--headless", "--json", "--nodes", cluster.nodes, "--scenario", "write-10u", "--duration", "1.5"]
         ended = run([*arguments, *more], home)
     (scenario,) = json.loads(ended.stdout)["scenarios"]
     verification: dict[str, Any] = scenario["verification"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,16 +16,14 @@ from tests.support.program import PROGRAM, StartedProgram, environment
 HEADERS = {"X-Api-Key": ADMIN}
 
 
-@pytest.fixture(scope="module")
-def node() -> Iterator[str]:
-    with DemoCluster(1, "auto", (150, 300)) as cluster:
-        assert cluster.wait_ready(10.0)
-        yield cluster.urls[0]
+@pytest.fixture
+def url(node: DemoCluster) -> str:
+    return node.urls[0]
 
 
-def shell(redirection: str, node: str, home: Path) -> subprocess.CompletedProcess[str]:
+def shell(redirection: str, url: str, home: Path) -> subprocess.CompletedProcess[str]:
     """A short run with its streams as the shell's redirection makes them; its exit code is the whole's."""
-    line = f'set -o pipefail; "$@" --headless --nodes {node} --scenario write-1u --duration 300ms {redirection}'
+    line = f'set -o pipefail; "$@" --headless --nodes {url} --scenario write-1u --duration 300ms {redirection}'
     return subprocess.run(
         ["bash", "-c", line, "bash", *PROGRAM],
         capture_output=True,
@@ -39,50 +36,50 @@ def shell(redirection: str, node: str, home: Path) -> subprocess.CompletedProces
     )
 
 
-def assert_cleaned(node: str) -> None:
-    asked = urllib.request.Request(f"{node}/api/v1/namespaces", headers=HEADERS)
+def assert_cleaned(url: str) -> None:
+    asked = urllib.request.Request(f"{url}/api/v1/namespaces", headers=HEADERS)
     with urllib.request.urlopen(asked) as answer:
         assert json.load(answer) == []
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", ">&-", "<&- >&- 2>&-", "| head -1"])
-def test_a_stream_that_is_closed_or_left_ends_nothing(redirection: str, node: str, tmp_path: Path) -> None:
-    ended = shell(redirection, node, tmp_path)
+def test_a_stream_that_is_closed_or_left_ends_nothing(redirection: str, url: str, tmp_path: Path) -> None:
+    ended = shell(redirection, url, tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert "Traceback" not in ended.stderr
     assert ("tier small" in ended.stdout) == (">&-" not in redirection or redirection == "2>&-")
-    assert_cleaned(node)
+    assert_cleaned(url)
 
 
-def test_a_result_that_can_not_be_written_is_said(node: str, tmp_path: Path) -> None:
-    ended = shell(">/dev/full", node, tmp_path)
+def test_a_result_that_can_not_be_written_is_said(url: str, tmp_path: Path) -> None:
+    ended = shell(">/dev/full", url, tmp_path)
     assert ended.returncode == 2
     assert "confman-tui: standard output can't be written: No space left on device" in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert_cleaned(node)
+    assert_cleaned(url)
 
 
-def test_a_scenario_without_any_success_is_exit_1(node: str, tmp_path: Path) -> None:
+def test_a_scenario_without_any_success_is_exit_1(url: str, tmp_path: Path) -> None:
     """Somebody removes the seeded keys during the first scenario: the second finds none of them."""
-    arguments = ["--headless", "--nodes", node, "--scenario", "read-1u", "--scenario", "read-10u", "--duration", "1"]
+    arguments = ["--headless", "--nodes", url, "--scenario", "read-1u", "--scenario", "read-10u", "--duration", "1"]
     started = StartedProgram(arguments, tmp_path)
     try:
         started.wait_said("read-1u started:")
         for number in range(5):
-            address = f"{node}/api/v1/namespaces/bench-small-{number:03d}"
+            address = f"{url}/api/v1/namespaces/bench-small-{number:03d}"
             urllib.request.urlopen(urllib.request.Request(address, method="DELETE", headers=HEADERS)).close()
-        assert started.wait_end(30.0) == 1, started.said()
+        assert started.wait_end() == 1, started.said()
     finally:
         started.process.kill()
     table = started.output.read_text()
     assert "(100 %)" in table
     assert "answered 404" in (tmp_path / "results" / "small-read-10u_failures.csv").read_text()
-    assert_cleaned(node)
+    assert_cleaned(url)
 
 
-def test_warnings_and_lost_tasks_are_none(node: str, tmp_path: Path) -> None:
+def test_warnings_and_lost_tasks_are_none(url: str, tmp_path: Path) -> None:
     """In Python's development mode: unclosed sockets, coroutines never awaited, deprecated calls would be reported."""
-    line = [PROGRAM[0], "-X", "dev", *PROGRAM[1:], "--headless", "--nodes", node, "--duration", "500ms"]
+    line = [PROGRAM[0], "-X", "dev", *PROGRAM[1:], "--headless", "--nodes", url, "--duration", "500ms"]
     ended = subprocess.run(
         [*line, "--scenario", "mixed-10u"],
         capture_output=True,

@@ -13,14 +13,14 @@ import pytest
 
 from confman_tui.demo.supervisor import DemoCluster
 from tests.support.program import run
+from tests.support.ready_cluster import ready_cluster
 
 PORTS = ("first", "leader", "last")
 
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[DemoCluster]:
-    with DemoCluster(3, "auto", (400, 800)) as cluster:
-        assert cluster.wait_ready(15.0)
+    with ready_cluster(3, (400, 800)) as cluster:
         yield cluster
 
 
@@ -39,7 +39,7 @@ def leader_second(urls: tuple[str, ...]) -> list[str]:
 
 def figures(scenario: str, reads: str, nodes: list[str], home: Path, *more: str) -> dict[str, Any]:
     """A short run's document; each node's entry by its place among the nodes."""
-    flags = ["--headless", "--json", "--scenario", scenario, "--nodes", ",".join(nodes), "--duration", "2s"]
+    flags = ["--headless", "--json", "--scenario", scenario, "--nodes", ",".join(nodes), "--duration", "1s"]
     ended = run([*flags, *more], home, CONFMAN_BENCH_READS=reads)
     assert ended.returncode == 0, ended.stderr
     [outcome] = json.loads(ended.stdout)["scenarios"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.program import wait_for
-from tests.support.terminal import LEFT_ALTERNATE_SCREEN, SCREEN_DEMO, TerminalProgram
+from tests.support.terminal import SCREEN_DEMO, TerminalProgram
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture
@@ -29,10 +28,8 @@ def test_a_key_runs_a_scenario_and_q_leaves_a_whole_terminal(home: Path) -> None
         assert 0 <= lag["mean"] <= lag["max"], "the screen reports to the session how late it is"
         assert len(document["generator"]["node_cpu"]) == 3
         screen.press("q")
-        began = time.monotonic()
-        assert screen.wait_end(10.0) == 0, screen.said()
-        assert time.monotonic() - began < 5.0
-        wait_for(lambda: LEFT_ALTERNATE_SCREEN in screen.written, "the terminal is restored")
+        assert screen.wait_end() == 0, screen.said()
+        screen.wait_restored()
         assert b"Traceback" not in screen.written
     finally:
         screen.end()
@@ -58,7 +55,7 @@ def test_the_leader_dies_while_users_write(home: Path) -> None:
         rows = (home / "results" / "small-write-10u_timeline.csv").read_text().splitlines()
         assert any("kill" in row for row in rows)
         screen.press("q")
-        assert screen.wait_end(10.0) == 0
+        assert screen.wait_end() == 0
     finally:
         screen.end()
     screen.assert_nothing_left()
@@ -72,14 +69,14 @@ def test_a_run_that_was_stopped_is_verified_all_the_same(home: Path) -> None:
         timeline = home / "results" / "small-write-10u_timeline.csv.part"
         wait_for(lambda: timeline.exists() and len(timeline.read_text().splitlines()) >= 2, "a second of load")
         screen.press("s")
-        document = screen.summary("write-10u", 10.0)
+        document = screen.summary("write-10u")
         assert document["stopped_early"]
         verification = document["verification"]
         assert verification["judged"]
         assert verification["checked"] >= verification["acknowledged"] > 50
         assert verification["note"] == ""
         screen.press("q")
-        assert screen.wait_end(10.0) == 0
+        assert screen.wait_end() == 0
     finally:
         screen.end()
     screen.assert_nothing_left()
@@ -102,7 +99,7 @@ def test_an_unknown_action_in_the_keys_table_is_one_sentence(home: Path) -> None
     (folder / "config.toml").write_text('[keys]\ndance = "d"\n')
     screen = TerminalProgram(SCREEN_DEMO, home)
     try:
-        assert screen.wait_end(20.0) == 2
+        assert screen.wait_end() == 2
         wait_for(lambda: "dance" in screen.said(), "the sentence")
         assert "Traceback" not in screen.said()
     finally:

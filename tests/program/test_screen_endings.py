@@ -16,8 +16,8 @@ import pytest
 
 from confman_tui.core.errors import EXIT_INTERRUPTED, EXIT_OK
 from tests.support.confman_server import Server
-from tests.support.program import wait_for
 from tests.support.terminal import SCREEN_DEMO, TerminalProgram
+from tests.support.waiting import wait_for
 
 
 def control_c(screen: TerminalProgram) -> None:
@@ -29,7 +29,7 @@ def control_c(screen: TerminalProgram) -> None:
             screen.press("y")
 
 
-ENDINGS: dict[str, Callable[[TerminalProgram], None]] = {
+ENDINGS: dict[str, Callable[[TerminalProgram], object]] = {
     "SIGTERM": lambda screen: screen.process.send_signal(signal.SIGTERM),
     "SIGHUP": lambda screen: screen.process.send_signal(signal.SIGHUP),
     "SIGINT": lambda screen: screen.process.send_signal(signal.SIGINT),
@@ -57,13 +57,13 @@ class Phase:
         self.name = name
         self.control: Callable[..., object] = lambda **wanted: None
         if name == "election":
-            # long enough to be met in it
-            arguments = ["--demo", "--demo-ports", "auto", "--demo-election-timeout", "4000-5000"]
+            # the one that is left of two nodes can't win it
+            arguments = [*SCREEN_DEMO, "--demo-nodes", "2"]
         else:
             node = silent if name == "finding" else answering
             url, self.control = stack.enter_context(contextlib.contextmanager(node)())
             arguments = ["--nodes", url, "--host", url]
-        arguments += {"seeding": ["--tier", "xlarge"], "verifying": ["--duration", "2"]}.get(name, [])
+        arguments += {"seeding": ["--tier", "xlarge"], "verifying": ["--duration", "1"]}.get(name, [])
         home.mkdir()
         self.screen = TerminalProgram(arguments, home)
         stack.callback(self.screen.end)
@@ -75,6 +75,8 @@ class Phase:
             screen.start_writing()
         if self.name == "election":
             screen.press("k")
+            screen.wait_shows("Only 1 of 2 nodes would be left")
+            screen.press("y")
             screen.wait_shows("no leader")
         elif self.name == "verifying":
             # reading back takes a while then
@@ -92,7 +94,15 @@ class Phase:
         screen.note_ports()
 
 
-PHASES = ("finding", "seeding", "running", "election", "verifying", "cleaning")
+PHASES = {
+    "finding": "SIGTERM",
+    "seeding": "SIGHUP",
+    "running": "SIGINT",
+    "election": "SIGTERM",
+    "verifying": "SIGHUP",
+    "cleaning": "SIGINT",
+}
+"""Each with a signal: they take one way through the program, so that all three are tried in one phase only."""
 
 
 def end_in(phase: str, ending: str, home: Path) -> None:
@@ -118,8 +128,10 @@ def end_in(phase: str, ending: str, home: Path) -> None:
 def test_it_ends_in_order_in_every_phase(phase: str, tmp_path: Path) -> None:
     """One program per ending, beside each other, because most of the time goes into starting them; each has a terminal,
     a home and a cluster of its own."""
-    endings = [ending for ending in ENDINGS if ending != "SIGINT" or phase == "running"]
-    with ThreadPoolExecutor(2 if phase == "election" else 4) as pool:
+    endings = [ending for ending in ENDINGS if phase == "running" or not ending.startswith("SIG")]
+    if phase != "running":
+        endings.append(PHASES[phase])
+    with ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(end_in, phase, ending, tmp_path / ending) for ending in endings]
     for each in waiting:
         each.result()
@@ -144,7 +156,7 @@ def test_a_person_in_a_hurry_waits_for_nothing(phase: str, tmp_path: Path) -> No
         if phase != "finding":
             screen.wait_shows("left at once; ")
             assert b"cleaning failed" not in screen.written, "it gave up by itself"
-        wait_for(lambda: not screen.family(), f"processes left: {screen.family()}")
+        wait_for(lambda: not screen.family(), lambda: f"processes left: {screen.family()}")
 
 
 def test_the_process_that_polls_is_started_anew(tmp_path: Path) -> None:

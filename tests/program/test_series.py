@@ -28,13 +28,6 @@ from tests.support.program import StartedProgram, run
 from tests.support.session_events import RecordedEvents, settings_for
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[DemoCluster]:
-    with DemoCluster(1, "auto", (150, 300)) as cluster:
-        assert cluster.wait_ready(10.0)
-        yield cluster
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
     with Server() as server:
@@ -42,9 +35,9 @@ def server() -> Iterator[Server]:
 
 
 @asynccontextmanager
-async def benchmark(cluster: DemoCluster, home: Path, **changes: Any) -> AsyncIterator[tuple[Session, RecordedEvents]]:
+async def benchmark(node: DemoCluster, home: Path, **changes: Any) -> AsyncIterator[tuple[Session, RecordedEvents]]:
     recorded = RecordedEvents()
-    session = Session(replace(settings_for(cluster.urls[0], home), **changes), recorded, make_demo, interactive=True)
+    session = Session(replace(settings_for(node.urls[0], home), **changes), recorded, make_demo, interactive=True)
     try:
         await session.open()
         yield session, recorded
@@ -52,10 +45,10 @@ async def benchmark(cluster: DemoCluster, home: Path, **changes: Any) -> AsyncIt
         await session.close()
 
 
-async def count_entries(cluster: DemoCluster) -> int:
-    client = ConfmanClient(ADMIN, nodes=cluster.urls)
+async def count_entries(node: DemoCluster) -> int:
+    client = ConfmanClient(ADMIN, nodes=node.urls)
     try:
-        return await client.count_entries(cluster.urls[0])
+        return await client.count_entries(node.urls[0])
     finally:
         await client.aclose()
 
@@ -65,8 +58,8 @@ def document(path: Path) -> dict[str, Any]:
     return content
 
 
-async def test_a_series_of_users_finds_the_same_data_at_each_step(cluster: DemoCluster, tmp_path: Path) -> None:
-    async with benchmark(cluster, tmp_path, user_steps=(1, 3), step_s=0.5) as (session, recorded):
+async def test_a_series_of_users_finds_the_same_data_at_each_step(node: DemoCluster, tmp_path: Path) -> None:
+    async with benchmark(node, tmp_path, user_steps=(1, 3), step_s=0.5) as (session, recorded):
         await run_series(session, ["write-stress-10u"])
         (series,) = session.series
         assert session.results == ()
@@ -89,18 +82,18 @@ async def test_a_series_of_users_finds_the_same_data_at_each_step(cluster: DemoC
 
 
 @pytest.mark.slow
-async def test_a_series_of_payloads_reads_values_of_that_size(cluster: DemoCluster, tmp_path: Path) -> None:
+async def test_a_series_of_payloads_reads_values_of_that_size(node: DemoCluster, tmp_path: Path) -> None:
     sizes: list[int] = []
-    async with benchmark(cluster, tmp_path, payload_bytes=10, payload_steps=(10, 3000), step_s=0.4) as (
+    async with benchmark(node, tmp_path, payload_bytes=10, payload_steps=(10, 3000), step_s=0.4) as (
         session,
         recorded,
     ):
-        client = ConfmanClient(ADMIN, nodes=cluster.urls)
+        client = ConfmanClient(ADMIN, nodes=node.urls)
         try:
             waiting: list[asyncio.Task[None]] = []
 
             async def look() -> None:
-                entries = await client.list_entries(cluster.urls[0], "bench-small-000")
+                entries = await client.list_entries(node.urls[0], "bench-small-000")
                 sizes.append(len(entries[0].value))
 
             def watch() -> None:
@@ -117,17 +110,15 @@ async def test_a_series_of_payloads_reads_values_of_that_size(cluster: DemoClust
             (series,) = session.series
             assert [point.value for point in series.points] == [10, 3000]
             assert [point.results[0].payload_bytes for point in series.points] == [10, 3000]
-            entries = await client.list_entries(cluster.urls[0], "bench-small-000")
+            entries = await client.list_entries(node.urls[0], "bench-small-000")
             assert {len(entry.value) for entry in entries} == {10}, "seeded again as it was"
             assert len(entries) == 20
         finally:
             await client.aclose()
 
 
-async def test_a_sweep_measures_at_each_size_and_leaves_the_data_as_it_was(
-    cluster: DemoCluster, tmp_path: Path
-) -> None:
-    async with benchmark(cluster, tmp_path, entries=(50, 100, 300), duration_s=0.5) as (session, recorded):
+async def test_a_sweep_measures_at_each_size_and_leaves_the_data_as_it_was(node: DemoCluster, tmp_path: Path) -> None:
+    async with benchmark(node, tmp_path, entries=(50, 100, 300), duration_s=0.5) as (session, recorded):
         await run_sweep(session)
         (series,) = session.series
         assert [point.value for point in series.points] == [100, 300]
@@ -138,7 +129,7 @@ async def test_a_sweep_measures_at_each_size_and_leaves_the_data_as_it_was(
             assert [result.users for result in point.results] == [1, 1]
             assert all(point.value <= result.entries_before <= point.value + 1 for result in point.results)
             assert all(result.outcome.failures == 0 for result in point.results)
-        assert await count_entries(cluster) <= 101
+        assert await count_entries(node) <= 101
         session.settings = replace(session.settings, entries=(10,))
         with pytest.raises(UsageError, match="more than each size asked for"):
             await run_sweep(session)
@@ -147,18 +138,18 @@ async def test_a_sweep_measures_at_each_size_and_leaves_the_data_as_it_was(
             await run_sweep(session)
     written = document(tmp_path / "results" / "small-sweep.json")
     assert written["slopes"]["read-1u"]["p50"]["ms_per_1000_entries"] is not None
-    assert await count_entries(cluster) == 0
+    assert await count_entries(node) == 0
 
 
 async def test_a_sweep_that_is_stopped_keeps_its_figures_and_takes_its_entries_away(
-    cluster: DemoCluster, tmp_path: Path
+    node: DemoCluster, tmp_path: Path
 ) -> None:
-    async with benchmark(cluster, tmp_path, entries=(200, 400), duration_s=0.4) as (session, recorded):
+    async with benchmark(node, tmp_path, entries=(200, 400), duration_s=0.4) as (session, recorded):
         recorded.when(lambda event: isinstance(event, SeriesStepEnded), session.stop)
         await run_sweep(session)
         (series,) = session.series
         assert ([point.value for point in series.points], series.stopped_early) == ([200], True)
-        assert await count_entries(cluster) <= 101
+        assert await count_entries(node) <= 101
         assert (tmp_path / "results" / "small-sweep.csv").exists()
         session.settings = replace(session.settings, duration_s=0.3)
         (result,) = await run_series(session, ["read-1u"])
@@ -166,9 +157,9 @@ async def test_a_sweep_that_is_stopped_keeps_its_figures_and_takes_its_entries_a
 
 
 async def test_repeats_start_from_the_same_data_and_are_compared_with_the_kept_run(
-    cluster: DemoCluster, tmp_path: Path
+    node: DemoCluster, tmp_path: Path
 ) -> None:
-    async with benchmark(cluster, tmp_path, repeat=2, duration_s=0.5, warmup_s=1.0) as (session, recorded):
+    async with benchmark(node, tmp_path, repeat=2, duration_s=0.5, warmup_s=1.0) as (session, recorded):
         (first,) = await run_series(session, ["write-10u"])
         assert session.results == (first,)
         assert [run.entries_before for run in first.repeats] == pytest.approx([100, 100], abs=1)
@@ -197,8 +188,8 @@ async def test_repeats_start_from_the_same_data_and_are_compared_with_the_kept_r
         assert [row["warmup"] for row in csv.DictReader(stream)] == ["1", "0"]
 
 
-async def test_a_stop_between_repeats_keeps_those_before(cluster: DemoCluster, tmp_path: Path) -> None:
-    async with benchmark(cluster, tmp_path, repeat=5, duration_s=0.4) as (session, recorded):
+async def test_a_stop_between_repeats_keeps_those_before(node: DemoCluster, tmp_path: Path) -> None:
+    async with benchmark(node, tmp_path, repeat=5, duration_s=0.4) as (session, recorded):
         recorded.when(lambda event: isinstance(event, ScenarioEnded) and len(event.result.repeats) == 2, session.stop)
         (result,) = await run_series(session, ["read-1u"])
         assert len(result.repeats) == 2

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.program import SUITE, StartedProgram, wait_for
+from tests.support.program import SUITE, StartedProgram
 from tests.support.real_cluster import AGREE_S, NODES, RealCluster
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 

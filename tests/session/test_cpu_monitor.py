@@ -17,7 +17,7 @@ from confman_tui.cluster.local_nodes import local_nodes, processes_of
 from confman_tui.load.cpu_wait import waited_s
 from confman_tui.session.cpu_monitor import LEAST_SEARCH_S, CpuMeter, GeneratorWatch
 from confman_tui.session.events import Event, GeneratorWatched
-from tests.support.program import wait_for
+from tests.support.waiting import wait_for
 
 BURN = "import sys\nprint('burning', flush=True)\nwhile True: pass"
 LISTEN = """

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from confman_tui.demo.supervisor import DemoCluster
 from tests.support import keys
-
-T = TypeVar("T")
+from tests.support.waiting import DEADLINE_S, wait_for
 
 ADMIN = {"X-Api-Key": keys.ADMIN}
 
@@ -63,17 +61,6 @@ def ask(
         connection.close()
 
 
-def wait_for(condition: Callable[[], T | None], what: str, deadline_s: float = 10.0) -> T:
-    """Wait until the condition gives something true, and give that; fails after the deadline."""
-    end = time.monotonic() + deadline_s
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
-        time.sleep(0.01)
-
-
 @dataclass(frozen=True)
 class Health:
     """A node's word; `status` is 0 when it gave none."""
@@ -101,7 +88,7 @@ def find_leader(cluster: DemoCluster) -> str | None:
     return next((url for state, url in states if state.role == "leader" and state.term == top), None)
 
 
-def leader_of(cluster: DemoCluster, deadline_s: float = 15.0) -> str:
+def leader_of(cluster: DemoCluster, deadline_s: float = DEADLINE_S) -> str:
     return wait_for(lambda: find_leader(cluster), "a leader", deadline_s)
 
 
@@ -116,7 +103,7 @@ def agreed(cluster: DemoCluster) -> bool:
     )
 
 
-def wait_agreed(cluster: DemoCluster, deadline_s: float = 15.0) -> str:
+def wait_agreed(cluster: DemoCluster, deadline_s: float = DEADLINE_S) -> str:
     """Wait until all running nodes agree on a leader that serves; gives it."""
     wait_for(lambda: agreed(cluster), "all nodes agree on a leader", deadline_s)
     return leader_of(cluster)

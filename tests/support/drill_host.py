@@ -91,7 +91,7 @@ class RealHost:
 
     async def finish(self) -> Verification:
         await self.end_load()
-        return await verify(self.client, self.book.turn_page(), self.live())
+        return await verify(self.client, self.book.hand_over_ledger(), self.live())
 
     async def end_load(self) -> None:
         tasks, self.tasks = self.tasks, []

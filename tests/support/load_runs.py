@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -16,6 +14,7 @@ from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample
 from confman_tui.load.second import NodeCounts, SecondCounts
 from confman_tui.settings.scenarios import Reads, Target
 from tests.support.keys import ADMIN
+from tests.support.waiting import DEADLINE_S, wait_for
 
 API_KEY = ADMIN
 KEYS = tuple((f"bench-small-{i % 3:03d}", f"key-{i:012x}") for i in range(20))
@@ -54,7 +53,7 @@ def plan(
     )
 
 
-def bucket_of(
+def second_of(
     start: float,
     end: float,
     *,
@@ -63,10 +62,10 @@ def bucket_of(
     node: str = "http://127.0.0.1:1",
     **fields: Any,
 ) -> SecondCounts:
-    """A second in which one node answered reads and writes after so many µs; failures are of no node."""
-    bucket = SecondCounts(start, end, by_node={node: NodeCounts(Counter(reads), Counter(writes))}, **fields)
-    bucket.sum_up()
-    return bucket
+    """A second in which one node answered reads and writes after these numbers of µs; failures are of no node."""
+    second = SecondCounts(start, end, by_node={node: NodeCounts(Counter(reads), Counter(writes))}, **fields)
+    second.sum_up()
+    return second
 
 
 class Book:
@@ -106,13 +105,9 @@ def run(
     return engine.run(the_plan, on_sample=kept.append, observer=observer).result(30)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = DEADLINE_S) -> None:
     """Wait for a condition; fails when it does not come true in time."""
-    deadline = time.monotonic() + seconds
-    waiter = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, "the awaited condition never came"
-        waiter.wait(0.01)
+    wait_for(condition, deadline_s=seconds)
 
 
-__all__ = ["API_KEY", "KEYS", "NAMESPACES", "Book", "bucket_of", "plan", "replace", "run", "wait_until"]
+__all__ = ["API_KEY", "KEYS", "NAMESPACES", "Book", "plan", "replace", "run", "second_of", "wait_until"]

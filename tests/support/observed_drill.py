@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.program import StartedProgram
+from tests.support.waiting import DEADLINE_S
 
 OBSERVER = Path(__file__).parent / "observer.py"
 DRILL = ["drill", "--demo", "--demo-ports", "auto", "--json"]
 
 
-def observed_drill(arguments: list[str], home: Path, deadline_s: float) -> tuple[dict[str, Any], dict[str, Any], int]:
+def observed_drill(
+    arguments: list[str], home: Path, deadline_s: float = DEADLINE_S
+) -> tuple[dict[str, Any], dict[str, Any], int]:
     """Run a drill on the demo cluster while the observer writes to it; gives both reports and the exit code."""
     started = StartedProgram([*DRILL, *arguments], home)
     observer: subprocess.Popen[str] | None = None
@@ -31,8 +34,8 @@ def observed_drill(arguments: list[str], home: Path, deadline_s: float) -> tuple
         )
         # The demo cluster ends with the drill: the observer must stop while there is still something to observe.
         started.wait_said("verifying:", deadline_s)
-        report, _ = observer.communicate(timeout=20.0)
-        code = started.wait_end(60.0)
+        report, _ = observer.communicate(timeout=DEADLINE_S)
+        code = started.wait_end()
     finally:
         started.process.kill()
         if observer is not None:

@@ -7,6 +7,8 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
+from tests.support.waiting import DEADLINE_S
+
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -45,7 +47,7 @@ class OddServer:
 
     async def all_closed(self) -> None:
         """Wait until the other side has closed every connection."""
-        async with asyncio.timeout(2.0):
+        async with asyncio.timeout(DEADLINE_S):
             await self._idle.wait()
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

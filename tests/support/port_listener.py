@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,11 +20,6 @@ while True:
     connection.sendall(str(os.getpid()).encode())
     connection.close()
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager
@@ -60,10 +54,3 @@ def answering_pid(node: str, seconds: float = 0.5) -> int | None:
             return int(connection.recv(20) or b"0")
     except OSError:
         return None
-
-
-def wait_for(condition: object, seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "the condition was not met in time"
-        time.sleep(0.01)

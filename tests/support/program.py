@@ -7,12 +7,13 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
+
+from tests.support.waiting import DEADLINE_S, wait_for
 
 PROGRAM = [sys.executable, "-m", "confman_tui"]
 HEADLESS_DEMO = [
@@ -47,7 +48,12 @@ def environment(home: Path, **extra: str) -> dict[str, str]:
 
 
 def run(
-    arguments: Sequence[str], home: Path, *, timeout_s: float = 60.0, stdin: int = subprocess.DEVNULL, **extra: str
+    arguments: Sequence[str],
+    home: Path,
+    *,
+    timeout_s: float = DEADLINE_S,
+    stdin: int = subprocess.DEVNULL,
+    **extra: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run the program to its end."""
     return subprocess.run(
@@ -60,14 +66,6 @@ def run(
         cwd=home,
         check=False,
     )
-
-
-def wait_for(condition: Callable[[], bool], what: str, deadline_s: float = 15.0) -> None:
-    """Wait until the condition holds; AssertionError with ``what`` when it does not within the deadline."""
-    end = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
-        time.sleep(0.02)
 
 
 class StartedProgram:
@@ -92,9 +90,11 @@ class StartedProgram:
     def said(self) -> str:
         return self.errors.read_text()
 
-    def wait_said(self, text: str, deadline_s: float = 30.0) -> None:
+    def wait_said(self, text: str, deadline_s: float = DEADLINE_S) -> None:
         wait_for(
-            lambda: text in self.said() or self.process.poll() is not None, f"{text!r} in {self.said()}", deadline_s
+            lambda: text in self.said() or self.process.poll() is not None,
+            lambda: f"{text!r} in {self.said()}",
+            deadline_s,
         )
         assert text in self.said()
 
@@ -121,16 +121,16 @@ class StartedProgram:
                     found.add(port)
         return found
 
-    def wait_end(self, deadline_s: float = 30.0) -> int:
+    def wait_end(self, deadline_s: float = DEADLINE_S) -> int:
         try:
             return self.process.wait(deadline_s)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {deadline_s} s:\n{self.said()}") from None
 
     def assert_nothing_left(self, *, temporary_too: bool = True) -> None:
-        wait_for(lambda: not self.family(), f"processes left: {self.family()}", 5.0)
+        wait_for(lambda: not self.family(), lambda: f"processes left: {self.family()}")
         # a process that dies loses its environment, by which the family is known, before its sockets
-        wait_for(lambda: not self.listening(), f"ports still listen: {self.listening()}", 5.0)
+        wait_for(lambda: not self.listening(), lambda: f"ports still listen: {self.listening()}")
         if temporary_too:
             kept = {"stderr.txt", "stdout.txt", "results", "state", "cache", "config", "runtime", "kept"}
             assert {path.name for path in self.home.iterdir()} <= kept

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.demo_client import ADMIN, Health, ask, ask_on, connect, health, wait_for
+from tests.support.demo_client import ADMIN, Health, ask, ask_on, connect, health
+from tests.support.waiting import wait_for
 
 VARIABLE = "CONFMAN_REAL_CLUSTER"
 NODES = ("http://127.0.0.1:6100", "http://127.0.0.1:6200", "http://127.0.0.1:6300")

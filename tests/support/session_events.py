@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from confman_tui.core.clock import now
 from confman_tui.session.events import Event, NoticeGiven
 from confman_tui.settings import Settings, resolve
 from confman_tui.settings.resolution import Flags
+from tests.support.waiting import until
 
 T = TypeVar("T")
 
@@ -40,11 +39,8 @@ class RecordedEvents:
         """All notices, one a line."""
         return "\n".join(event.text for event in self.of(NoticeGiven))
 
-    async def until(self, condition: Callable[[], bool], deadline_s: float = 20.0) -> None:
-        deadline = now() + deadline_s
-        while not condition():
-            assert now() < deadline, "the awaited event never came"
-            await asyncio.sleep(0.01)
+    async def until(self, condition: Callable[[], bool]) -> None:
+        await until(condition, "the awaited event")
 
 
 def settings_for(nodes: str, home: Path, *flags: tuple[str, str]) -> Settings:

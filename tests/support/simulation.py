@@ -36,7 +36,7 @@ class SimulatedHost:
         self.refuses = ""
         self.comes_back = True
         self.not_ready: dict[str, float] = {}
-        """Nodes that answer 503 for so many seconds once they are back."""
+        """Nodes that answer 503 for this many seconds once they are back."""
         self.unready_until: dict[str, float] = {}
         self.returned: dict[str, float] = {}
         self.verification: Verification | None = Verification(acknowledged=100, checked=100)

@@ -18,7 +18,8 @@ from typing import Any
 
 import psutil
 
-from tests.support.program import PROGRAM, StartedProgram, environment, wait_for
+from tests.support.program import PROGRAM, StartedProgram, environment
+from tests.support.waiting import wait_for
 
 SCREEN_DEMO = ["--demo", "--demo-ports", "auto", "--demo-election-timeout", "300-600"]
 LEFT_ALTERNATE_SCREEN = b"\x1b[?1049l"
@@ -65,7 +66,7 @@ class TerminalProgram(StartedProgram):
         return any(text.encode() in self.written for text in texts)
 
     def wait_shows(self, text: str) -> None:
-        wait_for(lambda: self.shows(text), f"{text!r} in\n{self.said()}", 30.0)
+        wait_for(lambda: self.shows(text), lambda: f"{text!r} in\n{self.said()}")
 
     def wait_restored(self) -> None:
         """Until the terminal is as the program found it."""
@@ -85,7 +86,7 @@ class TerminalProgram(StartedProgram):
 
     def wait_idle(self) -> None:
         """Until the data is seeded: the registry of its keys is written then."""
-        wait_for(lambda: (self.home / "results" / "small-registry.json").exists(), self.said(), 20.0)
+        wait_for(lambda: (self.home / "results" / "small-registry.json").exists(), self.said)
 
     def start_writing(self) -> None:
         """Until ten users write."""
@@ -94,9 +95,9 @@ class TerminalProgram(StartedProgram):
         self.press("2")
         wait_for((self.home / "results" / "small-write-10u_timeline.csv.part").exists, "the run")
 
-    def summary(self, name: str, deadline_s: float = 30.0) -> dict[str, Any]:
+    def summary(self, name: str) -> dict[str, Any]:
         path = self.home / "results" / f"small-{name}_summary.json"
-        wait_for(path.exists, f"{path.name} in\n{self.said()}", deadline_s)
+        wait_for(path.exists, lambda: f"{path.name} in\n{self.said()}")
         document: dict[str, Any] = json.loads(path.read_text())
         return document
 

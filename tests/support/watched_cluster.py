@@ -13,6 +13,7 @@ from confman_tui.cluster.states import Fact, NodeState, Poll
 from confman_tui.cluster.view import ViewMachine
 from confman_tui.core.clock import now
 from tests.support.keys import ADMIN
+from tests.support.waiting import DEADLINE_S
 
 
 class Watch:
@@ -36,7 +37,7 @@ class Watch:
     def state(self, node: str) -> NodeState:
         return self.machine.view(now()).node(node).state
 
-    async def until(self, condition: Callable[[], bool], deadline_s: float = 15.0) -> None:
+    async def until(self, condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
         async with asyncio.timeout(deadline_s):
             while not condition():
                 self._news.clear()

@@ -12,9 +12,8 @@ from typing import Protocol
 from confman_tui.cluster.api import WriteAttempt
 from confman_tui.cluster.elections import WriteObserver, WriteOutcome, value_digest
 from confman_tui.core.clock import Clock, now
+from confman_tui.settings.tiers import PROBE_NAMESPACE
 
-PROBE_NAMESPACE = "bench-probe"
-"""The namespace of the probe's writes, and of nothing else."""
 MAX_IN_FLIGHT = 64
 
 _log = logging.getLogger(__name__)
@@ -48,7 +47,7 @@ class ProbeObserver(WriteObserver, Protocol):
 
 
 class WriteProbe:
-    """Sends one small unique PUT whenever ``probe_s`` passed without any write being started, by whomever.
+    """Sends one small unique PUT whenever ``probe_s`` passed without any write being started by anybody.
 
     Open loop: it never waits for an earlier one. At most 64 are in flight; beyond that a turn is skipped and counted.
     The nodes take turns, so a write reaches the leader through redirects also while nobody knows who leads.

@@ -16,7 +16,7 @@ from confman_tui.settings import Settings
 
 
 def run_worker(settings: Settings) -> int:
-    """Join the master, make the load that it asks for, and tell on stderr what happens. Returns the exit code.
+    """Join the master, make the load that it asks for, and say on stderr what happens. Returns the exit code.
 
     Must be called on the main thread, because of the signals.
     """

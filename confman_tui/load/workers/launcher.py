@@ -93,9 +93,9 @@ class Launcher:
 
     def _made_folder(self) -> Path:
         if self._folder is None:
-            state = paths.made(paths.state_dir())
+            state = paths.ensure_folder(paths.state_dir())
             _sweep(state)
-            self._folder = paths.made(state / f"workers-{os.getpid()}-{time.monotonic_ns():x}")
+            self._folder = paths.ensure_folder(state / f"workers-{os.getpid()}-{time.monotonic_ns():x}")
         return self._folder
 
     def reap(self, worker: LocalWorker) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from confman_tui.results.model import ScenarioResult, Series, SeriesKind
-from confman_tui.results.series import knee_of, slope_of, slope_words
 from confman_tui.results.statistics.repeats import spreads, typical
+from confman_tui.results.statistics.series_shape import knee_of, slope_of
+from confman_tui.results.tables.series_table import slope_words
 from confman_tui.tui.charts.graphs import LEFT, LegendItem
 from confman_tui.tui.charts.spec import GraphSpec, Layer, Mark
 from confman_tui.tui.charts.ticks import (

@@ -8,9 +8,9 @@ from textual.content import Content
 
 from confman_tui.load.run_model import RunOutcome
 from confman_tui.results.model import ScenarioResult
-from confman_tui.results.nodes import READS_WORDS
 from confman_tui.results.statistics.opening import opening_matters
 from confman_tui.results.statistics.repeats import spreads
+from confman_tui.results.tables.sentences import READS_WORDS
 from confman_tui.tui import numbers
 from confman_tui.tui.colours import Look
 from confman_tui.tui.node_names import name_of

@@ -14,8 +14,9 @@ from textual.events import Resize
 from textual.widgets import Static
 
 from confman_tui.results.model import ScenarioResult, Series, SeriesKind
-from confman_tui.results.series import knee_of, noise_lines, stop_words, value_words, verdict_of
 from confman_tui.results.statistics.repeats import runs_of, spreads, typical
+from confman_tui.results.statistics.series_shape import knee_of
+from confman_tui.results.tables.series_table import noise_lines, stop_words, value_words, verdict_of
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.curves import Curve, cost_curve, latency_curve, throughput_curve
 from confman_tui.tui.charts.renderer_client import ChartRenderer

@@ -19,7 +19,9 @@ from confman_tui.cluster.faults.control import FaultRefusedError, NodeControl
 from confman_tui.cluster.faults.local_control import LocalControl, parse_restart_command
 from confman_tui.cluster.faults.local_process import Listener, find_listener, shown_command
 from confman_tui.core.errors import UsageError
-from tests.support.port_listener import SOURCE, answering_pid, free_port, listener, restart_command, wait_for
+from tests.support.odd_servers import free_port
+from tests.support.port_listener import SOURCE, answering_pid, listener, restart_command
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ from confman_tui.cluster.observer.messages import (
     ToObserver,
     ToProgram,
 )
-from confman_tui.cluster.observer.probe import PROBE_NAMESPACE
 from confman_tui.cluster.observer.process import Outbox
 from confman_tui.cluster.observer.shared_times import SharedWriteTimes
 from confman_tui.cluster.states import Poll, PollKind
@@ -36,6 +35,7 @@ from confman_tui.core.child_process.pipes import line_of
 from confman_tui.core.clock import now
 from confman_tui.core.errors import ClusterError
 from confman_tui.demo.supervisor import DemoCluster
+from confman_tui.settings.tiers import PROBE_NAMESPACE
 from tests.support.keys import ADMIN
 
 texts = st.text(max_size=40)
@@ -188,7 +188,7 @@ async def test_a_write_of_an_earlier_run_that_is_reported_late_is_not_booked_in_
     ended("key-first", now())
     watched.observer.book(False)
     sent = now()
-    watched.book.turn_page()
+    watched.book.hand_over_ledger()
     watched.observer.book(True)
     ended("key-late", sent)
     ended("key-second", now())
