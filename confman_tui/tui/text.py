@@ -72,11 +72,6 @@ def fit(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + ELLIPSIS
 
 
-def first_fit(width: int, *variants: str) -> str:
-    """The first of ``variants`` (longest first) that fits ``width`` cells; empty when none does."""
-    return next((variant for variant in variants if cell_len(variant) <= width), "")
-
-
 def wrap(text: str, width: int, most: int) -> list[str]:
     """``text`` in at most ``most`` lines of ``width`` cells, broken between words; an ellipsis where cut."""
     if width < 2 or most < 1:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import RenderableType
 from textual._compositor import ChopsUpdate
+from textual.actions import parse
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -29,6 +30,7 @@ from confman_tui.session.events import (
     ScenarioStarted,
 )
 from confman_tui.settings.scenarios import CATALOGUE, suite
+from confman_tui.tui.app import ConfmanApp
 from confman_tui.tui.keys.table import ACTIONS, BY_ID, binding_ids
 from confman_tui.tui.log import Topic
 from confman_tui.tui.screens.confirm import ConfirmDialog
@@ -39,6 +41,7 @@ from confman_tui.tui.screens.overrides import OverridesDialog
 from confman_tui.tui.screens.rounds import RoundsDialog
 from confman_tui.tui.screens.tier import TierDialog
 from confman_tui.tui.widgets.cards import NodeCard
+from confman_tui.tui.widgets.lines import Lines
 from tests.support import screen_story
 from tests.support.screen import ScreenUnderTest, open_screen, until
 
@@ -450,6 +453,41 @@ def test_no_two_actions_share_a_key_and_none_needs_ctrl() -> None:
     assert BY_ID["retry"].key == BY_ID["revive"].key
     assert not any("ctrl" in key for key in keys)
     assert binding_ids() == {action.id for action in ACTIONS}
+
+
+def test_textual_finds_a_method_for_each_action() -> None:
+    for action in ACTIONS:
+        _, name, _ = parse(action.command)
+        assert callable(getattr(ConfmanApp, f"action_{name}", None)), action.id
+
+
+async def test_an_action_that_cannot_be_done_now_is_disabled_for_textual(tmp_path: Path) -> None:
+    async with open_screen(tmp_path) as board:
+        app = board.app
+        assert app.check_action("stop", ()) is None
+        assert app.check_action("run", ("write-1u",)) is True
+        assert app.check_action("retry", ()) is False, "its key revives now"
+        await running(board)
+        assert app.check_action("stop", ()) is True
+        assert app.check_action("run", ("write-1u",)) is None
+
+
+async def test_the_cursor_of_a_pane_comes_and_goes_with_the_focus(tmp_path: Path) -> None:
+    async with open_screen(tmp_path) as board:
+        app = board.app
+        for pane in (app.dashboard.table, app.dashboard.log_pane):
+            pane.focus()
+            await board.pilot.pause()
+            assert reversed_lines(pane) == 1
+            app.set_focus(None)
+            await board.pilot.pause()
+            assert reversed_lines(pane) == 0
+
+
+def reversed_lines(pane: Lines) -> int:
+    """How many lines of a pane are in reverse, as the one under the cursor is."""
+    strips = [pane.render_line(y) for y in range(pane.size.height)]
+    return sum(any(segment.style is not None and segment.style.reverse for segment in strip) for strip in strips)
 
 
 async def test_what_came_while_a_dialog_was_open_is_shown_when_it_closes(tmp_path: Path) -> None:

@@ -191,10 +191,6 @@ class History:
         """Start of the last 50 ms slot in which a write was acknowledged."""
         return self._acks.last
 
-    def no_write_since(self, now: float) -> float | None:
-        """How long the open window without writes has lasted, in seconds; None when there is none."""
-        return None if self._open_window is None else max(0.0, now - self._open_window.start)
-
     def samples(self, start: float, end: float, seconds: float = 1.0) -> list[Bucket]:
         """The samples that touch this stretch, merged to buckets of at least that many seconds."""
         found = self._samples.between(start, end)

@@ -51,7 +51,7 @@ def hints(now: Circumstances, keymap: Mapping[str, str]) -> tuple[KeyHint, ...]:
             offered.append(KeyHint(key, label(action, now), action.rank, action.id, action.help))
         elif ids not in done:
             done.add(ids)
-            keys = [shown_key(member, keymap) for member in ids]
+            keys = [shown_key(one, keymap) for one in ids]
             click = "palette" if len(ids) > 2 else ids[0] if why_not(ids[0], now) is None else ids[1]
             offered.append(KeyHint(_joined(keys), words[ids], action.rank, click, action.help))
     return tuple(offered)

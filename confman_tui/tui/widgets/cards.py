@@ -194,15 +194,15 @@ class NodeCards(Grid):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._members: tuple[str, ...] = ()
+        self._shown_nodes: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield from ()
 
     def show(self, frame: Frame, nodes: tuple[str, ...], style: CardStyle) -> None:
         """Show these nodes in this style."""
-        if nodes != self._members:
-            self._members = nodes
+        if nodes != self._shown_nodes:
+            self._shown_nodes = nodes
             self.remove_children()
             self.mount_all([NodeCard(node) for node in nodes])
         for card in self.query(NodeCard):

@@ -29,17 +29,9 @@ class Graph(PictureWidget):
 
     TITLE: ClassVar[str] = ""
 
-    def __init__(
-        self,
-        renderer: ChartRenderer,
-        *,
-        empty_text: str = "",
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
-    ) -> None:
+    def __init__(self, renderer: ChartRenderer, *, empty_text: str = "", id: str | None = None) -> None:
         """``empty_text``: what to say while there is nothing to draw (plain text, lines apart by line breaks)."""
-        super().__init__(name=name, id=id, classes=classes)
+        super().__init__(id=id)
         self._renderer = renderer
         self._empty_text = empty_text
         self._key = f"graph-{next(_keys)}"

@@ -27,8 +27,8 @@ class PictureWidget(Widget):
     ``dim``.
     """
 
-    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(name=name, id=id, classes=classes)
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self._picture = Picture()
         self._numbers: dict[str, int] = {}
         self._rows: list[Row] = []

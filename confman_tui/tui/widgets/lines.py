@@ -53,8 +53,8 @@ class Lines(Widget):
 
     ALLOW_SELECT = False
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self._shown: list[Content] = []
         self._shown_width = -1
         self._strips: dict[int, tuple[Content, Style, int, Strip]] = {}

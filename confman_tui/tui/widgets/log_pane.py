@@ -122,10 +122,9 @@ class EventLogPane(Lines, can_focus=True):
             self._retitle()
             self.redraw()
 
-    def on_focus(self) -> None:
-        self.redraw()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, focused: bool) -> None:
+        """Show the cursor, or take it away. (Our handler of the focus event would run before ``has_focus`` is set.)"""
+        super().watch_has_focus(focused)
         self.redraw()
 
     def _move_into_range(self) -> None:

@@ -114,10 +114,9 @@ class ScenarioTable(Lines, can_focus=True):
         if self._names:
             self.post_message(self.RowOpened(self._names[self.cursor]))
 
-    def on_focus(self) -> None:
-        self.redraw()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, focused: bool) -> None:
+        """Show the cursor, or take it away. (Our handler of the focus event would run before ``has_focus`` is set.)"""
+        super().watch_has_focus(focused)
         self.redraw()
 
     def on_click(self, event: Click) -> None:

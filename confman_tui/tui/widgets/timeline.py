@@ -53,11 +53,9 @@ class ClusterTimeline(PictureWidget, can_focus=True):
             self.at = at
             """Seconds since the epoch; None when there is no cursor."""
 
-    def __init__(
-        self, window: TimeWindow, *, name: str | None = None, id: str | None = None, classes: str | None = None
-    ) -> None:
+    def __init__(self, window: TimeWindow, *, id: str | None = None) -> None:
         """``window`` is shared with the graphs of the dashboard."""
-        super().__init__(name=name, id=id, classes=classes)
+        super().__init__(id=id)
         self._window = window
         self._lanes = Lanes()
         self._view: tuple[TimeAxis, History] | None = None
