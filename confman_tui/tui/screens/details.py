@@ -62,6 +62,6 @@ class DetailsDialog(Dialog[None]):
         stamp = (self._row.requests, self._row.result)
         if stamp != self._shown:
             self._shown = stamp
-            for name, build in (("figures", figures), ("outcome", rest)):
+            for name, build in (("figures", figures), ("rest", outcome)):
                 lines = build(self._row, self._names, self.look)
                 self.query_one(f"#{name}", Static).update(Content("\n").join(lines))
