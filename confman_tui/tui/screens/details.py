@@ -17,6 +17,7 @@ from confman_tui.tui.charts.histogram import histogram_spec
 from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.rows import Row
 from confman_tui.tui.screens.details_figures import figures
+from confman_tui.tui.screens.details_outcome import outcome
 from confman_tui.tui.screens.dialog import Dialog
 from confman_tui.tui.widgets.graph import HistogramGraph
 
