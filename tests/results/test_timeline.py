@@ -105,7 +105,7 @@ def test_a_kill_keeps_both_the_earlier_file_and_the_rows_so_far(tmp_path: Path) 
     path = tmp_path / "a_timeline.csv"
     path.write_text("earlier")
     code = (
-        "import os, signal, sys; from pathlib import Path; from tests.results import samples\n"
+        "import os, signal, sys; from pathlib import Path; from tests.support import result_samples\n"
         "from confman_tui.results.timeline import TimelineWriter\n"
         "writer = TimelineWriter(Path(sys.argv[1]), result_samples.NODES)\n"
         "for second in range(3): writer.row(result_samples.sample(second))\n"
