@@ -1,6 +1,7 @@
 """The front end without a screen: prints the session's events on stderr and the results on stdout.
 
-Progress is a bar on a terminal and plain lines otherwise, so that a CI log stays readable.
+Progress is a bar on a terminal and plain lines otherwise, so that a CI log stays readable. The words of all other
+events are `confman_tui.session.event_text`'s.
 """
 
 from __future__ import annotations
@@ -17,41 +18,46 @@ from typing import TextIO
 
 from confman_tui.cluster.states import FactKind
 from confman_tui.core import errors, event_loop
+from confman_tui.core.clock import now
 from confman_tui.core.streams import write_result
-from confman_tui.results.drill import drill_document, drill_table
+from confman_tui.results.files.drill_files import drill_document
+from confman_tui.results.files.series_files import series_document
+from confman_tui.results.files.summary import json_document
 from confman_tui.results.model import ScenarioResult, Series
-from confman_tui.results.nodes import reads_words
-from confman_tui.results.series import series_document, series_table, verdict_of
-from confman_tui.results.summary import json_document
-from confman_tui.results.tables import results_table
+from confman_tui.results.tables.drill_table import drill_table
+from confman_tui.results.tables.results_table import results_table
+from confman_tui.results.tables.series_table import series_table
+from confman_tui.session import changes
+from confman_tui.session.connection import MakeDemo
+from confman_tui.session.drill import run_drill as run_session_drill
+from confman_tui.session.event_text import EventLine, Topic, line_of
 from confman_tui.session.events import (
     DrillEnded,
-    DrillRoundEnded,
     ElectionMeasured,
     Event,
     FactObserved,
-    FaultCaused,
-    GeneratorLimitReached,
     LeftoversFound,
     NoticeGiven,
     Phase,
     PhaseChanged,
     ProgressMade,
-    RateChanged,
     SampleRecorded,
     ScenarioEnded,
     ScenarioStarted,
-    SeriesEnded,
-    VerificationEnded,
 )
+from confman_tui.session.series import run_series
+from confman_tui.session.series import run_sweep as run_session_sweep
 from confman_tui.session.session import Session
 from confman_tui.settings import Settings
 
 PLAIN_EVERY_S = 5.0
 """Seconds between two lines about the same activity when stderr is no terminal."""
 
-QUIET_FACTS = {FactKind.ALL_AGREE}
-"""Facts that say nothing to a reader of a log that the ones around them don't."""
+QUIET_PHASES = {Phase.IDLE, Phase.RUNNING, Phase.CLOSED}
+"""Phases without a line: those around them say it."""
+
+TOPIC_WORDS = {Topic.CLUSTER: "cluster: ", Topic.FAULTS: "fault: ", Topic.RUNS: ""}
+"""What stands before a line; a problem has its level there."""
 
 UNITS = {
     Phase.GATHERING: " workers",
@@ -77,8 +83,11 @@ class Printer:
         self._stream = stream
         self._bar = stream.isatty()
         self._bar_shown = False
-        self._said_at: dict[str, float] = {}
+        self._printed_at: dict[str, float] = {}
+        """When each activity last had a line."""
         self._running: ScenarioStarted | None = None
+        self._elections: set[float] = set()
+        """The origins of those that have a line."""
 
     def say(self, text: str) -> None:
         """One line. A stream that is gone (the terminal was closed, the pipe's reader left) ends nothing."""
@@ -96,109 +105,78 @@ class Printer:
             self._stream.write(text)
             self._stream.flush()
 
+    def __call__(self, event: Event) -> None:
+        """Print the event, if it means anything to a reader of a log."""
+        match event:
+            case PhaseChanged(phase=phase, detail=detail):
+                if phase not in QUIET_PHASES:
+                    self._printed_at.pop(str(phase), None)
+                    self.say(f"{phase}{': ' + detail if detail else ''}")
+                return
+            case ProgressMade():
+                self._progress_made(event)
+                return
+            case SampleRecorded() if self._running is not None:
+                self._second(event, self._running)
+                return
+            case ScenarioStarted():
+                self._running = event
+                self._printed_at.pop(event.name, None)
+                self._printed_at.pop(WARMING, None)
+            case ScenarioEnded():
+                self._running = None
+        line = self._line(event)
+        if line is not None:
+            before = f"{line.level}: " if _is_problem(event, line) else TOPIC_WORDS[line.topic]
+            self.say(before + line.text)
+
+    def _line(self, event: Event) -> EventLine | None:
+        match event:
+            case DrillEnded():
+                return None  # its table or document on stdout says it
+            case FactObserved(fact=fact) if fact.kind is FactKind.ALL_AGREE:
+                return None  # a reader of a log learns nothing from it that the lines around it don't say
+        line = line_of(event, lambda node: node or "?", self._elections, now())
+        if isinstance(event, ElectionMeasured):
+            self._elections.add(event.election.origin)
+        if line is not None and isinstance(event, LeftoversFound):
+            return EventLine(line.at, line.glyph, f"{line.text}; `confman-tui clean` removes them", line.topic)
+        return line
+
+    # -- what moves
+
+    def _progress_made(self, event: ProgressMade) -> None:
+        tail = f"{event.done}/{event.total}{UNITS.get(event.activity, '')}"
+        tail += f", {event.rate:.0f}/s" if event.rate else ""
+        tail += f", {event.left_s:.0f} s left" if event.left_s is not None else ""
+        self._progress(str(event.activity), event.done, event.total, tail, asyncio.get_running_loop().time())
+
+    def _second(self, event: SampleRecorded, running: ScenarioStarted) -> None:
+        sample, warmup_s = event.sample, running.warmup_s
+        speed = f"{sample.ok / max(sample.end - sample.start, 1e-9):.0f} req/s"
+        speed += f", p99 {sample.p99_us / 1000:.1f} ms" if sample.p99_us is not None else ""
+        speed += f", {sample.failures} failed" if sample.failures else ""
+        speed += f", {sample.not_started} due and not begun" if sample.not_started else ""
+        since = sample.end - running.at
+        if sample.warmup:
+            warm = min(since, warmup_s)
+            self._progress(WARMING, warm, warmup_s, f"{_clock(warm)}/{_clock(warmup_s)}, {speed}", sample.end)
+        elif running.duration_s is not None:
+            self._progress(running.name, since - warmup_s, running.duration_s, speed, sample.end)
+
     def _progress(self, what: str, done: float, total: float, tail: str, at: float) -> None:
         share = min(1.0, done / total) if total > 0 else 1.0
         if self._bar:
             filled = round(share * 24)
             self._write(f"\r\x1b[K{what:<18} {'━' * filled}{'─' * (24 - filled)} {share:4.0%}  {tail}")
             self._bar_shown = True
-        elif at - self._said_at.get(what, -PLAIN_EVERY_S) >= PLAIN_EVERY_S:
-            self._said_at[what] = at
+        elif at - self._printed_at.get(what, -PLAIN_EVERY_S) >= PLAIN_EVERY_S:
+            self._printed_at[what] = at
             self.say(f"{what}: {share:.0%}, {tail}")
 
-    def __call__(self, event: Event) -> None:
-        """Print what the event tells, if it tells a reader of a log anything."""
-        match event:
-            case PhaseChanged(phase=phase, detail=detail):
-                if phase not in (Phase.IDLE, Phase.RUNNING, Phase.CLOSED):
-                    self._said_at.pop(str(phase), None)
-                    self.say(f"{phase}{': ' + detail if detail else ''}")
-            case ProgressMade(activity=activity, done=done, total=total, rate=rate, left_s=left):
-                tail = f"{done}/{total}{UNITS.get(activity, '')}" + (f", {rate:.0f}/s" if rate else "")
-                tail += f", {left:.0f} s left" if left is not None else ""
-                self._progress(str(activity), done, total, tail, asyncio.get_running_loop().time())
-            case ScenarioStarted():
-                self._running = event
-                self._said_at.pop(event.name, None)
-                self._said_at.pop(WARMING, None)
-                parts = [
-                    f"{event.users} user{'s' if event.users != 1 else ''}",
-                    *([f"{event.rate:g} requests/s"] if event.rate is not None else []),
-                    f"{event.entries_before} entries before",
-                ]
-                parts += [words] if (words := reads_words(event.reads)) else []
-                parts += [event.step] if event.step else []
-                parts += [f"run {event.run} of {event.runs}"] if event.runs > 1 else []
-                self.say(f"{event.name}: {', '.join(parts)}")
-            case RateChanged(rate=rate, before=before):
-                self.say(f"rate: {rate:g} requests/s, was {before:g}")
-            case SampleRecorded(sample=sample) if self._running is not None:
-                warmup_s = self._running.warmup_s
-                seconds = sample.end - self._running.at - warmup_s
-                speed = f"{sample.ok / max(sample.end - sample.start, 1e-9):.0f} req/s"
-                p99 = f", p99 {sample.p99_us / 1000:.1f} ms" if sample.p99_us is not None else ""
-                failed = f", {sample.failures} failed" if sample.failures else ""
-                failed += f", {sample.not_started} due and not begun" if sample.not_started else ""
-                if sample.warmup:
-                    warm = min(sample.end - self._running.at, warmup_s)
-                    tail = f"{_clock(warm)}/{_clock(warmup_s)}, {speed}{p99}{failed}"
-                    self._progress(WARMING, warm, warmup_s, tail, sample.end)
-                elif self._running.duration_s is not None:
-                    self._progress(
-                        self._running.name, seconds, self._running.duration_s, f"{speed}{p99}{failed}", sample.end
-                    )
-            case GeneratorLimitReached(bound=bound):
-                self.say(f"generator: it is the limit, not the cluster: {bound.reason}; {bound.advice}")
-            case ScenarioEnded(result=result):
-                self._running = None
-                outcome = result.outcome
-                notes = [result.note] if result.note else []
-                notes += ["generator-bound"] if result.generator_bound is not None else []
-                self.say(
-                    f"{result.name}: {outcome.requests} requests, {outcome.failures} failed, "
-                    f"{outcome.rps:.1f} req/s"
-                    + (f", {outcome.not_started} never began" if outcome.not_started else "")
-                    + (f" ({', '.join(notes)})" if notes else "")
-                )
-            case SeriesEnded(series=ended):
-                for line in verdict_of(ended):
-                    self.say(f"series: {line}")
-            case FactObserved(fact=fact) if fact.kind not in QUIET_FACTS:
-                parts = [str(fact.kind).replace("_", " "), fact.node or ""]
-                parts += [f"term {fact.term}" if fact.term is not None else "", fact.detail]
-                self.say("cluster: " + ", ".join(part for part in parts if part))
-            case FaultCaused(fault=fault):
-                self.say(f"fault: {fault.kind} {fault.node} (by {fault.by})")
-            case ElectionMeasured(election=election) if election.recover90_s is None:
-                gap = election.without_writes_s
-                self.say(
-                    f"election: {election.new_leader or 'no leader'}, term {election.term_before} to "
-                    f"{election.term_after}" + (f", {gap:.2f} s without writes" if gap is not None else "")
-                )
-            case VerificationEnded(result=verification):
-                self.say(
-                    f"verified: {verification.checked} writes read back, {verification.acknowledged} acknowledged; "
-                    f"{verification.lost} lost, {verification.stale} stale, {verification.phantom} phantom"
-                    + (f" ({verification.note})" if verification.note else "")
-                )
-            case DrillRoundEnded(round=drill_round):
-                back = drill_round.no_return
-                if drill_round.return_s is not None:
-                    back = f"back {drill_round.return_s:.2f} s after the fault's end"
-                self.say(
-                    f"round {drill_round.number}/{drill_round.total}: "
-                    + ("measured" if drill_round.judged else f"not judged: {drill_round.reason}")
-                    + (f"; {back}" if back else "")
-                )
-            case LeftoversFound(namespaces=namespaces) if namespaces:
-                self.say(
-                    f"left by an earlier run: {len(namespaces)} namespaces ({', '.join(namespaces[:3])}"
-                    f"{', …' if len(namespaces) > 3 else ''}); `confman-tui clean` removes them"
-                )
-            case NoticeGiven(level=level, text=text):
-                self.say(f"{level}: {text}")
-            case _:
-                pass
+
+def _is_problem(event: Event, line: EventLine) -> bool:
+    return isinstance(event, NoticeGiven) or line.topic is Topic.PROBLEMS
 
 
 @asynccontextmanager
@@ -227,10 +205,17 @@ async def _signals(session: Session, printer: Printer) -> AsyncIterator[asyncio.
         pass
 
 
-async def _with_benchmark(
-    settings: Settings, work: Callable[[Session, asyncio.Event], Awaitable[int]], printer: Printer
-) -> int:
-    session = Session(settings, printer)
+Work = Callable[[Session, asyncio.Event], Awaitable[int]]
+"""What a command does with a session; the event is set when a signal came. Gives the exit code."""
+
+
+def _run(settings: Settings, make_demo: MakeDemo, work: Work) -> int:
+    """Run one command's work on a session, whose events are printed, and end that whatever happens."""
+    return event_loop.run(_with_session(settings, make_demo, work, Printer(sys.stderr)))
+
+
+async def _with_session(settings: Settings, make_demo: MakeDemo, work: Work, printer: Printer) -> int:
+    session = Session(settings, printer, make_demo)
     code = errors.EXIT_OK
     async with _signals(session, printer) as asked:
         try:
@@ -269,57 +254,49 @@ def _all_results(results: tuple[ScenarioResult, ...], series: tuple[Series, ...]
     return (*results, *(result for ended in series for point in ended.points for result in point.results))
 
 
-def _tell_results(session: Session, settings: Settings) -> None:
-    """The JSON document or the tables, on stdout."""
-    results, series = session.results, session.series
-    if settings.json:
-        documents = [series_document(ended) for ended in series]
-        document = json_document(session.cluster_summary(), settings.tier, results, series=documents)
-        write_result(json.dumps(document, indent=2))
-        return
-    tables = [results_table(results)] if results else []
-    tables += [series_table(ended) for ended in series]
-    if tables:
-        write_result("\n\n".join(tables))
+async def _with_results(session: Session, settings: Settings, measure: Callable[[], Awaitable[object]]) -> int:
+    """Open the session, measure, and print the results so far, whatever happens: the JSON document or the tables."""
+    try:
+        await session.open()
+        await measure()
+    finally:
+        results, series = session.results, session.series
+        if settings.json:
+            documents = [series_document(ended) for ended in series]
+            document = json_document(session.cluster_summary(), settings.tier, results, series=documents)
+            write_result(json.dumps(document, indent=2))
+        else:
+            tables = [results_table(results)] if results else []
+            tables += [series_table(ended) for ended in series]
+            if tables:
+                write_result("\n\n".join(tables))
+    return verdict(_all_results(session.results, session.series), strict=settings.strict)
 
 
-def run_headless(settings: Settings) -> int:
+def run_headless(settings: Settings, make_demo: MakeDemo) -> int:
     """Run the chosen scenarios and print the table (or JSON). Returns the exit code."""
-    printer = Printer(sys.stderr)
 
     async def work(session: Session, asked: asyncio.Event) -> int:
-        try:
-            await session.open()
-            await session.run_series(settings.scenario_names)
-        finally:
-            _tell_results(session, settings)
-        return verdict(_all_results(session.results, session.series), strict=settings.strict)
+        return await _with_results(session, settings, lambda: run_series(session, settings.scenario_names))
 
-    return event_loop.run(_with_benchmark(settings, work, printer))
+    return _run(settings, make_demo, work)
 
 
-def run_sweep(settings: Settings) -> int:
+def run_sweep(settings: Settings, make_demo: MakeDemo) -> int:
     """Run the sweep over numbers of entries and print its table (or JSON). Returns the exit code."""
-    printer = Printer(sys.stderr)
 
     async def work(session: Session, asked: asyncio.Event) -> int:
-        try:
-            await session.open()
-            await session.sweep()
-        finally:
-            _tell_results(session, settings)
-        return verdict(_all_results(session.results, session.series), strict=settings.strict)
+        return await _with_results(session, settings, lambda: run_session_sweep(session))
 
-    return event_loop.run(_with_benchmark(settings, work, printer))
+    return _run(settings, make_demo, work)
 
 
-def run_drill(settings: Settings) -> int:
+def run_drill(settings: Settings, make_demo: MakeDemo) -> int:
     """Run the election drill and print its table (or JSON). Returns the exit code."""
-    printer = Printer(sys.stderr)
 
     async def work(session: Session, asked: asyncio.Event) -> int:
         await session.open()
-        ended: DrillEnded | None = await session.drill()
+        ended = await run_session_drill(session)
         if ended is None:
             return errors.EXIT_INTERRUPTED
         if settings.json:
@@ -328,15 +305,15 @@ def run_drill(settings: Settings) -> int:
             write_result(drill_table(ended))
         return ended.exit_code
 
-    return event_loop.run(_with_benchmark(settings, work, printer))
+    return _run(settings, make_demo, work)
 
 
-def run_clean(settings: Settings) -> int:
+def run_clean(settings: Settings, make_demo: MakeDemo) -> int:
     """Say which namespaces of this program are on the cluster and, with ``--yes``, remove them."""
-    printer = Printer(sys.stderr)
 
     async def work(session: Session, asked: asyncio.Event) -> int:
-        namespaces = await session.find_leftovers()
+        cluster = await session.connect()
+        namespaces = await cluster.dataset.find_leftovers()
         if not namespaces:
             write_result("nothing to remove: the cluster holds no namespace of confman-tui")
             return errors.EXIT_OK
@@ -344,9 +321,9 @@ def run_clean(settings: Settings) -> int:
         if not settings.yes:
             write_result(f"{len(namespaces)} namespaces would be removed; --yes removes them")
             return errors.EXIT_OK
-        await session.remove_leftovers()
+        await changes.remove_leftovers(session)
         if not asked.is_set():
             write_result(f"{len(namespaces)} namespaces removed")
         return errors.EXIT_OK
 
-    return event_loop.run(_with_benchmark(settings, work, printer))
+    return _run(settings, make_demo, work)

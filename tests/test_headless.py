@@ -1,4 +1,5 @@
-"""The front end without a screen: which exit code results deserve, and how a log and a terminal show progress."""
+"""The front end without a screen: which exit code results deserve, how a log and a terminal show
+progress, and what stands before a line about an event."""
 
 from __future__ import annotations
 
@@ -7,12 +8,22 @@ from dataclasses import replace
 
 import pytest
 
-from confman_tui.cluster.elections import Verification
+from confman_tui.cluster.elections import Fault, FaultKind, Verification
+from confman_tui.cluster.states import Fact, FactKind
 from confman_tui.core import errors
 from confman_tui.headless import Printer, verdict
 from confman_tui.load.saturation import GeneratorBound
 from confman_tui.results.model import ScenarioResult
-from confman_tui.session.events import Phase, ProgressMade
+from confman_tui.session.events import (
+    FactObserved,
+    FaultCaused,
+    GeneratorLimitReached,
+    LeftoversFound,
+    Level,
+    NoticeGiven,
+    Phase,
+    ProgressMade,
+)
 from tests.support import result_samples
 
 GOOD = result_samples.result(verification=Verification(acknowledged=5, checked=5))
@@ -65,3 +76,22 @@ async def test_a_log_gets_lines_and_a_terminal_a_bar_on_a_line_of_its_own() -> N
     assert log.getvalue() == "seeding: 50%, 50/100 keys, 25/s, 2 s left\na line\n", "the second within five seconds"
     bar = f"\r\x1b[Kseeding            {'━' * 12}{'─' * 12}  50%  50/100 keys, 25/s, 2 s left"
     assert terminal.getvalue() == f"{bar}\r\x1b[Ka line\n{bar}\n"
+
+
+def test_lines_about_events_have_a_word_for_their_topic_and_whole_addresses() -> None:
+    stream = Stream(False)
+    printer = Printer(stream)
+    node = "http://127.0.0.1:6100"
+    printer(FactObserved(Fact(FactKind.LEADER_LOST, 1.0, node, 6, "refused")))
+    printer(FactObserved(Fact(FactKind.ALL_AGREE, 2.0, node, 7)))
+    printer(FaultCaused(Fault(FaultKind.KILL, node, 1.0, "drill")))
+    printer(NoticeGiven(Level.INFO, "hello", 1.0))
+    printer(GeneratorLimitReached("read-1u", 1.0, GeneratorBound(3, "no core was free", "")))
+    printer(LeftoversFound(("bench-small-000", "bench-small-001")))
+    assert stream.getvalue().splitlines() == [
+        f"cluster: {node} lost as leader, term 6 (refused)",
+        f"fault: kill {node} (drill)",
+        "info: hello",
+        "warning: read-1u: generator-bound, not the cluster's limit: no core was free",
+        "leftovers of an earlier run: 2 namespaces; `confman-tui clean` removes them",
+    ]

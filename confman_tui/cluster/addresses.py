@@ -1,4 +1,4 @@
-"""Node addresses: parsing, normalising, naming.
+"""Node addresses: parsing and normalising.
 
 A node is named everywhere by its base URL without a trailing slash, lower-case host, port always written, such as
 ``http://127.0.0.1:6100``. An IPv6 host stands in brackets.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from confman_tui.core.errors import UsageError
@@ -168,39 +167,3 @@ def is_loopback(node: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def short_names(nodes: Sequence[str]) -> dict[str, str]:
-    """The shortest names that tell the nodes apart: ``:6100`` where ports differ, else ``host:6100``."""
-    ports = [port_of(node) for node in nodes]
-    if len(set(ports)) == len(ports):
-        return {node: f":{port}" for node, port in zip(nodes, ports, strict=True)}
-    return {node: node.partition("://")[2] for node in nodes}
-
-
-class NodeNames:
-    """Which configured node another name means.
-
-    Nodes may call themselves otherwise than the person did (``localhost`` and ``127.0.0.1``, names within a container
-    network). A name means the configured node of the same address, else the one that was learned, else the only one
-    with that port.
-    """
-
-    def __init__(self, nodes: Iterable[str]) -> None:
-        self._nodes = frozenset(nodes)
-        self._learned: dict[str, str] = {}
-        by_port: dict[int, list[str]] = {}
-        for node in self._nodes:
-            by_port.setdefault(port_of(node), []).append(node)
-        self._by_port = {port: found[0] for port, found in by_port.items() if len(found) == 1}
-
-    def match(self, url: str | None) -> str | None:
-        """The configured node that a normalised base URL means, or None."""
-        if url is None or url in self._nodes:
-            return url
-        return self._learned.get(url) or self._by_port.get(port_of(url))
-
-    def learn(self, url: str, node: str) -> None:
-        """A node called itself ``url`` while it led, so that name means it."""
-        if url not in self._nodes and len(self._learned) < 64:
-            self._learned[url] = node

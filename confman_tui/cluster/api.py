@@ -35,7 +35,7 @@ class NotReplicatedError(ClusterError):
 
 
 class UnreachableError(ClusterError):
-    """No whole answer: refused, reset, timed out. ``kind`` tells which."""
+    """No whole answer: refused, reset, timed out. ``kind`` says which."""
 
     def __init__(self, message: str, kind: PollKind) -> None:
         super().__init__(message)

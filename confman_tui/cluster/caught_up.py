@@ -9,21 +9,20 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from confman_tui.cluster.states import SILENT_STATES, STATE_WORDS, ClusterView, NodeState, NodeView
+from confman_tui.cluster.states import NO_ANSWER_STATES, STATE_WORDS, WELL_STATES, ClusterView, NodeState, NodeView
 
 DOWN_FOR_GOOD_S = 5.0
 """A node that has given no answer of Confman's for longer is not waited for: nothing says that it is on its way."""
-_NO_ANSWER = (*SILENT_STATES, NodeState.WRONG)
 
 
 def why_behind(view: ClusterView, node: NodeView) -> str:
     """Why a node has not caught up, in words that a duration can follow; empty when it has: it is ready, names the
     leader, and is in the leader's term."""
-    if node.state in _NO_ANSWER or node.state is NodeState.NOT_READY:
+    if node.state in NO_ANSWER_STATES or node.state is NodeState.NOT_READY:
         return STATE_WORDS[node.state]
     if not node.ready:
         return STATE_WORDS[NodeState.NOT_READY]
-    if node.state not in (NodeState.LEADER, NodeState.FOLLOWER):
+    if node.state not in WELL_STATES:
         return STATE_WORDS[node.state]
     if view.leader is None:
         return "without a leader"
@@ -78,12 +77,12 @@ class CatchUp:
             before, since = self._since.get(node.node, ("", view.at))
             if why != before:
                 # A follower's state is older than what is wrong with the leader or the term that it names.
-                known = node.state not in (NodeState.LEADER, NodeState.FOLLOWER) and node.since is not None
+                known = node.state not in WELL_STATES and node.since is not None
                 since = node.since if known and node.since is not None else view.at
                 self._since[node.node] = (why, since)
             if why:
                 since = max(since, (returned or {}).get(node.node, since))
-                found.append(Behind(node.node, why, since, node.state not in _NO_ANSWER))
+                found.append(Behind(node.node, why, since, node.state not in NO_ANSWER_STATES))
         return tuple(found)
 
 

@@ -10,25 +10,18 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
 
 import httpx
 
-from confman_tui.cluster.addresses import NodeNames, normalise, short_names
+from confman_tui.cluster.addresses import normalise
+from confman_tui.cluster.answers import Answer, error_of, not_confman, optional_text, text_of
 from confman_tui.cluster.api import (
-    NO_LEADER_TITLE,
-    NOT_REPLICATED_TITLE,
-    RETRYABLE,
     Entry,
-    KeyReadOnlyError,
-    KeyRefusedError,
     Namespace,
-    NoLeaderError,
     NotConfmanError,
-    NotReplicatedError,
-    RejectedError,
     UnreachableError,
     WriteAttempt,
     entry_path,
@@ -38,50 +31,17 @@ from confman_tui.cluster.api import (
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.cluster.http_failures import classify, plain
 from confman_tui.cluster.listing import ListParser
+from confman_tui.cluster.node_names import NodeNames, short_names
 from confman_tui.cluster.states import PollKind
 from confman_tui.core.errors import ClusterError
-
-__all__ = [
-    "RETRYABLE",
-    "ConfmanClient",
-    "Entry",
-    "KeyReadOnlyError",
-    "KeyRefusedError",
-    "Namespace",
-    "NoLeaderError",
-    "NotConfmanError",
-    "NotReplicatedError",
-    "RejectedError",
-    "UnreachableError",
-    "WriteAttempt",
-]
+from confman_tui.settings.tiers import TIERS, owner_namespace
 
 API_KEY_HEADER: Final = "X-Api-Key"
 
 # In JSON a quote inside a string is escaped, so these bytes stand only where an entry names its namespace.
-_ENTRY = re.compile(rb'"ns"\s*:\s*"(?!bench-(?:small|large|xlarge)-owner")')
+_ENTRY = re.compile(rf'"ns"\s*:\s*"(?!(?:{"|".join(map(owner_namespace, TIERS))})")'.encode())
 _ENTRY_TAIL = 64
 """Longer than any text that `_ENTRY` looks at, so that one cut by a chunk's end is found in the next."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    node: str
-    """Who gave it."""
-    status: int
-    headers: httpx.Headers
-    body: bytes
-    redirected: bool
-
-    @property
-    def title(self) -> str:
-        """The title of a problem (RFC 9457), empty when the body holds none."""
-        try:
-            parsed = json.loads(self.body)
-        except ValueError:
-            return ""
-        title = parsed.get("title") if isinstance(parsed, dict) else None
-        return title if isinstance(title, str) else ""
 
 
 class ConfmanClient:
@@ -152,11 +112,11 @@ class ConfmanClient:
         answer = await self._ask("GET", node, "/api/v1/namespaces")
         try:
             return [
-                Namespace(_text(item, "path"), _optional_text(item, "description"), _optional_text(item, "owner"))
-                for item in _items(answer)
+                Namespace(text_of(item, "path"), optional_text(item, "description"), optional_text(item, "owner"))
+                for item in answer.items()
             ]
         except (KeyError, TypeError, ValueError):
-            raise self._not_confman(answer) from None
+            raise not_confman(answer) from None
 
     async def put_namespace(
         self, node: str, namespace: str, description: str | None = None, owner: str | None = None
@@ -179,9 +139,9 @@ class ConfmanClient:
         """All entries of a namespace, with their values; none when it does not exist."""
         answer = await self._ask("GET", node, f"{namespace_path(namespace)}/config")
         try:
-            return [Entry(namespace, _text(item, "key"), _text(item, "value")) for item in _items(answer)]
+            return [Entry(namespace, text_of(item, "key"), text_of(item, "value")) for item in answer.items()]
         except (KeyError, TypeError, ValueError):
-            raise self._not_confman(answer) from None
+            raise not_confman(answer) from None
 
     async def each_entry(self, node: str, namespace: str) -> AsyncGenerator[Entry, None]:
         """All entries of a namespace as they come, none of them kept: for namespaces of any size.
@@ -189,27 +149,15 @@ class ConfmanClient:
         It holds one of the turns of ``concurrency`` until it is exhausted or closed.
         """
         parser = ListParser()
-        request = self._http.build_request("GET", f"{node}{namespace_path(namespace)}/config")
-        async with self._turns:
-            try:
-                response = await self._http.send(request, stream=True)
-                try:
-                    if response.status_code != 200:
-                        body = await response.aread()
-                        answer = _Answer(node, response.status_code, response.headers, body, False)
-                        self._raise_for(answer)
-                        raise self._not_confman(answer)
-                    async for chunk in response.aiter_raw():
-                        for item in parser.feed(chunk):
-                            yield Entry(namespace, _text(item, "key"), _text(item, "value"))
-                    parser.close()
-                finally:
-                    await response.aclose()
-            except httpx.HTTPError as error:
-                raise self._unreachable(node, error) from None
-            except (KeyError, TypeError, ValueError) as error:
-                text = plain(str(error), 60)
-                raise NotConfmanError(f"{node} answers 200 with something that is not Confman's: {text}") from None
+        try:
+            async with self._stream(node, f"{namespace_path(namespace)}/config") as response:
+                async for chunk in response.aiter_raw():
+                    for item in parser.feed(chunk):
+                        yield Entry(namespace, text_of(item, "key"), text_of(item, "value"))
+                parser.close()
+        except (KeyError, TypeError, ValueError) as error:
+            text = plain(str(error), 60)
+            raise NotConfmanError(f"{node} answers 200 with something that is not Confman's: {text}") from None
 
     async def get_entry(self, node: str, namespace: str, key: str) -> Entry | None:
         """One entry, or None when there is none."""
@@ -218,9 +166,9 @@ class ConfmanClient:
             return None
         try:
             item = json.loads(answer.body)
-            return Entry(namespace, key, _text(item, "value"))
+            return Entry(namespace, key, text_of(item, "value"))
         except (KeyError, TypeError, ValueError):
-            raise self._not_confman(answer) from None
+            raise not_confman(answer) from None
 
     async def put_entry(self, node: str, namespace: str, key: str, value: str) -> None:
         """Write an entry. When it raises one of `RETRYABLE`, the write may have happened all the same."""
@@ -239,26 +187,15 @@ class ConfmanClient:
         comes and never kept.
         """
         count, tail, first = 0, b"", b""
-        request = self._http.build_request("GET", f"{node}/api/v1/configs")
-        async with self._turns:
-            try:
-                response = await self._http.send(request, stream=True)
-                try:
-                    if response.status_code != 200:
-                        body = await response.aread()
-                        self._raise_for(_Answer(node, response.status_code, response.headers, body, False))
-                    async for chunk in response.aiter_raw():
-                        first = first or chunk.lstrip()[:200]
-                        data = tail + chunk
-                        whole = max(0, len(data) - _ENTRY_TAIL)
-                        count += sum(1 for match in _ENTRY.finditer(data) if match.start() < whole)
-                        tail = data[whole:]
-                finally:
-                    await response.aclose()
-            except httpx.HTTPError as error:
-                raise self._unreachable(node, error) from None
+        async with self._stream(node, "/api/v1/configs") as response:
+            async for chunk in response.aiter_raw():
+                first = first or chunk.lstrip()[:200]
+                data = tail + chunk
+                whole = max(0, len(data) - _ENTRY_TAIL)
+                count += sum(1 for match in _ENTRY.finditer(data) if match.start() < whole)
+                tail = data[whole:]
         if not first.startswith(b"["):
-            raise self._not_confman(_Answer(node, 200, response.headers, first, False))
+            raise not_confman(Answer(node, 200, response.headers, first, False))
         return count + sum(1 for _ in _ENTRY.finditer(tail))
 
     # One write whose outcome is what matters
@@ -266,7 +203,7 @@ class ConfmanClient:
     async def attempt_put(
         self, node: str, namespace: str, key: str, value: str, timeout_s: float = 2.0
     ) -> WriteAttempt:
-        """Write once and tell how it went; never raises but when cancelled.
+        """Write once and give how it went; never raises but when cancelled.
 
         Args:
             timeout_s: deadline for the whole attempt, its redirect included, in seconds.
@@ -293,7 +230,7 @@ class ConfmanClient:
         target = self._names.match(normalise(answer.headers.get("location", "")))
         return target if target != node else None
 
-    async def _send(self, method: str, node: str, path: str, body: bytes | None) -> _Answer:
+    async def _send(self, method: str, node: str, path: str, body: bytes | None) -> Answer:
         headers = {"Content-Type": "application/json"} if body is not None else None
         redirected = False
         while True:
@@ -305,11 +242,28 @@ class ConfmanClient:
             if target is None:
                 break
             node, redirected = target, True
-        return _Answer(node, response.status_code, response.headers, response.content, redirected)
+        return Answer(node, response.status_code, response.headers, response.content, redirected)
+
+    @asynccontextmanager
+    async def _stream(self, node: str, path: str) -> AsyncGenerator[httpx.Response, None]:
+        """A 200 answer whose body is read as it comes. It holds one of the turns of ``concurrency`` meanwhile."""
+        request = self._http.build_request("GET", node + path)
+        async with self._turns:
+            try:
+                response = await self._http.send(request, stream=True)
+                try:
+                    if response.status_code != 200:
+                        body = await response.aread()
+                        raise self._error_of(Answer(node, response.status_code, response.headers, body, False))
+                    yield response
+                finally:
+                    await response.aclose()
+            except httpx.HTTPError as error:
+                raise self._unreachable(node, error) from None
 
     async def _ask(
         self, method: str, node: str, path: str, payload: object = None, *, missing_ok: bool = False
-    ) -> _Answer:
+    ) -> Answer:
         body = None if payload is None else json.dumps(payload).encode()
         try:
             answer = await self._send(method, node, path, body)
@@ -317,59 +271,16 @@ class ConfmanClient:
             raise self._unreachable(node, error) from None
         if answer.status in (200, 201, 204) or (missing_ok and answer.status == 404 and answer.title):
             return answer
-        self._raise_for(answer)
-        raise self._not_confman(answer)
+        raise self._error_of(answer)
 
     def _name(self, node: str) -> str:
         return self._short.get(node, node)
+
+    def _error_of(self, answer: Answer) -> ClusterError:
+        return error_of(answer, self._name(answer.node))
 
     def _unreachable(self, node: str, error: httpx.HTTPError) -> ClusterError:
         kind, detail = classify(error)
         if kind is PollKind.NOT_CONFMAN:
             return NotConfmanError(f"{node} answers with something that is not Confman's: {detail}")
         return UnreachableError(f"{self._name(node)} can't be reached: {detail}", kind)
-
-    def _not_confman(self, answer: _Answer) -> NotConfmanError:
-        text = plain(answer.body[:1024].decode("utf-8", "replace"))
-        shown = f"{text!r}" if text else "an empty body"
-        return NotConfmanError(f"{answer.node} answers {answer.status} with something that is not Confman's: {shown}")
-
-    def _raise_for(self, answer: _Answer) -> None:
-        name, status = self._name(answer.node), answer.status
-        if status == 401:
-            raise KeyRefusedError(f"401 from {name}: the API key was refused; --api-key or CONFMAN_BENCH_API_KEY")
-        if status == 403:
-            raise KeyReadOnlyError(f"403 from {name}: this key may read but not write")
-        if status == 307:
-            raise NoLeaderError(f"{name} redirects to a node that does not serve writes yet")
-        title = plain(answer.title)
-        if status == 503 and title == NO_LEADER_TITLE:
-            raise NoLeaderError(f"503 from {name}: no leader is known")
-        if status == 503 and title == NOT_REPLICATED_TITLE:
-            raise NotReplicatedError(f"503 from {name}: the write could not be replicated, its fate is unknown")
-        if status == 503 and title:
-            raise NoLeaderError(f"503 from {name}: {title}")
-        if title and status in (400, 413, 415):
-            raise RejectedError(f"{status} from {name}: {title}")
-        if status == 500 and (title or not answer.body):
-            # A follower says so of a name with a character beyond ASCII, which its Location can't hold.
-            raise RejectedError(f"500 from {name}: the node failed on this request")
-        raise self._not_confman(answer)
-
-
-def _items(answer: _Answer) -> Iterable[dict[str, Any]]:
-    parsed = json.loads(answer.body)
-    if not isinstance(parsed, list):
-        raise TypeError("not a list")
-    return parsed
-
-
-def _text(item: dict[str, Any], name: str) -> str:
-    text = item[name]
-    if not isinstance(text, str):
-        raise TypeError(name)
-    return text
-
-
-def _optional_text(item: dict[str, Any], name: str) -> str | None:
-    return None if item.get(name) is None else _text(item, name)

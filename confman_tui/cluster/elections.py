@@ -150,13 +150,13 @@ class Verification:
     lost_keys: tuple[str, ...] = field(default=())
     """``namespace/key`` of each lost or phantom write (the first 1,000)."""
     note: str = ""
-    """Why nothing could be judged, what was left unchecked, and which nodes it was judged without, in words."""
+    """Why there is no verdict, what was left unchecked, and which nodes were left out, in words."""
     without: tuple[UnreadNode, ...] = ()
-    """The configured nodes that it was judged without."""
+    """The configured nodes that were left out of it."""
 
     @property
     def judged(self) -> bool:
-        """Whether there was anything to incidents: no acknowledged write, no verdict."""
+        """Whether there was anything to judge: no acknowledged write, no verdict."""
         return self.checked > 0 and self.acknowledged > 0
 
     @property
@@ -177,7 +177,7 @@ class WriteOutcome(IntEnum):
 
 
 class WriteObserver(Protocol):
-    """Is told of every write, scenario's and probe's alike. Called on the engine's and on the session's thread;
+    """Takes every write, scenario's and probe's alike. Called on the engine's and on the session's thread;
     each call must cost no more than a microsecond or two."""
 
     def started(self, at: float) -> None:

@@ -13,7 +13,7 @@ _MAX_TEXT = 120
 
 
 def plain(text: str, limit: int = _MAX_TEXT) -> str:
-    """A foreign text on one line, short, without control characters or others that a terminal acts on."""
+    """A text from elsewhere on one line, short, without control characters or others that a terminal acts on."""
     head = text[: 4 * limit]
     kept = " ".join("".join(char if char.isprintable() else " " for char in head).split())
     return kept if len(kept) <= limit and len(text) <= 4 * limit else kept[: limit - 1] + "…"

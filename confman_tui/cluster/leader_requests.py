@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from confman_tui.cluster.client import RETRYABLE, NoLeaderError
+from confman_tui.cluster.api import RETRYABLE, NoLeaderError
 from confman_tui.core.errors import ClusterError
 
 T = TypeVar("T")
@@ -14,7 +14,7 @@ T = TypeVar("T")
 LeaderOf = Callable[[], str | None]
 """Gives the node that leads now, or None."""
 Progress = Callable[[int, int], None]
-"""Is told how many of how many pieces of work are done."""
+"""Takes how many of how many pieces of work are done."""
 
 PATIENCE_S = 30.0
 """Seconds without any progress after which the cluster is given up."""
@@ -30,8 +30,8 @@ class StoppedError(Exception):
     """The person asked to stop."""
 
 
-class Pace:
-    """Repeats requests until the leader takes them; all those of one piece of work share its patience.
+class LeaderRequests:
+    """Sends requests to the leader, each until it takes it; those of one piece of work share its patience.
 
     A request may be sent more than once, and one that was given up may still happen: only for what can be repeated.
     """

@@ -24,9 +24,10 @@ from typing import Final
 
 import psutil
 
-from confman_tui.cluster.client import ConfmanClient, Entry
+from confman_tui.cluster.api import Entry
+from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.http_failures import plain
-from confman_tui.cluster.leader_requests import LeaderOf, Pace
+from confman_tui.cluster.leader_requests import LeaderOf, LeaderRequests
 from confman_tui.core.errors import EXIT_USAGE, ClusterError
 from confman_tui.settings.tiers import owner_namespace
 
@@ -49,7 +50,7 @@ class Owner:
     host: str
     pid: int
     started: float
-    """Start of its process, in seconds since the epoch: tells it from a later one with the same pid."""
+    """Start of its process, in seconds since the epoch: sets it apart from a later one with the same pid."""
     since: str
     """When it took the tier, in ISO 8601 with the time zone."""
 
@@ -176,49 +177,49 @@ class Lease:
         lock = _FileLock.take(folder / f"lease-{cluster}-{tier}.lock", tier, me)
         lease = cls(tier, f"owner-{secrets.token_hex(6)}", lock)
         try:
-            await lease._claim(client, Pace(leader_of), tier, me)
+            await lease._claim(client, LeaderRequests(leader_of), tier, me)
         except BaseException:
             lease.forget()
             raise
         return lease
 
-    async def _claim(self, client: ConfmanClient, pace: Pace, tier: str, me: Owner) -> None:
+    async def _claim(self, client: ConfmanClient, requests: LeaderRequests, tier: str, me: Owner) -> None:
         space, key = self.namespace, self._key
-        await self._refuse_others(client, pace, tier)
+        await self._refuse_others(client, requests, tier)
         text = json.dumps(asdict(me))
         try:
-            await pace.do(lambda leader: client.put_namespace(leader, space, f"in use by {me}", str(me)))
-            await pace.do(lambda leader: client.put_entry(leader, space, key, text))
+            await requests.do(lambda leader: client.put_namespace(leader, space, f"in use by {me}", str(me)))
+            await requests.do(lambda leader: client.put_entry(leader, space, key, text))
             # Of two that came this far at the same time, the one that wrote later sees the other here. When each sees
             # the other both give way; that beats both staying.
-            await self._refuse_others(client, pace, tier)
+            await self._refuse_others(client, requests, tier)
         except BaseException:
             with contextlib.suppress(ClusterError):
-                await asyncio.shield(self._withdraw(client, pace))
+                await asyncio.shield(self._withdraw(client, requests))
             raise
 
-    async def _refuse_others(self, client: ConfmanClient, pace: Pace, tier: str) -> None:
-        for entry, owner in await pace.do(lambda leader: _claims(client, leader, self.namespace)):
+    async def _refuse_others(self, client: ConfmanClient, requests: LeaderRequests, tier: str) -> None:
+        for entry, owner in await requests.do(lambda leader: _claims(client, leader, self.namespace)):
             if entry.key == self._key:
                 continue
             # One of this very program is from before it lost the cluster: the lock on this machine is its own by now.
             if owner is None or not (owner.gone or owner.is_this):
                 raise _refusal(tier, owner)
-            await self._delete(client, pace, entry.key)
+            await self._delete(client, requests, entry.key)
 
-    async def _delete(self, client: ConfmanClient, pace: Pace, key: str) -> None:
-        await pace.do(lambda leader: client.delete_entry(leader, self.namespace, key))
+    async def _delete(self, client: ConfmanClient, requests: LeaderRequests, key: str) -> None:
+        await requests.do(lambda leader: client.delete_entry(leader, self.namespace, key))
 
-    async def _withdraw(self, client: ConfmanClient, pace: Pace) -> None:
-        await self._delete(client, pace, self._key)
-        if not await pace.do(lambda leader: client.list_entries(leader, self.namespace)):
-            await pace.do(lambda leader: client.delete_namespace(leader, self.namespace))
+    async def _withdraw(self, client: ConfmanClient, requests: LeaderRequests) -> None:
+        await self._delete(client, requests, self._key)
+        if not await requests.do(lambda leader: client.list_entries(leader, self.namespace)):
+            await requests.do(lambda leader: client.delete_namespace(leader, self.namespace))
 
     async def release(self, client: ConfmanClient, leader_of: LeaderOf) -> bool:
-        """Give the tier back; False when the cluster could not be told within a few seconds. What then stays there
+        """Give the tier back; False when the cluster took no word of it within a few seconds. What then stays there
         names a process that has ended, and refuses nobody on this machine."""
         try:
-            await self._withdraw(client, Pace(leader_of, patience_s=_RELEASE_PATIENCE_S))
+            await self._withdraw(client, LeaderRequests(leader_of, patience_s=_RELEASE_PATIENCE_S))
         except ClusterError:
             return False
         finally:

@@ -1,4 +1,4 @@
-"""Which nodes run on this machine, and as which processes: to tell what CPU each takes, never to signal one."""
+"""Which nodes run on this machine, and as which processes: for the CPU that each takes, never to signal one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def local_nodes(nodes: Iterable[str]) -> tuple[str, ...]:
 
 
 def processes_of(nodes: Sequence[str]) -> dict[str, psutil.Process]:
-    """The process that listens at each of these nodes' addresses, where the system tells; the others are left out.
+    """The process that listens at each of these nodes' addresses, where the system says so; the others are left out.
 
     It walks all sockets and processes: some ms to some hundred ms, so do it rarely and in a thread.
     """

@@ -23,15 +23,14 @@ from confman_tui.core.clock import now as program_clock
 
 READY_PATH = "/health/ready"
 DEADLINE_S = 0.39
-"""Without an answer for this long a node is not answering. (That its answer is late is told sooner.)"""
+"""Without an answer for this long a node is not answering. (That its answer is late is reported sooner.)"""
 STAGGER_S = 0.004
-"""From one node's poll to the next one's. Asked all at once, each node's latency would hold our own work for the others
-(2.0 instead of 1.2 ms in the median). Spread over the whole interval, polling costs 1.7 times the CPU of that, because
-each poll finds cold caches; a few milliseconds cost 1.35 times."""
+"""From one node's poll to the next one's. Asked all at once, each node's latency would hold our own work for the
+others; spread over the whole interval, each poll would find cold caches and cost more CPU."""
 MAX_TERM = 2**63 - 1
 """Confman's terms are signed 64-bit integers."""
 MAX_BODY = 64 * 1024
-"""A readiness answer has some 150 bytes; of anything longer than this nobody reads the rest."""
+"""A readiness answer has some 150 bytes; of anything longer than this the rest is not read."""
 
 
 def parse_answer(node: str, sent: float, answered: float, status: int, body: bytes) -> Poll:
@@ -48,19 +47,19 @@ def parse_answer(node: str, sent: float, answered: float, status: int, body: byt
     def failed(kind: PollKind, why: str) -> Poll:
         return Poll(node, sent, answered, kind, detail=why)
 
-    def foreign() -> Poll:
+    def not_confman() -> Poll:
         text = plain(body[:1024].decode("utf-8", "replace"), 80)
         return failed(PollKind.NOT_CONFMAN, f"answers {status} with {text!r}" if text else f"answers {status}, empty")
 
     if status not in (200, 503):
-        return foreign()
+        return not_confman()
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
-        return foreign()
+        return not_confman()
     cluster = parsed.get("cluster") if isinstance(parsed, dict) else None
     if not isinstance(cluster, dict) or "role" not in cluster or "term" not in cluster:
-        return foreign()
+        return not_confman()
     role, leader, term = cluster["role"], cluster.get("leader"), cluster["term"]
     if role not in ("leader", "follower"):
         return failed(PollKind.WRONG, f"role {plain(json.dumps(role), 40)} is neither leader nor follower")
@@ -123,7 +122,7 @@ class _NodePoller:
                     status, body = await self._ask()
                 except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
                     # A kept connection that a node closed meanwhile (it idled, was killed or restarted) says nothing
-                    # about the node now. A GET may be asked twice: the new connection tells how the node is.
+                    # about the node now. A GET may be asked twice: the new connection shows how the node is.
                     if not self._kept or classify(error)[0] is not PollKind.RESET:
                         raise
                     self._kept = False
@@ -139,7 +138,7 @@ class _NodePoller:
             await late.aclose()
             return Poll(self._node, sent, answered, PollKind.TIMEOUT, detail="no answer in time")
         except Exception as error:
-            # Whatever it is, it is told as this node's state: a poller that ended would leave it unwatched.
+            # It becomes this node's state: a poller that ended would leave it unwatched.
             self._kept = False
             kind, detail = classify(error)
             return Poll(self._node, sent, self._clock(), kind, detail=detail)
@@ -215,11 +214,11 @@ class Poller:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _tell(self, poll: Poll) -> None:
+    def _report(self, poll: Poll) -> None:
         try:
             self._on_poll(poll)
         except Exception as error:
-            # The listener's defect must be heard of, and must not leave the node unwatched.
+            # The listener's defect must be reported, and must not leave the node unwatched.
             asyncio.get_running_loop().call_exception_handler(
                 {"message": f"what listens to the polls of {poll.node} failed", "exception": error}
             )
@@ -229,7 +228,7 @@ class Poller:
         poller = _NodePoller(node, self._clock, self._deadline_s)
         try:
             # The first polls don't wait for their places: a start wants to know the cluster at once.
-            self._tell(await self._ask(poller, node))
+            self._report(await self._ask(poller, node))
             grid, slot = self._first, 0
             while True:
                 self._sleepers[node].clear()
@@ -240,7 +239,7 @@ class Poller:
                 if await self._woken(node, first + slot * poll_s):
                     continue
                 grid = present
-                self._tell(await self._ask(poller, node))
+                self._report(await self._ask(poller, node))
         finally:
             await poller.aclose()
 

@@ -36,7 +36,7 @@ class Poll:
     node: str
     """Base URL of the node asked."""
     sent: float
-    """When it was asked. An answer tells of this time, not of the time it came."""
+    """When it was asked. An answer counts for this time, not for the time it came."""
     answered: float
     """When the answer came, or when the poll was given up."""
     kind: PollKind
@@ -75,8 +75,29 @@ class NodeState(StrEnum):
     """Confman's shape with impossible values, or an error that fits nothing else."""
 
 
-SILENT_STATES = (NodeState.REFUSED, NodeState.SILENT, NodeState.UNKNOWN, NodeState.NOT_CONFMAN)
-"""States of a node that gave no answer of Confman's when last asked."""
+FAILED_POLL_STATES: dict[PollKind, NodeState] = {
+    PollKind.REFUSED: NodeState.REFUSED,
+    # A connection that is closed under a request is what a killed process leaves; the next poll is refused.
+    PollKind.RESET: NodeState.REFUSED,
+    PollKind.TIMEOUT: NodeState.SILENT,
+    PollKind.NOT_CONFMAN: NodeState.NOT_CONFMAN,
+    PollKind.WRONG: NodeState.WRONG,
+    PollKind.ERROR: NodeState.WRONG,
+}
+"""What a node is after a poll that brought no valid answer."""
+
+WELL_STATES = frozenset({NodeState.LEADER, NodeState.FOLLOWER})
+"""The node takes part: it leads, or it follows a leader that lives."""
+FAILED_STATES = frozenset(FAILED_POLL_STATES.values())
+"""The node was asked and gave no valid answer of Confman's."""
+NO_ANSWER_STATES = FAILED_STATES | {NodeState.UNKNOWN}
+"""Nothing valid is known of the node: it failed, or was not asked yet."""
+SILENT_STATES = NO_ANSWER_STATES - {NodeState.WRONG}
+"""No Confman has answered at the node's address. A node that gave a wrong answer did answer."""
+UNREACHABLE_STATES = frozenset({NodeState.REFUSED, NodeState.SILENT})
+"""Nothing at all answers at the node's address."""
+ALARMING_STATES = FAILED_STATES | {NodeState.STALE_LEADER}
+"""What is shown as an alarm: the node failed, or claims to lead and does not."""
 
 STATE_WORDS: dict[NodeState, str] = {
     NodeState.UNKNOWN: "unknown",
@@ -103,7 +124,7 @@ class NodeView:
     since: float | None = None
     """Since when it has been in this state."""
     term: int | None = None
-    """The last term it told."""
+    """The term of its last answer."""
     ready: bool = False
     names_leader: str | None = None
     """Whom it names as leader."""
@@ -141,18 +162,13 @@ class ClusterView:
         return tuple(view.node for view in self.nodes if view.state not in SILENT_STATES)
 
     @property
-    def essence(self) -> tuple[object, ...]:
-        """What makes two views the same to a person: who leads, the terms and the states, but no latencies."""
-        return self.leader, self.term, tuple((view.state, view.term) for view in self.nodes)
-
-    @property
     def ready(self) -> tuple[str, ...]:
         """Nodes that can serve reads: those that answered with 200 when last asked."""
         return tuple(view.node for view in self.nodes if view.ready)
 
 
 class FactKind(StrEnum):
-    """What can be told of a cluster; each change is told once."""
+    """What can change in a cluster; each change makes one `Fact`."""
 
     LEADER_LOST = "leader_lost"
     TERM_ADVANCED = "term_advanced"

@@ -1,6 +1,6 @@
 """The view of the cluster: a pure state machine from polls to states and facts. No clock, no network.
 
-What the answers prove is judged in `confman_tui.cluster.view_rules`; here each change of it is told once.
+What the answers prove, `confman_tui.cluster.leadership` decides; here each change of it becomes one fact.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from confman_tui.cluster.addresses import short_names
-from confman_tui.cluster.states import ClusterView, Fact, FactKind, NodeState, Poll, PollKind
-from confman_tui.cluster.view_rules import FAILED_STATES, Knowledge, NodeRecord
+from confman_tui.cluster.leadership import ClusterRecord, NodeRecord
+from confman_tui.cluster.node_names import short_names
+from confman_tui.cluster.states import FAILED_STATES, ClusterView, Fact, FactKind, NodeState, Poll, PollKind
 
 _FAILURE_FACTS: dict[NodeState, FactKind] = {
     NodeState.REFUSED: FactKind.NODE_DOWN,
@@ -21,7 +21,7 @@ _FAILURE_FACTS: dict[NodeState, FactKind] = {
 
 
 class ViewMachine:
-    """Takes polls in the order in which they ended, keeps what is known, tells each change once."""
+    """Takes polls in the order in which they ended, keeps what is known, gives each change once, as a `Fact`."""
 
     def __init__(self, nodes: Sequence[str]) -> None:
         """
@@ -29,15 +29,24 @@ class ViewMachine:
             nodes: base URLs of the configured nodes, at least one.
         """
         self._order = tuple(nodes)
-        self._known = Knowledge(self._order)
+        self._known = ClusterRecord(self._order)
         self._short = short_names(self._order)
-        self._elected_told: set[tuple[str, int]] = set()
-        self._split_told: set[tuple[str, int]] = set()
-        self._stale_told: set[str] = set()
+        self._elected: set[tuple[str, int]] = set()
+        """Elections, split claims and stale leaders whose facts were given already."""
+        self._split: set[tuple[str, int]] = set()
+        self._stale: set[str] = set()
         self._agreed = False
         self._agreed_on: str | None = None
         self._agreed_since: float | None = None
         self._facts: list[Fact] = []
+        self.changed = False
+        """Whether the last poll changed what a person sees: who leads, the terms, the states; not the latencies."""
+        self._shown = self._what_shows()
+
+    def _what_shows(self) -> tuple[object, ...]:
+        known = self._known
+        views = (known.nodes[node].view for node in self._order)
+        return known.leader, known.term, *((view.state, view.term) for view in views)
 
     @property
     def last_good(self) -> float | None:
@@ -74,6 +83,7 @@ class ViewMachine:
         already, changes nothing.
         """
         known = self._known
+        self.changed = False
         if poll.node not in known.nodes or not known.in_order(poll):
             return ()
         self._facts = []
@@ -81,25 +91,27 @@ class ViewMachine:
         uncertainty = max(0.0, poll.sent - node.poll.sent) if node.poll is not None else 0.0
         term, leader, leader_term, last_good = known.term, known.leader, known.leader_term, known.last_good
         if known.take(poll):
-            self._elected_told.clear()
-            self._split_told.clear()
-        self._tell_answering(node, poll, uncertainty)
+            self._elected.clear()
+            self._split.clear()
+        self._note_answer(node, poll, uncertainty)
         if known.term is not None and term is not None and known.term > term:
-            self._tell(FactKind.TERM_ADVANCED, poll, uncertainty, node.url, known.term, f"after {term}")
+            self._emit(FactKind.TERM_ADVANCED, poll, uncertainty, node.url, known.term, f"after {term}")
         if known.settle_leader(node, poll):
             if leader is not None:
                 since_good = poll.sent - last_good if last_good is not None else 0.0
                 why = self._why_lost(known.nodes[leader])
-                self._tell(FactKind.LEADER_LOST, poll, max(0.0, since_good), leader, leader_term, why)
+                self._emit(FactKind.LEADER_LOST, poll, max(0.0, since_good), leader, leader_term, why)
             if known.leader is not None:
-                self._tell(FactKind.LEADER_SERVING, poll, uncertainty, known.leader, known.leader_term)
+                self._emit(FactKind.LEADER_SERVING, poll, uncertainty, known.leader, known.leader_term)
         self._settle_states(node, poll, uncertainty)
-        self._tell_elected(node, poll, uncertainty)
-        self._tell_claims(node, poll, uncertainty)
-        self._tell_agreement(poll, uncertainty)
+        self._note_elected(node, poll, uncertainty)
+        self._note_claims(node, poll, uncertainty)
+        self._note_agreement(poll, uncertainty)
+        before, self._shown = self._shown, self._what_shows()
+        self.changed = self._shown != before
         return tuple(self._facts)
 
-    def _tell(
+    def _emit(
         self, kind: FactKind, poll: Poll, uncertainty: float, node: str | None, term: int | None, detail: str = ""
     ) -> None:
         self._facts.append(Fact(kind, poll.sent, node, term, detail, uncertainty, poll.answered))
@@ -107,8 +119,8 @@ class ViewMachine:
     def _name(self, node: str | None) -> str:
         return "nobody" if node is None else self._short.get(node, node)
 
-    def _tell_answering(self, node: NodeRecord, poll: Poll, uncertainty: float) -> None:
-        """The asked node's own answer goes into its view; and whether it began or ceased to answer is told."""
+    def _note_answer(self, node: NodeRecord, poll: Poll, uncertainty: float) -> None:
+        """The asked node's own answer goes into its view; a fact says when it began or ceased to answer."""
         before = node.view.state
         if poll.kind is PollKind.ANSWER:
             node.view = replace(
@@ -121,12 +133,12 @@ class ViewMachine:
                 detail="",
             )
             if before in FAILED_STATES:
-                self._tell(FactKind.NODE_BACK, poll, uncertainty, node.url, poll.term)
+                self._emit(FactKind.NODE_BACK, poll, uncertainty, node.url, poll.term)
             return
         node.view = replace(node.view, ready=False, detail=poll.detail)
         fact = _FAILURE_FACTS[self._known.state(node)]
         if fact is not _FAILURE_FACTS.get(before):
-            self._tell(fact, poll, uncertainty, node.url, node.view.term, poll.detail)
+            self._emit(fact, poll, uncertainty, node.url, node.view.term, poll.detail)
 
     def _why_lost(self, node: NodeRecord) -> str:
         poll, known = node.poll, self._known
@@ -156,12 +168,12 @@ class ViewMachine:
             if state is NodeState.FOLLOWER_OF_DEAD:
                 whom = "itself" if node.names == node.url else self._name(node.names)
                 own = uncertainty if node is asked else 0.0
-                self._tell(FactKind.FOLLOWS_DEAD_LEADER, poll, own, node.url, node.term, f"still names {whom}")
+                self._emit(FactKind.FOLLOWS_DEAD_LEADER, poll, own, node.url, node.term, f"still names {whom}")
 
-    def _tell_elected(self, node: NodeRecord, poll: Poll, uncertainty: float) -> None:
+    def _note_elected(self, node: NodeRecord, poll: Poll, uncertainty: float) -> None:
         known, term = self._known, node.term
         named = known.nodes.get(node.names or "")
-        if named is None or not node.answering or term != known.term or (named.url, term) in self._elected_told:
+        if named is None or not node.answering or term != known.term or (named.url, term) in self._elected:
             return
         if named.led_term == term or (known.leader is not None and known.leader_term >= term):
             return
@@ -175,35 +187,35 @@ class ViewMachine:
             if named.url == known.last_leader or not asked or not node.ready:
                 return
             how = f"named by {self._name(node.url)}"
-        self._elected_told.add((named.url, term))
-        self._tell(FactKind.ELECTED, poll, uncertainty, named.url, term, how)
+        self._elected.add((named.url, term))
+        self._emit(FactKind.ELECTED, poll, uncertainty, named.url, term, how)
 
-    def _tell_claims(self, asked: NodeRecord, poll: Poll, uncertainty: float) -> None:
+    def _note_claims(self, asked: NodeRecord, poll: Poll, uncertainty: float) -> None:
         """Nodes that say "leader" and do not lead: two in one term, or one of an older term."""
         known = self._known
         for node in known.nodes.values():
             if node.view.state is not NodeState.STALE_LEADER or node.poll is None:
-                self._stale_told.discard(node.url)
+                self._stale.discard(node.url)
                 continue
             own = uncertainty if node is asked else 0.0
             if known.leader is not None and node.term == known.leader_term:
-                if (node.url, node.term) not in self._split_told:
-                    self._split_told.add((node.url, node.term))
+                if (node.url, node.term) not in self._split:
+                    self._split.add((node.url, node.term))
                     other = f"{self._name(known.leader)} leads this term"
-                    self._tell(FactKind.SPLIT_CLAIM, poll, own, node.url, node.term, other)
-                self._stale_told.add(node.url)
-            elif node.url not in self._stale_told:
+                    self._emit(FactKind.SPLIT_CLAIM, poll, own, node.url, node.term, other)
+                self._stale.add(node.url)
+            elif node.url not in self._stale:
                 superseded = node.term < known.proven
                 # Asked before the higher term was known, its word was news of then and no claim against it.
                 if superseded and node.poll.sent <= known.proven_since:
                     continue
-                self._stale_told.add(node.url)
+                self._stale.add(node.url)
                 against = f"term {known.proven} has begun" if superseded else "others name another leader"
                 if not superseded and known.deserted(node):
                     against = "no majority follows it"
-                self._tell(FactKind.STALE_LEADER, poll, own, node.url, node.term, against)
+                self._emit(FactKind.STALE_LEADER, poll, own, node.url, node.term, against)
 
-    def _tell_agreement(self, poll: Poll, uncertainty: float) -> None:
+    def _note_agreement(self, poll: Poll, uncertainty: float) -> None:
         known = self._known
         live = [node for node in known.nodes.values() if node.answering]
         named = {(node.names if node.ready else None, node.term) for node in live}

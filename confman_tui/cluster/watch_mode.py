@@ -1,16 +1,15 @@
 """Calm until something happens: how closely a cluster is watched, and when that changes.
 
-Polls and probe writes cost the nodes what they would otherwise give to the load: ten probe writes a second took a
-quarter to a half of a real cluster's reads. So while all is well, the watch is calm: few polls, and no probe while a
-run lasts. The first sign of trouble makes it alert: polls and probe writes every 50 ms, until writes have been
-acknowledged again and all nodes have agreed for 3 s. Pure: times are arguments.
+Polls and probe writes cost the nodes what they would otherwise give to the load. So while all is well, the watch is
+calm: few polls, and no probe while a run lasts. The first sign of trouble makes it alert: polls and probe writes every
+50 ms, until writes have been acknowledged again and all nodes have agreed for 3 s. Pure: times are arguments.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from confman_tui.cluster.states import ClusterView, NodeState, Poll, PollKind
+from confman_tui.cluster.states import FAILED_STATES, WELL_STATES, ClusterView, Poll, PollKind
 
 DEFAULT_POLL_S = 0.25
 DEFAULT_POLL_ALERT_S = 0.05
@@ -25,10 +24,6 @@ LATE_WRITE_S = 0.2
 """A write in flight for longer is a sign …"""
 LATE_WRITE_TIMES = 4.0
 """… if that is also this many times the p99 of the last seconds: slow writes are no trouble of their own."""
-
-_DOWN_STATES = (NodeState.REFUSED, NodeState.SILENT, NodeState.NOT_CONFMAN, NodeState.WRONG)
-"""A node in one of these, for as long as all else has been well, is no news any more: without this rule the watch
-would stay alert, and disturb every run, for as long as a node is away."""
 
 
 def late_write_s(p99_s: float | None) -> float:
@@ -116,7 +111,6 @@ class WatchMode:
         """Since when all has been well, if it is."""
         self._first = True
         """Nothing was amiss yet, and the nodes were not yet seen to agree."""
-        self._essence: tuple[object, ...] | None = None
         self._answered: dict[str, bool] = {}
         """Whether each node answered its last poll as Confman does."""
 
@@ -130,17 +124,15 @@ class WatchMode:
         self.alert, self.reason = True, reason
         return True
 
-    def polled(self, poll: Poll, view: ClusterView) -> bool:
+    def polled(self, poll: Poll, changed: bool) -> bool:
         """A poll ended. Gives whether the watch became alert by it.
 
         Args:
             poll: the poll.
-            view: what is known with it.
+            changed: whether it changed what is known of the cluster: who leads, the terms, the states.
         """
         answered = poll.kind is PollKind.ANSWER
         before, self._answered[poll.node] = self._answered.get(poll.node, True), answered
-        essence = view.essence
-        changed, self._essence = essence != self._essence, essence
         if changed and not (self._first and answered):
             return self.sign(poll.answered, f"{poll.node}: {_change(poll)}")
         # a node that was away before is no news; one that answered until now is
@@ -181,16 +173,16 @@ class WatchMode:
 
 
 def agrees(view: ClusterView) -> bool:
-    """Whether a node leads and every node that answers leads or follows it, in its term."""
+    """Whether a node leads and every node that answers leads or follows it, in its term.
+
+    Nodes that have failed are left out: else the watch would stay alert, and disturb every run, for as long as a node
+    is away.
+    """
     if view.leader is None:
         return False
     return all(
-        node.state in _DOWN_STATES
-        or (
-            node.state in (NodeState.LEADER, NodeState.FOLLOWER)
-            and node.names_leader == view.leader
-            and node.term == view.term
-        )
+        node.state in FAILED_STATES
+        or (node.state in WELL_STATES and node.names_leader == view.leader and node.term == view.term)
         for node in view.nodes
     )
 

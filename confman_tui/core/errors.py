@@ -1,25 +1,32 @@
-"""Errors that end the program with a sentence instead of a traceback."""
+"""Errors that end the program with a sentence instead of a traceback, and the program's exit codes."""
 
 from __future__ import annotations
 
 EXIT_OK = 0
 EXIT_NO_SUCCESS = 1
-"""Done, but a scenario had no successful request."""
 EXIT_USAGE = 2
-"""Wrong usage or settings."""
 EXIT_NO_CLUSTER = 3
-"""No cluster, no leader, or a refused key."""
 EXIT_UNAVAILABLE = 4
-"""A drill's limit was broken or a node did not come back."""
 EXIT_LOST = 5
-"""An acknowledged write was lost, or a refused one appeared."""
 EXIT_GENERATOR_BOUND = 6
-"""With ``--strict``: the generator, not the cluster, was the limit of a run."""
 EXIT_WORKERS = 7
-"""A worker could not be started, did not come, or was lost in a run: the figures are not those asked for."""
 EXIT_CRASH = 70
-"""A defect of this program (EX_SOFTWARE of sysexits.h)."""
+"""EX_SOFTWARE of sysexits.h."""
 EXIT_INTERRUPTED = 130
+
+EXIT_CODES = {
+    EXIT_OK: "done",
+    EXIT_NO_SUCCESS: "done, but a scenario had no successful request",
+    EXIT_USAGE: "wrong usage or settings",
+    EXIT_NO_CLUSTER: "no cluster, no leader, or a refused API key; worker: no master",
+    EXIT_UNAVAILABLE: "drill: --max-unavailable was broken, or a node did not come back",
+    EXIT_LOST: "an acknowledged write was lost, or a refused one appeared",
+    EXIT_GENERATOR_BOUND: "--strict: the generator, not the cluster, was the limit of a run",
+    EXIT_WORKERS: "a worker did not start, did not come or was lost: the figures are invalid",
+    EXIT_CRASH: "a defect of this program",
+    EXIT_INTERRUPTED: "interrupted; results so far are saved, the data is cleaned",
+}
+"""What each means, as ``--help`` says it."""
 
 
 class ConfmanTuiError(Exception):

@@ -12,6 +12,6 @@ _Result = TypeVar("_Result")
 
 
 def run(main: Coroutine[Any, Any, _Result]) -> _Result:
-    """As `asyncio.run`, on uvloop: a poll and a probe cost a quarter less of the core that the load is made on."""
+    """As `asyncio.run`, on uvloop: polls and probes take less of the core that the load is made on."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main)

@@ -1,6 +1,6 @@
 """Where the program keeps things of its own: the only module that knows the folders (XDG through platformdirs).
 
-Each folder is named here, made by whoever writes to it (`made`). Results are not among them: they go to
+Each folder is named here and made by what writes to it (`ensure_folder`). Results are not among them: they go to
 ``--output-dir``.
 """
 
@@ -46,7 +46,7 @@ def theme_file() -> Path:
     return state_dir() / "theme"
 
 
-def made(folder: Path) -> Path:
+def ensure_folder(folder: Path) -> Path:
     """The folder, made for this user alone if it was missing.
 
     Raises:

@@ -9,10 +9,10 @@ import sys
 from confman_tui.core.errors import UsageError
 
 
-def complete_streams() -> None:
+def open_missing_streams() -> None:
     """Give each standard stream that was closed (``2>&-``) the null device.
 
-    Otherwise Python has no stream at all there, and the next socket that is opened gets the descriptor: what something
+    Otherwise Python has no stream at all there, and the next socket that is opened gets the descriptor: what a library
     writes to "stderr" would then be sent to a node.
     """
     for number in range(3):
@@ -44,8 +44,8 @@ def write_result(text: str) -> None:
         raise UsageError(f"standard output can't be written: {error.strerror}") from None
 
 
-def tell(text: str) -> None:
-    """Print a line on stdout for whoever may still read it; a stream that is gone or full ends nothing."""
+def try_print(text: str) -> None:
+    """Print a line on stdout if that is possible; a stream that is gone or full is no error."""
     with contextlib.suppress(UsageError):
         write_result(text)
 

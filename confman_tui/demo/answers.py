@@ -19,7 +19,7 @@ _PIECE = 200
 """Entries of a listing that are sent at once."""
 
 _SECTIONS = {400: "15.5.1", 404: "15.5.5", 415: "15.5.16", 503: "15.6.4"}
-"""Where RFC 9110 tells of each status: the `type` of a problem."""
+"""The section of RFC 9110 on each status: the `type` of a problem."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -48,7 +48,7 @@ def ok(data: Any, status: int = 200) -> Answer:
 
 class Listing:
     """A JSON list that is encoded and sent in pieces, with a turn for everything else between them: a node that encodes
-    50 MB at once is silent for so long that the others would elect another leader."""
+    50 MB at once is silent until the others elect another leader."""
 
     status = 200
 

@@ -21,7 +21,7 @@ _FORMAT = 1
 class DataFolder:
     """A folder in use by this program: locked, and laid out for a number of nodes.
 
-    ``cluster.json`` tells the number of nodes; ``node-1``, ``node-2`` … hold each node's journal, snapshot and log.
+    ``cluster.json`` holds the number of nodes; ``node-1``, ``node-2`` … hold each node's journal, snapshot and log.
     """
 
     def __init__(self, path: Path, nodes: int, *, temporary: bool, lock: int) -> None:
@@ -57,7 +57,7 @@ class DataFolder:
 
     @classmethod
     def _open(cls, path: Path, nodes: int, *, temporary: bool) -> DataFolder:
-        _check_no_strangers(path)
+        _check_no_other_files(path)
         lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
@@ -89,11 +89,11 @@ class DataFolder:
         self._lock = -1
 
 
-def _check_no_strangers(path: Path) -> None:
-    strangers = sorted(entry.name for entry in path.iterdir() if entry.name != "lock")
-    if strangers and _LAYOUT not in strangers:
+def _check_no_other_files(path: Path) -> None:
+    others = sorted(entry.name for entry in path.iterdir() if entry.name != "lock")
+    if others and _LAYOUT not in others:
         raise UsageError(
-            f"--demo-data {path} holds other files ({strangers[0]}) and no demo cluster; name an empty or new folder."
+            f"--demo-data {path} holds other files ({others[0]}) and no demo cluster; name an empty or new folder."
         )
 
 
@@ -134,7 +134,7 @@ def sweep() -> None:
         except OSError:
             continue
         try:
-            # The process may have been of another pid namespace: the lock tells for sure.
+            # The process may have been of another pid namespace: the lock says for sure.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(path, ignore_errors=True)
         except BlockingIOError:

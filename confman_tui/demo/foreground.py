@@ -1,4 +1,4 @@
-"""``confman-tui demo``: the cluster alone, in the foreground, until it is told to end."""
+"""``confman-tui demo``: the cluster alone, in the foreground, until a signal ends it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from confman_tui.core.errors import EXIT_OK, ClusterError
 from confman_tui.demo.supervisor import DemoCluster
 
 READY_S = 15.0
-"""After this without a leader it is said, and the cluster goes on trying."""
+"""After this without a leader a line says so, and the cluster goes on trying."""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

@@ -6,7 +6,7 @@ than the journal's beginning (killed between the two) it throws the whole journa
 Here entries are only ever appended, cut off at the end, or carried over to a new file that replaces the old one in one
 rename.
 
-Everything is with the kernel before any message that tells of it is sent: that survives SIGKILL of all nodes at once.
+Everything is with the kernel before any message about it is sent: that survives SIGKILL of all nodes at once.
 It is not synced to the disk, so it doesn't claim to survive a loss of power.
 """
 
@@ -34,7 +34,7 @@ _INDEX_TERM = struct.Struct("<QQ")
 class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
     """PySyncObj's journal interface on an append-only file.
 
-    A record that was cut short by a kill is dropped when the file is opened: nothing of it had been told to anybody.
+    A record that was cut short by a kill is dropped when the file is opened: nobody had an answer about it.
     Raises OSError when the disk takes no more; the node must then end, because it can't keep its promises.
     """
 
@@ -138,7 +138,7 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
     # -- term, vote, commit index
 
     def setCurrentTerm(self, term: int, votedForNodeId: str | None) -> None:
-        """Stored before it returns: a vote must not be forgotten once it was told (Raft, section 5.2)."""
+        """Stored before it returns: a vote must not be forgotten once it was sent (Raft, section 5.2)."""
         self._meta["term"] = term
         self._meta["vote"] = votedForNodeId
         self._save_meta()
@@ -161,7 +161,7 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
         return max(1, min(int(self._meta["commit"] or 1), last))
 
     def onOneSecondTimer(self) -> None:
-        """The commit index may lag on disk: the leader tells it again."""
+        """The commit index may lag on disk: the leader sends it again."""
         if not self._meta_saved:
             self._save_meta()
 

@@ -97,7 +97,7 @@ class Links(Transport):  # type: ignore[misc]  # the library has no types
         """Links that the other side has welcomed."""
         self._incoming: set[_Frames] = set()
         self._connected: set[str] = set()
-        self._heard: dict[str, float] = {}
+        self._last_message: dict[str, float] = {}
         self._wake: dict[str, asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._server: asyncio.AbstractServer | None = None
@@ -177,7 +177,7 @@ class Links(Transport):  # type: ignore[misc]  # the library has no types
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if welcomed.is_set() and not lost.is_set() and not self._isolated:
                 self._outgoing[name] = frames
-                self._heard[name] = self._loop.time()
+                self._last_message[name] = self._loop.time()
                 self._set_connected(name, True)
                 await lost.wait()
         finally:
@@ -213,7 +213,7 @@ class Links(Transport):  # type: ignore[misc]  # the library has no types
             return
         name = link.peer.id
         assert self._loop is not None
-        self._heard[name] = self._loop.time()
+        self._last_message[name] = self._loop.time()
         if name in self._outgoing:
             self._set_connected(name, True)
         if message["type"] == "ping":
@@ -235,7 +235,7 @@ class Links(Transport):  # type: ignore[misc]  # the library has no types
 
     @property
     def connected(self) -> frozenset[str]:
-        """The nodes that are linked and were heard lately."""
+        """The nodes that are linked and sent something lately."""
         return frozenset(self._connected)
 
     def ping(self) -> None:
@@ -244,7 +244,7 @@ class Links(Transport):  # type: ignore[misc]  # the library has no types
             self.send(node, {"type": "ping"})
 
     def drop_silent(self, *, forgive: bool) -> None:
-        """Count nodes as gone that were not heard for long: paused ones, whose links stay up.
+        """Count nodes as gone that sent nothing for long: paused ones, whose links stay up.
 
         A node that sees nobody doesn't stand for election, so terms don't climb while the others are paused.
         `forgive` starts the waiting anew: this process itself was not running.
@@ -253,8 +253,8 @@ class Links(Transport):  # type: ignore[misc]  # the library has no types
         now = self._loop.time()
         for name in tuple(self._connected):
             if forgive:
-                self._heard[name] = now
-            elif now - self._heard[name] > self._silent_after:
+                self._last_message[name] = now
+            elif now - self._last_message[name] > self._silent_after:
                 self._set_connected(name, False)
 
     # -- sending

@@ -64,7 +64,7 @@ def without_known_entries(log: Log, message: Message) -> Outcome:
     if log[-1][2] == message["term"]:
         # An entry of this term came from this leader: then the whole log is the beginning of its log.
         return Outcome(_shortened(message, log, first, last, []))
-    # The rest may be right or wrong: the leader's next entries will tell. Keep it, but don't count it as matched.
+    # The rest may be right or wrong: the leader's next entries will show it. Keep it, but don't count it as matched.
     return Outcome(heartbeat(message, min(message["commit_index"], matched)), next_index(matched + 1))
 
 

@@ -1,7 +1,10 @@
-"""The names inside PySyncObj that the demo cluster needs, all in one place and checked when a node starts.
+"""What reaches into PySyncObj's private names: all in one place, checked when a node starts. Written for 0.3.17.
 
-PySyncObj tells neither when its election timer ends nor whether a leader's first entry is committed, and makes its
-journal and its snapshots itself.
+PySyncObj does not show when its election timer ends nor whether a leader's first entry is committed, and makes its
+journal and its snapshots itself. Each entry becomes unnecessary once PySyncObj has a public name for it.
+
+The methods that its `Transport` and `Journal` have for their subclasses stand with these (`links`, `journal`), private
+names or not.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from pysyncobj.version import VERSION
 from confman_tui.demo.journal import NodeJournal
 from confman_tui.demo.snapshot import Snapshots
 
-# PySyncObj puts a function that works on Windows only in the place of this one.
+# PySyncObj puts a function that works on Windows only in the place of this one. Unnecessary once it does so there only.
 socket.inet_ntop = _socket.inet_ntop
 
 CHECKED_VERSION = "0.3.17"
@@ -30,7 +33,10 @@ clock = monotonic
 
 
 def use(journal: NodeJournal, snapshots: Snapshots) -> None:
-    """Make the next `SyncObj` of this process use this journal and these snapshots instead of making its own."""
+    """Make the next `SyncObj` of this process use this journal and these snapshots instead of making its own.
+
+    Unnecessary once `SyncObj` takes them as arguments.
+    """
     for name in ("createJournal", "Serializer"):
         if not hasattr(pysyncobj.syncobj, name):
             raise RuntimeError(_missing(name))
@@ -42,7 +48,7 @@ def _missing(name: str) -> str:
     return f"PySyncObj {VERSION} has no {name}; the demo cluster was written against {CHECKED_VERSION}"
 
 
-class Insides:
+class SyncObjInternals:
     """Reads and sets what a `SyncObj` keeps to itself."""
 
     _NAMES = (
@@ -58,10 +64,22 @@ class Insides:
     )
 
     def __init__(self, core: SyncObj) -> None:
-        for name in self._NAMES:
-            if not hasattr(core, f"_SyncObj__{name}"):
-                raise RuntimeError(_missing(name))
+        for name in (*(f"_SyncObj__{name}" for name in self._NAMES), "_isLeader", "_getLeader"):
+            if not hasattr(core, name):
+                raise RuntimeError(_missing(name.removeprefix("_SyncObj__")))
         self._core: Any = core
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this node is the leader of its term."""
+        leads: bool = self._core._isLeader()
+        return leads
+
+    @property
+    def leader(self) -> Node | None:
+        """The node that this one takes for the leader."""
+        node: Node | None = self._core._getLeader()
+        return node
 
     @property
     def log(self) -> NodeJournal:

@@ -13,17 +13,19 @@ import random
 from pathlib import Path
 from typing import Any
 
-from pysyncobj import FAIL_REASON, SyncObj, SyncObjConf
+from pysyncobj import SyncObj, SyncObjConf
 from pysyncobj.node import Node
 
 from confman_tui.demo import log_matching, pysyncobj_hacks
 from confman_tui.demo.journal import NodeJournal
+from confman_tui.demo.leading import Leading
 from confman_tui.demo.links import Links
 from confman_tui.demo.log_matching import Message
+from confman_tui.demo.pending_writes import Done, PendingWrites
 from confman_tui.demo.prevote import PreVote
-from confman_tui.demo.pysyncobj_hacks import Insides, clock
+from confman_tui.demo.pysyncobj_hacks import SyncObjInternals, clock
 from confman_tui.demo.raft_model import RaftSettings, RaftStatus, WriteResult
-from confman_tui.demo.reads import RPC_TIMEOUT_S, ReadBarrier
+from confman_tui.demo.reads import ReadBarrier
 from confman_tui.demo.snapshot import Snapshots, align_journal
 from confman_tui.demo.store import Store
 
@@ -31,8 +33,6 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 0.1
 """Between a leader's signs of life, at most."""
-COMMIT_NOTICE_S = 0.002
-"""A commit is told to the followers this soon, unless the next write tells it sooner."""
 LARGEST_MESSAGE_BYTES = 128 * 1024 * 1024
 """More than any entry has: PySyncObj sends larger ones in parts, and marks the last part wrongly at times."""
 STALL_S = 0.5
@@ -53,12 +53,8 @@ class RaftNode:
         self._links.before_sending = self._stamp
         self._heartbeat = min(HEARTBEAT_S, low / 5)
         self._ping_every = min(0.5, low / 2)
-        self._pending: set[asyncio.Future[WriteResult]] = set()
+        self._writes = PendingWrites()
         self._reads = ReadBarrier(settings.name, self, self._links)
-        self._told_commit = 0
-        """Leader: the commit index that was last sent."""
-        self._notice_at: float | None = None
-        """Leader: when to tell the commit index if nothing else does."""
         self._timer: asyncio.TimerHandle | None = None
         self._tick_soon = False
         self._last_tick = clock()
@@ -93,8 +89,9 @@ class RaftNode:
             consumers=[store],
             transport=self._links,
         )
-        self._in = Insides(self._core)
-        self._pre_vote = PreVote(self._in, self._links, settings.election_timeout_s)
+        self._internals = SyncObjInternals(self._core)
+        self._leading = Leading(self._core, self._internals, self._links)
+        self._pre_vote = PreVote(self._internals, self._links, settings.election_timeout_s)
 
     async def open(self) -> None:
         """Load what was stored, listen to the other nodes and start ticking. Raises OSError."""
@@ -120,25 +117,23 @@ class RaftNode:
 
     @property
     def status(self) -> RaftStatus:
-        core = self._core
-        term: int = core.raftCurrentTerm
-        if core._isLeader():
+        term: int = self._core.raftCurrentTerm
+        if self._internals.is_leader:
             return RaftStatus(term, self._settings.name, self._serving)
-        leader: Node | None = core._getLeader()
-        if leader is None or self._pre_vote.standing or self._in.election_deadline < clock():
+        leader = self._internals.leader
+        if leader is None or self._pre_vote.standing or self._internals.election_deadline < clock():
             return RaftStatus(term, None, False)
         return RaftStatus(term, leader.id, False)
 
     @property
     def _serving(self) -> bool:
-        first = self._in.first_index_of_term
+        first = self._internals.first_index_of_term
         return self.leads and first is not None and self.applied >= first
 
     @property
     def leads(self) -> bool:
         """It is the leader of its term, whether it serves already or not."""
-        leads: bool = self._core._isLeader()
-        return leads
+        return self._internals.is_leader
 
     @property
     def leads_surely(self) -> bool:
@@ -146,7 +141,7 @@ class RaftNode:
         if not self._serving:
             return False
         since = clock() - self._settings.election_timeout_s[0]
-        fresh = sum(1 for at in self._in.last_response.values() if at > since)
+        fresh = sum(1 for at in self._internals.last_response.values() if at > since)
         return 1 + fresh > (1 + len(self._links.peers)) / 2
 
     @property
@@ -160,11 +155,9 @@ class RaftNode:
         index: int = self._core.raftLastApplied
         return index
 
-    def tell_commit(self) -> int:
-        """Leader: see to it that the followers hear of the commit index before anything sent later, and give it."""
-        if self._told_commit < self._core.raftCommitIndex:
-            self._send_entries()
-        return self._told_commit
+    def send_commit_index(self) -> int:
+        """Leader: see to it that the followers get the commit index before anything sent later, and give it."""
+        return self._leading.send_commit_index()
 
     async def read_barrier(self) -> None:
         """Wait until what was acknowledged anywhere before now can be read here (see `ReadBarrier`)."""
@@ -177,25 +170,12 @@ class RaftNode:
 
         To be called only while `status.serving`.
         """
-        assert self._loop is not None
-        future: asyncio.Future[WriteResult] = self._loop.create_future()
-        self._pending.add(future)
 
-        def done(found: bool | None, error: int) -> None:
-            if not future.done():
-                if error == FAIL_REASON.SUCCESS:
-                    future.set_result(WriteResult.FOUND if found else WriteResult.MISSING)
-                else:
-                    future.set_result(WriteResult.UNKNOWN)
+        def replicate(done: Done) -> None:
+            self._store.apply(command, *args, callback=done)
+            self.wake()
 
-        self._store.apply(command, *args, callback=done)
-        self.wake()
-        timer = self._loop.call_later(RPC_TIMEOUT_S, done, None, FAIL_REASON.UNKNOWN_OUTCOME)
-        try:
-            return await future
-        finally:
-            timer.cancel()
-            self._pending.discard(future)
+        return await self._writes.result_of(replicate)
 
     # -- messages
 
@@ -229,7 +209,7 @@ class RaftNode:
                 self._links.hand_over(node, message)
 
     def _on_entries(self, node: Node, message: Message) -> None:
-        deliver, reply = log_matching.without_known_entries(self._in.log, message)
+        deliver, reply = log_matching.without_known_entries(self._internals.log, message)
         if deliver is not None:
             self._links.hand_over(node, deliver)
         if reply is not None:
@@ -242,13 +222,13 @@ class RaftNode:
 
     def _on_next_index(self, node: Node, message: Message) -> None:
         # PySyncObj's answers carry no term: one to entries of an earlier term must not count in this one.
-        if message["term"] != self._core.raftCurrentTerm or not self._core._isLeader():
+        if message["term"] != self._core.raftCurrentTerm or not self._internals.is_leader:
             return
-        sent = self._in.next_index.get(node, 0)
+        sent = self._internals.next_index.get(node, 0)
         self._links.hand_over(node, message)
         if not message["reset"]:
             # More may be under way than what was just answered: don't send it twice.
-            self._in.next_index[node] = max(sent, self._in.next_index[node])
+            self._internals.next_index[node] = max(sent, self._internals.next_index[node])
 
     # -- ticks
 
@@ -279,8 +259,10 @@ class RaftNode:
         stalled = now - self._last_tick > STALL_S
         self._last_tick = now
         if stalled and not self.leads and not self._pre_vote.standing:
-            # Messages wait unread: hear first what the leader said meanwhile.
-            self._in.election_deadline = max(self._in.election_deadline, now + self._in.election_timeout())
+            # Messages wait unread: take first what the leader has sent meanwhile.
+            self._internals.election_deadline = max(
+                self._internals.election_deadline, now + self._internals.election_timeout()
+            )
         if now >= self._next_ping or stalled:
             self._next_ping = now + self._ping_every
             self._links.drop_silent(forgive=stalled)
@@ -291,62 +273,34 @@ class RaftNode:
             self._pre_vote.before_tick(now)
         # In proportion to what a snapshot costs, so that the cost for each write stays the same as the data grows.
         self._core.conf.logCompactionMinEntries = max(self._settings.compact_after, len(self._store))
-        sent_at = self._in.next_heartbeat
+        sent_at = self._internals.next_heartbeat
         self._core.doTick(0)
-        if self._core._isLeader():
-            if self._in.next_heartbeat != sent_at:
-                self._note_sent()
-            self._lead(now)
+        if self._internals.is_leader:
+            if self._internals.next_heartbeat != sent_at:
+                self._leading.note_sent()
+            self._leading.tick(now)
         else:
-            self._give_up_leading()
+            self._writes.give_up()
         self._reads.after_tick()
 
     def _start_first_election(self, now: float) -> None:
-        if self._core.raftCurrentTerm or self._core._getLeader() is not None:
+        if self._core.raftCurrentTerm or self._internals.leader is not None:
             self._first_election = False
         elif len(self._links.connected) == len(self._links.peers):
             self._first_election = False
-            if self._core._isLeader():
+            if self._internals.is_leader:
                 return
-            self._in.election_deadline = now + random.uniform(0.0, min(0.3, self._settings.election_timeout_s[0] / 2))
-
-    def _lead(self, now: float) -> None:
-        core, inside = self._core, self._in
-        if not self._links.peers:
-            # Nobody's answer will cause the tick that commits.
-            if core.raftLastApplied < inside.log[-1][1]:
-                core.doTick(0)
-            return
-        last = inside.log[-1][1]
-        if any(inside.next_index[self._links.peers[name]] <= last for name in self._links.connected):
-            self._send_entries()
-        elif self._told_commit < core.raftCommitIndex:
-            if self._notice_at is None:
-                self._notice_at = now + COMMIT_NOTICE_S
-            elif now >= self._notice_at:
-                self._send_entries()
-
-    def _send_entries(self) -> None:
-        self._in.send_entries()
-        self._note_sent()
-
-    def _note_sent(self) -> None:
-        self._told_commit = self._core.raftCommitIndex
-        self._notice_at = None
-
-    def _give_up_leading(self) -> None:
-        """What waited for this node as the leader waits in vain now."""
-        for future in self._pending:
-            if not future.done():
-                future.set_result(WriteResult.UNKNOWN)
+            self._internals.election_deadline = now + random.uniform(
+                0.0, min(0.3, self._settings.election_timeout_s[0] / 2)
+            )
 
     def _seconds_to_next_tick(self) -> float:
         now = clock()
         due = [self._heartbeat, self._next_ping - now]
-        if self._core._isLeader():
-            due.append(self._in.next_heartbeat - now)
-            if self._notice_at is not None:
-                due.append(self._notice_at - now)
+        if self._internals.is_leader:
+            due.append(self._internals.next_heartbeat - now)
+            if self._leading.notice_at is not None:
+                due.append(self._leading.notice_at - now)
         else:
             due.append(self._pre_vote.next_tick() - now)
         seconds: float = max(min(due), 0.001)

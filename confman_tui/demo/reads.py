@@ -40,8 +40,8 @@ class RaftView(Protocol):
     def applied(self) -> int:
         """Index of the last entry applied here."""
 
-    def tell_commit(self) -> int:
-        """Leader: see to it that the followers hear of the commit index before anything sent later, and give it."""
+    def send_commit_index(self) -> int:
+        """Leader: see to it that the followers get the commit index before anything sent later, and give it."""
 
     def wake(self) -> None:
         """Tick soon."""
@@ -99,7 +99,7 @@ class ReadBarrier:
             self._answer()
 
     def on_answer(self, message: Message) -> None:
-        """The leader told its commit index."""
+        """The leader has answered with its commit index."""
         read = self._asked.pop(message["question"], None)
         if read is None:
             return
@@ -127,7 +127,7 @@ class ReadBarrier:
 
     def _answer(self) -> None:
         if self._raft.leads_surely:
-            index = self._raft.tell_commit()
+            index = self._raft.send_commit_index()
             for node, question in self._unanswered:
                 self._links.send(node, {"type": "read_index_answer", "question": question, "index": index})
         elif self._raft.leads:

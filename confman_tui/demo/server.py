@@ -13,14 +13,21 @@ import signal
 import socket
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import uvicorn
 
-from confman_tui.demo import lifeline
+from confman_tui.core.child_process.inside import EXIT_ORPHANED, STDIN
+from confman_tui.core.child_process.pipes import MessagePipe
 from confman_tui.demo.api import application
-from confman_tui.demo.node import EXIT_FOLDER_TAKEN, EXIT_PORT_TAKEN, FOLDER_WAIT_S
+from confman_tui.demo.node_contract import (
+    EXIT_FOLDER_TAKEN,
+    EXIT_PORT_TAKEN,
+    Heal,
+    Isolate,
+    NodeCommand,
+    NodeOptions,
+)
 from confman_tui.demo.raft import RaftNode
 from confman_tui.demo.raft_model import RaftSettings
 from confman_tui.demo.store import Store
@@ -30,16 +37,8 @@ log = logging.getLogger(__name__)
 BACKLOG = 2048
 KEEP_ALIVE_S = 130
 """Kestrel's."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeOptions:
-    name: str
-    nodes: dict[str, str]
-    """Base URL by name, of all nodes."""
-    election_timeout_s: tuple[float, float]
-    compact_after: int
-    first_election: bool
+FOLDER_WAIT_S = 2.0
+"""For the process that had the folder before to be gone."""
 
 
 class _Server(uvicorn.Server):
@@ -54,7 +53,7 @@ class _Server(uvicorn.Server):
 
 
 def run(options: NodeOptions) -> int:
-    """Serve until told to end; gives the exit code. The working directory is the node's folder."""
+    """Serve until SIGTERM; gives the exit code. The working directory is the node's folder."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # It warns on each tick while a snapshot can't be written; `Snapshots` says so itself.
     logging.getLogger("pysyncobj").setLevel(logging.ERROR)
@@ -104,8 +103,9 @@ def _listen(url: str) -> socket.socket:
 async def _serve(options: NodeOptions, listening: socket.socket) -> None:
     store = Store()
     peers = tuple(name for name in options.nodes if name != options.name)
+    low, high = options.election_timeout_ms
     settings = RaftSettings(
-        options.name, peers, options.election_timeout_s, options.compact_after, options.first_election
+        options.name, peers, (low / 1000, high / 1000), options.compact_after, options.first_election
     )
     raft = RaftNode(settings, store)
     await raft.open()
@@ -125,10 +125,23 @@ async def _serve(options: NodeOptions, listening: socket.socket) -> None:
     server = _Server(config)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, server.end)
-    await lifeline.obey({"isolate": raft.isolate, "heal": raft.heal})
+
+    def on_command(command: NodeCommand) -> None:
+        match command:
+            case Isolate():
+                raft.isolate()
+            case Heal():
+                raft.heal()
+
+    MessagePipe(loop, STDIN, None, NodeCommand, on_command, _orphaned)
     # What is loaded now stays: let the collector not walk it again and again.
     gc.collect()
     gc.freeze()
     log.info("%s serves %s", options.name, options.nodes[options.name])
     await server.serve(sockets=[listening])
     raft.close()
+
+
+def _orphaned() -> None:
+    log.error("the program that started this node has ended")
+    os._exit(EXIT_ORPHANED)

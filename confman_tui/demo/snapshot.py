@@ -57,7 +57,7 @@ class Snapshots:
     # -- writing
 
     def checkSerializing(self) -> tuple[int, int | None]:
-        """How the writing goes; a result is told once."""
+        """How the writing goes; a result is given once."""
         state = self._state
         if state in (SERIALIZER_STATE.SUCCESS, SERIALIZER_STATE.FAILED):
             self._state = SERIALIZER_STATE.NOT_SERIALIZING
@@ -192,7 +192,7 @@ def align_journal(journal: NodeJournal, snapshot: Path) -> None:
     """Let the journal begin where the snapshot ends, before PySyncObj sees either.
 
     A kill between writing a snapshot and shortening the journal leaves a journal that begins earlier. PySyncObj takes
-    that for a foreign journal and empties it, and with it the acknowledged entries after the snapshot.
+    that for the journal of another cluster and empties it, and with it the acknowledged entries after the snapshot.
     """
     if not snapshot.exists() or not len(journal):
         return

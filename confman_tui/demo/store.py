@@ -29,7 +29,7 @@ class Entry(NamedTuple):
 
     @property
     def is_blob(self) -> bool:
-        # No character takes more than four bytes: most values need no encoding to be judged.
+        # No character takes more than four bytes: most values need no encoding for this.
         size = len(self.value)
         return size >= BLOB_BYTES or (
             size * 4 >= BLOB_BYTES and len(self.value.encode("utf-8", "replace")) >= BLOB_BYTES

@@ -6,26 +6,23 @@ import atexit
 import contextlib
 import http.client
 import json
-import os
-import shlex
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from confman_tui.cluster.faults.control import FaultRefusedError
-from confman_tui.core import child_process
+from confman_tui.core.child_process.start import ChildProcess, start
 from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.demo import ports as ports_of
 from confman_tui.demo.datafolder import DataFolder
-from confman_tui.demo.node import EXIT_PORT_TAKEN
-from confman_tui.demo.spawner import Spawner
+from confman_tui.demo.node_contract import EXIT_PORT_TAKEN, Heal, Isolate, NodeCommand, NodeOptions
 
 MAX_NODES = 9
 COMPACT_AFTER = 10_000
@@ -37,10 +34,9 @@ class _Node:
     name: str
     url: str
     folder: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: ChildProcess | None = None
     paused: bool = False
     isolated: bool = False
-    command: list[str] = field(default_factory=list)
 
     @property
     def pid(self) -> int | None:
@@ -84,7 +80,6 @@ class DemoCluster:
         self._data_dir = data_dir
         self._compact_after = compact_after
         self._lock = threading.RLock()
-        self._spawner: Spawner | None = None
         self._folder: DataFolder | None = None
         self._nodes: dict[str, _Node] = {}
 
@@ -124,7 +119,6 @@ class DemoCluster:
             else:
                 self._folder = DataFolder.kept(self._data_dir, count)
             atexit.register(self.stop)
-            self._spawner = Spawner()
             self._nodes = {
                 url: _Node(folder.name, url, folder) for url, folder in zip(self.urls, self._folder.nodes, strict=True)
             }
@@ -136,25 +130,23 @@ class DemoCluster:
                 raise
 
     def _spawn(self, node: _Node, *, first_election: bool) -> None:
-        assert self._spawner is not None
-        low, high = self._election_timeout_ms
-        names = ",".join(f"{each.name}={each.url}" for each in self._nodes.values())
-        node.command = child_process.command("confman_tui.demo.node", "--name", node.name)
-        node.command += ["--folder", str(node.folder), "--nodes", names, "--election", f"{low}-{high}"]
-        node.command += ["--compact-after", str(self._compact_after), "--parent", str(os.getpid())]
-        if first_election:
-            node.command.append("--first-election")
+        urls = {each.name: each.url for each in self._nodes.values()}
+        options = NodeOptions(node.name, urls, self._election_timeout_ms, self._compact_after, first_election)
         try:
-            node.process = self._spawner.start(node.command, node.folder / "node.log", child_process.environment())
+            with (node.folder / "node.log").open("ab") as log:
+                arguments = (node.name, str(node.folder))
+                node.process = start("confman_tui.demo.node", *arguments, output=log.fileno(), own_session=True)
         except OSError as error:
             raise UsageError(f"The demo cluster's {node.name} can't be started: {error.strerror}.") from None
+        with contextlib.suppress(OSError):  # it has ended already, which `wait_ready` finds out
+            node.process.send(options)
         node.paused = node.isolated = False
 
     def wait_ready(self, deadline_s: float = 6.0) -> bool:
         """Wait until a node leads and all are ready; False when that takes longer.
 
         Raises:
-            ClusterError: a node ended meanwhile; tells why, as far as its log does.
+            ClusterError: a node ended meanwhile; says why, as far as its log does.
             UsageError: another program took a node's port in the moment before it did.
         """
         end = time.monotonic() + deadline_s
@@ -185,19 +177,14 @@ class DemoCluster:
         with self._lock:
             running = [node.process for node in self._nodes.values() if node.process is not None]
             for process in running:
-                _signal(process, signal.SIGTERM)
-                _signal(process, signal.SIGCONT)
+                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGCONT)
             end = time.monotonic() + timeout_s
             for process in running:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(max(0.0, end - time.monotonic()))
-                _signal(process, signal.SIGKILL)
-            for process in running:
-                _reap(process)
+                process.end(0.0)
             self._nodes = {}
-            if self._spawner is not None:
-                self._spawner.close()
-                self._spawner = None
             if self._folder is not None:
                 self._folder.close()
                 self._folder = None
@@ -219,7 +206,7 @@ class DemoCluster:
         with self._lock:
             process = self._running(node)
             process.kill()
-            _reap(process)
+            process.end(0.0)
 
     def pause(self, node: str) -> None:
         """SIGSTOP."""
@@ -237,11 +224,11 @@ class DemoCluster:
         """Cut the node's Raft links in both directions; its HTTP goes on."""
         if len(self._ports) == 1:
             raise FaultRefusedError(f"{node} is the only node: there is nothing to isolate it from.")
-        self._tell(node, "isolate", isolated=True)
+        self._command(node, Isolate())
 
     def heal(self, node: str) -> None:
         """Let the node's Raft links come back; nothing happens to a node that is not isolated."""
-        self._tell(node, "heal", isolated=False)
+        self._command(node, Heal())
 
     def restart(self, node: str) -> None:
         """Start a node again that was killed or has ended, with its data."""
@@ -252,7 +239,7 @@ class DemoCluster:
                     f"{node} runs already (process {found.pid}); only an ended node can be restarted."
                 )
             if found.process is not None:
-                _reap(found.process)
+                found.process.end(0.0)
             try:
                 self._spawn(found, first_election=False)
             except UsageError as error:
@@ -262,10 +249,10 @@ class DemoCluster:
         """What a fault would hit: process id and command line."""
         with self._lock:
             found = self._find(node)
-            if found.pid is None:
+            if found.process is None or found.pid is None:
                 return f"{node} has no running process"
             state = (", paused" if found.paused else "") + (", isolated" if found.isolated else "")
-            return f"pid {found.pid}{state}: {shlex.join(found.command)}"
+            return f"pid {found.pid}{state}: {found.process.command_line}"
 
     def _find(self, node: str) -> _Node:
         found = self._nodes.get(node.rstrip("/"))
@@ -274,24 +261,22 @@ class DemoCluster:
             raise FaultRefusedError(f"{node} is not a node of the demo cluster (its nodes: {known}).")
         return found
 
-    def _running(self, node: str) -> subprocess.Popen[bytes]:
+    def _running(self, node: str) -> ChildProcess:
         found = self._find(node)
         if found.process is None or found.pid is None:
             raise FaultRefusedError(f"{node} has no running process; restart it first.")
         return found.process
 
-    def _tell(self, node: str, command: str, *, isolated: bool) -> None:
+    def _command(self, node: str, command: NodeCommand) -> None:
         with self._lock:
             process, found = self._running(node), self._find(node)
             if found.paused:
                 raise FaultRefusedError(f"{node} is paused and would not hear it; resume it first.")
-            assert process.stdin is not None
             try:
-                process.stdin.write(json.dumps({"do": command}).encode() + b"\n")
-                process.stdin.flush()
+                process.send(command)
             except BrokenPipeError:
                 raise FaultRefusedError(f"{node} has just ended; restart it first.") from None
-            found.isolated = isolated
+            found.isolated = isinstance(command, Isolate)
 
 
 def _ask_ready(url: str) -> tuple[bool, bool]:
@@ -314,15 +299,3 @@ def _last_words(node: _Node, code: int) -> str:
     except OSError:
         lines = []
     return f"{lines[-1] if lines else 'it left no message'} (exit code {code})."
-
-
-def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(number)
-
-
-def _reap(process: subprocess.Popen[bytes]) -> None:
-    process.wait()
-    if process.stdin is not None:
-        with contextlib.suppress(OSError):
-            process.stdin.close()

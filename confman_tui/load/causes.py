@@ -1,4 +1,4 @@
-"""Why a request failed: from what the client raised or the server answered to one of a few causes.
+"""Why a request failed (refused, reset, timeout …): what each error and each answer counts as.
 
 Texts never hold a URL, a key or an address, so that equal failures are one row in every table and file.
 """
@@ -51,6 +51,21 @@ class RequestFailure(Exception):
         return WriteOutcome.REFUSED if self.did_not_happen else WriteOutcome.UNKNOWN
 
 
+def failure_of(error: BaseException | None, response: Any) -> RequestFailure:
+    """The failure that a request ended in: from its answer where one came, else from the client's error."""
+    status = response.status_code if response is not None else 0
+    if not status or status == 200:
+        return of_error(error if error is not None else RuntimeError("no answer"))
+    request = getattr(response, "request", None)
+    try:
+        body = response.content
+    except Exception:
+        body = None
+    failure = of_status(status, body)
+    failure.redirected = bool(getattr(request, "unverifiable", False))
+    return failure
+
+
 def of_status(status: int, body: bytes | None) -> RequestFailure:
     """The failure that an answer other than 200 is."""
     title = _problem_title(body)
@@ -84,7 +99,7 @@ def _of_error(error: BaseException) -> RequestFailure:
     if isinstance(error, HTTPConnectionClosed):
         return RequestFailure(Cause.RESET, "closed without an answer")
     if isinstance(error, HTTPParseError):
-        # an end in the middle is told in words alone; what can't be parsed comes with the parser's error number
+        # an end in the middle comes with words alone; what can't be parsed comes with the parser's error number
         if len(error.args) < 2:
             return RequestFailure(Cause.RESET, "answer cut short")
         return RequestFailure(Cause.OTHER, "malformed answer")

@@ -1,12 +1,11 @@
 """What the users of one run share: what to send, where to, and what is in flight.
 
 In the program the engine makes it from a `RunPlan`; under the stock ``locust`` command it is made from the
-environment's BENCH_ variables. The user classes can't tell the difference.
+environment's BENCH_ variables. The user classes see no difference.
 """
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Iterable, Mapping
 from math import inf
@@ -16,6 +15,7 @@ from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 from confman_tui.cluster.elections import WriteObserver, bytes_digest
+from confman_tui.cluster.key_registry import read_registry
 from confman_tui.core.clock import now
 from confman_tui.core.errors import UsageError
 from confman_tui.load.run_model import RunPlan
@@ -167,8 +167,8 @@ class RunContext:
             self.schedule.stop(now())
 
     def begin(self, started: float, seconds: float | None) -> None:
-        """The run begins: in an open loop, its first request is due at ``started``, its last one before the end of so
-        many seconds (None: of the run)."""
+        """The run begins: in an open loop, its first request is due at ``started``, its last one before ``seconds``
+        have passed (None: before the run's end)."""
         if self.schedule is not None:
             self.schedule.begin(started, inf if seconds is None else started + seconds)
 
@@ -255,34 +255,6 @@ def from_variables(variables: Mapping[str, str], host: str, *, reads: bool, writ
         payload_bytes=int(size),
         api_key=variables["BENCH_API_KEY"].strip(),
     )
-
-
-def read_registry(path: Path) -> tuple[tuple[str, str], ...]:
-    """The seeded keys: a JSON list of ``{"namespace", "key"}`` objects or of ``[namespace, key]`` pairs.
-
-    Raises:
-        UsageError: the file can't be read, or holds something else, or nothing.
-    """
-    try:
-        entries: Any = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"BENCH_KEY_REGISTRY_FILE {path} can't be read: {error.strerror}.") from None
-    except ValueError:
-        raise UsageError(f"BENCH_KEY_REGISTRY_FILE {path} is not JSON.") from None
-    wanted = 'a JSON list of {"namespace": …, "key": …} objects or of [namespace, key] pairs'
-    if not isinstance(entries, list) or not entries:
-        raise UsageError(f"BENCH_KEY_REGISTRY_FILE {path} must hold {wanted}, at least one.")
-    keys = []
-    for number, entry in enumerate(entries, start=1):
-        pair = (entry.get("namespace"), entry.get("key")) if isinstance(entry, dict) else entry
-        if (
-            not isinstance(pair, list | tuple)
-            or len(pair) != 2
-            or not all(isinstance(part, str) and part for part in pair)
-        ):
-            raise UsageError(f"BENCH_KEY_REGISTRY_FILE {path}: entry {number} is not what is allowed, {wanted}.")
-        keys.append((pair[0], pair[1]))
-    return tuple(keys)
 
 
 _injected: WeakKeyDictionary[Any, RunContext] = WeakKeyDictionary()

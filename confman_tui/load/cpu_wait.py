@@ -1,4 +1,4 @@
-"""How long a thread was ready to run but had no core: on a busy machine, what its CPU share alone does not tell."""
+"""How long a thread was ready to run but had no core: on a busy machine its CPU share alone does not show it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def waited_s(thread: int) -> float | None:
-    """Seconds since a thread of this process began in which it waited for a core; None where the system does not tell.
+    """Seconds since a thread of this process began in which it waited for a core; None where the system does not say.
 
     From the scheduler's own count, in ns: running, then waiting to run (Linux, ``Documentation/scheduler``).
 
@@ -14,7 +14,7 @@ def waited_s(thread: int) -> float | None:
         thread: the system's number of the thread (`threading.get_native_id`).
     """
     try:
-        told = Path(f"/proc/self/task/{thread}/schedstat").read_text(encoding="ascii").split()
-        return int(told[1]) / 1e9
+        fields = Path(f"/proc/self/task/{thread}/schedstat").read_text(encoding="ascii").split()
+        return int(fields[1]) / 1e9
     except (OSError, ValueError, IndexError):
         return None

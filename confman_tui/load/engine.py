@@ -3,73 +3,28 @@
 No method of Locust's runners is thread-safe. So commands go into a queue that a greenlet of the engine's thread empties
 when it is woken, and results come back through futures, callbacks on the engine's thread and frozen snapshots.
 
-Call `prepare` on the main thread, before the screen starts: importing Locust replaces the handler of SIGWINCH.
+Call `confman_tui.load.locust_setup.prepare` on the main thread first, before the screen starts.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import os
-import resource
-import signal
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from confman_tui.cluster.elections import WriteObserver
 from confman_tui.load.locust_logs import LogCapture
+from confman_tui.load.locust_setup import prepare
 from confman_tui.load.run_model import EngineHealth, RunOutcome, RunPlan, SecondSample
 from confman_tui.load.targets import TargetBoard
-from confman_tui.load.workers.plan import Waiting, WorkerPlan
+from confman_tui.load.workers.plan import WaitProgress, WorkerPlan
 
 if TYPE_CHECKING:
     from confman_tui.load.workers.master import Master
-
-_OPEN_FILES = 65536
-_prepared = False
-
-
-def prepare() -> None:
-    """Import Locust as this program needs it: no monkey patching, signal handlers as before, client patched.
-
-    Only the main thread can do this, since importing Locust registers a signal handler. Doing it again does nothing.
-
-    Raises:
-        confman_tui.load.http_hacks.PatchError: the installed geventhttpclient does not fit.
-    """
-    global _prepared
-    if _prepared:
-        return
-    if threading.current_thread() is not threading.main_thread():
-        raise RuntimeError("prepare() must be called on the main thread")
-    variable = "LOCUST_SKIP_MONKEY_PATCH"
-    variable_before = os.environ.get(variable)
-    handler_before = signal.getsignal(signal.SIGWINCH)
-    os.environ[variable] = "1"
-    try:
-        importlib.import_module("confman_tui.load.run")
-    finally:
-        # a child process that wants Locust with its patches must not inherit this
-        if variable_before is None:
-            del os.environ[variable]
-        else:
-            os.environ[variable] = variable_before
-        signal.signal(signal.SIGWINCH, handler_before)
-    _allow_open_files()
-    _prepared = True
-
-
-def _allow_open_files() -> None:
-    """One connection per user and node: raise the soft limit of open files towards what this process may have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class EngineBusyError(RuntimeError):
@@ -95,11 +50,11 @@ class Engine:
         self._closing = False
         self._run: Any = None
         """The present `confman_tui.load.run.Run` or ``DistributedRun``; changed by the engine's thread only."""
-        self._crew: Master | None = None
-        """The workers; changed by the engine's thread only."""
+        self._master: Master | None = None
+        """Has the workers; changed by the engine's thread only."""
         self._worker_wait = False
         self.on_trouble: Callable[[str], None] = lambda sentence: None
-        """Told at once, on the engine's thread, when a worker dies, is late or is refused: one sentence."""
+        """Called at once, on the engine's thread, when a worker dies, is late or is refused, with a sentence."""
         self._failed: BaseException | None = None
 
     def start(self) -> None:
@@ -127,16 +82,7 @@ class Engine:
         """
         future: Future[RunOutcome] = Future()
         future.set_running_or_notify_cancel()
-
-        def begin() -> None:
-            if self._closing:
-                future.set_exception(EngineClosedError("the load engine has ended"))
-            elif self._run is not None or self._worker_wait:
-                future.set_exception(EngineBusyError("a run is going on already"))
-            else:
-                self._begin(plan, on_sample, observer, future)
-
-        self._send(begin, future)
+        self._post(partial(self._begin, plan, on_sample, observer, future), future)
         return future
 
     @property
@@ -144,54 +90,45 @@ class Engine:
         """The system's number of the engine's thread; None before `start`. Any thread."""
         return self._thread.native_id if self._thread is not None else None
 
-    def wait_for_workers(self, plan: WorkerPlan, *, on_wait: Callable[[Waiting], None]) -> Future[str]:
+    def wait_for_workers(self, plan: WorkerPlan, *, on_wait: Callable[[WaitProgress], None]) -> Future[str]:
         """Get workers ready, those that are missing: start the local ones, wait for the others.
 
-        Runs whose plan asks for workers use them; they stay until another crew is asked for or the engine ends.
+        Runs whose plan asks for workers use them; they stay until others are asked for or the engine ends.
         ``on_wait`` is called on the engine's thread some times a second while some are missing. `stop_run` ends the
         wait. The future gives the address that workers join at, or ends with
         `confman_tui.load.workers.plan.WorkerError`.
         """
         future: Future[str] = Future()
         future.set_running_or_notify_cancel()
-
-        def begin() -> None:
-            if self._closing:
-                future.set_exception(EngineClosedError("the load engine has ended"))
-            elif self._run is not None or self._worker_wait:
-                future.set_exception(EngineBusyError("a run is going on already"))
-            else:
-                self._begin_waiting(plan, on_wait, future)
-
-        self._send(begin, future)
+        self._post(partial(self._begin_waiting, plan, on_wait, future), future)
         return future
 
     def stop_run(self) -> None:
         """End the present run: no new requests, those in flight are waited for (no longer than their timeouts take).
 
-        Samples go on meanwhile, and the run's future tells the end. Nothing happens when nothing runs.
+        Samples go on meanwhile, and the run's future ends when all is over. Nothing happens when nothing runs.
         """
-        self._send(self._stop_all)
+        self._post(self._stop_all)
 
     def set_users(self, count: int) -> None:
         """Change the number of users of the present run; nothing happens when nothing runs."""
-        self._send(lambda: self._run.set_users(count) if self._run is not None else None)
+        self._post(lambda: self._run.set_users(count) if self._run is not None else None)
 
     def set_rate(self, rate: float) -> None:
         """Change the rate of the present run, in requests per second, from now on: what is due already stays due.
         Nothing happens when nothing runs, or in a closed loop."""
-        self._send(lambda: self._run.set_rate(rate) if self._run is not None else None)
+        self._post(lambda: self._run.set_rate(rate) if self._run is not None else None)
 
     def set_targets(self, leader: str | None, ready: tuple[str, ...], nodes: tuple[str, ...] = ()) -> None:
-        """Tell which node leads and which serve reads; in force from each user's next request on. One caller only.
+        """Set which node leads and which serve reads; in force from each user's next request on. One caller only.
 
         ``nodes`` are the configured ones in the order in which users are handed out, the entry first; without them
         that order is the one in which nodes were first seen.
         """
         before = self._board.current
         self._board.publish(leader, ready, nodes)
-        if self._board.current is not before and self._crew is not None:
-            self._send(self._tell_workers_targets)
+        if self._board.current is not before and self._master is not None:
+            self._post(self._send_targets)
 
     def health(self) -> EngineHealth:
         """How the engine does now."""
@@ -206,14 +143,14 @@ class Engine:
             self._closing = True
         if thread is None:
             return True
-        self._send(self._stop_all)
+        self._post(self._stop_all)
         thread.join(timeout_s)
         ended = not thread.is_alive()
         if ended:
             self._logs.remove()
         return ended
 
-    def _send(self, command: Callable[[], None], future: Future[Any] | None = None) -> None:
+    def _post(self, command: Callable[[], None], future: Future[Any] | None = None) -> None:
         with self._lock:
             wake = self._wake
             if wake is not None:
@@ -232,7 +169,7 @@ class Engine:
         hub = gevent.get_hub()
         hub.exception_stream = self._logs.stream()
         wanted = Event()
-        # the callback runs in the hub itself and may not block: it only tells the loop below. The watcher stays
+        # the callback runs in the hub itself and may not block: it only wakes the loop below. The watcher stays
         # referenced here, which also keeps an idle hub alive.
         wake = hub.loop.async_()
         wake.start(wanted.set)
@@ -253,59 +190,97 @@ class Engine:
                 left, self._commands = self._commands, deque()
             for command in left:
                 command()
-            if self._crew is not None:
-                self._crew.close()
+            if self._master is not None:
+                self._master.close()
             wake.stop()
             wake.close()
             hub.destroy(destroy_loop=True)
 
     def _stop_all(self) -> None:
-        if self._crew is not None:
-            self._crew.cancel()
+        if self._master is not None:
+            self._master.cancel()
         if self._run is not None:
             self._run.stop()
 
-    def _tell_workers_targets(self) -> None:
-        tell = getattr(self._run, "set_targets", None)
-        if tell is not None:
-            tell(self._board.current)
+    def _send_targets(self) -> None:
+        """To the workers, where the present run has some."""
+        set_targets = getattr(self._run, "set_targets", None)
+        if set_targets is not None:
+            set_targets(self._board.current)
 
-    def _worker_plan(self, plan: WorkerPlan) -> Master:
-        """The present crew, if it is this one; else a new one."""
+    def _is_free(self, future: Future[Any]) -> bool:
+        """Whether a run or a wait may begin; if not, ``future`` ends with the reason."""
+        if self._closing:
+            future.set_exception(EngineClosedError("the load engine has ended"))
+        elif self._run is not None or self._worker_wait:
+            future.set_exception(EngineBusyError("a run is going on already"))
+        else:
+            return True
+        return False
+
+    def _master_for(self, plan: WorkerPlan) -> Master:
+        """The present master, if it has these workers; else a new one."""
         from confman_tui.load.workers.master import Master
 
-        if self._crew is None or self._crew.plan != plan:
-            former, self._crew = self._crew, None
+        if self._master is None or self._master.plan != plan:
+            former, self._master = self._master, None
             if former is not None:
                 former.close()
-            self._crew = Master(plan, lambda sentence: self.on_trouble(sentence))
-        return self._crew
+            self._master = Master(plan, lambda sentence: self.on_trouble(sentence))
+        return self._master
 
-    def _begin_waiting(self, plan: WorkerPlan, on_wait: Callable[[Waiting], None], future: Future[str]) -> None:
+    def _begin_waiting(self, plan: WorkerPlan, on_wait: Callable[[WaitProgress], None], future: Future[str]) -> None:
         import gevent
+        from gevent.util import wrap_errors
 
+        if not self._is_free(future):
+            return
         try:
-            crew = self._worker_plan(plan)
+            master = self._master_for(plan)
         except Exception as error:
             future.set_exception(error)
             return
-        crew.allow()
+        master.allow()
         self._worker_wait = True
 
-        def execute() -> None:
-            failure: BaseException | None = None
-            try:
-                crew.wait_for_workers(on_wait)
-            except BaseException as error:
-                failure = error
+        def end(greenlet: Any) -> None:
             self._worker_wait = False
-            if failure is not None:
-                future.set_exception(failure)
+            if isinstance(greenlet.value, BaseException):
+                future.set_exception(greenlet.value)
             else:
-                future.set_result(crew.address)
+                future.set_result(master.address)
             self._wake.send()
 
-        gevent.spawn(execute)
+        gevent.spawn(wrap_errors(BaseException, master.wait_for_workers), on_wait).link(end)
+
+    def _begin(
+        self,
+        plan: RunPlan,
+        on_sample: Callable[[SecondSample], None],
+        observer: WriteObserver | None,
+        future: Future[RunOutcome],
+    ) -> None:
+        import gevent
+        from gevent.util import wrap_errors
+
+        if not self._is_free(future):
+            return
+        try:
+            self._run = self._make_run(plan, on_sample, observer)
+        except Exception as error:
+            future.set_exception(error)
+            return
+
+        def end(greenlet: Any) -> None:
+            self._run = None
+            if isinstance(greenlet.value, BaseException):
+                future.set_exception(greenlet.value)
+            else:
+                future.set_result(greenlet.value)
+            self._wake.send()
+
+        # wrapped, so that gevent does not log the error that the future gives
+        gevent.spawn(wrap_errors(BaseException, self._run.execute)).link(end)
 
     def _make_run(
         self, plan: RunPlan, on_sample: Callable[[SecondSample], None], observer: WriteObserver | None
@@ -317,39 +292,7 @@ class Engine:
             return Run(plan, self._board, on_sample, observer)
         from confman_tui.load.workers.master_run import DistributedRun
 
-        crew = self._crew
-        if crew is None or crew.plan.size != plan.workers:
-            crew = self._worker_plan(WorkerPlan(plan.workers, api_key=plan.api_key))
-        return DistributedRun(plan, self._board, on_sample, observer, crew)
-
-    def _begin(
-        self,
-        plan: RunPlan,
-        on_sample: Callable[[SecondSample], None],
-        observer: WriteObserver | None,
-        future: Future[RunOutcome],
-    ) -> None:
-        import gevent
-
-        try:
-            run = self._make_run(plan, on_sample, observer)
-        except Exception as error:
-            future.set_exception(error)
-            return
-        self._run = run
-
-        def execute() -> None:
-            outcome: RunOutcome | None = None
-            failure: BaseException | None = None
-            try:
-                outcome = run.execute()
-            except BaseException as error:
-                failure = error
-            self._run = None
-            if outcome is not None:
-                future.set_result(outcome)
-            else:
-                future.set_exception(failure or RuntimeError("the run ended without an outcome"))
-            self._wake.send()
-
-        gevent.spawn(execute)
+        master = self._master
+        if master is None or master.plan.size != plan.workers:
+            master = self._master_for(WorkerPlan(plan.workers, api_key=plan.api_key))
+        return DistributedRun(plan, self._board, on_sample, observer, master)

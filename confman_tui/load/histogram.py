@@ -19,7 +19,7 @@ _EXACT_BELOW_US = 2_048
 def nearest_ranks(counts: Mapping[int, int], percents: Iterable[float]) -> list[int]:
     """The exact percentiles of values and how often each occurred, by the nearest-rank method.
 
-    Each is the smallest value such that at least so many per cent of all values are not greater: the one at rank
+    Each is the smallest value such that at least that share of all values are not greater: the one at rank
     ``ceil(percent / 100 * n)``, counted from 1. It is always a value that occurred; the 100th is the greatest.
 
     Raises:

@@ -1,14 +1,17 @@
-"""Two changes to geventhttpclient, which Locust's FastHttpUser sends its requests with.
+"""What reaches into geventhttpclient, which Locust's FastHttpUser sends its requests with. Written for 2.6.1.
 
-Both touch names that the library calls private, so they live here alone and are checked against what is installed.
+Both changes touch names that the library calls private, so they stand here alone and are checked against what is
+installed. Each says what would make it unnecessary.
 
 - No silent replay. When a connection is closed or reset before an answer, geventhttpclient sends GET, PUT and DELETE
-  again, up to its pool's size plus one times, and tells nobody. One Locust event then stands for up to twelve writes.
+  again, up to its pool's size plus one times, unseen. One Locust event then stands for up to twelve writes.
   Here a request is sent once; what follows is the caller's decision, and its own event. A kept connection that the
-  server closed while it was idle is still noticed before the request is sent.
+  server closed while it was idle is still noticed before the request is sent. Unnecessary once the library has a
+  setting for it.
 - A check of idle connections that lets other users run and has no limit. The library asks ``select.select``, which
   never yields to gevent (one user can starve the others) and refuses file descriptors above 1,023, where the library
-  then takes every connection for dead and opens a new one for each request.
+  then takes every connection for dead and opens a new one for each request. Unnecessary once the library asks
+  ``poll`` in a way that yields to gevent.
 """
 
 from __future__ import annotations

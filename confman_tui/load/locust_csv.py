@@ -15,6 +15,8 @@ from typing import Any
 
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter
 
+from confman_tui.load import locust_hacks
+
 SUFFIXES = ("_stats.csv", "_stats_history.csv", "_failures.csv", "_exceptions.csv")
 
 
@@ -64,7 +66,7 @@ class CsvFiles:
                 handle.truncate()
             if writer.stats_history_csv_filehandle.tell() == 0:
                 writer.stats_history_csv_writer.writerow(writer.stats_history_csv_columns)
-            writer._stats_history_data_rows(writer.stats_history_csv_writer, time.time())
+            locust_hacks.write_history_rows(writer, time.time())
             writer.close_files()
             final = tuple(self._prefix.parent / (self._prefix.name + suffix) for suffix in SUFFIXES)
             for suffix, path in zip(SUFFIXES, final, strict=True):

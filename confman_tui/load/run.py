@@ -33,7 +33,7 @@ LATELY = 3
 GRACE_S = 0.5
 LONGEST_REQUEST_S = users.CONNECTION_TIMEOUT_S + users.NETWORK_TIMEOUT_S
 """How long a request may take that is not redirected: what a stop waits for, plus `GRACE_S`."""
-_SHORTEST_SAMPLE_S = 0.001
+SHORTEST_SAMPLE_S = 0.001
 _SPAWN_RATE = 5000
 """Users made per second at most: each takes some 30 µs of the hub's time."""
 _SWITCH_S = 0.0002
@@ -75,7 +75,7 @@ class Run:
         self._users = plan.users
         self._wanted_users = plan.users
         self._resize = Event()
-        self._resize.set()
+        """The number of users that is wanted has changed."""
         self._cpu_then = 0.0
         self.health: EngineHealth | None = None
         """Renewed at each tick; read by other threads."""
@@ -99,11 +99,11 @@ class Run:
         """Run it to its end.
 
         Raises:
-            BaseException: whatever broke in a greenlet of the run, or in the caller's ``on_sample`` or observer.
+            BaseException: what broke in a greenlet of the run, or in the caller's ``on_sample`` or observer.
         """
         plan = self._plan
         environment: Any = Environment(
-            user_classes=[_user_class(plan.write_share)],
+            user_classes=[user_class(plan.write_share)],
             host="http://confman.invalid",
             events=Events(),  # type: ignore[no-untyped-call]
             stop_timeout=LONGEST_REQUEST_S + GRACE_S,
@@ -113,12 +113,28 @@ class Run:
         runner = self._runner = environment.create_local_runner()
         files = CsvFiles(environment, plan.csv_prefix) if plan.csv_prefix is not None else None
         helpers: list[gevent.Greenlet] = []
-        with _little_disturbed():
+        with little_disturbed():
             try:
                 if files is not None:
                     helpers.append(self._spawn(files.write_each_second))
                     gevent.sleep(0)
-                return self._drive(environment, runner, files, helpers)
+                started = now()
+                recorder = self._recorder = Recorder(started)
+                self._totals = RunTotals(started, plan.warmup_s)
+                environment.events.request.add_listener(recorder.on_request)
+                seconds = None if plan.duration_s is None else plan.warmup_s + plan.duration_s
+                self._context.begin(started, seconds)
+                self._cpu_then = time.thread_time()
+                sampling = [self._spawn(self._tick), self._spawn(self._sample_each_second, started)]
+                self._resize.clear()
+                runner.start(self._wanted_users, spawn_rate=spawn_rate(self._wanted_users))
+                helpers += [*sampling, self._spawn(self._follow_number_of_users)]
+                self._end.wait(None if seconds is None else started + seconds - now())
+                outcome = self._finish(environment, sampling)
+                if files is None:
+                    return outcome
+                gevent.killall(helpers)
+                return replace(outcome, files=files.finish(), file_error=files.error)
             finally:
                 gevent.killall(helpers)
                 runner.quit()
@@ -129,22 +145,14 @@ class Run:
                 self._runner = None
                 self.health = None
 
-    def _drive(self, environment: Any, runner: Any, files: CsvFiles | None, helpers: list[Any]) -> RunOutcome:
-        plan = self._plan
-        started = now()
-        recorder = self._recorder = Recorder(started)
-        totals = self._totals = RunTotals(started, plan.warmup_s)
-        environment.events.request.add_listener(recorder.on_request)
-        self._context.begin(started, None if plan.duration_s is None else plan.warmup_s + plan.duration_s)
-        self._cpu_then = time.thread_time()
-        ticking = self._spawn(self._tick)
-        sampling = self._spawn(self._sample_each_second, started)
-        helpers += [ticking, sampling, self._spawn(self._keep_number_of_users)]
-        left = None if plan.duration_s is None else started + plan.warmup_s + plan.duration_s - now()
-        self._end.wait(left)
+    def _finish(self, environment: Any, sampling: list[Any]) -> RunOutcome:
+        """Let the requests in flight end, end the users, take the last sample, and give the totals."""
+        runner, recorder, totals = self._runner, self._recorder, self._totals
+        assert recorder is not None
+        assert totals is not None
         self._context.stopping = True
         drained = self._wait_for_requests()
-        gevent.killall([sampling, ticking])
+        gevent.killall(sampling)
         cpu, ended = time.thread_time(), now()
         # nobody is left to be waited for: those that sleep, and those that took too long, are cut off
         environment.stop_timeout = 0.0
@@ -153,7 +161,7 @@ class Run:
             cpu, ended = time.thread_time(), now()
         if self._defect is not None:
             raise self._defect
-        if recorder.pending or ended - recorder.second_start >= _SHORTEST_SAMPLE_S:
+        if recorder.pending or ended - recorder.second_start >= SHORTEST_SAMPLE_S:
             self._take(ended, cpu)
         counted = environment.stats.total.num_requests
         outcome = totals.outcome(ended, stopped_early=self._stopped_early)
@@ -161,28 +169,23 @@ class Run:
         expected = outcome.requests if totals.warm else totals.requests
         if counted != expected:
             raise EngineDefect(f"Locust counted {counted} requests and the recorder {expected}.")
-        if files is None:
-            return outcome
-        gevent.killall(helpers)
-        written = files.finish()
-        return replace(outcome, files=written, file_error=files.error)
+        return outcome
 
-    def _keep_number_of_users(self) -> None:
-        """Start users, and more or fewer when asked: one change after another, since Locust loses count of its users
-        when a change is interrupted by the next."""
+    def _follow_number_of_users(self) -> None:
+        """Start or stop users when another number is wanted: one change after another, since Locust loses count of its
+        users when a change is interrupted by the next."""
         runner = self._runner
         while True:
-            self._resize.wait()
-            self._resize.clear()
-            count = self._wanted_users
-            runner.start(count, spawn_rate=min(max(count, 1), _SPAWN_RATE))
             changing = runner.spawning_greenlet
             changing.link_exception(self._on_dead_greenlet)
             changing.join()
+            self._resize.wait()
+            self._resize.clear()
+            runner.start(self._wanted_users, spawn_rate=spawn_rate(self._wanted_users))
 
     def _wait_for_requests(self) -> bool:
-        """Let what is in flight end before Locust is told to stop: its ``stop`` inspects the stack, which holds up the
-        hub for some 25 ms, and would be the longest answer of many a run."""
+        """Let what is in flight end before Locust's users are stopped: its ``stop`` inspects the stack, which holds up
+        the hub for some 25 ms, and would be the longest answer of many a run. False when the time was over first."""
         until = now() + LONGEST_REQUEST_S + GRACE_S
         while self._context.in_flight and now() < until:
             gevent.sleep(0.002)
@@ -208,8 +211,8 @@ class Run:
         self._cpu_then = cpu
         lag, self._lag_s = self._lag_s, 0.0
         was_warm = totals.warm
-        bucket = recorder.cut(at, self._context, users=self._users, engine_cpu=share, hub_lag_s=lag)
-        sample = totals.add(bucket)
+        second = recorder.cut(at, self._context, users=self._users, engine_cpu=share, hub_lag_s=lag)
+        sample = totals.add(second)
         if sample.p99_us is not None:
             self._lately.append(sample.p99_us)
             self._late_s = late_write_s(max(self._lately) / 1e6)
@@ -231,7 +234,6 @@ class Run:
             recorder = self._recorder
             if recorder is not None:
                 recorder.mark(at)
-                recorder.count()
             if self._settle is not None:
                 self._settle()
             flying = self._context.in_flight
@@ -272,24 +274,28 @@ class Run:
         self._end.set()
 
 
-def _user_class(write_share: float) -> type[users.ConfmanUser]:
+def spawn_rate(count: int) -> int:
+    """How many users Locust makes a second of ``count``: all, within `_SPAWN_RATE`."""
+    return min(max(count, 1), _SPAWN_RATE)
+
+
+def user_class(write_share: float) -> type[users.ConfmanUser]:
+    """The users that write this share of their requests."""
     if write_share >= 1.0:
         return users.WriteUser
     return users.MixedUser if write_share > 0.0 else users.ReadUser
 
 
 @contextlib.contextmanager
-def _little_disturbed() -> Any:
+def little_disturbed() -> Any:
     """While a run lasts, keep the rest of the process from holding it up.
 
     The interpreter lets a thread that computes keep the lock for 5 ms, and each system call of the engine gives it
-    away: while the screen is drawn, a request of four calls could wait 20 ms. Measured on a quiet machine
-    (`tests/benchmarks/observer_effect.py`): with the screen and a server of 6 ms, 0.2 ms gave a p99.9 of 1.23 of the
-    stock command's and 1 ms one of 1.37; headless and with an instant server the two did not differ by more than runs
-    do.
+    away: while the screen is drawn, a request of four calls could wait 20 ms. So the lock changes hands every 0.2 ms
+    (measured in `tests/benchmarks/observer_effect.py`).
 
     A full garbage collection walks every object of the process, the screen's too, and holds up every request. So what
-    exists before a run is kept out of its sight; where somebody else keeps objects out of it already, they stay so.
+    exists before a run is kept out of its sight; where objects are kept out of it already, they stay so.
     """
     interval = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_S)

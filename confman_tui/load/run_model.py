@@ -18,8 +18,11 @@ class Cause(StrEnum):
     """Why a request failed; one row each in tables and files."""
 
     REFUSED = "refused"
+    """Nobody listens: the request was not sent."""
     RESET = "reset"
+    """The connection was closed or reset before the whole answer had come."""
     TIMEOUT = "timeout"
+    """No whole answer in time."""
     NO_LEADER = "no_leader"
     """503 "No leader available"."""
     NOT_REPLICATED = "not_replicated"
@@ -115,7 +118,8 @@ class SecondSample:
     reads_within: tuple[tuple[float, float, int, int], ...] = ()
     """The reads more finely: (from, to, succeeded, failed) of each stretch of some 50 ms in which one ended."""
     worker_wait: Mapping[str, float] = field(default_factory=dict)
-    """Share of the time in which each worker was ready to run but had no core, where its system tells (Linux does)."""
+    """Share of the time in which each worker was ready to run but had no core, where its system says so (Linux
+    does)."""
 
     @property
     def ok(self) -> int:
@@ -255,7 +259,7 @@ class RunOutcome:
     file_error: str = ""
     """Why Locust's files could not be written, one sentence; empty when they were, or none were wanted."""
     opening: Opening | None = None
-    """The first seconds apart; None where the run was too short to tell them from the rest."""
+    """The first seconds apart; None where the run was too short to set them apart from the rest."""
     uncorrected: Uncorrected | None = None
     """Open loop only."""
     not_started: int = 0

@@ -1,15 +1,15 @@
-"""Whether the generator, rather than the cluster, was the limit of a run: plain values and pure rules, no clock.
+"""What makes a run generator-bound: the generator, rather than the cluster, was its limit. Pure rules, no clock.
 
 A second is over the limit when the thread that makes the load, or with workers any of them or their master, used more
 than 90 % of a core, or when the load's loop was more than 20 ms late. (On a busy machine a thread that always has work
 does not get 90 %: time in which it was ready to run but had no core counts as if it had run.) Such seconds that follow
-one another for 3 s make a run "generator-bound": its figures then tell of this program and not of the cluster. A
-closed loop without a pause against a server that answers at once is generator-bound by design, and marked all the same.
+one another for 3 s make a run "generator-bound": its figures then describe this program and not the cluster. A closed
+loop without a pause against a server that answers at once is generator-bound by design, and marked all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -18,28 +18,26 @@ from confman_tui.load.run_model import RunPlan, SecondSample
 CPU_LIMIT = 0.90
 """Share of one core above which a thread or a worker sets the pace itself."""
 LAG_LIMIT_S = 0.020
-"""Delay of the load's loop above which latencies say more of this program than of the cluster."""
+"""Delay of the load's loop above which latencies say more about this program than about the cluster."""
 LASTS_S = 3.0
-"""So long without a break it must be over a limit."""
+"""For this long without a break it must be over a limit."""
 FULL_MACHINE = 0.95
 """Share of all cores from which another process of this program finds no core to run on."""
 MUCH_WAITING = 0.10
 """Share of the time waited for a core from which more processes would only wait too."""
 _SLACK_S = 0.05
 """Three samples on a grid of seconds may cover a moment less than 3 s."""
-_LEAST_S = 0.2
-"""CPU shares of shorter samples (a run's last moment) are mostly the clock's granularity."""
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratorSample:
-    """What this program and its machine used in one second, beside what a `SecondSample` tells of the load itself."""
+    """What this program and its machine used in one second, beside what a `SecondSample` holds of the load itself."""
 
     at: float
     """When it was read; it covers ``seconds`` before."""
     seconds: float
     machine_cpu: float | None
-    """Share of all cores that were busy, 0 to 1; None where the system does not tell."""
+    """Share of all cores that were busy, 0 to 1; None where the system does not say."""
     program_cpu: float | None
     """CPU of this process and its children (workers, graphs), in cores; the demo cluster's nodes are left out."""
     conductor_lag_s: float
@@ -48,9 +46,9 @@ class GeneratorSample:
     """The longest delay of a timer on the screen's loop; None without a screen."""
     engine_wait: float | None = None
     """Share of the time in which the load's thread was ready to run but had no core; None where the system does not
-    tell (Linux does)."""
+    say (Linux does)."""
     node_cpu: Mapping[str, float] = field(default_factory=dict)
-    """CPU of each node's process (by base URL), in cores, where it runs on this machine and can be told."""
+    """CPU of each node's process (by base URL), in cores, where it runs on this machine and is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +135,7 @@ class _Stretch:
     def counts(self) -> bool:
         return self.seconds >= LASTS_S - _SLACK_S
 
-    def told(self, plan: RunPlan, cores: int) -> GeneratorBound:
+    def bound(self, plan: RunPlan, cores: int) -> GeneratorBound:
         what = max(Limit, key=lambda one: self.by.get(one, 0.0))
         machine = self.machine / self.machine_s if self.machine_s else 0.0
         reason = self._reason(what)
@@ -159,12 +157,12 @@ class _Stretch:
 
 
 def _used(who: str, cpu: float, wait: float) -> str:
-    told = f"{who} {_per_cent(cpu)} of a core"
-    return told if cpu > CPU_LIMIT else f"{told} and waited for one {_per_cent(wait)} of the time"
+    used = f"{who} {_per_cent(cpu)} of a core"
+    return used if cpu > CPU_LIMIT else f"{used} and waited for one {_per_cent(wait)} of the time"
 
 
 def waited(watched: GeneratorSample | None) -> float:
-    """Share of the time in which the load's thread waited for a core; 0 where nobody can tell."""
+    """Share of the time in which the load's thread waited for a core; 0 where it is not known."""
     return watched.engine_wait or 0.0 if watched is not None else 0.0
 
 
@@ -234,7 +232,7 @@ class BoundRule:
     @property
     def lasting(self) -> GeneratorBound | None:
         """The stretch that lasts now, once it is long enough."""
-        return self._now.told(self._plan, self._cores) if self._now.counts else None
+        return self._now.bound(self._plan, self._cores) if self._now.counts else None
 
     @property
     def verdict(self) -> GeneratorBound | None:
@@ -243,111 +241,4 @@ class BoundRule:
         whole.join(self._all)
         if self._now.counts:
             whole.join(self._now)
-        return whole.told(self._plan, self._cores) if whole.seconds else None
-
-
-def judge(
-    seconds: Iterable[tuple[SecondSample, GeneratorSample | None]], plan: RunPlan, cores: int
-) -> GeneratorBound | None:
-    """Whether the generator was the limit in a run of these seconds; see `BoundRule`."""
-    rule = BoundRule(plan, cores)
-    for sample, watched in seconds:
-        rule.add(sample, watched)
-    return rule.verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """A gauge over a run, the warm-up left out."""
-
-    mean: float
-    """Over time."""
-    max: float
-
-
-@dataclass(frozen=True, slots=True)
-class GeneratorUse:
-    """What the generator and its machine used over a run. CPU of single threads and processes in cores."""
-
-    gauges: Mapping[str, Used]
-    """By the names of `gauges_of`; what was never known is left out."""
-    worker_cpu: Mapping[str, Used] = field(default_factory=dict)
-    """By the worker's name."""
-    node_cpu: Mapping[str, Used] = field(default_factory=dict)
-    """By the node's base URL."""
-
-
-GAUGES = (
-    "engine_cpu",
-    "engine_wait",
-    "worker_cpu_max",
-    "worker_wait_max",
-    "program_cpu",
-    "machine_cpu",
-    "hub_lag_ms",
-    "conductor_lag_ms",
-    "screen_lag_ms",
-    "in_flight",
-    "oldest_in_flight_s",
-)
-"""Names of the gauges, as they stand in files. ``machine_cpu`` is a share of all cores, the waits are of time; the
-other CPU figures are in cores."""
-
-
-def gauges_of(sample: SecondSample, watched: GeneratorSample | None) -> dict[str, float | None]:
-    """The gauges of one second, by the names of `GAUGES`; None where one is not known."""
-    screen = watched.screen_lag_s if watched is not None else None
-    return {
-        "engine_cpu": sample.engine_cpu,
-        "engine_wait": watched.engine_wait if watched is not None else None,
-        "worker_cpu_max": max(sample.worker_cpu.values(), default=None),
-        "worker_wait_max": max(sample.worker_wait.values(), default=None),
-        "program_cpu": watched.program_cpu if watched is not None else None,
-        "machine_cpu": watched.machine_cpu if watched is not None else None,
-        "hub_lag_ms": sample.hub_lag_s * 1000,
-        "conductor_lag_ms": watched.conductor_lag_s * 1000 if watched is not None else None,
-        "screen_lag_ms": screen * 1000 if screen is not None else None,
-        "in_flight": sample.in_flight,
-        "oldest_in_flight_s": sample.oldest_in_flight_s,
-    }
-
-
-class _Means:
-    """Mean and maximum per name, weighted by time."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, tuple[float, float, float]] = {}
-
-    def add(self, values: Mapping[str, float | None], seconds: float) -> None:
-        for name, value in values.items():
-            if value is not None:
-                weight, total, most = self._sums.get(name, (0.0, 0.0, value))
-                self._sums[name] = (weight + seconds, total + value * seconds, max(most, value))
-
-    def told(self) -> dict[str, Used]:
-        return {name: Used(total / weight, most) for name, (weight, total, most) in self._sums.items()}
-
-
-class UseTotals:
-    """Adds up the gauges of a run's seconds."""
-
-    def __init__(self) -> None:
-        self._gauges, self._workers, self._nodes = _Means(), _Means(), _Means()
-        self._empty = True
-
-    def add(self, sample: SecondSample, watched: GeneratorSample | None) -> None:
-        """Take the next second; those of the warm-up do not count."""
-        seconds = sample.end - sample.start
-        if sample.warmup or seconds <= 0 or (seconds < _LEAST_S and not self._empty):
-            return
-        self._empty = False
-        self._gauges.add(gauges_of(sample, watched), seconds)
-        self._workers.add(sample.worker_cpu, seconds)
-        if watched is not None:
-            self._nodes.add(watched.node_cpu, seconds)
-
-    def told(self) -> GeneratorUse | None:
-        """Of all seconds so far; None when there was none."""
-        if self._empty:
-            return None
-        return GeneratorUse(self._gauges.told(), self._workers.told(), self._nodes.told())
+        return whole.bound(self._plan, self._cores) if whole.seconds else None

@@ -8,8 +8,8 @@ moment a request was due, not from the moment it could be sent at last. Both are
 ``--u_latency``: "corrected" from the intended start, "uncorrected" from the actual one.
 
 All users of a process share one schedule. A user that is free takes the next request that is due; when none is, it
-waits in line, and the alarm hands the next one to whoever has waited longest, so that all connections take turns. When
-no user is free, requests wait: the backlog.
+waits in line, and a timer hands the next one to the user that has waited longest, so that all connections take turns.
+When no user is free, requests wait: the backlog.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ import gevent
 from gevent.hub import Waiter
 
 from confman_tui.core.clock import Clock, now
-from confman_tui.load.timer import Alarm, make_alarm
+from confman_tui.load.timer import HubTimer, make_timer
 
 TIMEOUT_S = 2.0
 """The longest that a request keeps its user as a rule (`confman_tui.load.users.NETWORK_TIMEOUT_S`)."""
 MOST_SENDERS = 256
 """Users that a rate gets at most when their number was not said."""
 UNDER_WAY_S = 0.01
-"""What became due so shortly before a look at the backlog is about to begin, and no backlog yet."""
+"""What became due less than this before a look at the backlog is about to begin, and is no backlog yet."""
 _HAIR_S = 5e-7
-"""What is due by so little before a limit is due at the limit: seconds since the epoch are exact to 0.24 µs."""
+"""What is due by this little before a limit is due at the limit: seconds since the epoch are exact to 0.24 µs."""
 
 
 def senders_for(rate: float, own_users: int) -> int:
@@ -82,7 +82,7 @@ class Schedule:
         self._begun = 0
         self._late_s = 0.0
         self._waiting: deque[Any] = deque()
-        self._alarm: Alarm | None = None
+        self._timer: HubTimer | None = None
         self._set_for: float | None = None
         self._closed = False
 
@@ -153,19 +153,19 @@ class Schedule:
             self._late_s = late
         return late
 
-    # -- what the alarm does, in the hub
+    # -- what the timer does, in the hub
 
     def _arm(self) -> None:
-        """See to it that the alarm rings for the next request, if somebody waits for one."""
+        """Set the timer for the next request, if somebody waits for one."""
         due = self._next() if self._waiting else None
         if due is None or due == self._set_for or self._closed:
             return
-        if self._alarm is None:
-            self._alarm = make_alarm(gevent.get_hub().loop, self._ring)
+        if self._timer is None:
+            self._timer = make_timer(gevent.get_hub().loop, self._hand_out)
         self._set_for = due
-        self._alarm.set(due - self._clock())
+        self._timer.set(due - self._clock())
 
-    def _ring(self) -> None:
+    def _hand_out(self) -> None:
         self._set_for = None
         waiting = self._waiting
         # The same moment for all: what becomes due while these are sent must wait until answers were read.
@@ -214,8 +214,8 @@ class Schedule:
         return late if due is None else max(late, min(at, self._until) - due)
 
     def close(self) -> None:
-        """Give back what belongs to the system. Whoever waits goes on waiting, and must be ended otherwise."""
+        """Give back what belongs to the system. Users that wait go on waiting, and must be ended otherwise."""
         self._closed = True
-        if self._alarm is not None:
-            self._alarm.close()
-            self._alarm = None
+        if self._timer is not None:
+            self._timer.close()
+            self._timer = None

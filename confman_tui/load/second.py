@@ -1,4 +1,4 @@
-"""What the users of one process met in one second, exactly: buckets of several processes add up without any loss."""
+"""What the users of one process met in one second, exactly: the seconds of several processes add up without loss."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from confman_tui.load.run_model import Cause
 
 @dataclass(slots=True)
 class NodeCounts:
-    """The requests of a bucket that one node was sent."""
+    """The requests of a second that one node was sent."""
 
     reads: Counter[int] = field(default_factory=Counter)
-    """As `Bucket.reads`; likewise the writes."""
+    """As `SecondCounts.reads`; likewise the writes."""
     writes: Counter[int] = field(default_factory=Counter)
     reads_failed: int = 0
     writes_failed: int = 0
@@ -25,7 +25,7 @@ class NodeCounts:
         return self.reads.total() + self.writes.total() + self.reads_failed + self.writes_failed
 
     def add(self, other: NodeCounts) -> None:
-        """Count those of another bucket too."""
+        """Count those of another second too."""
         self.reads.update(other.reads)
         self.writes.update(other.writes)
         self.reads_failed += other.reads_failed
@@ -33,15 +33,15 @@ class NodeCounts:
 
 
 @dataclass(slots=True)
-class Bucket:
-    """The requests that ended in [start, end). Not shared: whoever holds it may change it."""
+class SecondCounts:
+    """The requests that ended in [start, end), counted. It has one holder at a time, who may change it."""
 
     start: float
     end: float
     users: int = 0
     reads: Counter[int] = field(default_factory=Counter)
-    """How many of the reads that succeeded took so many µs, from the intended start of each (see `RunOutcome`): those
-    of ``by_node`` together (see `sum_up`)."""
+    """Of the reads that succeeded: how many took each number of µs, from the intended start of each (see `RunOutcome`).
+    Those of ``by_node`` together (see `sum_up`)."""
     writes: Counter[int] = field(default_factory=Counter)
     """Likewise of the writes."""
     uncorrected: Counter[int] = field(default_factory=Counter)
@@ -51,7 +51,7 @@ class Bucket:
     failures: list[tuple[bool, Cause, str]] = field(default_factory=list)
     """Whether it was a write, why it failed, and the normalised text."""
     redirects: Counter[int] = field(default_factory=Counter)
-    """Of how many requests that succeeded in the end the redirects took so many µs."""
+    """Of the requests that succeeded after redirects: for how many the redirects took each number of µs."""
     redirected: int = 0
     """Requests that were redirected, whatever became of them."""
     by_node: dict[str, NodeCounts] = field(default_factory=dict)
@@ -61,19 +61,19 @@ class Bucket:
     engine_cpu: float = 0.0
     hub_lag_s: float = 0.0
     not_started: int = 0
-    """Open loop: requests due by the bucket's end that have not begun; while the run lasts, those of its last 10 ms are
+    """Open loop: requests due by the second's end that have not begun; while the run lasts, those of its last 10 ms are
     not among them."""
     schedule_lag_s: float = 0.0
     rate: float = 0.0
-    """Open loop: requests per second asked for at the bucket's end; 0 in a closed loop."""
+    """Open loop: requests per second asked for at the second's end; 0 in a closed loop."""
     worker_cpu: dict[str, float] = field(default_factory=dict)
     worker_wait: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def merged(cls, parts: Sequence[Bucket]) -> Bucket:
-        """All buckets of one second as one: counts add up, ages and lags are the greatest.
+    def merged(cls, parts: Sequence[SecondCounts]) -> SecondCounts:
+        """What several processes counted in one second as one: counts add up, ages and lags are the greatest.
 
-        ``engine_cpu`` and ``hub_lag_s`` are the greatest too; whoever merges sets those of its own thread.
+        ``engine_cpu`` and ``hub_lag_s`` are the greatest too; the caller sets those of its own thread.
         """
         whole = cls(min(part.start for part in parts), max(part.end for part in parts))
         for part in parts:
@@ -136,6 +136,6 @@ class Bucket:
 
 
 def _moved(marks: list[int], seconds: float) -> list[int]:
-    """Marks whose times count from another start, so much earlier."""
+    """Marks whose times count from another start, which lies ``seconds`` earlier."""
     by = round(seconds * 1000)
     return [value + by if at % 4 < 2 else value for at, value in enumerate(marks)] if by else marks

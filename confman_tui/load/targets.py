@@ -37,8 +37,8 @@ class Targets:
         """Where user number ``index`` of those spread over all nodes sends its next request.
 
         Users are handed out in turn: user 0 to the entry, user 1 to the node after it, and so on. Each has that home
-        whoever leads or was ready first, and leaves it only while it is not ready, so that a node's failure moves its
-        own users and nobody else's, and its return brings them back.
+        whatever node leads or was ready first, and leaves it only while it is not ready, so that a node's failure moves
+        its own users and nobody else's, and its return brings them back.
         """
         if self.nodes:
             home = self.nodes[index % len(self.nodes)]

@@ -1,8 +1,8 @@
 """A timer of the hub that is late by microseconds.
 
-gevent's own timers wait in ``epoll_wait``, which counts whole milliseconds: measured, they fire 0 to 1 ms late, half a
-millisecond in the middle. A schedule of requests that is kept so would add that to each latency. A timerfd (Linux) is
-a file that becomes readable at a given nanosecond, and was seen 40 µs late in the middle.
+gevent's own timers wait in ``epoll_wait``, which counts whole milliseconds: half a millisecond late in the middle,
+which a schedule of requests would add to each latency. A timerfd (Linux) is a file that becomes readable at a given
+nanosecond, 40 µs late in the middle.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _CLOCK_MONOTONIC = 1
 _READ = 1
 
 
-class Alarm(Protocol):
+class HubTimer(Protocol):
     """Calls its function once per `set`, in the hub itself: the function must not block."""
 
     def set(self, seconds: float) -> None:
-        """Ring in so many seconds; 0 or less is as soon as possible. An earlier setting is forgotten."""
+        """Call in this many seconds; 0 or less is as soon as possible. An earlier setting is forgotten."""
 
     def close(self) -> None:
-        """Never ring again."""
+        """Never call again."""
 
 
 class _Timespec(ctypes.Structure):
@@ -38,7 +38,7 @@ class _Interval(ctypes.Structure):
 
 
 class TimerFile:
-    """An `Alarm` on a timerfd. OSError or AttributeError where there is none."""
+    """A `HubTimer` on a timerfd. OSError or AttributeError where there is none."""
 
     def __init__(self, loop: Any, call: Callable[[], None]) -> None:
         library = ctypes.CDLL(None, use_errno=True)
@@ -50,10 +50,10 @@ class TimerFile:
         self._pointer = ctypes.byref(self._interval)
         self._call = call
         self._watcher = loop.io(self._file, _READ)
-        self._watcher.start(self._ring)
+        self._watcher.start(self._on_time)
 
     def set(self, seconds: float) -> None:
-        """See `Alarm.set`."""
+        """See `HubTimer.set`."""
         # no time at all would switch it off
         whole, parts = divmod(max(1, int(seconds * 1e9)), 1_000_000_000)
         first = self._interval.first
@@ -61,7 +61,7 @@ class TimerFile:
         first.nanoseconds = parts
         self._settime(self._file, 0, self._pointer, None)
 
-    def _ring(self) -> None:
+    def _on_time(self) -> None:
         try:
             os.read(self._file, 8)
         except BlockingIOError:
@@ -69,7 +69,7 @@ class TimerFile:
         self._call()
 
     def close(self) -> None:
-        """See `Alarm.close`."""
+        """See `HubTimer.close`."""
         if self._file < 0:
             return
         self._watcher.stop()
@@ -80,7 +80,7 @@ class TimerFile:
 
 
 class LoopTimer:
-    """An `Alarm` on a timer of gevent's, for systems without timerfd."""
+    """A `HubTimer` on a timer of gevent's, for systems without timerfd."""
 
     def __init__(self, loop: Any, call: Callable[[], None]) -> None:
         self._loop = loop
@@ -88,21 +88,21 @@ class LoopTimer:
         self._timer: Any = None
 
     def set(self, seconds: float) -> None:
-        """See `Alarm.set`."""
+        """See `HubTimer.set`."""
         self.close()
         self._timer = self._loop.timer(max(0.0, seconds))
         self._timer.start(self._call, update=True)
 
     def close(self) -> None:
-        """See `Alarm.close`."""
+        """See `HubTimer.close`."""
         if self._timer is not None:
             self._timer.stop()
             self._timer.close()
             self._timer = None
 
 
-def make_alarm(loop: Any, call: Callable[[], None]) -> Alarm:
-    """The most exact alarm that this system has, on gevent's event loop ``loop``."""
+def make_timer(loop: Any, call: Callable[[], None]) -> HubTimer:
+    """The most exact timer that this system has, on gevent's event loop ``loop``."""
     try:
         return TimerFile(loop, call)
     except (OSError, AttributeError):

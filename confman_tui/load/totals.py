@@ -1,4 +1,4 @@
-"""A run's totals, from one bucket a second: exact seconds, and percentiles of the whole from one HdrHistogram."""
+"""A run's totals, from its seconds in order: exact seconds, and percentiles of the whole from one HdrHistogram."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from confman_tui.load.histogram import LatencyCounts, encode, nearest_ranks, percentiles_us
 from confman_tui.load.run_model import Cause, NodeOutcome, Opening, RunOutcome, SecondSample, Uncorrected
-from confman_tui.load.second import Bucket, NodeCounts
+from confman_tui.load.second import NodeCounts, SecondCounts
 
 OPENING_S = 2.0
-"""Without a warm-up, so many first seconds are shown apart …"""
+"""Without a warm-up, these first seconds of a run are shown apart …"""
 OPENING_SHARE = 0.4
 """… unless they are more than this share of the run."""
 _Key = TypeVar("_Key", bound=Hashable)
@@ -19,7 +19,7 @@ _RUN_PERCENTS = (50.0, 90.0, 95.0, 99.0, 99.9, 99.99)
 
 
 class _NodeSums:
-    """What adds up over the buckets of one node."""
+    """What adds up over the seconds of one node."""
 
     def __init__(self) -> None:
         self.reads = LatencyCounts()
@@ -28,7 +28,7 @@ class _NodeSums:
         self.writes_failed = 0
 
     def add(self, counts: NodeCounts) -> None:
-        """Count those of a bucket."""
+        """Count those of one second."""
         self.reads.add(counts.reads)
         self.writes.add(counts.writes)
         self.reads_failed += counts.reads_failed
@@ -45,7 +45,7 @@ class _NodeSums:
         return whole
 
     def outcome(self, node: str) -> NodeOutcome:
-        """As the run's outcome tells it."""
+        """As it stands in the run's outcome."""
         percents = percentiles_us(LatencyCounts.merged(self.reads, self.writes), (50.0, 99.0))
         return NodeOutcome(
             node=node,
@@ -59,7 +59,7 @@ class _NodeSums:
 
 
 class _Sums:
-    """What adds up over buckets. Latencies are kept by node; the run's are made of them when they are asked for."""
+    """What adds up over seconds. Latencies are kept by node; the run's are made of them when they are asked for."""
 
     def __init__(self) -> None:
         self.by_node: dict[str, _NodeSums] = {}
@@ -70,17 +70,17 @@ class _Sums:
         self.texts: dict[str, int] = {}
         self.schedule_lag_s = 0.0
 
-    def add(self, bucket: Bucket) -> None:
-        """Count a bucket."""
-        for node, counts in bucket.by_node.items():
+    def add(self, second: SecondCounts) -> None:
+        """Count one second."""
+        for node, counts in second.by_node.items():
             self.by_node.setdefault(node, _NodeSums()).add(counts)
-        self.uncorrected.add(bucket.uncorrected)
-        self.redirects.add(bucket.redirects)
-        self.redirected += bucket.redirected
-        for _is_write, cause, text in bucket.failures:
+        self.uncorrected.add(second.uncorrected)
+        self.redirects.add(second.redirects)
+        self.redirected += second.redirected
+        for _is_write, cause, text in second.failures:
             self.causes[cause] = self.causes.get(cause, 0) + 1
             self.texts[text] = self.texts.get(text, 0) + 1
-        self.schedule_lag_s = max(self.schedule_lag_s, bucket.schedule_lag_s)
+        self.schedule_lag_s = max(self.schedule_lag_s, second.schedule_lag_s)
 
     @classmethod
     def merged(cls, *parts: _Sums) -> _Sums:
@@ -120,7 +120,7 @@ def _add_up(into: dict[_Key, int], counts: Mapping[_Key, int]) -> None:
 
 
 class RunTotals:
-    """Takes a run's buckets in order. So the sum over all samples, those of the warm-up left out, is the outcome."""
+    """Takes a run's seconds in order. The sum over all samples, those of the warm-up left out, is the outcome."""
 
     def __init__(self, started: float, warmup_s: float = 0.0) -> None:
         self._started = started
@@ -135,30 +135,62 @@ class RunTotals:
 
     @property
     def requests(self) -> int:
-        """Requests of all buckets so far, those of the warm-up included."""
+        """Requests of all seconds so far, those of the warm-up included."""
         return sum(sums.ok + sums.failed for sums in (self._opening, self._rest))
 
     @property
     def warm(self) -> bool:
-        """Whether the next bucket counts."""
+        """Whether the next second counts."""
         return not self._warmup_s or not self._opens(self._opened_until)
 
     def _opens(self, at: float) -> bool:
         # a grid's seconds end a moment late; half a millisecond is no second of its own
         return at < self._opening_ends - 0.0005
 
-    def add(self, bucket: Bucket) -> SecondSample:
-        """Count the next bucket and give its figures. A bucket belongs to the warm-up when it begins in it."""
-        opening = self._opens(bucket.start)
-        (self._opening if opening else self._rest).add(bucket)
+    def add(self, second: SecondCounts) -> SecondSample:
+        """Count the next second and give its figures. It belongs to the warm-up when it begins in it."""
+        opening = self._opens(second.start)
+        (self._opening if opening else self._rest).add(second)
         if opening:
-            self._opened_until = bucket.end
-        self._open_loop = self._open_loop or bucket.rate > 0 or bool(bucket.uncorrected)
-        self._not_started = bucket.not_started
-        return _sample(bucket, warmup=opening and self._warmup_s > 0)
+            self._opened_until = second.end
+        self._open_loop = self._open_loop or second.rate > 0 or bool(second.uncorrected)
+        self._not_started = second.not_started
+        latencies = second.reads + second.writes if second.reads and second.writes else second.reads or second.writes
+        p50, p95, p99, greatest = nearest_ranks(latencies, (50, 95, 99, 100)) if latencies else [None] * 4
+        actual = nearest_ranks(second.uncorrected, (50, 99, 100)) if second.uncorrected else [None] * 3
+        writes_failed = sum(is_write for is_write, _cause, _text in second.failures)
+        return SecondSample(
+            start=second.start,
+            end=second.end,
+            users=second.users,
+            reads_ok=second.reads.total(),
+            writes_ok=second.writes.total(),
+            failed=dict(Counter(cause for _is_write, cause, _text in second.failures)),
+            p50_us=p50,
+            p95_us=p95,
+            p99_us=p99,
+            max_us=greatest,
+            in_flight=second.in_flight,
+            oldest_in_flight_s=second.oldest_in_flight_s,
+            per_node=second.per_node,
+            engine_cpu=second.engine_cpu,
+            hub_lag_s=second.hub_lag_s,
+            reads_failed=len(second.failures) - writes_failed,
+            writes_failed=writes_failed,
+            warmup=opening and self._warmup_s > 0,
+            uncorrected_p50_us=actual[0],
+            uncorrected_p99_us=actual[1],
+            uncorrected_max_us=actual[2],
+            not_started=second.not_started,
+            schedule_lag_s=second.schedule_lag_s,
+            rate=second.rate or None,
+            worker_cpu=second.worker_cpu,
+            reads_within=second.reads_within(),
+            worker_wait=second.worker_wait,
+        )
 
     def outcome(self, ended: float, *, stopped_early: bool) -> RunOutcome:
-        """The totals of all buckets so far; the files are the caller's to add."""
+        """The totals of all seconds so far; the files are the caller's to add."""
         left_out = self._warmup_s > 0
         sums = self._rest if left_out else _Sums.merged(self._opening, self._rest)
         started = self._opened_until if left_out else self._started
@@ -193,35 +225,35 @@ class RunTotals:
             writes_failed=sum(held.writes_failed for held in by_node),
             redirect_p50_us=percentiles_us(sums.redirects, (50.0,))[50.0],
             redirect_max_us=sums.redirects.greatest,
-            opening=self._told_opening(ended, left_out=left_out),
-            uncorrected=_told_uncorrected(sums.uncorrected) if self._open_loop else None,
+            opening=self._opening_outcome(ended, left_out=left_out),
+            uncorrected=_uncorrected_outcome(sums.uncorrected) if self._open_loop else None,
             not_started=self._not_started,
             schedule_lag_s=sums.schedule_lag_s,
             by_node=by_node,
         )
 
-    def _told_opening(self, ended: float, *, left_out: bool) -> Opening | None:
+    def _opening_outcome(self, ended: float, *, left_out: bool) -> Opening | None:
         seconds, rest_s = self._opened_until - self._started, ended - self._opened_until
         if seconds <= 0 or rest_s <= 0 or (not left_out and seconds > OPENING_SHARE * (seconds + rest_s)):
             return None
         first = LatencyCounts.merged(self._opening.reads, self._opening.writes)
         rest = LatencyCounts.merged(self._rest.reads, self._rest.writes)
-        first_told, rest_told = (percentiles_us(counts, (50.0, 99.0)) for counts in (first, rest))
+        first_percents, rest_percents = (percentiles_us(counts, (50.0, 99.0)) for counts in (first, rest))
         return Opening(
             seconds=seconds,
             ok=first.total,
             failures=self._opening.failed,
-            p50_us=first_told[50.0],
-            p99_us=first_told[99.0],
+            p50_us=first_percents[50.0],
+            p99_us=first_percents[99.0],
             max_us=first.greatest,
             left_out=left_out,
             rest_rps=rest.total / rest_s,
-            rest_p50_us=rest_told[50.0],
-            rest_p99_us=rest_told[99.0],
+            rest_p50_us=rest_percents[50.0],
+            rest_p99_us=rest_percents[99.0],
         )
 
 
-def _told_uncorrected(counts: LatencyCounts) -> Uncorrected:
+def _uncorrected_outcome(counts: LatencyCounts) -> Uncorrected:
     percents = percentiles_us(counts, _RUN_PERCENTS)
     return Uncorrected(
         p50_us=percents[50.0],
@@ -233,47 +265,3 @@ def _told_uncorrected(counts: LatencyCounts) -> Uncorrected:
         max_us=counts.greatest,
         histogram=encode(counts.histogram()),
     )
-
-
-def _sample(bucket: Bucket, *, warmup: bool) -> SecondSample:
-    latencies = bucket.reads + bucket.writes if bucket.reads and bucket.writes else bucket.reads or bucket.writes
-    p50, p95, p99, greatest = _percentiles(latencies, 50, 95, 99, 100)
-    actual_p50, actual_p99, actual_greatest = _percentiles(bucket.uncorrected, 50, 99, 100)
-    failed: dict[Cause, int] = {}
-    writes_failed = 0
-    for is_write, cause, _text in bucket.failures:
-        failed[cause] = failed.get(cause, 0) + 1
-        writes_failed += is_write
-    return SecondSample(
-        start=bucket.start,
-        end=bucket.end,
-        users=bucket.users,
-        reads_ok=bucket.reads.total(),
-        writes_ok=bucket.writes.total(),
-        failed=failed,
-        p50_us=p50,
-        p95_us=p95,
-        p99_us=p99,
-        max_us=greatest,
-        in_flight=bucket.in_flight,
-        oldest_in_flight_s=bucket.oldest_in_flight_s,
-        per_node=bucket.per_node,
-        engine_cpu=bucket.engine_cpu,
-        hub_lag_s=bucket.hub_lag_s,
-        reads_failed=len(bucket.failures) - writes_failed,
-        writes_failed=writes_failed,
-        warmup=warmup,
-        uncorrected_p50_us=actual_p50,
-        uncorrected_p99_us=actual_p99,
-        uncorrected_max_us=actual_greatest,
-        not_started=bucket.not_started,
-        schedule_lag_s=bucket.schedule_lag_s,
-        rate=bucket.rate or None,
-        worker_cpu=bucket.worker_cpu,
-        reads_within=bucket.reads_within(),
-        worker_wait=bucket.worker_wait,
-    )
-
-
-def _percentiles(counts: Counter[int], *percents: float) -> list[int | None]:
-    return [*nearest_ranks(counts, percents)] if counts else [None] * len(percents)

@@ -23,12 +23,11 @@ from typing import Any
 import gevent
 from locust import FastHttpUser, events, task
 from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_STOPPING
 
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.core.clock import now
 from confman_tui.core.errors import EXIT_USAGE, UsageError
-from confman_tui.load import causes, context, http_hacks
+from confman_tui.load import causes, context, http_hacks, locust_hacks
 from confman_tui.load.context import RunContext, Write
 from confman_tui.load.run_model import CAUSE_WORDS, Cause
 from confman_tui.load.schedule import Schedule
@@ -49,10 +48,10 @@ _STEP_S = 0.02
 http_hacks.apply()
 
 
-class _Gate:
-    """Stands before Locust's request event, one per user: judges how a request ended, once, for everybody.
+class _RequestEvent:
+    """In the place of Locust's request event, one per user: decides how a request ended, once for all listeners.
 
-    Locust's own statistics, our recorder and the booking of writes then see the same verdict, and the exception that
+    Locust's own statistics, our recorder and the booking of writes then see the same result, and the exception that
     they see is a `causes.RequestFailure`, whose text is one per cause.
     """
 
@@ -72,7 +71,7 @@ class _Gate:
         error = meta["exception"]
         response = meta["response"]
         if error is not None or response.status_code != 200:
-            failure = _judge(error, response)
+            failure = causes.failure_of(error, response)
             if failure.cause is Cause.OTHER and not shared.bounded(failure.text):
                 failure.text = "other: further texts"
             meta["exception"] = failure
@@ -87,27 +86,13 @@ class _Gate:
         if write is not None:
             user.write = None
             if shared.observer is not None:
-                if failure is None and response._history:
+                if failure is None and response.history:
                     node = shared.board.current.node_of(response.request.url)
                 outcome = WriteOutcome.ACKNOWLEDGED if failure is None else failure.write_outcome
                 shared.observer.ended(
                     write.namespace, write.key, write.digest, write.started, ended, node, outcome, intended
                 )
         self._event.fire(**meta)
-
-
-def _judge(error: BaseException | None, response: Any) -> causes.RequestFailure:
-    status = response.status_code if response is not None else 0
-    if status and status != 200:
-        request = getattr(response, "request", None)
-        try:
-            body = response.content
-        except Exception:
-            body = None
-        failure = causes.of_status(status, body)
-        failure.redirected = bool(getattr(request, "unverifiable", False))
-        return failure
-    return causes.of_error(error if error is not None else RuntimeError("no answer"))
 
 
 class ConfmanUser(FastHttpUser):
@@ -150,7 +135,7 @@ class ConfmanUser(FastHttpUser):
         self._wait = self.pause_between_s if shared.wait_s is None else shared.wait_s
         # nobody sets cookies here, and looking for them costs each request more than anything of ours
         self.client.client.cookiejar = None
-        self.client.request_event = _Gate(self, self.client.request_event)
+        self.client.request_event = _RequestEvent(self, self.client.request_event)
 
     def wait_time(self) -> float:
         """Seconds until the next request."""
@@ -165,9 +150,9 @@ class ConfmanUser(FastHttpUser):
         Locust kills a user that waits between two requests. One that waits for no time at all may have begun the next
         request before the kill arrives, and that request would be sent but not counted.
         """
-        if force or self._state is None:
+        if force or not locust_hacks.has_begun(self):
             return bool(super().stop(force))
-        self._state = LOCUST_STATE_STOPPING
+        locust_hacks.stop_after_task(self)
         if self._waiter is not None and self.shared.schedule is not None:
             self.shared.schedule.dismiss(self._waiter)
         return False
@@ -182,17 +167,47 @@ class ConfmanUser(FastHttpUser):
         shared = self.shared
         if shared.stopping:
             raise StopUser
-        if shared.schedule is not None:
-            self._wait_until_due(shared.schedule)
+        schedule = shared.schedule
+        if schedule is not None:
+            self.due = self._wait_until_due(schedule)
         share = self._share
-        if share and (share >= 1.0 or random.random() < share):
-            self._send_write()
+        writes = bool(share) and (share >= 1.0 or random.random() < share)
+        self._route = shared.write_route if writes else shared.read_route
+        node = self._choose_node()
+        if node is None:
+            return
+        self.node = node
+        if writes:
+            self.write = write = shared.writes.next()
+            method, path, name, body = "PUT", write.path, WRITE_NAME, write.body
+            headers = shared.write_headers
         else:
-            self._send_read()
-        if self.failure is not None and shared.schedule is None:
+            paths = shared.read_paths
+            method, path, name, body = "GET", paths[int(random.random() * len(paths))], READ_NAME, None
+            headers = shared.read_headers
+        started = now()
+        shared.in_flight[self.number] = started
+        if schedule is not None:
+            self.late_s = schedule.began(self.due, started)
+        if writes:
+            write.started = started
+            if shared.observer is not None:
+                shared.observer.started(started)
+        begun = time.perf_counter()
+        try:
+            # bytes go through as they are; Locust's annotation forgets them
+            self.client.request(method, node + path, name=name, data=body, headers=headers)  # type: ignore[arg-type]
+        except BaseException as error:
+            self._count_raised(error, method, node + path, name, begun)
+        if self.failure is not None and schedule is None:
             self._pause()
 
-    def _wait_until_due(self, schedule: Schedule) -> None:
+    def _wait_until_due(self, schedule: Schedule) -> float:
+        """Wait for the next request of an open loop; gives the time at which it is due.
+
+        Raises:
+            StopUser: the user was stopped meanwhile.
+        """
         due = schedule.take(now())
         if due is None:
             self._waiter = waiter = schedule.waiter()
@@ -202,78 +217,44 @@ class ConfmanUser(FastHttpUser):
                 self._waiter = None
             if due is None:
                 raise StopUser
-        self.due = due
+        return due
 
-    def _begin(self) -> float:
-        """The request is sent now; gives the time."""
-        shared = self.shared
-        started = now()
-        shared.in_flight[self.number] = started
-        if shared.schedule is not None:
-            self.late_s = shared.schedule.began(self.due, started)
-        return started
-
-    def _send_write(self) -> None:
-        shared = self.shared
-        node = self._choose_node(shared.write_route)
-        if node is None:
-            return
-        write = shared.writes.next()
-        self.write = write
-        self.node = node
-        write.started = started = self._begin()
-        if shared.observer is not None:
-            shared.observer.started(started)
-        self._request("PUT", node + write.path, WRITE_NAME, shared.write_headers, write.body)
-
-    def _send_read(self) -> None:
-        shared = self.shared
-        node = self._choose_node(shared.read_route)
-        if node is None:
-            return
-        paths = shared.read_paths
-        self.node = node
-        self._begin()
-        self._request("GET", node + paths[int(random.random() * len(paths))], READ_NAME, shared.read_headers, None)
-
-    def _request(self, method: str, url: str, name: str, headers: dict[str, str], body: bytes | None) -> None:
-        begun = time.perf_counter()
-        try:
-            # bytes go through as they are; Locust's annotation forgets them
-            self.client.request(method, url, name=name, data=body, headers=headers)  # type: ignore[arg-type]
-        except BaseException as error:
-            # Whatever the client could not make an event of (it lets through what it does not expect, and a user that
-            # is cut off at the end of a run): each request that was sent is counted.
-            shared = self.shared
-            if self.number not in shared.in_flight:
-                raise
-            if not isinstance(error, Exception) and not shared.stopping:
-                # killed by the stock command, which leaves such requests out of its statistics
-                del shared.in_flight[self.number]
-                raise
-            self.client.request_event.fire(
-                request_type=method,
-                name=name,
-                response_time=(time.perf_counter() - begun) * 1000,
-                response_length=0,
-                response=None,
-                context={},
-                exception=error,
-                start_time=time.time(),
-                url=url,
-            )
-            if not isinstance(error, Exception):
-                raise
-
-    def _choose_node(self, route: Route) -> str | None:
+    def _choose_node(self) -> str | None:
         """Where to send next. Waits in short steps while no node was ever known; None when the run ends meanwhile."""
         shared = self.shared
-        self._route = route
         while True:
-            node = route(shared.board.current, self.number)
+            node = self._route(shared.board.current, self.number)
             if node is not None or shared.stopping:
                 return node
             gevent.sleep(_STEP_S)
+
+    def _count_raised(self, error: BaseException, method: str, url: str, name: str, begun: float) -> None:
+        """Make a request event of what the client raised instead of making one itself (it lets through what it does
+        not expect, and a user that is cut off at the end of a run), so that each request that was sent is counted.
+
+        Raises:
+            BaseException: ``error``, when the request was counted already or ends the user.
+        """
+        shared = self.shared
+        if self.number not in shared.in_flight:
+            raise error
+        if not isinstance(error, Exception) and not shared.stopping:
+            # killed by the stock command, which leaves such requests out of its statistics
+            del shared.in_flight[self.number]
+            raise error
+        self.client.request_event.fire(
+            request_type=method,
+            name=name,
+            response_time=(time.perf_counter() - begun) * 1000,
+            response_length=0,
+            response=None,
+            context={},
+            exception=error,
+            start_time=time.time(),
+            url=url,
+        )
+        if not isinstance(error, Exception):
+            raise error
 
     def _pause(self) -> None:
         """After a failure: wait, but no longer than until there is another node to send to."""

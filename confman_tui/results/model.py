@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from confman_tui.cluster.elections import Election, Fault, Verification
 from confman_tui.cluster.watch_mode import WatchUse
+from confman_tui.load.generator_use import GeneratorUse
 from confman_tui.load.run_model import RunOutcome
-from confman_tui.load.saturation import GeneratorBound, GeneratorUse
+from confman_tui.load.saturation import GeneratorBound
 from confman_tui.settings.scenarios import Reads
+
+Measure = Literal["rps", "p50_us", "p95_us", "p99_us", "max_us"]
+"""The figures whose spread between repeated runs is computed, by their names in files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +70,20 @@ class Repetition:
 class Change:
     """One figure against the kept run's."""
 
-    measure: str
-    """``rps``, ``p50_us`` or ``p99_us``."""
+    measure: Measure
     before: float
     after: float
     """Means over the runs of each side."""
     change: float
     """As a share of the earlier one: 0.03 is 3 % more."""
     noise: float | None
-    """The largest change that the runs' own spread explains, as such a share; None when one run on each side tells
-    nothing about it."""
+    """The largest change that the runs' own spread explains, as such a share; None when there was one run on each
+    side."""
+
+    @property
+    def within_noise(self) -> bool | None:
+        """Whether the runs' own spread explains the change; None when it is not known."""
+        return None if self.noise is None else abs(self.change) <= self.noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +185,7 @@ class SeriesPoint:
     """One step of a series."""
 
     value: int
-    """Users, bytes, or entries that were aimed at (`ScenarioResult.entries_before` tells what there were)."""
+    """Users, bytes, or entries that were aimed at (`ScenarioResult.entries_before` is what there were)."""
     results: tuple[ScenarioResult, ...]
     """Of each of the series' scenarios that ran, in order."""
 

@@ -1,7 +1,7 @@
 """Watches one cluster: polls, the view, the probe and the stream of writes, turned into events.
 
-Part of the session: it joins what the cluster's room knows (polls, facts, writes) with whoever wants to hear of it
-(the front ends, the engine's targets, the timeline's file). It belongs to the event loop that starts it.
+It joins what the cluster package knows (polls, facts, writes) with those who need it: the front ends, the engine's
+targets, the election meter. It belongs to the event loop that starts it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from confman_tui.cluster.addresses import short_names
 from confman_tui.cluster.elections import WriteWindow
+from confman_tui.cluster.node_names import short_names
 from confman_tui.cluster.observer.client import Observer
 from confman_tui.cluster.observer.shared_times import SharedWriteTimes
 from confman_tui.cluster.states import STATE_WORDS, ClusterView, Fact, NodeState, Poll
@@ -33,15 +34,28 @@ from confman_tui.session.events import (
 )
 
 DRAIN_S = 0.2
-"""How often the stream of writes is told while the watch is alert or no run is under way, in seconds."""
+"""How often the stream of writes is drained while the watch is alert or no run is under way, in seconds."""
 CALM_DRAIN_S = 0.5
 """The same in a calm run, where each turn of this loop holds up a request."""
 GAUGE_S = 1.0
-"""How often an unchanged view is told, in seconds: its latencies move all the time."""
+"""How often an unchanged view is emitted, in seconds: its latencies move all the time."""
 ALERT_WITHIN_S = 0.3
 """How long a fault is put off so that the moment before it is known closely."""
 LAG_S, CALM_LAG_S = 0.25, 0.5
 """Interval of the timer that measures how late this loop runs; in a calm run, see `CALM_DRAIN_S`."""
+
+
+class ChangeListener(Protocol):
+    """What must know of the cluster before the front ends do. Called on the monitor's loop; must return at once."""
+
+    def on_view(self, view: ClusterView) -> None:
+        """A poll ended; this is what is known with it."""
+
+    def on_fact(self, fact: Fact) -> None:
+        """The cluster changed."""
+
+    def on_writes(self, drained: Drained) -> None:
+        """The stream of writes was drained, as it is some times a second."""
 
 
 class Monitor:
@@ -52,11 +66,9 @@ class Monitor:
         nodes: Sequence[str],
         api_key: str,
         emit: Sink,
+        listener: ChangeListener,
         *,
         pace: WatchPace,
-        on_view: Callable[[ClusterView], None],
-        on_fact: Callable[[Fact], None],
-        on_drained: Callable[[Drained], None],
         clock: Clock = now,
     ) -> None:
         """
@@ -64,10 +76,8 @@ class Monitor:
             nodes: base URLs of the nodes.
             api_key: for the probe's writes.
             emit: takes the events.
+            listener: gets each view, change and draining of the stream of writes.
             pace: how closely to watch.
-            on_view: called with the view after each poll.
-            on_fact: called with each change of the cluster.
-            on_drained: called with what the stream of writes told, some times a second.
             clock: stamps everything.
         """
         self.nodes = tuple(nodes)
@@ -79,9 +89,7 @@ class Monitor:
         """Whether the probe's writes have keys of their own and are booked."""
         self._emit = emit
         self._clock = clock
-        self._on_view = on_view
-        self._on_fact = on_fact
-        self._on_drained = on_drained
+        self._listener = listener
         self.machine = ViewMachine(self.nodes)
         write_times = SharedWriteTimes()
         self.book = WriteBook(write_times, self._on_load_trouble)
@@ -93,7 +101,7 @@ class Monitor:
             write_times,
             self._on_poll,
             pace=pace,
-            on_trouble=lambda text: emit(NoticeGiven(Level.WARNING, text, clock())),
+            on_trouble=self._on_observer_trouble,
             on_mode=self._on_mode,
             clock=clock,
         )
@@ -102,8 +110,7 @@ class Monitor:
         self._changed = asyncio.Event()
         self._alerted = asyncio.Event()
         """The watch has become alert: the stream of writes is of interest now."""
-        self._told: tuple[object, ...] = ()
-        self._told_at = 0.0
+        self._view_emitted_at = 0.0
         self.loop_lag_s = 0.0
         """How late this loop's timer fired last, in seconds."""
         self._worst_lag_s = 0.0
@@ -145,14 +152,10 @@ class Monitor:
 
     # -- how closely it watches
 
-    def sign(self, reason: str) -> None:
-        """Something is, or will be, amiss: watch closely from now on."""
-        self._observer.sign(reason)
-
     async def watch_closely(self, reason: str) -> None:
         """Something will be amiss: return once the watch is alert and has seen each node so, or after 0.3 s."""
         before = self._observer.polls
-        self.sign(reason)
+        self._observer.sign(reason)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ALERT_WITHIN_S):
                 while not (self._observer.alert and self._observer.polls >= before + len(self.nodes)):
@@ -165,6 +168,9 @@ class Monitor:
         if loop is not None:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._observer.sign, reason)
+
+    def _on_observer_trouble(self, text: str) -> None:
+        self._emit(NoticeGiven(Level.WARNING, text, self._clock()))
 
     def _on_mode(self, alert: bool, at: float, reason: str) -> None:
         if alert:
@@ -222,17 +228,20 @@ class Monitor:
             if node.state is NodeState.NOT_CONFMAN:
                 raise ClusterError(f"{node.node} is not a Confman node: it {node.detail}")
 
-    def turn_page(self, *, booking: bool) -> WriteLedger:
-        """Hand over what was booked and begin a new page, with a new list of windows.
+    def start_booking(self) -> None:
+        """A run begins, whose writes, the probe's included, will be verified: book them from now on."""
+        self.windows = []
+        self._book(True)
 
-        Args:
-            booking: whether a run begins, whose writes, the probe's included, will be verified.
-        """
+    def stop_booking(self) -> WriteLedger:
+        """The run is over, or could not begin: gives what was booked since `start_booking`. The probe goes on without a
+        key of its own for each write, which nobody would ever read back."""
+        return self._book(False)
+
+    def _book(self, booking: bool) -> WriteLedger:
         self.booking = booking
         self._observer.book(booking)
-        if booking:
-            self.windows = []
-        return self.book.turn_page()
+        return self.book.hand_over_ledger()
 
     # -- what comes in
 
@@ -240,19 +249,18 @@ class Monitor:
         facts = self.machine.apply(poll)
         self.book.stream.evidence.polled(poll.sent, poll.answered, poll.node, poll.role == "leader")
         view = self.view
-        # The engine's targets first: writers must move before anyone is told why.
-        self._on_view(view)
+        # The engine's targets first: writers must move before anyone is shown why.
+        self._listener.on_view(view)
         for fact in facts:
             self._emit(FactObserved(fact))
-            self._on_fact(fact)
-        state = view.essence
-        if state != self._told or view.at - self._told_at >= GAUGE_S:
-            self._told, self._told_at = state, view.at
-            self._emit(ClusterChanged(view, self.loop_lag_s))
+            self._listener.on_fact(fact)
+        if self.machine.changed or view.at - self._view_emitted_at >= GAUGE_S:
+            self._view_emitted_at = view.at
+            self._emit(ClusterChanged(view, self.loop_lag_s, news=self.machine.changed))
         self._changed.set()
 
     def drain(self) -> None:
-        """Tell what the stream of writes knows by now."""
+        """Emit what the stream of writes knows by now."""
         drained = self.book.drain(self._clock())
         was_open = self.open_window
         self.open_window = drained.open_window
@@ -261,16 +269,16 @@ class Monitor:
         for window in drained.closed:
             self.windows.append(window)
             self._emit(WindowClosed(window))
-        self._on_drained(drained)
+        self._listener.on_writes(drained)
 
-    def _in_peace(self) -> bool:
+    def _is_calm_run(self) -> bool:
         """Whether a run is under way and nothing is amiss."""
         return self.booking and not self._observer.alert and self.open_window is None
 
     async def _drain_forever(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CALM_DRAIN_S if self._in_peace() else DRAIN_S):
+                async with asyncio.timeout(CALM_DRAIN_S if self._is_calm_run() else DRAIN_S):
                     await self._alerted.wait()
                     self._alerted.clear()
             self.drain()
@@ -278,7 +286,7 @@ class Monitor:
     async def _measure_lag(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            wait_s = CALM_LAG_S if self._in_peace() else LAG_S
+            wait_s = CALM_LAG_S if self._is_calm_run() else LAG_S
             due = loop.time() + wait_s
             await asyncio.sleep(wait_s)
             self.loop_lag_s = max(0.0, loop.time() - due)

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from confman_tui.cluster.elections import FaultKind
+from confman_tui.cluster.faults.injector import FaultPlan
 from confman_tui.session.events import Sink
-
-
-@dataclass(frozen=True, slots=True)
-class FaultPreview:
-    """What a fault would do, told before it is done."""
-
-    node: str
-    kind: FaultKind
-    target: str
-    """Pid and command line of the process, or the demo node's name."""
-    needs_confirmation: bool
-    """True on a foreign cluster, and where no quorum would be left."""
-    warning: str
-    """What the person should know first (no quorum left, can't be undone); empty when nothing."""
 
 
 class SessionCommands(Protocol):
@@ -54,17 +40,17 @@ class SessionCommands(Protocol):
         """Users, seconds, payload and rate of the next runs; None gives the scenario's own back (rate: closed loop)."""
 
     def change_rate(self, factor: float) -> None:
-        """Multiply the rate of the open loop that runs; `RateChanged` tells the new one."""
+        """Multiply the rate of the open loop that runs; `RateChanged` says the new one."""
 
     def vary(self, user_steps: tuple[int, ...], payload_steps: tuple[int, ...], warmup_s: float, repeat: int) -> None:
-        """How the next runs are varied: each scenario at several numbers of users, or payloads (empty: not so), so many
-        seconds of warm-up before each run, and so many runs of each."""
+        """How the next runs are varied: each scenario at several numbers of users, or payloads (empty: not varied),
+        ``warmup_s`` seconds of warm-up before each run, and ``repeat`` runs of each."""
 
     def sweep(self) -> None:
         """Measure reads and writes at one number of entries after the other."""
 
     def note_screen_lag(self, seconds: float) -> None:
-        """How late the screen's own loop was within the last second, in seconds; told about once a second, so that
+        """How late the screen's own loop was within the last second, in seconds; called about once a second, so that
         it stands in the run's files."""
 
     def remove_leftovers(self) -> None:
@@ -76,7 +62,7 @@ class SessionCommands(Protocol):
     def start_demo(self) -> None:
         """Start the embedded cluster and use it instead (phase OFFLINE)."""
 
-    def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
+    def preview_fault(self, kind: FaultKind, node: str) -> FaultPlan:
         """What the fault would hit. The only command that blocks: looking for the process behind a port takes tenths of
         a second, more on a busy machine.
 
@@ -94,7 +80,7 @@ class SessionCommands(Protocol):
         """Start the election drill."""
 
     def quit(self) -> None:
-        """Stop everything, clean up, end the demo cluster; ``PhaseChanged(CLOSED)`` tells the end."""
+        """Stop everything, clean up, end the demo cluster; ``PhaseChanged(CLOSED)`` is the end."""
 
     def leave_behind(self) -> str:
         """What would stay behind if the program left this instant, in a sentence; empty when nothing would."""

@@ -1,7 +1,6 @@
 """A cluster that the session works with: its nodes, what watches them, what belongs to us on it.
 
-Part of the session. It is opened once the nodes' addresses are known and left as a whole, the demo cluster's
-processes included.
+It is opened once the nodes' addresses are known and left as a whole, the demo cluster's processes included.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from collections.abc import Callable
 
 from confman_tui.cluster.addresses import check_resolves, default_nodes, parse_node, parse_nodes
 from confman_tui.cluster.client import ConfmanClient
+from confman_tui.cluster.faults.control import DemoControl
 from confman_tui.cluster.faults.injector import FaultInjector
 from confman_tui.cluster.faults.local_control import LocalControl
 from confman_tui.cluster.states import ClusterView, Fact
@@ -20,30 +20,31 @@ from confman_tui.cluster.writes.gaps import Drained
 from confman_tui.core import paths
 from confman_tui.core.clock import Clock
 from confman_tui.core.errors import ClusterError, UsageError
-from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.load.engine import Engine
 from confman_tui.session.cluster_monitor import Monitor
 from confman_tui.session.cpu_monitor import CpuMeter, GeneratorWatch
 from confman_tui.session.dataset import Dataset
-from confman_tui.session.events import Phase, ProgressMade, Sink
+from confman_tui.session.events import ConfigurationChanged, Phase, PhaseChanged, ProgressMade, Sink
 from confman_tui.session.incidents import IncidentTracker
-from confman_tui.session.run_recorder import ScenarioRun
 from confman_tui.settings import Settings
 from confman_tui.settings.options import BY_NAME
+from confman_tui.settings.scenarios import Reads
+
+MakeDemo = Callable[[Settings], DemoControl]
+"""Makes the demo cluster that the settings ask for, not started yet; raises UsageError. The command line gives it,
+so that nothing else knows that cluster."""
 
 DEMO_READY_S = 6.0
 """How long the demo cluster may take before its polls begin anyway and show what it lacks."""
 FIRST_POLLS_S = 2.0
 """How long the first poll of each node may take before the search for a leader begins."""
-TELL_S = 0.5
-"""How often waiting for a leader is told."""
+PROGRESS_EVERY_S = 0.5
+"""Seconds between two events of the wait for a leader."""
 
 
-async def start_demo(settings: Settings) -> DemoCluster:
-    """Start the embedded cluster; raises UsageError when a port or the data folder can't be used."""
-    demo = DemoCluster(
-        settings.demo_nodes, settings.demo_ports or "auto", settings.demo_election_timeout_ms, settings.demo_data
-    )
+async def start_demo(make: MakeDemo, settings: Settings) -> DemoControl:
+    """Start the demo cluster; raises UsageError when a port or the data folder can't be used."""
+    demo = await asyncio.to_thread(make, settings)
     try:
         await asyncio.to_thread(demo.start)
         # Polls begin when its nodes answer: that they refuse while they start is no news of the cluster.
@@ -68,29 +69,27 @@ async def resolve_nodes(settings: Settings) -> tuple[str, ...]:
 
 
 class Connection:
-    """Belongs to one event loop."""
+    """Belongs to one event loop. Implements `confman_tui.session.cluster_monitor.ChangeListener`."""
 
     def __init__(
         self,
         settings: Settings,
         nodes: tuple[str, ...],
-        demo: DemoCluster | None,
+        demo: DemoControl | None,
         engine: Engine,
         emit: Sink,
         stop: asyncio.Event,
         clock: Clock,
-        run_under_way: Callable[[], ScenarioRun | None],
     ) -> None:
         """
         Args:
             settings: what was asked for.
             nodes: base URLs of the nodes.
             demo: the cluster's processes, where they are ours.
-            engine: is told where the leader is.
+            engine: gets the leader and the nodes that serve reads, as its requests' targets.
             emit: takes the events.
-            stop: set when the activity under way shall end.
+            stop: set when the activity under way must end.
             clock: stamps everything.
-            run_under_way: gives the run that faults, elections and writes belong to, if there is one.
         """
         self.nodes = nodes
         self.demo = demo
@@ -99,7 +98,6 @@ class Connection:
         self._emit = emit
         self._stop = stop
         self._clock = clock
-        self._run_under_way = run_under_way
         self._local_control: LocalControl | None = None
         host = parse_node(settings.host)
         self.entry = host if host in nodes else nodes[0]
@@ -108,38 +106,24 @@ class Connection:
         self._nodes_in_turn = (*nodes[first:], *nodes[:first])
         """In the order in which users are handed out."""
         self.client = ConfmanClient(settings.api_key, nodes=nodes)
-        self.monitor = Monitor(
+        pace = WatchPace(settings.poll_s, settings.poll_alert_s, settings.probe_s)
+        self.monitor = Monitor(nodes, settings.api_key, emit, self, pace=pace, clock=clock)
+        meter = CpuMeter(
             nodes,
-            settings.api_key,
-            emit,
-            pace=WatchPace(settings.poll_s, settings.poll_alert_s, settings.probe_s),
-            on_view=self._on_view,
-            on_fact=self._on_fact,
-            on_drained=self._on_drained,
-            clock=clock,
+            own_pids=(lambda: demo.pids) if demo is not None else None,
+            answering=self.monitor.answering,
+            load_thread=lambda: engine.thread_id,
         )
-        self.watch = GeneratorWatch(
-            CpuMeter(
-                nodes,
-                own_pids=(lambda: demo.pids) if demo is not None else None,
-                answering=self.monitor.answering,
-                load_thread=lambda: engine.thread_id,
-            ),
-            self.monitor.take_loop_lag,
-            emit,
-            clock=clock,
-        )
-        self.incidents = IncidentTracker(
-            settings, self.monitor, self.client, self._fault_injector(), emit, clock, run_under_way
-        )
+        self.watch = GeneratorWatch(meter, self.monitor.take_loop_lag, emit, clock=clock)
+        self.incidents = IncidentTracker(settings, self.monitor, self.client, self._fault_injector(), emit, clock)
         self.dataset = Dataset(settings, self.client, self.monitor, emit, stop, clock)
 
     def _fault_injector(self) -> FaultInjector:
-        """Whoever can do things to the nodes: the demo cluster, or signals to processes that listen on their ports."""
+        """Faults are done by the demo cluster, or by signals to the processes that listen on the nodes' ports."""
         settings, monitor = self._settings, self.monitor
         if self.demo is not None:
             return FaultInjector(monitor.nodes, self.demo, monitor.answering, demo=True, clock=self._clock)
-        self._local_control = LocalControl(settings.restart_cmd, paths.made(paths.state_dir()))
+        self._local_control = LocalControl(settings.restart_cmd, paths.ensure_folder(paths.state_dir()))
         return FaultInjector(
             monitor.nodes,
             self._local_control,
@@ -150,24 +134,24 @@ class Connection:
             clock=self._clock,
         )
 
-    # -- what the monitor hears
+    # -- what the monitor calls
 
-    def _on_view(self, view: ClusterView) -> None:
+    def on_view(self, view: ClusterView) -> None:
+        """A poll ended."""
         self._engine.set_targets(view.leader, view.ready, self._nodes_in_turn)
         self.incidents.on_view(view)
 
-    def _on_fact(self, fact: Fact) -> None:
+    def on_fact(self, fact: Fact) -> None:
+        """The cluster changed."""
         self.incidents.on_fact(fact)
 
-    def _on_drained(self, drained: Drained) -> None:
+    def on_writes(self, drained: Drained) -> None:
+        """The stream of writes was drained."""
         self.incidents.on_writes(drained)
-        run = self._run_under_way()
-        if run is not None:
-            run.note_writes(drained.open_window is not None)
 
     # -- life
 
-    async def begin(self, stopping: Callable[[], bool]) -> None:
+    async def begin(self) -> None:
         """Poll the nodes until one leads, and try the key on it.
 
         Raises:
@@ -177,33 +161,40 @@ class Connection:
         self.watch.start()
         await self.monitor.wait_all_polled(FIRST_POLLS_S)
         self.monitor.refuse_foreign()
-        leader = await self.wait_for_leader(stopping)
+        leader = await self.wait_for_leader(Phase.FINDING)
         if leader is not None:
             await self.client.list_namespaces(leader)
 
-    async def wait_for_leader(
-        self, stopping: Callable[[], bool], waiting: Callable[[], None] | None = None
-    ) -> str | None:
-        """The serving leader; waits up to ``--wait`` and shows it. None when it shall stop meanwhile.
+    async def wait_for_leader(self, phase: Phase = Phase.WAITING) -> str | None:
+        """The serving leader; waits up to ``--wait`` and shows it. None when it must stop meanwhile.
 
-        ``waiting`` is called once when there is something to wait for and it takes a moment.
+        Args:
+            phase: whose progress the wait is. `Phase.WAITING` begins when there is something to wait for and it takes
+                a moment.
 
         Raises:
-            ClusterError: no node led within that time; tells what each answered.
+            ClusterError: no node led within that time; says what each answered.
         """
-        monitor, wait_s = self.monitor, self._settings.wait_s
-        began, activity = self._clock(), Phase.FINDING if waiting is None else Phase.WAITING
-        while monitor.view.leader is None and not stopping():
+        monitor, wait_s, stop = self.monitor, self._settings.wait_s, self._stop
+        began, announced = self._clock(), phase is not Phase.WAITING
+        while monitor.view.leader is None and not stop.is_set():
             waited = self._clock() - began
             if waited >= wait_s:
                 raise ClusterError(f"no leader within {wait_s:g} s: {monitor.describe()}")
-            if waited > TELL_S:
-                if waiting is not None:
-                    waiting()
-                    waiting = None
-                self._emit(ProgressMade(activity, round(waited), round(wait_s), 0.0, wait_s - waited))
-            await monitor.wait_for(lambda view: view.leader is not None or stopping(), min(TELL_S, wait_s - waited))
+            if waited > PROGRESS_EVERY_S:
+                if not announced:
+                    self._emit(PhaseChanged(phase, self._clock()))
+                    announced = True
+                self._emit(ProgressMade(phase, round(waited), round(wait_s), 0.0, wait_s - waited))
+            await monitor.wait_for(
+                lambda view: view.leader is not None or stop.is_set(), min(PROGRESS_EVERY_S, wait_s - waited)
+            )
         return monitor.view.leader
+
+    async def count_entries(self) -> int | None:
+        """How many entries the cluster holds; None when it is stopped while no node leads."""
+        leader = await self.wait_for_leader()
+        return None if leader is None else await self.client.count_entries(leader)
 
     @property
     def data_is_temporary(self) -> bool:
@@ -215,8 +206,30 @@ class Connection:
         view = self.monitor.view
         return {"nodes": list(self.nodes), "leader": view.leader, "term": view.term}
 
+    def configuration(self, settings: Settings) -> ConfigurationChanged:
+        """What the next runs on it are by these settings."""
+        tier, ours = self.dataset.tier, self.demo is not None
+        return ConfigurationChanged(
+            tier=tier.name,
+            namespaces=tier.namespaces,
+            keys_per_namespace=tier.keys_per_namespace,
+            payload_bytes=settings.payload_bytes,
+            users=settings.users,
+            duration_s=settings.duration_s,
+            rate=settings.rate,
+            entry=self.entry,
+            nodes=self.nodes,
+            demo=ours,
+            faults_allowed=ours or settings.allow_faults,
+            user_steps=settings.user_steps,
+            payload_steps=settings.payload_steps,
+            warmup_s=settings.warmup_s,
+            repeat=settings.repeat,
+            reads=Reads(settings.reads),
+        )
+
     async def leave(self) -> None:
-        """End all that belongs to it: polls, connections, paused nodes, the demo's processes."""
+        """End all that belongs to it: polls, connections, paused nodes, the demo cluster's processes."""
         self.incidents.resume_all()
         await self.watch.stop()
         await self.monitor.stop()
@@ -228,7 +241,7 @@ class Connection:
             await asyncio.to_thread(self.demo.stop)
 
     def abandon(self) -> None:
-        """Resume paused nodes and end the demo's processes, at once and from any thread; waits for nothing else."""
+        """Resume paused nodes and end the demo cluster, at once and from any thread; waits for nothing else."""
         with contextlib.suppress(Exception):
             self.incidents.resume_all()
         with contextlib.suppress(Exception):

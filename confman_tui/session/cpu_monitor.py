@@ -34,8 +34,8 @@ CHILDREN_EVERY_S = 5.0
 """How often this program's child processes are looked for."""
 LEAST_SEARCH_S, MOST_SEARCH_S = 3.0, 60.0
 """Between two searches for a node's process: the first after this, each further in vain after twice the time."""
-SCREEN_TELLS_S = 1.5
-"""The screen tells of its lag about once a second; what it is silent for longer than this is lag too."""
+SCREEN_LAG_EVERY_S = 1.5
+"""The screen notes its lag about once a second; what it is silent for longer than this is lag too."""
 
 
 def usable_cores() -> int:
@@ -257,7 +257,7 @@ class GeneratorWatch:
         await asyncio.to_thread(self._meter.read)
         while True:
             wait = PERIOD_S - (self._clock() - self._phase) % PERIOD_S
-            # a timer may fire a moment early, and shares of a moment tell nothing
+            # a timer may fire a moment early, and shares of a moment mean nothing
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait if wait >= LEAST_WAIT_S else wait + PERIOD_S):
                     await self._wake.wait()
@@ -281,6 +281,6 @@ class GeneratorWatch:
     def _screen_lag(self, at: float) -> float | None:
         if self._screen is None:
             return None
-        told_at, seconds = self._screen
-        silent = at - told_at - SCREEN_TELLS_S
+        noted_at, seconds = self._screen
+        silent = at - noted_at - SCREEN_LAG_EVERY_S
         return max(seconds, silent, 0.0)

@@ -1,7 +1,6 @@
 """The benchmark's data on the cluster: whose it is, what was seeded, and that it goes away again.
 
-Part of the session: it gives the cluster room's seeding and cleaning a leader to write to, a progress to show and a
-way out.
+It gives the cluster package's seeding and cleaning a leader to write to, a progress to show and a way out.
 """
 
 from __future__ import annotations
@@ -12,21 +11,22 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from confman_tui.cluster import seeding
+from confman_tui.cluster import key_registry, removal, seeding
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.lease import Lease
 from confman_tui.core import paths
 from confman_tui.core.clock import Clock
 from confman_tui.core.errors import ClusterError
-from confman_tui.results.files import ResultsError
+from confman_tui.results.files.output_folder import ResultsError
 from confman_tui.session.cluster_monitor import Monitor
 from confman_tui.session.events import LeftoversFound, Level, NoticeGiven, Phase, ProgressMade, Sink
 from confman_tui.settings import Settings
+from confman_tui.settings.tiers import PROBE_NAMESPACE, TIERS, is_of_tier, namespaces_of
 
-TELL_S = 0.1
+PROGRESS_EVERY_S = 0.1
 """Least seconds between two events about the same progress."""
 SURE_S = 0.5
-"""Before so many seconds a rate says nothing about the time left: the first write takes longer than the others."""
+"""Before this many seconds a rate says nothing about the time left: the first write takes longer than the others."""
 
 
 class Progress:
@@ -35,17 +35,17 @@ class Progress:
     def __init__(self, activity: Phase, emit: Sink) -> None:
         self._activity = activity
         self._emit = emit
-        self._began = self._told = time.monotonic()
+        self._began = self._emitted_at = time.monotonic()
         self._first: int | None = None
 
     def __call__(self, done: int, total: int) -> None:
-        """So many of so many are done."""
+        """``done`` of ``total`` are done."""
         at = time.monotonic()
         if self._first is None:
             self._first = done
-        if done < total and at - self._told < TELL_S:
+        if done < total and at - self._emitted_at < PROGRESS_EVERY_S:
             return
-        self._told = at
+        self._emitted_at = at
         elapsed = at - self._began
         rate = (done - self._first) / elapsed if elapsed > 0 else 0.0
         left = (total - done) / rate if rate > 0 and elapsed >= SURE_S else None
@@ -59,7 +59,7 @@ class Dataset:
         self, settings: Settings, client: ConfmanClient, monitor: Monitor, emit: Sink, stop: asyncio.Event, clock: Clock
     ) -> None:
         self.settings = settings
-        self.tier = seeding.TIERS[settings.tier]
+        self.tier = TIERS[settings.tier]
         self.keys: tuple[tuple[str, str], ...] = ()
         """Seeded (namespace, key) pairs, and those that `fill` added."""
         self.seeded_bytes = 0
@@ -82,7 +82,7 @@ class Dataset:
     @property
     def namespaces(self) -> tuple[str, ...]:
         """The tier's namespaces."""
-        return seeding.namespaces_of(self.tier)
+        return namespaces_of(self.tier)
 
     def _leader(self) -> str | None:
         return self._monitor.view.leader
@@ -94,7 +94,7 @@ class Dataset:
 
     async def _acquire(self, tier: str) -> Lease:
         return await Lease.acquire(
-            self._client, self._leader, self._monitor.nodes, tier, paths.made(paths.runtime_dir())
+            self._client, self._leader, self._monitor.nodes, tier, paths.ensure_folder(paths.runtime_dir())
         )
 
     async def find_leftovers(self, *, claimed_elsewhere: bool = True) -> tuple[str, ...]:
@@ -104,35 +104,35 @@ class Dataset:
             claimed_elsewhere: with those that a program on another machine claims, which may run or not.
         """
         node = self._leader() or self._monitor.live()[0]
-        found = await seeding.leftovers(self._client, node, claimed_elsewhere=claimed_elsewhere)
+        found = await removal.leftovers(self._client, node, claimed_elsewhere=claimed_elsewhere)
         tier = self.settings.clean_tier
-        self._leftovers = tuple(name for name in found if tier is None or name.startswith(f"bench-{tier}-"))
+        self._leftovers = tuple(name for name in found if tier is None or is_of_tier(name, tier))
         return self._leftovers
 
     async def announce_leftovers(self) -> None:
-        """Tell of the data of earlier runs, once, before anything is seeded."""
+        """Announce the data of earlier runs, once, before anything is seeded."""
         mine = self._lease.namespace if self._lease is not None else ""
         found = await self.find_leftovers(claimed_elsewhere=False)
-        self._leftovers = tuple(name for name in found if name != mine and name != seeding.PROBE_NAMESPACE)
+        self._leftovers = tuple(name for name in found if name != mine and name != PROBE_NAMESPACE)
         if self._leftovers:
             self._emit(LeftoversFound(self._leftovers))
 
     async def remove_leftovers(self) -> None:
         """Remove what `find_leftovers` found, this program's own data aside when it is seeded."""
         own = set(self.namespaces) if self.seeded else set()
-        doomed = tuple(name for name in self._leftovers if name not in own)
-        await seeding.remove(self._client, self._leader, doomed, Progress(Phase.CLEANING, self._emit), self._stop)
+        removed = tuple(name for name in self._leftovers if name not in own)
+        await removal.remove(self._client, self._leader, removed, Progress(Phase.CLEANING, self._emit), self._stop)
         if self._stop.is_set():
             text = "stopped: data of earlier runs is still there"
             self._emit(NoticeGiven(Level.WARNING, text, self._clock()))
             return
-        kept = len(self._leftovers) - len(doomed)
+        kept = len(self._leftovers) - len(removed)
         self._leftovers = ()
         self._emit(LeftoversFound(()))
         self._emit(
             NoticeGiven(
                 Level.INFO,
-                f"{len(doomed)} namespaces of earlier runs removed"
+                f"{len(removed)} namespaces of earlier runs removed"
                 + (f"; {kept} are in use by this run and go at its end" if kept else ""),
                 self._clock(),
             )
@@ -159,7 +159,7 @@ class Dataset:
     def _write_registry(self) -> None:
         path = Path(self.settings.output_dir) / f"{self.tier.name}-registry.json"
         try:
-            seeding.write_registry(path, self.keys)
+            key_registry.write_registry(path, self.keys)
             self.registry_files = (str(path),)
         except (OSError, ResultsError) as error:
             self._emit(NoticeGiven(Level.ERROR, f"{path} can't be written: {error}", self._clock()))
@@ -190,7 +190,7 @@ class Dataset:
             await self.seed(payload_bytes)
 
     async def fill(self, count: int) -> None:
-        """Write so many more entries, which are then read as the seeded ones are; stopping leaves fewer."""
+        """Write ``count`` more entries, which are then read as the seeded ones are; stopping leaves fewer."""
         self._seeded_keys = self._seeded_keys or self.keys
         more = await seeding.fill(
             self._client,
@@ -203,7 +203,7 @@ class Dataset:
         )
         self.keys = (*self.keys, *more)
 
-    async def shed(self) -> None:
+    async def remove_filled(self) -> None:
         """Remove what `fill` wrote, also after a stop."""
         if self._seeded_keys:
             self.keys, self._seeded_keys = self._seeded_keys, ()
@@ -211,8 +211,8 @@ class Dataset:
 
     async def remove_spent_probe_keys(self) -> None:
         # Only these: the namespace is shared with programs on other tiers, and the probe goes on writing there.
-        await seeding.remove_keys(
-            self._client, self._leader, seeding.PROBE_NAMESPACE, self._monitor.is_spent_probe_key, self._stop
+        await removal.remove_keys(
+            self._client, self._leader, PROBE_NAMESPACE, self._monitor.is_spent_probe_key, self._stop
         )
 
     async def change_tier(self, name: str) -> None:
@@ -236,16 +236,16 @@ class Dataset:
                 raise
             self._lease = other
             self.settings = replace(self.settings, tier=name)
-            self.tier = seeding.TIERS[name]
+            self.tier = TIERS[name]
             self.keys, self.registry_files = (), ()
 
-    async def _remove(self, doomed: tuple[str, ...], stop: asyncio.Event) -> None:
+    async def _remove(self, namespaces: tuple[str, ...], stop: asyncio.Event) -> None:
         self.seeded = False
-        await seeding.remove(self._client, self._leader, doomed, Progress(Phase.CLEANING, self._emit), stop)
+        await removal.remove(self._client, self._leader, namespaces, Progress(Phase.CLEANING, self._emit), stop)
 
     async def clean(self) -> None:
         """Remove everything of ours: the tier's namespaces, the probe's, the lease."""
-        await self._remove((*self.namespaces, seeding.PROBE_NAMESPACE), asyncio.Event())
+        await self._remove((*self.namespaces, PROBE_NAMESPACE), asyncio.Event())
         await self.release()
         self.dirty = False
 
@@ -256,7 +256,7 @@ class Dataset:
             await lease.release(self._client, self._leader)
 
     def close(self) -> None:
-        """Forget the claim on this machine, without a word to the cluster."""
+        """Forget the claim on this machine, without asking the cluster."""
         lease, self._lease = self._lease, None
         with contextlib.suppress(ClusterError):
             if lease is not None:

@@ -1,48 +1,30 @@
-"""Runs an election drill on the session's cluster: the load under it, the faults, the files at its end."""
+"""The election drill on the session's cluster: the load under it, the faults, the files at its end.
+
+`confman_tui.session.drill_rounds` conducts the rounds, `confman_tui.session.drill_rules` says what counts.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from confman_tui.cluster.election_meter import FAILED_STATES
 from confman_tui.cluster.elections import Election, Fault, FaultKind, Verification
 from confman_tui.cluster.faults.control import FaultRefusedError
-from confman_tui.cluster.states import STATE_WORDS, ClusterView, NodeView
+from confman_tui.cluster.states import STATE_WORDS, ClusterView
 from confman_tui.cluster.writes.gaps import WriteStream
-from confman_tui.core.clock import Clock
-from confman_tui.core.errors import (
-    EXIT_GENERATOR_BOUND,
-    EXIT_NO_SUCCESS,
-    EXIT_OK,
-    EXIT_WORKERS,
-    ClusterError,
-    UsageError,
-)
-from confman_tui.load.engine import Engine
+from confman_tui.core.errors import EXIT_WORKERS, ClusterError, UsageError
 from confman_tui.load.run_model import RunOutcome
-from confman_tui.results.drill import save_drill
-from confman_tui.results.files import ResultsError
+from confman_tui.results.files.drill_files import save_drill
+from confman_tui.results.files.output_folder import ResultsError
 from confman_tui.results.model import ScenarioResult
-from confman_tui.session.cluster_monitor import Monitor
-from confman_tui.session.drill_rounds import DrillPlan, run_drill
-from confman_tui.session.events import (
-    DrillEnded,
-    DrillRound,
-    DrillRoundEnded,
-    Level,
-    NoticeGiven,
-    Phase,
-    PhaseChanged,
-    ScenarioEnded,
-    ScenarioStarted,
-    Sink,
-    VerificationEnded,
-)
-from confman_tui.session.incidents import IncidentTracker
+from confman_tui.session.drill_rounds import run_rounds
+from confman_tui.session.drill_rules import DrillPlan, nodes_down, with_generator_bound
+from confman_tui.session.events import DrillEnded, DrillRound, DrillRoundEnded, Level, Phase, ScenarioEnded
 from confman_tui.session.run_recorder import ScenarioRun
-from confman_tui.settings import Settings
+from confman_tui.session.runs import announce, new_run, plan_for, settings_here, under_way, verify_run
+from confman_tui.session.session import Session
+from confman_tui.settings.scenarios import by_name
 
 NAME = "drill"
 """The drill's name among the scenarios, in events and file names."""
@@ -51,158 +33,74 @@ LOAD = "write-10u"
 ALL_UP_S = 5.0
 """How long a node may still be on its way up when the drill is asked for."""
 LOAD_SETTLES_S = 0.5
-"""How long all users take to begin, and the stream of writes to tell of it."""
+"""How long all users take to begin, and the stream of writes to show it."""
 
 
-@dataclass(frozen=True)
-class DrillParts:
-    """What of the session a drill works with."""
+async def run_drill(session: Session) -> DrillEnded | None:
+    """Run the drill that the settings ask for and write its files; None when it was stopped before it began.
 
-    settings: Settings
-    run: ScenarioRun
-    engine: Engine
-    monitor: Monitor
-    incidents: IncidentTracker
-    emit: Sink
-    clock: Clock
-    stop: asyncio.Event
-    """The rounds shall end."""
-    give_up: asyncio.Event
-    """The verification shall end."""
-    cluster: dict[str, object]
-    registry_files: tuple[str, ...]
-
-
-class DrillRig:
-    """Implements `confman_tui.session.drill_rounds.DrillHost`."""
-
-    def __init__(self, parts: DrillParts) -> None:
-        self._parts = parts
-        self._load: asyncio.Task[RunOutcome] | None = None
-        self.result: ScenarioResult | None = None
-
-    def start_load(self) -> None:
-        """The users begin to write."""
-        parts = self._parts
-        plan = parts.run.plan
-        parts.emit(
-            ScenarioStarted(
-                plan.scenario,
-                parts.clock(),
-                plan.users,
-                None,
-                parts.run.entries_before,
-                plan.payload_bytes,
-                plan.rate,
-            )
-        )
-        parts.monitor.turn_page(booking=True)
-        parts.incidents.load_changed()
-        parts.run.on_sample = parts.incidents.on_sample
-        self._load = asyncio.create_task(parts.run.run(), name="drill load")
-
-    async def end_load(self) -> None:
-        """The users stop; their requests in flight are waited for. Nothing happens when they have stopped."""
-        load, self._load = self._load, None
-        if load is None:
-            return
-        self._parts.engine.stop_run()
-        await load
-        self._parts.incidents.load_changed()
-
-    # -- DrillHost
-
-    @property
-    def nodes(self) -> tuple[str, ...]:
-        """The configured nodes."""
-        return self._parts.monitor.nodes
-
-    @property
-    def view(self) -> ClusterView:
-        """What is known of the cluster now."""
-        return self._parts.monitor.view
-
-    @property
-    def writes(self) -> WriteStream:
-        """The stream of all writes."""
-        return self._parts.monitor.book.stream
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the person wants it to end, or the load broke down."""
-        return self._parts.stop.is_set() or (self._load is not None and self._load.done())
-
-    def now(self) -> float:
-        """The program's clock."""
-        return self._parts.clock()
-
-    def election_of(self, fault: Fault) -> Election | None:
-        """The election that this fault caused, once it is over."""
-        return next((held for held in self._parts.incidents.elections if held.fault == fault), None)
-
-    def unfinished(self) -> Election | None:
-        """The election that is going on."""
-        return self._parts.incidents.unfinished()
-
-    async def sleep(self, seconds: float) -> None:
-        """Let time pass, less when it is to end."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._parts.stop.wait()
-
-    async def cause(self, kind: FaultKind, node: str) -> Fault:
-        """Do it."""
-        return await self._parts.incidents.cause_fault(kind, node, by="drill")
-
-    async def revive(self) -> tuple[Fault, ...]:
-        """Bring back every node that was hurt."""
-        return self._parts.incidents.revive(by="drill") if self._parts.incidents.hurt() else ()
-
-    def round_ended(self, round_: DrillRound) -> None:
-        """Tell it."""
-        self._parts.emit(DrillRoundEnded(round_))
-
-    async def finish(self) -> Verification | None:
-        """Stop the load, read the writes back, write the load's files."""
-        parts = self._parts
-        await self.end_load()
-        parts.monitor.drain()
-        ledger = parts.monitor.turn_page(booking=False)
-        verification = await parts.incidents.verify(
-            ledger,
-            parts.give_up,
-            entries_before=parts.run.entries_before,
-            payload_bytes=parts.run.plan.payload_bytes,
-            run_began=parts.run.outcome.started if parts.run.outcome is not None else 0.0,
-        )
-        parts.emit(VerificationEnded(NAME, verification))
-        self.result = parts.run.finish(
-            verification, parts.cluster, parts.registry_files, ended_as_meant=not parts.stop.is_set()
-        )
-        parts.emit(ScenarioEnded(self.result))
-        return verification if parts.settings.verify.mode != "off" else None
+    Raises:
+        UsageError: the first fault can't be done here.
+        ClusterError: no node leads or a node is down, or the data could not be seeded.
+    """
+    session.begin_activity()
+    await session.seed_if_needed()
+    settings = session.settings
+    plan = DrillPlan(
+        settings.rounds,
+        FaultKind(settings.fault),
+        max_unavailable_s=settings.max_unavailable_s,
+        return_limit_s=settings.wait_s,
+    )
+    run = await _prepare(session, plan.kind)
+    ended: DrillEnded | None = None
+    if run is not None:
+        session.phase(Phase.DRILLING, f"{plan.rounds} round{'s' if plan.rounds != 1 else ''} of {plan.kind}")
+        announce(session, run)
+        cluster = LoadedCluster(session, run)
+        with under_way(session, run):
+            ended = await _drill_under_load(cluster, plan)
+        ended = _with_load(ended, cluster.result, strict=settings.strict)
+        try:
+            save_drill(ended, settings.output_dir, settings_here(session).tier, session.cluster.summary())
+        except ResultsError as error:
+            session.notice(str(error), Level.ERROR)
+        session.emit(ended)
+    session.rest()
+    return ended
 
 
-def _down(view: ClusterView) -> list[NodeView]:
-    return [node for node in view.nodes if node.state in FAILED_STATES]
+async def _prepare(session: Session, kind: FaultKind) -> ScenarioRun | None:
+    """The load of a drill that can be done here; None when it is stopped meanwhile. Raises as `run_drill` does."""
+    leader = await session.cluster.wait_for_leader()
+    if leader is None or session.stopping():
+        return None
+    load = replace(plan_for(session, by_name(LOAD)), scenario=NAME, duration_s=None, warmup_s=0.0)
+    run = await new_run(session, load, leader)
+    if not session.stopping():
+        await _look_ahead(session, kind)
+    return None if session.stopping() else run
 
 
-async def _look_ahead(parts: DrillParts, kind: FaultKind) -> None:
-    """Refuse before any load what could not be done or would never recover; tell which process it will hit.
+async def _look_ahead(session: Session, kind: FaultKind) -> None:
+    """Refuse before any load what could not be done or would never recover; say which process it will hit.
 
     Raises:
         UsageError: the leader must not be touched, or the cluster is too small to elect another.
         ClusterError: a node does not answer, so that no state would count as steady.
     """
-    await parts.monitor.wait_for(lambda view: not _down(view) or parts.stop.is_set(), ALL_UP_S)
-    if down := _down(parts.monitor.view):
+    monitor, incidents = session.cluster.monitor, session.cluster.incidents
+    await monitor.wait_for(lambda view: not nodes_down(view) or session.stopping(), ALL_UP_S)
+    if session.stopping():
+        return
+    if down := nodes_down(monitor.view):
         which = " and ".join(f"{node.node} ({STATE_WORDS[node.state]})" for node in down)
         raise ClusterError(f"a drill needs every node, and it lacks {which}: bring it back first, or leave it out")
-    leader, nodes = parts.monitor.view.leader, parts.monitor.nodes
+    leader, nodes = monitor.view.leader, monitor.nodes
     if leader is None:
         return
     try:
-        preview = await asyncio.to_thread(parts.incidents.preview_fault, kind, leader)
+        fault = await asyncio.to_thread(incidents.preview_fault, kind, leader)
     except FaultRefusedError as error:
         raise UsageError(str(error)) from None
     if len(nodes) - 1 < len(nodes) // 2 + 1:
@@ -210,69 +108,119 @@ async def _look_ahead(parts: DrillParts, kind: FaultKind) -> None:
             f"a drill needs at least three nodes, and these are {len(nodes)}: without its leader, the cluster would "
             "have no majority to elect another"
         )
-    if preview.needs_confirmation:
-        level = Level.WARNING if preview.warning else Level.INFO
-        text = f"the first {kind} hits {leader} ({preview.target}). {preview.warning}"
-        parts.emit(NoticeGiven(level, text.strip(), parts.clock()))
+    if fault.needs_confirmation:
+        text = f"the first {kind} hits {leader} ({fault.target}). {fault.warning}"
+        session.notice(text.strip(), Level.WARNING if fault.warning else Level.INFO)
 
 
-def generator_judged(ended: DrillEnded, result: ScenarioResult | None, *, strict: bool) -> DrillEnded:
-    """Says in the verdict that the generator was the limit of the load; with ``strict`` the drill fails then, unless
-    it has failed for what is worse."""
-    bound = result.generator_bound if result is not None else None
-    if bound is None:
-        return ended
-    fails = strict and ended.exit_code in (EXIT_OK, EXIT_NO_SUCCESS)
-    return replace(
-        ended,
-        verdict=f"{ended.verdict.rstrip('.')}; generator-bound for {bound.seconds} s: {bound.reason}",
-        exit_code=EXIT_GENERATOR_BOUND if fails else ended.exit_code,
-    )
+class LoadedCluster:
+    """The session's cluster with the drill's load on it. Implements `confman_tui.session.drill_rounds.DrillHost`."""
+
+    def __init__(self, session: Session, run: ScenarioRun) -> None:
+        self.result: ScenarioResult | None = None
+        """Of the load, once it has ended."""
+        self._session = session
+        self._run = run
+        self._monitor = session.cluster.monitor
+        self._incidents = session.cluster.incidents
+        self._recording = contextlib.ExitStack()
+        self._load: asyncio.Future[RunOutcome] | None = None
+
+    def start_load(self) -> None:
+        """The users begin to write."""
+        run = self._run
+        plan = self._recording.enter_context(run.recording())
+        future = self._session.engine.run(plan, on_sample=run.post_sample, observer=self._monitor.book)
+        self._load = asyncio.wrap_future(future)
+
+    async def end_load(self) -> None:
+        """The users stop; their requests in flight are waited for. Nothing happens when they have stopped."""
+        load, self._load = self._load, None
+        if load is None:
+            return
+        self._session.engine.stop_run()
+        with self._recording:
+            self._run.outcome = await load
+        self._incidents.load_changed()
+
+    # -- DrillHost
+
+    @property
+    def view(self) -> ClusterView:
+        """What is known of the cluster now."""
+        return self._monitor.view
+
+    @property
+    def writes(self) -> WriteStream:
+        """The stream of all writes."""
+        return self._monitor.book.stream
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the person wants it to end, or the load broke down."""
+        return self._session.stopping() or (self._load is not None and self._load.done())
+
+    def now(self) -> float:
+        """The program's clock."""
+        return self._session.clock()
+
+    def election_of(self, fault: Fault) -> Election | None:
+        """The election that this fault caused, once it is over."""
+        return next((held for held in self._incidents.elections if held.fault == fault), None)
+
+    def unfinished(self) -> Election | None:
+        """The election that is going on."""
+        return self._incidents.unfinished()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass, less when it is to end."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._session.stop_asked.wait()
+
+    async def cause(self, kind: FaultKind, node: str) -> Fault:
+        """Do it."""
+        return await self._incidents.cause_fault(kind, node, by=NAME)
+
+    async def revive(self) -> tuple[Fault, ...]:
+        """Bring back every node that was hurt."""
+        return self._incidents.revive(by=NAME) if self._incidents.hurt() else ()
+
+    def round_ended(self, round_: DrillRound) -> None:
+        """Emit it."""
+        self._session.emit(DrillRoundEnded(round_))
+
+    async def finish(self) -> Verification | None:
+        """Stop the load, read the writes back, write the load's files."""
+        session, run = self._session, self._run
+        await self.end_load()
+        self._monitor.drain()
+        verification = await verify_run(session, run, self._monitor.stop_booking())
+        registry = session.cluster.dataset.registry_files
+        self.result = run.save(run.result(verification, registry, ended_as_meant=not session.stop_asked.is_set()))
+        session.emit(ScenarioEnded(self.result))
+        return verification if session.settings.verify.mode != "off" else None
 
 
-async def drill(parts: DrillParts) -> DrillEnded:
-    """Run the drill that the settings ask for, write its files, tell its end.
-
-    Raises:
-        UsageError: the first fault can't be done here.
-        ClusterError: no node leads.
-    """
-    settings = parts.settings
-    rig = DrillRig(parts)
-    plan = DrillPlan(
-        settings.rounds,
-        FaultKind(settings.fault),
-        max_unavailable_s=settings.max_unavailable_s,
-        return_limit_s=settings.wait_s,
-    )
-    await _look_ahead(parts, plan.kind)
-    parts.emit(
-        PhaseChanged(
-            Phase.DRILLING, parts.clock(), f"{plan.rounds} round{'s' if plan.rounds != 1 else ''} of {plan.kind}"
-        )
-    )
-    rig.start_load()
+async def _drill_under_load(cluster: LoadedCluster, plan: DrillPlan) -> DrillEnded:
+    """The rounds, with the load from before the first to after the last."""
+    cluster.start_load()
     try:
         # A state is steady only under the load: the probe's even rate before it must not count as such.
-        await rig.sleep(plan.steady_s + LOAD_SETTLES_S)
-        ended = await run_drill(rig, plan)
+        await cluster.sleep(plan.steady_s + LOAD_SETTLES_S)
+        return await run_rounds(cluster, plan)
     except FaultRefusedError as error:
         raise UsageError(str(error)) from None
     finally:
         with contextlib.suppress(ClusterError):
-            await rig.end_load()
-        parts.monitor.turn_page(booking=False)
-    invalid = rig.result.outcome.invalid if rig.result is not None else ""
-    if invalid:
-        ended = replace(
-            ended,
-            verdict=f"{ended.verdict}; the figures are invalid: {invalid}",
-            exit_code=ended.exit_code or EXIT_WORKERS,
-        )
-    ended = generator_judged(ended, rig.result, strict=settings.strict)
-    try:
-        save_drill(ended, settings.output_dir, settings.tier, parts.cluster)
-    except ResultsError as error:
-        parts.emit(NoticeGiven(Level.ERROR, str(error), parts.clock()))
-    parts.emit(ended)
-    return ended
+            await cluster.end_load()
+
+
+def _with_load(ended: DrillEnded, load: ScenarioResult | None, *, strict: bool) -> DrillEnded:
+    """The verdict with what makes the load's figures worth less."""
+    if load is None:
+        return ended
+    if load.outcome.invalid:
+        verdict = f"{ended.verdict}; the figures are invalid: {load.outcome.invalid}"
+        ended = replace(ended, verdict=verdict, exit_code=ended.exit_code or EXIT_WORKERS)
+    return with_generator_bound(ended, load.generator_bound, strict=strict)

@@ -1,71 +1,39 @@
-"""The election drill: rounds of steady load, a fault on the leader, recovery, and the node's return. Pure
-orchestration: whoever runs it gives it a cluster, a load and a clock."""
+"""Conducts the rounds of an election drill: steady load, a fault on the leader, recovery, and the node's return.
+
+What it works on, it gets as a `DrillHost`: the session's cluster, or a test's. When a round counts, and the verdict, is
+`confman_tui.session.drill_rules`' business.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from statistics import median
+from dataclasses import replace
 from typing import Protocol
 
-from confman_tui.cluster.addresses import short_names
 from confman_tui.cluster.caught_up import CatchUp
-from confman_tui.cluster.election_meter import FAILED_STATES
 from confman_tui.cluster.elections import Election, Fault, FaultKind, Verification
 from confman_tui.cluster.faults.control import FaultRefusedError
-from confman_tui.cluster.states import STATE_WORDS, ClusterView, NodeState
+from confman_tui.cluster.states import STATE_WORDS, ClusterView
 from confman_tui.cluster.writes.gaps import WriteStream
-from confman_tui.core.errors import EXIT_LOST, EXIT_NO_SUCCESS, EXIT_OK, EXIT_UNAVAILABLE, ClusterError
+from confman_tui.core.errors import ClusterError
+from confman_tui.session.drill_rules import (
+    WRITES_LAG_S,
+    DrillPlan,
+    drill_verdict,
+    nodes_down,
+    too_uncertain,
+    why_not_steady,
+)
 from confman_tui.session.events import DrillEnded, DrillRound
 
-LEAST_RATE = 5.0
-"""Acknowledged writes per second below which a round is not judged."""
-STEADY_SHARE = 0.4
-"""The rate of writes is steady when no second of the time before differs from their mean by more than this share."""
-MOST_UNCERTAIN_S = 1.0
-"""An outage is not judged whose shortest and longest possible time are further apart than this: too few writes …"""
-UNCERTAIN_SHARE = 0.4
-"""… nor one of which more than this share is open in that way …"""
-LEAST_UNCERTAIN_S = 0.3
-"""… unless it is less than this: retrying clients make pauses of that length."""
-
-_LAG_S = 0.3
-"""Acknowledgements younger than this may not have been drained yet."""
 _STEP_S = 0.05
-_BEFORE_S = 2.0
-_AFTER_S = 2.0
-_GRAPH_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class DrillPlan:
-    """What a drill does. Times in seconds."""
-
-    rounds: int
-    kind: FaultKind
-    """KILL, PAUSE or ISOLATE, always of the leader."""
-    max_unavailable_s: float | None = None
-    """``--max-unavailable``: in no round may writes be impossible for longer."""
-    steady_s: float = 3.0
-    """How long all must be well before the fault."""
-    steady_limit_s: float = 45.0
-    """How long to wait for that."""
-    down_limit_s: float = 10.0
-    """How long a node that the drill did not hurt may fail to answer meanwhile; then the drill ends."""
-    recovery_limit_s: float = 60.0
-    """How long to wait for a new leader and an acknowledged write."""
-    throughput_limit_s: float = 10.0
-    """How long to wait, after that, for the throughput."""
-    return_limit_s: float = 30.0
-    """``--wait``: how long to wait until the failed node has caught up; then the drill ends."""
+"""How often a condition is looked at."""
+_BEFORE_S, _AFTER_S, _GRAPH_S = 2.0, 2.0, 30.0
+"""A round's graph of writes: from this long before the fault to this long after the recovery, no longer than that."""
 
 
 class DrillHost(Protocol):
-    """What a drill needs. The load runs already when it begins."""
-
-    @property
-    def nodes(self) -> tuple[str, ...]:
-        """The configured nodes."""
+    """What the rounds of a drill need. The load runs already when it begins."""
 
     @property
     def view(self) -> ClusterView:
@@ -104,7 +72,7 @@ class DrillHost(Protocol):
         """The rounds are over: stop the load and read the writes back. None: nothing was verified."""
 
 
-async def run_drill(host: DrillHost, plan: DrillPlan) -> DrillEnded:
+async def run_rounds(host: DrillHost, plan: DrillPlan) -> DrillEnded:
     """Runs the rounds, then the verification, and gives the verdict. Whatever happens, hurt nodes are brought back.
 
     Raises:
@@ -112,29 +80,30 @@ async def run_drill(host: DrillHost, plan: DrillPlan) -> DrillEnded:
         FaultRefusedError: the first fault can't be done.
     """
     if host.view.leader is None:
-        raise ClusterError(f"no node leads, so there is no leader to {plan.kind}: {_what_is_amiss(host, plan)}")
-    drill = _Drill(host, plan)
+        why = why_not_steady(host.view, host.writes, plan, host.now())
+        raise ClusterError(f"no node leads, so there is no leader to {plan.kind}: {why}")
+    drill = _Rounds(host, plan)
     try:
         for number in range(1, plan.rounds + 1):
             if host.stopping:
                 break
-            round_ = await drill.round(number)
-            drill.rounds.append(round_)
+            round_ = await drill.run(number)
+            drill.done.append(round_)
             host.round_ended(round_)
             if drill.gone is not None:
                 break
     finally:
         await drill.bring_back()
     verification = await host.finish()
-    verdict, code = judge(drill.rounds, verification, plan, drill.gone, drill.unrecovered, host.stopping)
-    return DrillEnded(tuple(drill.rounds), verification, verdict, code)
+    verdict, code = drill_verdict(drill.done, verification, plan, drill.gone, drill.unrecovered, host.stopping)
+    return DrillEnded(tuple(drill.done), verification, verdict, code)
 
 
-class _Drill:
-    """The rounds so far."""
+class _Rounds:
+    """The rounds so far, and the one under way."""
 
     def __init__(self, host: DrillHost, plan: DrillPlan) -> None:
-        self.rounds: list[DrillRound] = []
+        self.done: list[DrillRound] = []
         self.gone: str | None = None
         """The node that did not come back, in a sentence."""
         self.unrecovered = 0
@@ -143,21 +112,13 @@ class _Drill:
         self._plan = plan
         self._hurt: str | None = None
 
-    async def round(self, number: int) -> DrillRound:
+    async def run(self, number: int) -> DrillRound:
         """One round."""
         host, plan = self._host, self._plan
         began = host.now()
-
-        def down() -> str | None:
-            for node in host.view.nodes:
-                held = host.now() - max(began, node.since or began)
-                if node.state in FAILED_STATES and held >= plan.down_limit_s:
-                    return f"{node.node} did not come back: {STATE_WORDS[node.state]} for {held:.0f} s"
-            return None
-
-        await self._wait(lambda: not _what_is_amiss(host, plan) or down() is not None, plan.steady_limit_s)
-        if why := _what_is_amiss(host, plan):
-            self.gone = down()
+        await self._wait(lambda: not self._why_not_steady() or self._down_too_long(began) != "", plan.steady_limit_s)
+        if why := self._why_not_steady():
+            self.gone = self._down_too_long(began) or None
             waited = f"no steady state within {host.now() - began:.0f} s: {why}"
             return self._unjudged(number, None, "stopped" if host.stopping else waited)
         leader = host.view.leader
@@ -166,13 +127,25 @@ class _Drill:
         try:
             fault = await host.cause(plan.kind, leader)
         except FaultRefusedError as error:
-            if not self.rounds:
+            if not self.done:
                 raise
             return self._unjudged(number, None, str(error))
         self._hurt = leader
         recovered = await self._recovery(fault)
         return_s, no_return = await self.bring_back()
         return replace(self._judged(number, fault, recovered), return_s=return_s, no_return=no_return)
+
+    def _why_not_steady(self) -> str:
+        return why_not_steady(self._host.view, self._host.writes, self._plan, self._host.now())
+
+    def _down_too_long(self, began: float) -> str:
+        """Which node has not answered for so long in this round that it won't come back, in words; empty: none."""
+        now = self._host.now()
+        for node in nodes_down(self._host.view):
+            held = now - max(began, node.since or began)
+            if held >= self._plan.down_limit_s:
+                return f"{node.node} did not come back: {STATE_WORDS[node.state]} for {held:.0f} s"
+        return ""
 
     async def _recovery(self, fault: Fault) -> bool:
         host, plan = self._host, self._plan
@@ -213,7 +186,7 @@ class _Drill:
             view = host.view
             answered = view.node(node).last_answer
             behind = next((one for one in catch_up.behind(view, {node: began}) if one.node == node), None)
-            # What it was asked before the fault ended tells of the time before.
+            # What it was asked before the fault ended is an answer about the time before.
             if behind is None and answered is not None and answered > began:
                 return (None if ended is None else answered - ended), ""
             if host.now() >= began + self._plan.return_limit_s:
@@ -239,13 +212,13 @@ class _Drill:
                 reason = f"no write was acknowledged within {plan.recovery_limit_s:g} s of the fault"
         elif election is None:
             reason = "no election was seen"
-        elif _too_uncertain(election):
+        elif too_uncertain(election):
             reason = f"too few writes to judge: their outage is known to ± {election.write_uncertainty_s:.1f} s only"
         until = 0.0
         if election is not None:
             until = max(election.first_write_s or 0.0, election.recover90_s or 0.0)
-        end = min(fault.at + min(until + _AFTER_S, _GRAPH_S), host.now() - _LAG_S)
-        graph = host.writes.per_tenth(fault.at - _BEFORE_S, end)
+        end = min(fault.at + min(until + _AFTER_S, _GRAPH_S), host.now() - WRITES_LAG_S)
+        graph = host.writes.history.per_tenth(fault.at - _BEFORE_S, end)
         shown = tuple((round(at - fault.at, 3), count) for at, count in graph)
         return DrillRound(number, plan.rounds, fault, not reason, reason, election, shown)
 
@@ -260,90 +233,3 @@ class _Drill:
                 return False
             await self._host.sleep(_STEP_S)
         return True
-
-
-def _too_uncertain(election: Election) -> bool:
-    allowed = max(LEAST_UNCERTAIN_S, UNCERTAIN_SHARE * (election.without_writes_s or 0.0))
-    return 2 * election.write_uncertainty_s > min(MOST_UNCERTAIN_S, allowed)
-
-
-def _what_is_amiss(host: DrillHost, plan: DrillPlan) -> str:
-    """Why the state is not steady, in words; empty when it is."""
-    view, names, now = host.view, short_names(host.nodes), host.now()
-    for node in view.nodes:
-        if node.state not in (NodeState.LEADER, NodeState.FOLLOWER):
-            return f"{names[node.node]} is {STATE_WORDS[node.state]}"
-    if view.leader is None:
-        return "no node leads"
-    for node in view.nodes:
-        if node.names_leader != view.leader:
-            return f"{names[node.node]} does not follow {names[view.leader]}"
-    if view.leader_since is None or now - view.leader_since < plan.steady_s:
-        return f"{names[view.leader]} has led for less than {plan.steady_s:g} s"
-    seconds = max(1, round(plan.steady_s))
-    end = now - _LAG_S
-    rates = [host.writes.acknowledged_between(end - back - 1, end - back) for back in range(seconds)]
-    mean = sum(rates) / seconds
-    if mean < LEAST_RATE:
-        return f"too few writes: {mean:.1f} acknowledged per second, at least {LEAST_RATE:g} are needed"
-    if min(rates) < mean * (1 - STEADY_SHARE) or max(rates) > mean * (1 + STEADY_SHARE):
-        return f"the rate of writes is unsteady: {min(rates)} to {max(rates)} per second"
-    return ""
-
-
-def judge(
-    rounds: list[DrillRound],
-    verification: Verification | None,
-    plan: DrillPlan,
-    gone: str | None = None,
-    unrecovered: int = 0,
-    stopped: bool = False,
-) -> tuple[str, int]:
-    """The verdict as one sentence, and the exit code.
-
-    Lost or phantom writes weigh most (exit 5), then a node that did not come back and a broken limit (exit 4). With a
-    limit, a round that could not be judged breaks it too: it is never counted as good. Without any judged round, or
-    with nothing to verify where verification was asked for, there is no success (exit 1).
-    """
-    judged = [round_ for round_ in rounds if round_.judged]
-    gaps = [
-        round_.election.without_writes_s
-        for round_ in judged
-        if round_.election is not None and round_.election.without_writes_s is not None
-    ]
-    parts = [f"{len(judged)} of {plan.rounds} rounds judged" + (" (stopped)" if stopped else "")]
-    if gaps:
-        parts.append(f"without writes for {median(gaps):.2f} s in the median, {max(gaps):.2f} s at most")
-    code = EXIT_OK if judged else EXIT_NO_SUCCESS
-    if verification is not None and not verification.acknowledged:
-        code = EXIT_NO_SUCCESS
-    limit = plan.max_unavailable_s
-    if limit is not None:
-        broken = sum(gap > limit for gap in gaps) + unrecovered
-        unproven = len(rounds) - len(judged) - unrecovered
-        if broken:
-            parts.append(f"the limit of {limit:g} s was broken in {broken} of {len(rounds)} rounds")
-        elif unproven or not judged:
-            parts.append(
-                f"that the limit of {limit:g} s holds could not be shown in {unproven} of {len(rounds)} rounds"
-            )
-        else:
-            parts.append(f"the limit of {limit:g} s held")
-        if broken or unproven or not judged:
-            code = EXIT_UNAVAILABLE
-    elif unrecovered:
-        parts.append(f"writes did not come back within {plan.recovery_limit_s:g} s in {unrecovered} rounds")
-        code = EXIT_UNAVAILABLE
-    if gone is not None:
-        parts.append(gone)
-        code = EXIT_UNAVAILABLE
-    if verification is not None and (verification.lost or verification.phantom):
-        parts.append(f"{verification.lost} acknowledged writes lost, {verification.phantom} refused ones present")
-        code = EXIT_LOST
-    elif verification is not None and verification.judged:
-        parts.append("no acknowledged write lost" if not verification.stale else f"{verification.stale} stale writes")
-        if verification.checked < verification.acknowledged:
-            parts[-1] += f" among the {verification.checked} that were read back"
-    else:
-        parts.append("writes not verified")
-    return "; ".join(parts), code

@@ -71,6 +71,8 @@ class ClusterChanged:
     view: ClusterView
     loop_lag_s: float
     """The session's own loop: how late its last timer fired, in seconds."""
+    news: bool = True
+    """Whether who leads, a term or a state has changed since the event before, not only latencies."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,12 @@
-"""What the writes and the elections of a run amount to: faults, the meter of elections, verification.
+"""What happens to the cluster: faults, elections, stretches without writes, and what became of the writes.
 
-Part of the session. It takes what the monitor sees, and reports elections and faults to the front ends and to the run
-that they belong to.
+It takes what the monitor sees, and reports elections and faults to the front ends and to the run that they belong to.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from confman_tui.cluster.caught_up import Behind, CatchUp, awaited, why_behind
@@ -16,7 +15,7 @@ from confman_tui.cluster.election_meter import ElectionMeter
 from confman_tui.cluster.elections import Election, Fault, FaultKind, UnreadNode, Verification
 from confman_tui.cluster.faults.attribution import HURTING
 from confman_tui.cluster.faults.control import FaultRefusedError
-from confman_tui.cluster.faults.injector import FaultInjector
+from confman_tui.cluster.faults.injector import FaultInjector, FaultPlan
 from confman_tui.cluster.states import ClusterView, Fact
 from confman_tui.cluster.writes.gaps import Drained
 from confman_tui.cluster.writes.ledger import WriteLedger
@@ -24,20 +23,22 @@ from confman_tui.cluster.writes.verification import verify
 from confman_tui.core.clock import Clock
 from confman_tui.load.run_model import SecondSample
 from confman_tui.session.cluster_monitor import Monitor
-from confman_tui.session.commands import FaultPreview
 from confman_tui.session.dataset import Progress
 from confman_tui.session.events import ElectionMeasured, FaultCaused, Phase, PhaseChanged, Sink
 from confman_tui.settings import Settings
 
 
-class Listener(Protocol):
-    """A run that wants to know what was done to the cluster meanwhile."""
+class RunUnderWay(Protocol):
+    """A run whose files and result say what happened to the cluster meanwhile."""
 
     def note_fault(self, fault: Fault) -> None:
         """A fault was caused."""
 
     def note_election(self, election: Election) -> None:
         """An election was measured, or measured further."""
+
+    def note_writes(self, without: bool) -> None:
+        """Whether a stretch without acknowledged writes lasts."""
 
 
 class IncidentTracker:
@@ -51,7 +52,6 @@ class IncidentTracker:
         injector: FaultInjector,
         emit: Sink,
         clock: Clock,
-        listener: Callable[[], Listener | None],
     ) -> None:
         """
         Args:
@@ -61,7 +61,6 @@ class IncidentTracker:
             injector: does faults.
             emit: takes the events.
             clock: stamps everything.
-            listener: gives the run under way, if there is one.
         """
         self._settings = settings
         self._monitor = monitor
@@ -69,13 +68,14 @@ class IncidentTracker:
         self._injector = injector
         self._emit = emit
         self._clock = clock
-        self._listener = listener
+        self.run: RunUnderWay | None = None
+        """The run that faults, elections and writes belong to, if there is one."""
         self._meter = ElectionMeter(monitor.nodes, monitor.book.stream)
         self.elections: list[Election] = []
         """All that were measured on this cluster, with their latest figures."""
         self.faults: list[Fault] = []
 
-    # -- hearing
+    # -- what is seen
 
     def on_view(self, view: ClusterView) -> None:
         """The view may have changed."""
@@ -84,11 +84,13 @@ class IncidentTracker:
 
     def on_fact(self, fact: Fact) -> None:
         """The cluster changed."""
-        self._tell(self._meter.fact(fact))
+        self._report(self._meter.fact(fact))
 
     def on_writes(self, drained: Drained) -> None:
         """The stream of writes was drained."""
-        self._tell(self._meter.tick(drained.at))
+        self._report(self._meter.tick(drained.at))
+        if self.run is not None:
+            self.run.note_writes(drained.open_window is not None)
 
     def on_sample(self, sample: SecondSample) -> None:
         """A second of a run ended."""
@@ -99,11 +101,6 @@ class IncidentTracker:
         """Writers start or stop: throughput before and after can't be compared."""
         self._meter.load_changed(self._clock())
 
-    @property
-    def electing(self) -> bool:
-        """Whether an election is under way."""
-        return self._meter.under_way
-
     def unfinished(self) -> Election | None:
         """The election that is going on, as far as it is known."""
         return self._meter.unfinished()
@@ -112,27 +109,25 @@ class IncidentTracker:
         """Whether a node is down, paused or isolated by this program."""
         return bool(self._injector.standing())
 
-    def _tell(self, elections: Sequence[Election]) -> None:
+    def _report(self, elections: Sequence[Election]) -> None:
         for election in elections:
             self.elections = [held for held in self.elections if held.origin != election.origin]
             self.elections.append(election)
             self._emit(ElectionMeasured(election))
-            listener = self._listener()
-            if listener is not None:
-                listener.note_election(election)
+            if self.run is not None:
+                self.run.note_election(election)
 
     # -- faults
 
-    def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
+    def preview_fault(self, kind: FaultKind, node: str) -> FaultPlan:
         """What it would hit; raises FaultRefusedError when it can't be done."""
-        plan = self._injector.preview(kind, node)
-        return FaultPreview(plan.node, plan.kind, plan.target, plan.needs_confirmation, plan.warning)
+        return self._injector.preview(kind, node)
 
     async def cause_fault(self, kind: FaultKind, node: str, *, by: str) -> Fault:
-        """Watch closely, do it, and tell it; raises FaultRefusedError when it can't be done."""
+        """Watch closely, do it, and report it; raises FaultRefusedError when it can't be done."""
         await self._monitor.watch_closely(f"{kind} of {node}, by {by}")
         fault = self._injector.cause(kind, node, by)
-        self._told(fault)
+        self._record(fault)
         return fault
 
     def revive(self, *, by: str) -> tuple[Fault, ...]:
@@ -143,20 +138,19 @@ class IncidentTracker:
         """
         done, failed = self._injector.revive(by)
         for fault in done:
-            self._told(fault)
+            self._record(fault)
         if failed:
             raise FaultRefusedError("; ".join(failed))
         if not done:
             raise FaultRefusedError("no node is down, paused or isolated by this program")
         return done
 
-    def _told(self, fault: Fault) -> None:
+    def _record(self, fault: Fault) -> None:
         self.faults.append(fault)
         self._meter.fault(fault)
         self._emit(FaultCaused(fault))
-        listener = self._listener()
-        if listener is not None:
-            listener.note_fault(fault)
+        if self.run is not None:
+            self.run.note_fault(fault)
 
     def resume_all(self) -> None:
         """Resume every paused node: at the end, in every case. Any thread."""
@@ -168,7 +162,7 @@ class IncidentTracker:
         self, ledger: WriteLedger, stop: asyncio.Event, *, entries_before: int, payload_bytes: int, run_began: float
     ) -> Verification:
         """Read the acknowledged writes back from every node that has caught up with the cluster; those that have not
-        are waited for first (see `awaited`), then the result says that it was judged without them."""
+        are waited for first (see `awaited`), then the result says that it leaves them out."""
         mode = self._settings.verify
         absent: tuple[UnreadNode, ...] = ()
         if mode.mode != "off" and len(ledger):
@@ -201,10 +195,10 @@ class IncidentTracker:
         """Wait while a node is worth waiting for, ``--wait`` at most; gives those that have not caught up then."""
         catch_up, begun, wait_s = CatchUp(), self._clock(), self._settings.wait_s
         behind: tuple[Behind, ...] = ()
-        told = ""
+        announced = ""
 
         def over(view: ClusterView) -> bool:
-            nonlocal behind, told
+            nonlocal behind, announced
             behind = catch_up.behind(view, self._returned())
             # One that was killed or paused and answers was given back by somebody else.
             standing = [
@@ -216,13 +210,13 @@ class IncidentTracker:
             left = awaited(behind, len(view.nodes), hurt, view.at, wait_s, run_began)
             names = self._monitor.names
             text = " and ".join(f"{names[one.node]} ({one.why})" for one in left)
-            if left and text != told and not stop.is_set():
-                told = text
+            if left and text != announced and not stop.is_set():
+                announced = text
                 self._emit(PhaseChanged(Phase.VERIFYING, view.at, f"waiting for {text}"))
             return not left or stop.is_set()
 
         await self._monitor.wait_for(over, wait_s)
-        if told:
+        if announced:
             self._emit(PhaseChanged(Phase.VERIFYING, self._clock(), detail))
         now = self._clock()
         return tuple(UnreadNode(one.node, one.words(now, begun)) for one in behind)

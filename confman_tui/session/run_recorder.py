@@ -1,9 +1,14 @@
-"""One scenario's run: the engine's seconds become events and rows, its end becomes a result with files."""
+"""One scenario's run: the engine's seconds become events and rows, its end becomes a result with files.
+
+The way of a second: `ScenarioRun.post_sample` on the engine's thread, `ScenarioRun.record_sample` on the session's
+loop, and from there as `SampleRecorded` to the front end.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +17,13 @@ from confman_tui.cluster.states import ClusterView
 from confman_tui.cluster.watch_mode import WatchUse
 from confman_tui.core.clock import Clock
 from confman_tui.load.engine import Engine
+from confman_tui.load.generator_use import UseTotals
 from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample
-from confman_tui.load.saturation import BoundRule, GeneratorSample, UseTotals
-from confman_tui.results.elections import write_lost
-from confman_tui.results.files import ResultsError, Staging, path_of
-from confman_tui.results.model import RateChange, ScenarioResult
-from confman_tui.results.summary import save_result
-from confman_tui.results.timeline import (
+from confman_tui.load.saturation import BoundRule, GeneratorSample
+from confman_tui.results.files.election_files import write_lost
+from confman_tui.results.files.output_folder import ResultsError, Staging, path_of
+from confman_tui.results.files.summary import save_result
+from confman_tui.results.files.timeline_csv import (
     TimelineWriter,
     bound_mark,
     election_mark,
@@ -26,8 +31,9 @@ from confman_tui.results.timeline import (
     rate_mark,
     window_mark,
 )
-from confman_tui.session.cluster_monitor import Monitor
-from confman_tui.session.cpu_monitor import GeneratorWatch, usable_cores
+from confman_tui.results.model import RateChange, ScenarioResult
+from confman_tui.session.connection import Connection
+from confman_tui.session.cpu_monitor import usable_cores
 from confman_tui.session.events import GeneratorLimitReached, Level, NoticeGiven, RateChanged, SampleRecorded, Sink
 from confman_tui.settings import Settings
 from confman_tui.settings.scenarios import Target
@@ -35,7 +41,8 @@ from confman_tui.settings.values import MAX_RATE, MIN_RATE
 
 
 class ScenarioRun:
-    """Runs one plan on the engine and keeps what it gives."""
+    """Keeps what the engine gives while it runs one plan. Belongs to the session's loop, `post_sample` aside.
+    Implements `confman_tui.session.incidents.RunUnderWay`."""
 
     def __init__(
         self,
@@ -43,39 +50,47 @@ class ScenarioRun:
         settings: Settings,
         entries_before: int,
         engine: Engine,
-        monitor: Monitor,
+        cluster: Connection,
         emit: Sink,
         clock: Clock,
-        watch: GeneratorWatch | None = None,
         *,
         stem: str = "",
     ) -> None:
-        """``stem``: the name of its files where it is a step of a series. A step leaves its seconds and its lost writes
-        alone; the series' own files hold the rest, and those of an ordinary run of that scenario stay."""
+        """
+        Args:
+            plan: what runs.
+            settings: those in force on this cluster.
+            entries_before: entries that the cluster holds before it.
+            engine: runs it.
+            cluster: where it runs.
+            emit: takes the events.
+            clock: stamps them.
+            stem: the name of its files where it is a step of a series. A step leaves its seconds and its lost writes
+                alone; the series' own files hold the rest, and those of an ordinary run of that scenario stay.
+        """
         self.plan = plan
+        self.entries_before = entries_before
+        self.elections: list[Election] = []
+        self.outcome: RunOutcome | None = None
+        """Set within `recording` by the caller, when the engine's run has ended."""
         self._step = bool(stem)
         self._stem = stem or plan.scenario
         self._settings = settings
-        self.entries_before = entries_before
         self._engine = engine
-        self._monitor = monitor
+        self._cluster = cluster
+        self._monitor = cluster.monitor
         self._emit = emit
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._marks: list[str] = []
         self._without_writes = False
         self._troubles: list[str] = []
-        self._watch = watch
         self._bound = BoundRule(plan, usable_cores())
         self._use = UseTotals()
-        self.elections: list[Election] = []
-        self.outcome: RunOutcome | None = None
-        self._watched_before = monitor.watch_use()
         self._watch_use: WatchUse | None = None
         self._rate = plan.rate
         self._rates: list[tuple[float, float]] = []
         self._timeline: TimelineWriter | None = None
-        self.on_sample: Callable[[SecondSample], None] = lambda sample: None
 
     # -- what happens meanwhile
 
@@ -91,7 +106,7 @@ class ScenarioRun:
         self.elections = sorted([*known, election], key=lambda held: held.origin)
 
     def change_rate(self, factor: float) -> bool:
-        """Multiply an open loop's rate, within the limits of ``--rate``, and tell it. False when this is a closed
+        """Multiply an open loop's rate, within the limits of ``--rate``, and emit it. False when this is a closed
         loop, or it has ended."""
         before = self._rate
         if before is None or self.outcome is not None:
@@ -113,21 +128,26 @@ class ScenarioRun:
         """Whether a stretch without acknowledged writes lasts."""
         self._without_writes = self._without_writes or without
 
-    def _sample(self, sample: SecondSample) -> None:
-        view = self._monitor.view
-        watched: GeneratorSample | None = None
-        if self._watch is not None:
-            watched = self._watch.latest
-            self._watch.align(sample.end)
-        self._judge_generator(sample, watched)
-        self._emit(SampleRecorded(self.plan.scenario, sample, view.leader, view.term, watched, self._bound.lasting))
-        self.on_sample(sample)
-        self._row(sample, view, watched)
+    def post_sample(self, sample: SecondSample) -> None:
+        """A second has ended. Called by the engine, on its thread; must return at once."""
+        # The loop may be gone when the program is left in a hurry.
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.record_sample, sample)
 
-    def _judge_generator(self, sample: SecondSample, watched: GeneratorSample | None) -> None:
+    def record_sample(self, sample: SecondSample) -> None:
+        """A second has ended: an event, a row of the timeline, and reads for the election meter."""
+        view = self._monitor.view
+        used = self._cluster.watch.latest
+        self._cluster.watch.align(sample.end)
+        self._note_generator(sample, used)
+        self._emit(SampleRecorded(self.plan.scenario, sample, view.leader, view.term, used, self._bound.lasting))
+        self._cluster.incidents.on_sample(sample)
+        self._row(sample, view, used)
+
+    def _note_generator(self, sample: SecondSample, used: GeneratorSample | None) -> None:
         first = self._bound.verdict is None
-        self._use.add(sample, watched)
-        if not self._bound.add(sample, watched):
+        self._use.add(sample, used)
+        if not self._bound.add(sample, used):
             return
         bound = self._bound.lasting
         assert bound is not None
@@ -135,79 +155,67 @@ class ScenarioRun:
         if first:
             self._emit(GeneratorLimitReached(self.plan.scenario, self._clock(), bound))
 
-    def _row(self, sample: SecondSample, view: ClusterView, watched: GeneratorSample | None) -> None:
+    def _row(self, sample: SecondSample, view: ClusterView, used: GeneratorSample | None) -> None:
         closed = [window for window in self._monitor.windows if window.end is not None and window.end >= sample.start]
         marks = [*self._marks, *(window_mark(window) for window in closed if window.end and window.end < sample.end)]
         without = self._without_writes or any(window.start < sample.end for window in closed)
         self._marks.clear()
         self._without_writes = self._monitor.open_window is not None
         if self._timeline is not None:
-            self._timeline.row(sample, view, marks, without, watched)
+            self._timeline.row(sample, view, marks, without, used)
 
     # -- the run and its end
 
-    async def run(self) -> RunOutcome:
-        """Run to its end (or until the engine is told to stop) and publish the files that belong to the load."""
-        directory = self._settings.output_dir
-        timeline_path = path_of(directory, self._settings.tier, self._stem, "timeline.csv")
+    @contextmanager
+    def recording(self) -> Iterator[RunPlan]:
+        """While inside, seconds become rows of the timeline. Gives the plan for the engine, with the files that Locust
+        writes. Who calls it sets `outcome` inside; its files are published at the end.
+
+        Raises:
+            ResultsError: the output folder can't be written.
+        """
+        directory, tier = self._settings.output_dir, self._settings.tier
         with Staging(directory) as staging:
-            prefix = None if self._step else staging.prefix(self._settings.tier, self.plan.scenario)
-            plan = replace(self.plan, csv_prefix=prefix)
-            self._timeline = TimelineWriter(timeline_path, self._monitor.nodes)
-            if self._watch is not None:
-                self._watch.begin_run()
-            self._watched_before = self._monitor.watch_use()
+            prefix = None if self._step else staging.prefix(tier, self.plan.scenario)
+            timeline = self._timeline = TimelineWriter(
+                path_of(directory, tier, self._stem, "timeline.csv"), self._monitor.nodes
+            )
+            self._cluster.watch.begin_run()
+            used_before = self._monitor.watch_use()
             try:
-                future = self._engine.run(
-                    plan,
-                    on_sample=lambda sample: self._post(sample),
-                    observer=self._monitor.book,
-                )
-                outcome = await asyncio.wrap_future(future)
+                yield replace(self.plan, csv_prefix=prefix)
             finally:
-                timeline = self._timeline.close()
-                self._watch_use = self._monitor.watch_use().since(self._watched_before)
-            if outcome.file_error:
-                self._troubles.append(outcome.file_error)
-            if self._timeline.trouble:
-                self._troubles.append(self._timeline.trouble)
-            files: tuple[Path, ...] = ()
-            try:
-                files = staging.publish(outcome.files)
-            except ResultsError as error:
-                self._troubles.append(str(error))
-        if timeline is not None:
-            files = (*files, timeline)
+                timeline_file = timeline.close()
+                self._watch_use = self._monitor.watch_use().since(used_before)
+            if self.outcome is not None:
+                self._publish(self.outcome, staging, timeline, timeline_file)
+
+    def _publish(
+        self, outcome: RunOutcome, staging: Staging, timeline: TimelineWriter, timeline_file: Path | None
+    ) -> None:
+        self._troubles += [trouble for trouble in (outcome.file_error, timeline.trouble) if trouble]
+        files: tuple[Path, ...] = ()
+        try:
+            files = staging.publish(outcome.files)
+        except ResultsError as error:
+            self._troubles.append(str(error))
+        if timeline_file is not None:
+            files = (*files, timeline_file)
         self.outcome = replace(outcome, files=files)
-        return self.outcome
 
-    def _post(self, sample: SecondSample) -> None:
-        # On the engine's thread. The loop may be gone when the program is left in a hurry.
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._sample, sample)
-
-    def finish(
-        self,
-        verification: Verification | None,
-        cluster: dict[str, object],
-        registry: tuple[str, ...],
-        *,
-        ended_as_meant: bool = False,
-        complete: Callable[[ScenarioResult], ScenarioResult] = lambda result: result,
+    def result(
+        self, verification: Verification | None, registry: tuple[str, ...], *, ended_as_meant: bool = False
     ) -> ScenarioResult:
-        """Make the result and write the files that tell of the whole run. Files that can't be written are told in a
-        notice; the result is whole without them.
+        """What the run gave, not written yet.
 
         Args:
             verification: what became of its writes; None where nothing was verified.
-            cluster: ``nodes``, ``leader`` and ``term``.
             registry: the tier's file of keys.
-            ended_as_meant: a run without an end was told to stop because all was done.
-            complete: adds what others know of the result, before it is written.
+            ended_as_meant: a run without an end was stopped because all was done.
         """
         assert self.outcome is not None
         outcome = replace(self.outcome, stopped_early=False) if ended_as_meant else self.outcome
-        result = ScenarioResult(
+        return ScenarioResult(
             name=self.plan.scenario,
             tier=self._settings.tier,
             users=self.plan.users,
@@ -222,22 +230,26 @@ class ScenarioRun:
             reads=self.plan.reads if self.plan.target is Target.ANY else None,
             rate_changes=tuple(RateChange(at - outcome.started, rate) for at, rate in self._rates),
             warmup_s=self.plan.warmup_s,
-            generator=self._use.told(),
+            generator=self._use.use(),
             watch=self._watch_use,
             generator_bound=self._bound.verdict,
             note=_note(outcome),
         )
-        result = complete(result)
+
+    def save(self, result: ScenarioResult) -> ScenarioResult:
+        """Write the files about the whole run; gives the result with their names. What can't be written is a notice;
+        the result is whole without it."""
         try:
             if self._step:
                 lost = write_lost(self._settings.output_dir, result.tier, self._stem, result.verification)
                 result = replace(result, files=(*result.files, *([str(lost)] if lost is not None else [])))
             else:
-                result = save_result(result, self._settings, cluster)
+                result = save_result(result, self._settings, self._cluster.summary())
         except ResultsError as error:
             self._troubles.append(str(error))
-        if outcome.invalid:
-            text = f"{self.plan.scenario}: the figures are invalid: {outcome.invalid}"
+        invalid = self.outcome.invalid if self.outcome is not None else ""
+        if invalid:
+            text = f"{self.plan.scenario}: the figures are invalid: {invalid}"
             self._emit(NoticeGiven(Level.ERROR, text, self._clock()))
         for trouble in dict.fromkeys(self._troubles):
             self._emit(NoticeGiven(Level.ERROR, trouble, self._clock()))

@@ -1,20 +1,23 @@
-"""Conducts series: the same scenario with more and more users or larger and larger values, and the sweep over entries.
+"""What runs: scenarios in turn; series of one scenario with more and more users or larger and larger values; the sweep
+over numbers of entries.
 
-Each step is an ordinary run on the same data; what changes is told in the step. Stopping keeps what was measured.
+Each step of a series is an ordinary run on the same data; what changes stands in the step. Stopping keeps what was
+measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from confman_tui.core.errors import ClusterError, UsageError
+from confman_tui.results.files.output_folder import ResultsError
+from confman_tui.results.files.series_files import save_series
 from confman_tui.results.model import ScenarioResult, Series, SeriesKind, SeriesPoint
-from confman_tui.results.series import value_words
-from confman_tui.session.dataset import Dataset
-from confman_tui.session.events import Level, Phase
-from confman_tui.settings import Settings
+from confman_tui.results.tables.series_table import value_words
+from confman_tui.session.events import Level, Phase, SeriesEnded, SeriesStepEnded
+from confman_tui.session.runs import Step, run_scenario, settings_here
+from confman_tui.session.session import Session
 from confman_tui.settings.scenarios import Scenario, by_name
 
 SWEPT = ("read-1u", "write-1u")
@@ -27,76 +30,33 @@ TOO_MANY = 1.1
 """A cluster that holds this many times the entries wanted can't be measured at that size."""
 
 
-async def nothing() -> None:
-    """No preparation."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one step of a series changes."""
-
-    label: str
-    """In words: ``step 3 of 4``."""
-    stem: str
-    """Of its files' names, beside the tier."""
-    duration_s: float
-    users: int | None = None
-    """None: the scenario's own."""
-    payload_bytes: int | None = None
-    """None: that of the settings."""
-    prepare: Callable[[], Awaitable[None]] = nothing
-    """Puts the data into the state in which each of its runs begins."""
-
-
 def _label(number: int, total: int, value: str = "") -> str:
-    """``step 3 of 4``; with what is not told otherwise: ``step 3 of 4: 100 KB``."""
+    """``step 3 of 4``; with what is said nowhere else: ``step 3 of 4: 100 KB``."""
     return f"step {number} of {total}" + (f": {value}" if value else "")
 
 
-class Host(Protocol):
-    """What a series needs of the session."""
-
-    settings: Settings
-
-    @property
-    def dataset(self) -> Dataset: ...
-
-    @property
-    def tier(self) -> str: ...
-
-    @property
-    def leaving(self) -> bool: ...
-
-    def stopping(self) -> bool: ...
-
-    def phase(self, phase: Phase, detail: str = "") -> None: ...
-
-    def notice(self, text: str, level: Level = Level.INFO) -> None: ...
-
-    async def count_entries(self) -> int | None: ...
-
-    async def run_one(self, scenario: Scenario, step: Step | None = None) -> ScenarioResult | None: ...
-
-    def keep_step(self, so_far: Series) -> None: ...
-
-    def keep_series(self, ended: Series) -> None: ...
-
-
 class _Keeper:
-    """Holds a series as far as it has come; told and saved at its end, however that comes."""
+    """Holds a series as far as it has come; saved and announced at its end, however that comes."""
 
-    def __init__(self, host: Host, series: Series) -> None:
-        self._host = host
+    def __init__(self, session: Session, series: Series) -> None:
+        self._session = session
         self.series = series
 
     def __enter__(self) -> _Keeper:
         return self
 
     def __exit__(self, *_: object) -> None:
-        measured = self.series
-        if measured.points:
-            short = len(measured.points) < len(measured.wanted)
-            self._host.keep_series(replace(measured, stopped_early=short or self._host.stopping()))
+        session, measured = self._session, self.series
+        if not measured.points:
+            return
+        short = len(measured.points) < len(measured.wanted)
+        ended = replace(measured, stopped_early=short or session.stopping())
+        try:
+            ended = save_series(ended, settings_here(session), session.cluster.summary())
+        except ResultsError as error:
+            session.notice(str(error), Level.ERROR)
+        session.series = (*session.series, ended)
+        session.emit(SeriesEnded(ended))
 
     def leave_out(self, value: int) -> None:
         """A step that can't be."""
@@ -107,27 +67,50 @@ class _Keeper:
         """A step was measured, or a part of it."""
         if results:
             self.series = replace(self.series, points=(*self.series.points, SeriesPoint(value, results)))
-            self._host.keep_step(self.series)
+            self._session.emit(SeriesStepEnded(self.series))
 
 
-async def run_steps(host: Host, scenario: Scenario) -> None:
+async def run_series(session: Session, names: Sequence[str]) -> tuple[ScenarioResult, ...]:
+    """Run scenarios in turn; a stop ends it and keeps the figures so far.
+
+    Raises:
+        ClusterError: no leader within ``--wait``, or the data could not be seeded.
+    """
+    session.begin_activity()
+    await session.seed_if_needed()
+    done: list[ScenarioResult] = []
+    for name in names:
+        if session.stopping():
+            break
+        if session.settings.user_steps or session.settings.payload_steps:
+            await _run_steps(session, by_name(name))
+            continue
+        result = await run_scenario(session, by_name(name))
+        if result is not None:
+            done.append(result)
+    session.rest()
+    return tuple(done)
+
+
+async def _run_steps(session: Session, scenario: Scenario) -> None:
     """Run one scenario at each number of users, or at each payload, that the settings name.
 
     Where the scenario writes, each run begins on the seeded data: reads and writes cost more the more entries there
-    are, and the steps shall differ in one thing. Where it reads, and payloads are the steps, the data is seeded anew
-    with values of that size.
+    are, and the steps must differ in one thing only. Where it reads, and payloads are the steps, the data is seeded
+    anew with values of that size.
 
     Raises:
         ClusterError: no leader within ``--wait``, or the data could not be put back. What was measured is kept.
     """
-    settings = host.settings
+    settings = session.settings
     of_users = bool(settings.user_steps)
     kind = SeriesKind.USERS if of_users else SeriesKind.PAYLOAD
     wanted = settings.user_steps or settings.payload_steps
     length = settings.duration_s or settings.step_s
-    with _Keeper(host, Series(kind, (scenario.name,), host.tier, length, wanted, ())) as keeper:
+    tier = session.cluster.dataset.tier.name
+    with _Keeper(session, Series(kind, (scenario.name,), tier, length, wanted, ())) as keeper:
         for number, value in enumerate(wanted, start=1):
-            if host.stopping():
+            if session.stopping():
                 break
             step = Step(
                 label=_label(number, len(wanted), "" if of_users else value_words(kind, value)),
@@ -135,39 +118,53 @@ async def run_steps(host: Host, scenario: Scenario) -> None:
                 duration_s=length,
                 users=value if of_users else settings.users,
                 payload_bytes=None if of_users else value,
-                prepare=_fresh(host, scenario) if of_users else _sized(host, scenario, value),
+                prepare=_fresh(session, scenario) if of_users else _sized(session, scenario, value),
             )
-            result = await host.run_one(scenario, step)
+            result = await run_scenario(session, scenario, step)
             if result is None:
                 break
             keeper.keep(value, (result,))
-    if not of_users and host.dataset.seeded_bytes != settings.payload_bytes and not host.stopping():
-        host.phase(Phase.SEEDING, f"{value_words(kind, settings.payload_bytes)} again")
-        await host.dataset.reseed(settings.payload_bytes)
+    if not of_users and session.cluster.dataset.seeded_bytes != settings.payload_bytes and not session.stopping():
+        session.phase(Phase.SEEDING, f"{value_words(kind, settings.payload_bytes)} again")
+        await session.cluster.dataset.reseed(settings.payload_bytes)
 
 
-def _fresh(host: Host, scenario: Scenario) -> Callable[[], Awaitable[None]]:
+def _fresh(session: Session, scenario: Scenario) -> Callable[[], Awaitable[None]] | None:
     async def prepare() -> None:
-        host.phase(Phase.CLEANING, "back to the seeded state")
-        await host.dataset.reset()
+        session.phase(Phase.CLEANING, "back to the seeded state")
+        await session.cluster.dataset.reset()
 
-    return prepare if scenario.write_share > 0 or host.settings.fresh else nothing
+    return prepare if scenario.write_share > 0 or session.settings.fresh else None
 
 
-def _sized(host: Host, scenario: Scenario, payload_bytes: int) -> Callable[[], Awaitable[None]]:
+def _sized(session: Session, scenario: Scenario, payload_bytes: int) -> Callable[[], Awaitable[None]]:
     # What is only written needs no seeded values of that size.
-    size = payload_bytes if scenario.write_share < 1 else host.settings.payload_bytes
+    size = payload_bytes if scenario.write_share < 1 else session.settings.payload_bytes
 
     async def prepare() -> None:
-        if scenario.write_share == 0 and host.dataset.seeded_bytes == size:
+        if scenario.write_share == 0 and session.cluster.dataset.seeded_bytes == size:
             return
-        host.phase(Phase.SEEDING, f"values of {value_words(SeriesKind.PAYLOAD, size)}")
-        await host.dataset.reseed(size)
+        session.phase(Phase.SEEDING, f"values of {value_words(SeriesKind.PAYLOAD, size)}")
+        await session.cluster.dataset.reseed(size)
 
     return prepare
 
 
-async def run_sweep(host: Host) -> None:
+async def run_sweep(session: Session) -> None:
+    """Measure reads and writes at one number of entries after the other; a stop keeps the figures so far.
+
+    Raises:
+        UsageError: the sizes asked for can't be had here.
+        ClusterError: no leader within ``--wait``, or the cluster took nothing.
+    """
+    session.begin_activity()
+    await session.seed_if_needed()
+    if not session.stopping():
+        await _sweep(session)
+    session.rest()
+
+
+async def _sweep(session: Session) -> None:
     """Measure reads and writes at each number of entries that the settings name, in the tier's own namespaces, and put
     the data back to the seeded state. What the writes add is removed before the next size.
 
@@ -175,7 +172,7 @@ async def run_sweep(host: Host) -> None:
         UsageError: the cluster holds more entries already than each size asked for, or a size would take too much room.
         ClusterError: no leader within ``--wait``, or the cluster took nothing. What was measured is kept.
     """
-    settings = host.settings
+    settings = session.settings
     sizes = settings.entries
     if sizes[-1] * settings.payload_bytes > MOST_SWEPT_BYTES:
         payload = value_words(SeriesKind.PAYLOAD, settings.payload_bytes)
@@ -183,19 +180,20 @@ async def run_sweep(host: Host) -> None:
             f"--entries {sizes[-1]} of --payload {payload} are more than 1 GB on each node; name fewer, or smaller ones"
         )
     length = settings.duration_s or SWEEP_S
-    with _Keeper(host, Series(SeriesKind.ENTRIES, SWEPT, host.tier, length, sizes, ())) as keeper:
+    tier = session.cluster.dataset.tier.name
+    with _Keeper(session, Series(SeriesKind.ENTRIES, SWEPT, tier, length, sizes, ())) as keeper:
         try:
             held = 0
             for number, size in enumerate(sizes, start=1):
-                held = await _grow(host, size)
-                if host.stopping():
+                held = await _grow(session, size)
+                if session.stopping():
                     break
                 if held > TOO_MANY * size:
                     keeper.leave_out(size)
-                    host.notice(f"{size:,} entries are left out: the cluster holds {held:,} already", Level.WARNING)
+                    session.notice(f"{size:,} entries are left out: the cluster holds {held:,} already", Level.WARNING)
                     continue
-                keeper.keep(size, await _measure(host, _label(number, len(sizes)), size, length))
-            if not keeper.series.points and not host.stopping():
+                keeper.keep(size, await _measure(session, _label(number, len(sizes)), size, length))
+            if not keeper.series.points and not session.stopping():
                 raise UsageError(
                     f"--entries: the cluster holds {held:,} entries already, more than each size asked for; "
                     "name a larger one"
@@ -203,44 +201,44 @@ async def run_sweep(host: Host) -> None:
         except ClusterError:
             raise  # it takes nothing: neither would it take this away
         except BaseException:
-            await _shed(host)
+            await _remove_entries(session)
             raise
-        await _shed(host)
+        await _remove_entries(session)
 
 
-async def _shed(host: Host) -> None:
+async def _remove_entries(session: Session) -> None:
     """Take the sweep's entries away, also after a stop; not at the program's end, which removes all."""
-    if not host.leaving:
-        host.phase(Phase.CLEANING, "the entries of the sweep")
-        await host.dataset.shed()
+    if not session.interrupted:
+        session.phase(Phase.CLEANING, "the entries of the sweep")
+        await session.cluster.dataset.remove_filled()
 
 
-async def _grow(host: Host, size: int) -> int:
+async def _grow(session: Session, size: int) -> int:
     """Seed up to that many entries on the whole cluster; returns how many there are."""
-    held = await host.count_entries()
-    if held is None or held >= size or host.stopping():
+    held = await session.cluster.count_entries()
+    if held is None or held >= size or session.stopping():
         return held or 0
-    host.phase(Phase.SEEDING, f"up to {size:,} entries")
-    await host.dataset.fill(size - held)
+    session.phase(Phase.SEEDING, f"up to {size:,} entries")
+    await session.cluster.dataset.fill(size - held)
     return size
 
 
-async def _measure(host: Host, label: str, size: int, length: float) -> tuple[ScenarioResult, ...]:
+async def _measure(session: Session, label: str, size: int, length: float) -> tuple[ScenarioResult, ...]:
     results: list[ScenarioResult] = []
     for name in SWEPT:
         scenario = by_name(name)
 
         async def prepare(writes: bool = scenario.write_share > 0) -> None:
-            host.phase(Phase.CLEANING, "what was written meanwhile")
+            session.phase(Phase.CLEANING, "what was written meanwhile")
             # the probe writes while nobody else does
-            await (host.dataset.reset() if writes else host.dataset.remove_spent_probe_keys())
+            await (session.cluster.dataset.reset() if writes else session.cluster.dataset.remove_spent_probe_keys())
 
         stem = f"sweep-{name}-{size}"
-        result = await host.run_one(scenario, Step(label, stem, length, prepare=prepare))
+        result = await run_scenario(session, scenario, Step(label, stem, length, prepare=prepare))
         if result is None:
             return tuple(results)
         results.append(result)
-    if not host.stopping():
-        host.phase(Phase.CLEANING, "what was written")
-        await host.dataset.reset()
+    if not session.stopping():
+        session.phase(Phase.CLEANING, "what was written")
+        await session.cluster.dataset.reset()
     return tuple(results)

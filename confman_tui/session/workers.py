@@ -8,14 +8,14 @@ from typing import Any
 
 from confman_tui.core.clock import Clock
 from confman_tui.load.engine import Engine
-from confman_tui.load.workers.plan import Waiting, WorkerPlan
+from confman_tui.load.workers.plan import WaitProgress, WorkerPlan
 from confman_tui.session.events import Level, NoticeGiven, Phase, PhaseChanged, ProgressMade, Sink
 from confman_tui.settings import Settings
 
-TELL_S = 0.5
-"""Seconds between two tellings of how far it has come."""
+REPORT_S = 0.5
+"""Seconds between two reports of how far it has come."""
 SETTLE_S = 0.2
-"""How long the stream of writes waits for stragglers when workers tell of them: they gather them for 20 ms, and a busy
+"""How long the stream of writes waits for stragglers when workers report them: they gather them for 20 ms, and a busy
 machine takes its time. Less than what the end of a run and a drill's rounds wait for."""
 
 
@@ -33,26 +33,26 @@ class WorkerWait:
         self._engine = engine
         self._emit = emit
         self._clock = clock
-        self._invited = ""
-        self._told_at: float | None = None
+        self._announced = ""
+        self._reported_at: float | None = None
 
-    async def wait_for_workers(self, crew: WorkerPlan, stop: asyncio.Event) -> None:
+    async def wait_for_workers(self, plan: WorkerPlan, stop: asyncio.Event) -> None:
         """Return when all workers are there.
 
         Raises:
             WorkerError: one can't be started, too few came, or ``stop`` was set meanwhile.
         """
-        if not crew.size:
+        if not plan.size:
             return
         loop = asyncio.get_running_loop()
-        self._told_at = None
+        self._reported_at = None
 
-        def on_wait(waiting: Waiting) -> None:
+        def on_wait(progress: WaitProgress) -> None:
             # on the engine's thread; the loop may be gone when the program is left in a hurry
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._tell, waiting, crew)
+                loop.call_soon_threadsafe(self._report, progress, plan)
 
-        waited_for: asyncio.Future[Any] = asyncio.wrap_future(self._engine.wait_for_workers(crew, on_wait=on_wait))
+        waited_for: asyncio.Future[Any] = asyncio.wrap_future(self._engine.wait_for_workers(plan, on_wait=on_wait))
         stopped: asyncio.Future[Any] = asyncio.create_task(stop.wait(), name="stop of the wait for workers")
         try:
             await asyncio.wait({waited_for, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -62,15 +62,17 @@ class WorkerWait:
         finally:
             stopped.cancel()
 
-    def _tell(self, waiting: Waiting, crew: WorkerPlan) -> None:
+    def _report(self, progress: WaitProgress, plan: WorkerPlan) -> None:
         at = self._clock()
-        if self._told_at is None:
-            self._emit(PhaseChanged(Phase.GATHERING, at, f"{waiting.wanted} worker{'s' if waiting.wanted > 1 else ''}"))
-            self._told_at = at - TELL_S
-        if crew.remote and waiting.address != self._invited:
-            self._invited = waiting.address
-            text = f"workers join: confman-tui worker --master {waiting.address}"
+        if self._reported_at is None:
+            self._emit(
+                PhaseChanged(Phase.GATHERING, at, f"{progress.wanted} worker{'s' if progress.wanted > 1 else ''}")
+            )
+            self._reported_at = at - REPORT_S
+        if plan.remote and progress.address != self._announced:
+            self._announced = progress.address
+            text = f"workers join: confman-tui worker --master {progress.address}"
             self._emit(NoticeGiven(Level.INFO, text, at))
-        if at - self._told_at >= TELL_S:
-            self._told_at = at
-            self._emit(ProgressMade(Phase.GATHERING, waiting.present, waiting.wanted, 0.0, waiting.left_s))
+        if at - self._reported_at >= REPORT_S:
+            self._reported_at = at
+            self._emit(ProgressMade(Phase.GATHERING, progress.present, progress.wanted, 0.0, progress.left_s))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 
 from confman_tui.core.errors import UsageError
 from confman_tui.settings import values
-from confman_tui.settings.options import SETTINGS, Setting
+from confman_tui.settings.options import SETTINGS
+from confman_tui.settings.setting import Setting
 
 KEYS_TABLE = "keys"
 _IN_FILE = {setting.name: setting for setting in SETTINGS if not setting.flag_only}
@@ -19,7 +18,7 @@ _LARGEST = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FileSettings:
-    """What a settings file says."""
+    """What stands in a settings file."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
     """Per setting, its value as it would be written for a flag."""
@@ -28,7 +27,7 @@ class FileSettings:
 
 
 def read(path: Path) -> FileSettings:
-    """What the file says; nothing when there is no such file.
+    """What stands in the file; nothing when there is no such file.
 
     Raises:
         UsageError: the file can't be read, is no TOML, or holds a key or a type that is not allowed. The sentence
@@ -37,13 +36,17 @@ def read(path: Path) -> FileSettings:
     try:
         if path.stat().st_size > _LARGEST:
             raise UsageError(f"{path}: is larger than 1 MB, which no settings file is")
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return FileSettings()
     except OSError as error:
         raise UsageError(f"{path}: can't be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: is not UTF-8 text") from error
+    import tomllib  # most users have no such file, and the program starts faster without it
+
+    try:
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: is not TOML: {error}") from error
     keys = _keys(path, document.pop(KEYS_TABLE, {}))
@@ -57,8 +60,8 @@ def read(path: Path) -> FileSettings:
 
 
 def _unknown(name: str) -> str:
-    close = get_close_matches(name.lower().replace("_", "-"), _IN_FILE, 1)
-    hint = f"did you mean {close[0]}? K" if close else "k"
+    close = values.closest(name.lower().replace("_", "-"), _IN_FILE)
+    hint = f"did you mean {close}? K" if close else "k"
     return f"the key {values.shown(name)} is not known; {hint}nown keys: {', '.join((*_IN_FILE, f'[{KEYS_TABLE}]'))}"
 
 

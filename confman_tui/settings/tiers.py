@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 PROBE_NAMESPACE: Final = "bench-probe"
+"""The namespace of the probe's writes, and of nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +29,21 @@ TIERS: Final[Mapping[str, Tier]] = {
     tier.name: tier for tier in (Tier("small", 5, 20), Tier("large", 20, 50), Tier("xlarge", 20, 500))
 }
 
-_OURS = re.compile(rf"bench-(?:{'|'.join(TIERS)})-(?:\d{{3}}|owner)|{PROBE_NAMESPACE}", re.ASCII)
+_OURS = rf"(?a)bench-(?:{'|'.join(TIERS)})-(?:\d{{3}}|owner)|{PROBE_NAMESPACE}"
 
 
 def is_ours(namespace: str) -> bool:
     """Whether this program makes namespaces of that name. ``bench-mine`` is somebody else's."""
-    return _OURS.fullmatch(namespace) is not None
+    return re.fullmatch(_OURS, namespace) is not None
+
+
+def is_of_tier(namespace: str, tier: str) -> bool:
+    """Whether one of our namespaces belongs to that tier."""
+    return namespace.startswith(f"bench-{tier}-")
 
 
 def owner_namespace(tier: str) -> str:
-    """The namespace that holds who uses a tier."""
+    """The namespace in which the programs that use a tier say so."""
     return f"bench-{tier}-owner"
 
 

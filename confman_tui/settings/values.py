@@ -1,14 +1,14 @@
 """From a setting's text to its value: sizes, times, counts, names.
 
 Each parser takes the text of a flag, an environment variable or the settings file and raises ValueError with the end
-of a sentence ("must be …", "is outside …"); who asked puts the setting's name before it.
+of a sentence ("must be …", "is outside …"); the caller puts the setting's name before it.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -24,12 +24,13 @@ MIN_RATE, MAX_RATE = 0.5, 100_000.0
 MAX_ENTRIES = 100_000
 """The most entries that a sweep seeds."""
 
-_SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(b|kb|kib|mb|mib)?", re.IGNORECASE)
+# Texts, not compiled: each is compiled when the first value of its kind is parsed.
+_SIZE = r"(?ai)([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(b|kb|kib|mb|mib)?"
 _SIZE_UNITS = {"b": 1, "kb": KB, "kib": KB, "mb": MB, "mib": MB}
-_TIME = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(ms|s|m|h)?", re.IGNORECASE)
+_TIME = r"(?ai)([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(ms|s|m|h)?"
 _TIME_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?(?:/ ?s)?", re.IGNORECASE)
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_RATE = r"(?ai)([0-9]{1,6}(?:\.[0-9]{1,6})?) ?(?:/ ?s)?"
+_INTEGER = r"[+-]?[0-9]{1,18}"
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 _LONGEST_SHOWN = 60
@@ -40,6 +41,13 @@ def shown(text: str) -> str:
     if len(text) > _LONGEST_SHOWN:
         text = text[: _LONGEST_SHOWN - 1] + "…"
     return ascii(text) if any(not c.isprintable() for c in text) else f"'{text}'"
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that the wrong one was probably meant to be, for a hint."""
+    from difflib import get_close_matches  # needed for wrong input only
+
+    return next(iter(get_close_matches(word, list(known), 1)), None)
 
 
 def boolean(text: str) -> bool:
@@ -56,7 +64,7 @@ def integer(low: int, high: int) -> Callable[[str], int]:
     """A whole number from ``low`` to ``high``."""
 
     def parse(text: str) -> int:
-        if not _INTEGER.fullmatch(text.strip()):
+        if not re.fullmatch(_INTEGER, text.strip()):
             raise ValueError(f"{shown(text)} must be a whole number from {low} to {high}")
         value = int(text)
         if not low <= value <= high:
@@ -68,7 +76,7 @@ def integer(low: int, high: int) -> Callable[[str], int]:
 
 def rate(text: str) -> float:
     """Requests per second: ``500``, ``0.5``, ``500/s``."""
-    match = _RATE.fullmatch(text.strip())
+    match = re.fullmatch(_RATE, text.strip())
     value = float(match[1]) if match is not None else 0.0
     if not MIN_RATE <= value <= MAX_RATE:
         raise ValueError(
@@ -80,10 +88,8 @@ def rate(text: str) -> float:
 def payload(text: str) -> int:
     """Bytes of a value: ``512``, ``1KB``, ``1.5MB``; a KB has 1,024 bytes."""
     allowed = "a size from 1 byte to 50 MB (Confman's limit), such as 512, 1KB or 2MB"
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{shown(text)} must be {allowed}")
-    size = float(match[1]) * _SIZE_UNITS[(match[2] or "b").lower()]
+    match = re.fullmatch(_SIZE, text.strip())
+    size = float(match[1]) * _SIZE_UNITS[(match[2] or "b").lower()] if match is not None else 0.0
     if size != int(size):
         raise ValueError(f"{shown(text)} is not a whole number of bytes; it must be {allowed}")
     if not 1 <= size <= MAX_PAYLOAD:
@@ -127,9 +133,10 @@ def seconds(
     """
 
     def parse(text: str) -> float:
-        match = _TIME.fullmatch(text.strip())
+        match = re.fullmatch(_TIME, text.strip())
         if match is None:
-            raise ValueError(f"{shown(text)} must be a time such as {_examples(bare)}: {allowed}")
+            examples = "100, 100ms or 1s" if bare == "ms" else "30, 30s, 2m or 1h"
+            raise ValueError(f"{shown(text)} must be a time such as {examples}: {allowed}")
         value = float(match[1]) * _TIME_UNITS[(match[2] or bare).lower()]
         if value == 0 and zero:
             return 0.0
@@ -166,10 +173,6 @@ def whole_seconds(high: float, allowed: str) -> Callable[[str], float]:
     return parse
 
 
-def _examples(bare: str) -> str:
-    return "100, 100ms or 1s" if bare == "ms" else "30, 30s, 2m or 1h"
-
-
 def choice(known: Sequence[str]) -> Callable[[str], str]:
     """One of the known words."""
 
@@ -200,7 +203,7 @@ def api_key(value: str) -> str:
 
 
 def folder(value: str) -> Path:
-    """A folder's path; ``~`` is the home folder. Whether it can be written is asked when it is used."""
+    """A folder's path; ``~`` is the home folder. Whether it can be written is found out when it is used."""
     if not value.strip() or "\0" in value:
         raise ValueError(f"{shown(value)} must be the path of a folder")
     try:
@@ -215,9 +218,7 @@ def ports(value: str) -> tuple[int, ...]:
         return ()
     allowed = "auto, or one to nine different ports from 1 to 65535, such as 6100,6200,6300"
     parts = [part.strip() for part in value.split(",")]
-    if not all(_INTEGER.fullmatch(part) for part in parts):
-        raise ValueError(f"{shown(value)} must be {allowed}")
-    numbers = tuple(int(part) for part in parts)
+    numbers = tuple(int(part) if re.fullmatch(_INTEGER, part) else 0 for part in parts)
     if len(numbers) > 9 or len(set(numbers)) != len(numbers) or not all(1 <= port <= 65535 for port in numbers):
         raise ValueError(f"{shown(value)} must be {allowed}")
     return numbers
@@ -241,9 +242,7 @@ def election_timeout(value: str) -> tuple[int, int]:
     """Least and most milliseconds of a random election timeout, as ``150-300``."""
     allowed = "two times in ms from 50 to 60000, the lower one first, such as 150-300"
     match = re.fullmatch(r"([0-9]{1,6}) ?(?:ms)? ?- ?([0-9]{1,6}) ?(?:ms)?", value.strip())
-    if match is None:
-        raise ValueError(f"{shown(value)} must be {allowed}")
-    low, high = int(match[1]), int(match[2])
+    low, high = (int(match[1]), int(match[2])) if match is not None else (0, 0)
     if not 50 <= low < high <= 60_000:
         raise ValueError(f"{shown(value)} must be {allowed}")
     return low, high

@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Protocol, cast
+from typing import cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from confman_tui.tui.actions import ACTIONS, Action, display
+from confman_tui.tui.base_app import BaseApp
+from confman_tui.tui.keys.table import ACTIONS
 
-
-class _Host(Protocol):
-    def do(self, action: str) -> None: ...
-    def key_of(self, action: str) -> str: ...
+_OFFERED = tuple(action for action in ACTIONS if action.id != "palette")
 
 
 class ActionProvider(Provider):
     """The actions, with their keys."""
 
-    @property
-    def _host(self) -> _Host:
-        return cast(_Host, self.app)
-
-    def _words(self, action: Action) -> tuple[str, str]:
-        return action.help, f"key {display(self._host.key_of(action.id))}"
+    def _key(self, action: str) -> str:
+        return f"key {cast(BaseApp, self.app).shown_key(action)}"
 
     async def discover(self) -> Hits:
-        for action in ACTIONS:
-            if action.id == "palette":
-                continue
-            name, key = self._words(action)
-            yield DiscoveryHit(name, partial(self._host.do, action.id), help=key)
+        for action in _OFFERED:
+            yield DiscoveryHit(action.help, partial(self.app.run_action, action.command), help=self._key(action.id))
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for action in ACTIONS:
-            name, key = self._words(action)
-            if action.id != "palette" and (score := matcher.match(name)) > 0:
-                yield Hit(score, matcher.highlight(name), partial(self._host.do, action.id), help=key)
+        for action in _OFFERED:
+            if (score := matcher.match(action.help)) > 0:
+                do = partial(self.app.run_action, action.command)
+                yield Hit(score, matcher.highlight(action.help), do, help=self._key(action.id))

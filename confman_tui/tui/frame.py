@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from confman_tui.tui.history import History
-    from confman_tui.tui.state import UiState
+from confman_tui.tui.history.history import History
+from confman_tui.tui.state import UiState
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from types import FrameType
 
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.core import errors
-from confman_tui.load.engine import prepare
+from confman_tui.load.locust_setup import prepare
+from confman_tui.session.connection import MakeDemo
 from confman_tui.session.session_thread import SessionThread
-from confman_tui.settings import Resolved, check_keys, remembered
+from confman_tui.settings import Resolved, check_keys, themes
 
 JOIN_S = 8.0
 """Longest wait for the session after the screen is gone: its stop and its clean-up are bounded to less."""
@@ -24,26 +25,26 @@ ABANDON_S = 0.6
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run_interactive(resolved: Resolved) -> int:
+def run_interactive(resolved: Resolved, make_demo: MakeDemo) -> int:
     """Show the screen until the person leaves, a signal comes or the terminal is closed. Returns the exit code."""
     # Before the app, and on the main thread: importing Locust registers a signal handler.
     prepare()
-    from confman_tui.tui.actions import binding_ids
     from confman_tui.tui.app import ConfmanApp
-    from confman_tui.tui.driver import EnduringDriver
+    from confman_tui.tui.keys.table import binding_ids
     from confman_tui.tui.run import finish
     from confman_tui.tui.start_options import UiOptions
+    from confman_tui.tui.textual_hacks import EnduringDriver
 
     check_keys(resolved, binding_ids())
     settings = resolved.settings
-    session = SessionThread(settings)
+    session = SessionThread(settings, make_demo)
     app = ConfmanApp(
         session,
         UiOptions(
             output_dir=settings.output_dir,
             theme=settings.theme,
             keymap=settings.keys,
-            remember_theme=remembered.remember_theme,
+            remember_theme=themes.remember,
             drill_fault=FaultKind(settings.fault),
             drill_rounds=settings.rounds,
         ),
@@ -58,7 +59,7 @@ def run_interactive(resolved: Resolved) -> int:
         if not ended:
             session.abandon(ABANDON_S)
     if not ended:
-        _leave_at_once(session, code, told=app.left_at_once)
+        _leave_at_once(session, code, announced=app.left_at_once)
     if session.crash is not None and code == errors.EXIT_OK:
         crash = session.crash
         sys.stderr.write(f"confman-tui: a defect of this program: {type(crash).__name__}: {crash}\n")
@@ -66,9 +67,9 @@ def run_interactive(resolved: Resolved) -> int:
     return code
 
 
-def _leave_at_once(session: SessionThread, code: int, *, told: bool) -> None:
+def _leave_at_once(session: SessionThread, code: int, *, announced: bool) -> None:
     """The session has not ended: say what stays and end without waiting for its thread."""
-    if not told:
+    if not announced:
         left = session.leave_behind()
         sys.stderr.write(f"confman-tui: left before everything had ended{'; ' + left if left else ''}\n")
     sys.stderr.flush()

@@ -1,6 +1,6 @@
 """How late the screen's own loop runs: a busy screen would disturb the load and belie the latencies.
 
-The pauses that a drawing makes for the load's sake (`confman_tui.tui.breath`) are left out: they disturb nobody.
+The pauses that a drawing makes for the load's sake (`confman_tui.tui.yield_cpu`) are left out: they disturb nobody.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from confman_tui.tui.breath import paused_s
+from confman_tui.tui.yield_cpu import paused_s
 
 
 class LagMeter:

@@ -66,7 +66,7 @@ class Plan:
 
 
 def plan(width: int, height: int, nodes: int, scenarios: int) -> Plan:
-    """The plan for a screen of ``width`` × ``height`` cells, for so many nodes and scenarios."""
+    """The plan for a screen of ``width`` × ``height`` cells, for this many nodes and scenarios."""
     nodes = max(1, nodes)
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return _tiny(height, nodes)

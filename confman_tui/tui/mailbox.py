@@ -5,15 +5,21 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 
 from textual.message import Message
 
-from confman_tui.cluster.states import ClusterView
 from confman_tui.session.events import ClusterChanged, Event, ProgressMade, WritesAcknowledged
 
 
 class EventsArrived(Message):
     """Events wait in the mailbox. One such message is enough for any number of them."""
+
+    def __init__(self, *, draw_gauges: bool = False) -> None:
+        """``draw_gauges``: draw what moved, even without news."""
+        super().__init__()
+        self.draw_gauges = draw_gauges
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, EventsArrived)
@@ -35,13 +41,13 @@ class Mailbox:
     drawing takes them along.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self._wake = wake
+    def __init__(self, post: Callable[[Message], object]) -> None:
+        """``post`` takes messages to the screen from any thread; RuntimeError where the screen has ended."""
+        self._post = post
         self._lock = threading.Lock()
         self._history: deque[Event] = deque()
         self._cluster: ClusterChanged | None = None
         self._progress: ProgressMade | None = None
-        self._shape: tuple[object, ...] = ()
         self._woken = False
 
     def put(self, event: Event) -> None:
@@ -50,9 +56,7 @@ class Mailbox:
             urgent = True
             if isinstance(event, ClusterChanged):
                 self._keep_changed_view(event)
-                shape = shape_of(event.view)
-                urgent = shape != self._shape
-                self._shape = shape
+                urgent = event.news
             elif isinstance(event, ProgressMade):
                 self._progress = event
                 urgent = False
@@ -65,12 +69,16 @@ class Mailbox:
             wake = urgent and not self._woken
             self._woken = self._woken or urgent
         if wake:
-            self._wake()
+            with suppress(RuntimeError):
+                self._post(EventsArrived())
 
     def _keep_changed_view(self, event: ClusterChanged) -> None:
-        """A view that differs in more than its gauges is history: the timeline would miss a state of 20 ms."""
-        if self._cluster is not None and shape_of(self._cluster.view) != shape_of(event.view):
-            self._history.append(self._cluster)
+        """The view before one with news is history: the timeline would miss a state of 20 ms."""
+        held = self._cluster
+        if held is not None and event.news:
+            self._history.append(held)
+        elif held is not None and held.news:
+            event = replace(event, news=True)
         self._cluster = event
 
     def take(self) -> list[Event]:
@@ -86,8 +94,3 @@ class Mailbox:
                 self._progress = None
             self._woken = False
         return events
-
-
-def shape_of(view: ClusterView) -> tuple[object, ...]:
-    """What of a view is news rather than a gauge's movement."""
-    return (view.leader, view.term, *((node.node, node.state, node.term) for node in view.nodes))

@@ -1,18 +1,11 @@
-"""Short names of nodes for the screen."""
+"""The name of a node on the screen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from urllib.parse import urlsplit
+from collections.abc import Mapping
 
+from confman_tui.cluster.node_names import short_names
 from confman_tui.tui.text import clean
-
-
-def short_names(nodes: Iterable[str]) -> dict[str, str]:
-    """``:6100`` for each node where all share one host, ``host:port`` where they do not."""
-    urls = tuple(nodes)
-    hosts = {urlsplit(url).hostname for url in urls}
-    return {url: (f":{_port(url)}" if len(hosts) == 1 else f"{urlsplit(url).hostname}:{_port(url)}") for url in urls}
 
 
 def name_of(node: str | None, names: Mapping[str, str]) -> str:
@@ -31,8 +24,3 @@ def name_of(node: str | None, names: Mapping[str, str]) -> str:
         except ValueError:
             pass
     return clean(node.removeprefix("http://"), 40)
-
-
-def _port(url: str) -> int:
-    parts = urlsplit(url)
-    return parts.port or (443 if parts.scheme == "https" else 80)

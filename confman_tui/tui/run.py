@@ -19,13 +19,13 @@ def _plain(line: str) -> str:
 def run(session: SessionCommands, options: UiOptions) -> int:
     """Run until a person, a signal or a defect ends it. The terminal is restored when this returns.
 
-    The session has been told to quit, but may not have ended yet: the caller joins it.
+    The session has been asked to quit, but may not have ended yet: the caller joins it.
     """
     return finish(ConfmanApp(session, options))
 
 
 def finish(app: ConfmanApp) -> int:
-    """Run ``app`` and tell on stderr, with the terminal restored, what a person must know afterwards."""
+    """Run ``app`` and print on stderr, with the terminal restored, what a person must know afterwards."""
     code = app.run()
     if app.crash is not None:
         app.session.quit()

@@ -1,4 +1,4 @@
-"""What the command line tells the screen."""
+"""What the command line gives the screen."""
 
 from __future__ import annotations
 
@@ -12,18 +12,6 @@ from confman_tui.core import clock
 
 
 @dataclass(frozen=True, slots=True)
-class Tier:
-    """A tier as the dialog offers it."""
-
-    name: str
-    namespaces: int
-    keys_per_namespace: int
-
-
-TIERS = (Tier("small", 5, 20), Tier("large", 20, 50), Tier("xlarge", 20, 500))
-
-
-@dataclass(frozen=True, slots=True)
 class UiOptions:
     """Choices that don't change while the screen runs."""
 
@@ -33,7 +21,6 @@ class UiOptions:
     """Name of a Textual theme; None or an unknown one: the default dark one."""
     keymap: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Binding id to keys (comma separated), from the settings file."""
-    tiers: tuple[Tier, ...] = TIERS
     remember_theme: Callable[[str], object] | None = None
     """Called with the name of a theme that a person chose."""
     clock: clock.Clock = clock.now

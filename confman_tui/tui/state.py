@@ -1,4 +1,4 @@
-"""What the screen knows: a plain model, and the one function that changes it. No Textual, no clock, no thread."""
+"""What the screen knows: a plain model. No Textual, no clock, no thread; `updates` changes it."""
 
 from __future__ import annotations
 
@@ -7,41 +7,14 @@ from dataclasses import dataclass, field, replace
 
 from confman_tui.cluster.elections import Election, Fault, FaultKind, Verification, WriteWindow
 from confman_tui.cluster.states import ClusterView
-from confman_tui.core.errors import EXIT_LOST, EXIT_NO_CLUSTER, EXIT_OK
+from confman_tui.core.errors import EXIT_NO_CLUSTER
 from confman_tui.load.run_model import SecondSample
 from confman_tui.load.saturation import GeneratorBound, GeneratorSample
-from confman_tui.results.model import Series
-from confman_tui.session.events import (
-    ClusterChanged,
-    ConfigurationChanged,
-    DeferredRunDropped,
-    DrillEnded,
-    DrillRound,
-    DrillRoundEnded,
-    ElectionMeasured,
-    Event,
-    FaultCaused,
-    GeneratorLimitReached,
-    GeneratorWatched,
-    LeftoversFound,
-    Phase,
-    PhaseChanged,
-    ProgressMade,
-    RateChanged,
-    RunDeferred,
-    SampleRecorded,
-    ScenarioEnded,
-    ScenarioStarted,
-    SeriesEnded,
-    SeriesStepEnded,
-    VerificationEnded,
-    WatchModeChanged,
-    WritesAcknowledged,
-)
+from confman_tui.results.model import DrillEnded, DrillRound, Series
+from confman_tui.session.events import ConfigurationChanged, Phase, ProgressMade, WatchModeChanged
 from confman_tui.settings.scenarios import Scenario
-from confman_tui.tui.log import EventLog, describe
-from confman_tui.tui.node_names import short_names
-from confman_tui.tui.rows import DRILL, Row, RowStatus
+from confman_tui.tui.log import EventLog
+from confman_tui.tui.rows import DRILL, Row
 
 BUSY = frozenset(
     {
@@ -51,15 +24,7 @@ BUSY = frozenset(
 )
 """Phases in which something runs that a person would not want to lose by accident."""
 
-MOST_ELECTIONS = 500
-
-
-@dataclass(slots=True)
-class Drill:
-    """The last drill, while it runs and afterwards."""
-
-    rounds: list[DrillRound] = field(default_factory=list)
-    ended: DrillEnded | None = None
+DOWN_BY_US = frozenset({FaultKind.KILL, FaultKind.PAUSE, FaultKind.ISOLATE})
 
 
 @dataclass(slots=True)
@@ -110,7 +75,10 @@ class UiState:
     """What was last done to each node."""
     elections: list[Election] = field(default_factory=list)
     verification: Verification | None = None
-    drill: Drill = field(default_factory=Drill)
+    drill_rounds: tuple[DrillRound, ...] = ()
+    """Of the last drill, while it runs and afterwards."""
+    drill_ended: DrillEnded | None = None
+    """The last drill's verdict; None while one runs."""
     series: Series | None = None
     """The last series, as far as it has come."""
     leftovers: tuple[str, ...] = ()
@@ -151,7 +119,7 @@ class UiState:
 
     @property
     def ack_rate(self) -> int:
-        """Acknowledged writes in the last second that was told of."""
+        """Acknowledged writes in the last second known of."""
         return sum(acknowledged for start, acknowledged in self.ack_slots if start >= self.ack_at - 1.0)
 
     def touched(self, kinds: frozenset[FaultKind]) -> tuple[str, ...]:
@@ -167,159 +135,10 @@ class UiState:
             names=dict(self.names),
             queue=list(self.queue),
             done_to=dict(self.done_to),
-            drill=Drill(list(self.drill.rounds), self.drill.ended),
             log=self.log.copy(),
         )
-
-
-DOWN_BY_US = frozenset({FaultKind.KILL, FaultKind.PAUSE, FaultKind.ISOLATE})
 
 
 def initial(catalogue: Sequence[Scenario]) -> UiState:
     """The state before the first event."""
     return UiState(rows={scenario.name: Row(scenario) for scenario in catalogue})
-
-
-def asked(state: UiState, names: Sequence[str]) -> None:
-    """A person asked for these scenarios: their rows say so until they begin."""
-    for name in names:
-        row = state.rows.get(name)
-        if row is not None and row.status is not RowStatus.RUNNING:
-            row.status = RowStatus.QUEUED
-            state.queue.append(name)
-
-
-def _forget_queue(state: UiState) -> None:
-    for name in state.queue:
-        row = state.rows[name]
-        row.status = RowStatus.DONE if row.result else RowStatus.NEVER
-    state.queue.clear()
-    state.deferred = ()
-
-
-def apply(state: UiState, event: Event, now: float) -> bool:
-    """Take ``event`` into ``state``. True when a person should see it at once, False for a gauge."""
-    if isinstance(event, ClusterChanged):
-        before = _shape(state.view)
-        state.view = event.view
-        state.loop_lag_s = event.loop_lag_s
-        if tuple(state.names) != (nodes := tuple(view.node for view in event.view.nodes)):
-            state.names = short_names(nodes)
-        return _shape(event.view) != before
-    if isinstance(event, WritesAcknowledged):
-        _acknowledged(state, event)
-        return False
-    if isinstance(event, ProgressMade):
-        state.progress = event
-        return False
-    if isinstance(event, WatchModeChanged):
-        state.watch = event
-        return False
-    if isinstance(event, GeneratorWatched):
-        state.generator = event.sample
-        return False
-    line = describe(event, state.names, {election.origin for election in state.elections}, now)
-    if line is not None:
-        state.log.add(line)
-    state.events += 1
-    _change(state, event)
-    return not isinstance(event, SampleRecorded)
-
-
-def _shape(view: ClusterView | None) -> tuple[object, ...]:
-    """What of a view is news rather than a gauge's movement."""
-    return () if view is None else (view.leader, view.term, *((node.state, node.term) for node in view.nodes))
-
-
-def _change(state: UiState, event: Event) -> None:
-    match event:
-        case PhaseChanged():
-            _phase(state, event)
-        case ConfigurationChanged():
-            state.config = event
-            state.names = short_names(event.nodes)
-            if state.view is None or tuple(node.node for node in state.view.nodes) != event.nodes:
-                state.view = None
-        case ScenarioStarted(name):
-            state.running = name
-            state.rate = event.rate
-            if name in state.queue:
-                state.queue.remove(name)
-            if (row := state.row(name)) is not None:
-                row.start(event)
-        case RunDeferred(names):
-            _forget_queue(state)
-            asked(state, names)
-            state.deferred = names
-        case DeferredRunDropped():
-            _forget_queue(state)
-        case RateChanged(name, _, rate):
-            state.rate = rate
-            if (row := state.row(name)) is not None:
-                row.rate = rate
-        case SampleRecorded(name, sample):
-            state.sample = sample
-            state.limit = event.limit
-            if (row := state.row(name)) is not None:
-                row.add(sample)
-                row.generator = event.generator
-        case GeneratorLimitReached(name):
-            if (row := state.row(name)) is not None:
-                row.limit = event.bound
-        case ScenarioEnded(result):
-            state.running = state.rate = None
-            state.sample = None
-            state.limit = None
-            if (row := state.row(result.name)) is not None:
-                row.end(result)
-        case FaultCaused(fault):
-            state.done_to[fault.node] = fault
-        case ElectionMeasured(election):
-            state.elections = [known for known in state.elections if known.origin != election.origin]
-            state.elections = [*state.elections, election][-MOST_ELECTIONS:]
-        case VerificationEnded(_, result):
-            state.verification = result
-            if result.judged and not result.passed:
-                state.exit_code = EXIT_LOST
-        case DrillRoundEnded(ended):
-            if state.drill.ended is not None:
-                state.drill = Drill()
-            state.drill.rounds.append(ended)
-        case DrillEnded():
-            state.drill.rounds = list(event.rounds)
-            state.drill.ended = event
-            state.verification = event.verification or state.verification
-            if state.exit_code != EXIT_LOST:
-                state.exit_code = event.exit_code
-        case SeriesStepEnded(series) | SeriesEnded(series):
-            state.series = series
-        case LeftoversFound(namespaces):
-            state.leftovers = namespaces
-        case _:
-            pass
-
-
-def _phase(state: UiState, event: PhaseChanged) -> None:
-    state.phase = event.phase
-    state.phase_detail = event.detail
-    state.phase_since = event.at
-    state.progress = None
-    if event.phase in (Phase.GATHERING, Phase.SEEDING, Phase.IDLE, Phase.RUNNING, Phase.DRILLING) and not state.found:
-        state.found = True
-        state.exit_code = EXIT_OK
-    if event.phase is Phase.DRILLING and state.drill.ended is not None:
-        state.drill = Drill()
-    if event.phase is Phase.IDLE and state.deferred:
-        state.deferred = ()  # the data is there, and they begin now
-    elif event.phase in (Phase.IDLE, Phase.OFFLINE, Phase.CLOSED):
-        _forget_queue(state)
-        state.running = state.rate = None
-
-
-def _acknowledged(state: UiState, event: WritesAcknowledged) -> None:
-    state.open_window = event.open_window
-    state.ack_at = event.at
-    if event.counts:
-        state.last_ack = event.counts[-1][0]
-    merged = [*state.ack_slots, *event.counts]
-    state.ack_slots = [slot for slot in merged if slot[0] >= event.at - 2.0]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from confman_tui.cluster.states import STATE_WORDS, ClusterView, NodeState
+from confman_tui.cluster.states import STATE_WORDS, UNREACHABLE_STATES, ClusterView, NodeState
 from confman_tui.load.run_model import SecondSample
 from confman_tui.load.saturation import CPU_LIMIT, Limit, over_limit
-from confman_tui.results.nodes import reads_words
+from confman_tui.results.tables.sentences import reads_words
 from confman_tui.session.events import Phase
 from confman_tui.tui import numbers
-from confman_tui.tui.actions import key_of
 from confman_tui.tui.colours import Look
 from confman_tui.tui.frame import Frame
+from confman_tui.tui.keys.table import shown_key
 from confman_tui.tui.node_names import name_of
 from confman_tui.tui.state import UiState
 from confman_tui.tui.text import Part, clean
@@ -74,7 +74,7 @@ def leadership(state: UiState, look: Look) -> Part:
 def no_leader_reason(view: ClusterView, state: UiState) -> str:
     """``term 9, no quorum: :6200 and :6300 unreachable``, or what is known."""
     term = f"term {view.term}" if view.term is not None else "term unknown"
-    away = [node for node in view.nodes if node.state in (NodeState.REFUSED, NodeState.SILENT)]
+    away = [node for node in view.nodes if node.state in UNREACHABLE_STATES]
     if len(away) * 2 >= len(view.nodes) and away:
         names = [name_of(node.node, state.names) for node in away]
         listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
@@ -93,14 +93,14 @@ def activity(frame: Frame, look: Look, width: int) -> list[Part]:
         gone = numbers.short_seconds(frame.now - frame.closing_since)
         return [
             Part(f"leaving: {word} · {gone}", f"bold {look.warn}", 1, "leaving"),
-            Part(f"{key_of('quit', state)} leaves at once", look.dim, 4),
+            Part(f"{shown_key('quit', state.keys)} leaves at once", look.dim, 4),
         ]
     row = state.rows.get(state.running or "")
     if row is not None and row.started is not None and state.phase in (Phase.RUNNING, Phase.STOPPING):
         return _run(frame, look, width)
     word = _PHASE_WORDS[state.phase]
-    if state.phase is Phase.DRILLING and state.drill.rounds:
-        last = state.drill.rounds[-1]
+    if state.phase is Phase.DRILLING and state.drill_rounds:
+        last = state.drill_rounds[-1]
         word = f"election drill, round {min(last.number + 1, last.total)} of {last.total}"
     if state.phase is Phase.DRILLING and state.rate is not None:
         word += f" at {numbers.asked(state.rate)}"
@@ -126,7 +126,7 @@ def activity(frame: Frame, look: Look, width: int) -> list[Part]:
     if state.deferred:
         then = clean(state.deferred[0], 40) if len(state.deferred) == 1 else f"{len(state.deferred)} scenarios"
         parts.append(Part(f"then {then}", look.text, 4))
-    parts.append(Part(f"{key_of('stop', state)} {'forgets' if state.deferred else 'stops'} it", look.dim, 8))
+    parts.append(Part(f"{shown_key('stop', state.keys)} {'forgets' if state.deferred else 'stops'} it", look.dim, 8))
     return parts
 
 

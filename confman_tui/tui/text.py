@@ -1,4 +1,4 @@
-"""Text that may come from anywhere, made safe and made to fit: the only way onto the screen for foreign strings."""
+"""Text that may come from anywhere, made safe and made to fit: the only way onto the screen for strings of others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 MAX_CHARACTERS = 2_000
-"""Longest foreign text that is looked at; a node that answers with 10 KB must not cost the screen its time."""
+"""Longest text of others that is looked at; a node that answers with 10 KB must not cost the screen its time."""
 
 ELLIPSIS = "…"
 
@@ -70,11 +70,6 @@ def fit(text: str, width: int) -> str:
     if kept:
         return f"{kept} {ELLIPSIS}"
     return set_cell_size(text, width - 1).rstrip() + ELLIPSIS
-
-
-def first_fit(width: int, *variants: str) -> str:
-    """The first of ``variants`` (longest first) that fits ``width`` cells; empty when none does."""
-    return next((variant for variant in variants if cell_len(variant) <= width), "")
 
 
 def wrap(text: str, width: int, most: int) -> list[str]:

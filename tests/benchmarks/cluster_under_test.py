@@ -12,8 +12,9 @@ from urllib.parse import quote, urlsplit
 
 import psutil
 
-from confman_tui.cluster.seeding import PROBE_NAMESPACE, payload
+from confman_tui.cluster.seeding import payload
 from confman_tui.demo.supervisor import DemoCluster
+from confman_tui.settings.tiers import PROBE_NAMESPACE
 from tests.support.demo_client import Answer, ask, ask_on, connect
 from tests.support.keys import ADMIN
 from tests.support.waiting import wait_for

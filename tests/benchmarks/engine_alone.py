@@ -12,8 +12,9 @@ import asyncio
 import json
 from pathlib import Path
 
-from confman_tui.load.context import read_registry
-from confman_tui.load.engine import Engine, prepare
+from confman_tui.cluster.key_registry import read_registry
+from confman_tui.load.engine import Engine
+from confman_tui.load.locust_setup import prepare
 from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample
 from confman_tui.settings.scenarios import Target
 from tests.support.keys import ADMIN

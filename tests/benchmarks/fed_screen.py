@@ -12,8 +12,8 @@ from pathlib import Path
 
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
+from confman_tui.cluster.faults.injector import FaultPlan
 from confman_tui.core import clock
-from confman_tui.session.commands import FaultPreview
 from confman_tui.session.events import Phase, PhaseChanged, Sink
 from confman_tui.tui.run import run
 from confman_tui.tui.start_options import UiOptions
@@ -79,7 +79,7 @@ class FedConductor:
 
     def start_demo(self) -> None: ...
 
-    def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
+    def preview_fault(self, kind: FaultKind, node: str) -> FaultPlan:
         raise FaultRefusedError("made-up events: there is no node to do this to")
 
     def cause_fault(self, kind: FaultKind, node: str) -> None: ...

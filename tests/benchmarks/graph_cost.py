@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import statistics
 import time
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
 import psutil
 from rich.style import Style
 
+from confman_tui.core.child_process.pipes import line_of
 from confman_tui.tui.charts.axis import TimeWindow
 from confman_tui.tui.charts.drawing import draw
 from confman_tui.tui.charts.graphs import LatencyPlot, ThroughputPlot
 from confman_tui.tui.charts.lanes import Lanes
-from confman_tui.tui.charts.renderer_client import ChartRenderer, Rows
-from confman_tui.tui.charts.spec import encode
+from confman_tui.tui.charts.renderer_client import ChartRenderer
+from confman_tui.tui.charts.spec import DrawGraph, GraphDrawn, GraphSpec, Rows
 from confman_tui.tui.charts.strips import Picture, Row
-from confman_tui.tui.history import History
+from confman_tui.tui.history.history import History
 from tests.support.chart_history import NODES, Feed
 
 Plot = ThroughputPlot | LatencyPlot
@@ -67,19 +68,20 @@ def request(plot: Plot, history: History, window: TimeWindow, width: int, height
     """What the screen does before a graph is drawn."""
     spec = plot.spec(window.axis(now()), history, width, height)
     assert spec is not None
-    return encode({"id": 1, "graph": spec.to_wire()})
+    return line_of(DrawGraph(1, msgspec.Raw(msgspec.json.encode(spec))))
 
 
 def answer(line: bytes, picture: Picture, styles: list[Style], empty: list[Row], width: int) -> None:
     """What the screen does after it was drawn, when all of it changed (both ways, so that it can be repeated)."""
-    rows: Rows = json.loads(line)["rows"]
+    rows = msgspec.json.decode(line, type=GraphDrawn).rows
     picture.update(empty, styles, width)
     picture.update(rows, styles, width)
 
 
-def redraw(asked: bytes) -> list[Row]:
+def redraw(asked: bytes) -> bytes:
     """What the renderer does."""
-    return list(draw(json.loads(asked)["graph"]))
+    request = msgspec.json.decode(asked, type=DrawGraph)
+    return line_of(GraphDrawn(request.id, draw(msgspec.json.decode(request.graph, type=GraphSpec))))
 
 
 def timeline(lanes: Lanes, history: History, window: TimeWindow, width: int, numbers: Numbers, now: Clockwork) -> None:
@@ -108,7 +110,7 @@ def bursts(times: int) -> float:
         for name, plot in plots:
             ask = partial(request, plot, history, window, width, height, Clockwork())
             asked = ask()
-            line = json.dumps({"id": 1, "rows": redraw(asked)}, ensure_ascii=False).encode()
+            line = redraw(asked)
             empty: list[Row] = [[" " * width, 0] for _ in range(height)]
             parts += [
                 (f"{name} request", ask, True),

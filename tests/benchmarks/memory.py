@@ -202,8 +202,8 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
     from confman_tui.headless import Printer
     from confman_tui.load.run_model import RunPlan
     from confman_tui.load.saturation import GeneratorSample
-    from confman_tui.results.summary import json_document
-    from confman_tui.results.tables import results_table
+    from confman_tui.results.files.summary import json_document
+    from confman_tui.results.tables.results_table import results_table
     from confman_tui.session.connection import Connection
     from confman_tui.session.events import ScenarioStarted
     from confman_tui.session.run_recorder import ScenarioRun
@@ -216,19 +216,15 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
         settings = resolve("bench", {"output-dir": folder, "duration": "1h"}, {}).settings
         printer = Printer(nowhere)
         engine: Any = FedEngine(clock, seconds, rate)
-        runs: list[ScenarioRun] = []
-        cluster = Connection(
-            settings, NODES, None, engine, printer, asyncio.Event(), clock, lambda: runs[0] if runs else None
-        )
-        monitor, incidents = cluster.monitor, cluster.incidents
+        cluster = Connection(settings, NODES, None, engine, printer, asyncio.Event(), clock)
+        monitor = cluster.monitor
         keys = tuple((namespace, f"key-{number:012x}") for namespace in NAMESPACES for number in range(20))
         plan = RunPlan(
             f"memory-{kind}", 50, float(seconds), Target.ANY, SHARES[kind], (0.0, 0.0), 1024, NAMESPACES, keys, "key"
         )
-        run = ScenarioRun(plan, settings, 100, engine, monitor, printer, clock, cluster.watch)
-        runs.append(run)
-        run.on_sample = incidents.on_sample
-        monitor.turn_page(booking=True)
+        run = ScenarioRun(plan, settings, 100, engine, cluster, printer, clock)
+        cluster.incidents.run = run
+        monitor.start_booking()
 
         def each_second(at: float, whole: bool) -> None:
             monitor.drain()
@@ -245,10 +241,13 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
         engine.each_second = each_second
         printer(ScenarioStarted(plan.scenario, clock.now, plan.users, plan.duration_s, 100, 1024))
         told["before"] = now_mb()
-        outcome = await run.run()
+        with run.recording() as recorded:
+            future = engine.run(recorded, on_sample=run.post_sample, observer=monitor.book)
+            outcome = await asyncio.wrap_future(future)
+            run.outcome = outcome
         told["after_run"], told["peak_run"] = now_mb(), peak_mb()
         told["requests"] = outcome.requests
-        ledger = monitor.turn_page(booking=False)
+        ledger = monitor.stop_booking()
         told["writes"], told["ledger"] = len(ledger), ledger.bytes_held() / 1e6
         verification = None
         if verified and len(ledger):
@@ -258,7 +257,7 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
                 stop=stop, progress=lambda done, _: stop.set() if done >= verified else None, clock=clock,
             )  # fmt: skip
             told["checked"], told["lost"] = verification.checked, verification.lost
-        result = run.finish(verification, cluster.summary(), ())
+        result = run.save(run.result(verification, ()))
         json.dumps(json_document(cluster.summary(), "small", [result]))
         results_table([result])
         await cluster.client.aclose()
@@ -270,7 +269,7 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
 
 def child(kind: str, seconds: int, rate: int, verified: int) -> None:
     """One kind of run, in this process."""
-    from confman_tui.load.engine import prepare
+    from confman_tui.load.locust_setup import prepare
 
     prepare()
     print(json.dumps(asyncio.run(feed(kind, seconds, rate, verified))))

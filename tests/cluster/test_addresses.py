@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confman_tui.cluster.addresses import (
-    NodeNames,
     check_resolves,
     default_nodes,
     host_of,
@@ -16,8 +15,8 @@ from confman_tui.cluster.addresses import (
     parse_node,
     parse_nodes,
     port_of,
-    short_names,
 )
+from confman_tui.cluster.node_names import NodeNames, short_names
 from confman_tui.core.errors import UsageError
 
 A, B, C = (f"http://127.0.0.1:{port}" for port in (6100, 6200, 6300))
@@ -166,6 +165,8 @@ def test_loopback_is_told_by_the_text() -> None:
 def test_short_names_tell_the_nodes_apart() -> None:
     assert short_names((A, B)) == {A: ":6100", B: ":6200"}
     assert short_names(("http://a:1", "http://b:1")) == {"http://a:1": "a:1", "http://b:1": "b:1"}
+    # ports that differ do not make up for hosts that do: a bare port would not say where a node runs
+    assert short_names(("http://a:1", "http://[::1]:2")) == {"http://a:1": "a:1", "http://[::1]:2": "[::1]:2"}
 
 
 def test_another_name_of_a_node_is_understood_only_where_it_is_certain() -> None:

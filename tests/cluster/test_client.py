@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confman_tui.cluster.api import entry_path, write_outcome
-from confman_tui.cluster.client import (
-    ConfmanClient,
+from confman_tui.cluster.api import (
     KeyReadOnlyError,
     KeyRefusedError,
     NoLeaderError,
@@ -18,7 +16,10 @@ from confman_tui.cluster.client import (
     NotReplicatedError,
     RejectedError,
     UnreachableError,
+    entry_path,
+    write_outcome,
 )
+from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.cluster.http_failures import plain
 from confman_tui.cluster.polling import poll_once

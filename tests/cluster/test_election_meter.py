@@ -32,9 +32,9 @@ def assert_without_writes(election: Election, gap: float, apart: float) -> None:
 @pytest.mark.parametrize("poll_s", [0.02, 0.1])
 def test_each_recorded_trial_gives_its_own_figures(kind: str, number: int, poll_s: float) -> None:
     entry = RECORDED[kind]["trials"][number]
-    told = trial(entry, poll_s).run()
-    assert len(told) == 2
-    election = told[0]
+    measured = trial(entry, poll_s).run()
+    assert len(measured) == 2
+    election = measured[0]
     assert election.fault is not None
     assert election.fault.kind.value == kind
     assert (election.term_before, election.term_after) == (entry["term_before"], entry["term_after"])
@@ -56,13 +56,13 @@ def test_each_recorded_trial_gives_its_own_figures(kind: str, number: int, poll_
     assert election.lost_s <= late
     assert election.uncertainty_s <= late + 0.002
     assert election.write_uncertainty_s <= 0.06
-    assert told[1].recover90_s == pytest.approx(entry["first_ok_write_s"], abs=0.11)
+    assert measured[1].recover90_s == pytest.approx(entry["first_ok_write_s"], abs=0.11)
 
 
 def only(replay: Replay) -> Election:
-    told = replay.run()
-    finals = {election.origin: election for election in told}
-    assert len(finals) == 1, told
+    measured = replay.run()
+    finals = {election.origin: election for election in measured}
+    assert len(finals) == 1, measured
     return next(iter(finals.values()))
 
 
@@ -200,9 +200,9 @@ def test_a_second_fault_after_writes_went_through_is_an_election_of_its_own() ->
     replay.writes(EPOCH + 6, EPOCH + 9, 0.05)
     replay.writes(EPOCH + 9, EPOCH + 10, 0.05, served=False)
     replay.writes(EPOCH + 10, EPOCH + 16, 0.05)
-    told = replay.run()
-    assert [one.fault for one in told] == [replay.faults[0]] * 2 + [replay.faults[2]] * 2
-    assert [one.recover90_s is not None for one in told] == [False, True, False, True]
+    measured = replay.run()
+    assert [one.fault for one in measured] == [replay.faults[0]] * 2 + [replay.faults[2]] * 2
+    assert [one.recover90_s is not None for one in measured] == [False, True, False, True]
 
 
 def test_an_isolated_leader_goes_on_claiming_until_a_higher_term() -> None:
@@ -246,9 +246,9 @@ def test_a_fault_explains_one_election_only() -> None:
     spans += [(10.0, led_by(A, 3)), (15.0, {A: "ConnectError"}), (16.0, led_by(B, 4, B, C))]
     cluster(replay, spans, 22.0)
     quiet_writes(replay, 22.0, (5.0, 6.0), (15.0, 16.0))
-    told = {one.origin: one for one in replay.run()}
-    assert [one.fault for one in told.values()] == [replay.faults[0], None, None]
-    assert [one.new_leader for one in told.values()] == [B, A, B]
+    measured = {one.origin: one for one in replay.run()}
+    assert [one.fault for one in measured.values()] == [replay.faults[0], None, None]
+    assert [one.new_leader for one in measured.values()] == [B, A, B]
 
 
 def test_reads_meanwhile_count_for_their_share_of_the_time() -> None:
@@ -357,7 +357,7 @@ faults = st.builds(
 def test_any_order_of_facts_and_faults_gives_consistent_elections(events: list[Fact | Fault], ordered: bool) -> None:
     stream = WriteStream()
     meter = ElectionMeter(NODES, stream)
-    told: list[Election] = []
+    measured: list[Election] = []
     if ordered:
         events = sorted(events, key=lambda event: event.at)
     for n, event in enumerate(events):
@@ -366,13 +366,13 @@ def test_any_order_of_facts_and_faults_gives_consistent_elections(events: list[F
         if n % 3:
             stream.acknowledged(now + 0.01, now)
         stream.drain(now + 0.1)
-        told += meter.fact(event) if isinstance(event, Fact) else ()
+        measured += meter.fact(event) if isinstance(event, Fact) else ()
         if isinstance(event, Fault):
             meter.fault(event)
-        told += meter.tick(now + 0.1)
-    used = [one.fault for one in told if one.fault is not None and one.recover90_s is None]
+        measured += meter.tick(now + 0.1)
+    used = [one.fault for one in measured if one.fault is not None and one.recover90_s is None]
     assert len(used) == len(set(map(id, used)))
-    for election in told:
+    for election in measured:
         assert election.old_leader is not None
         assert election.rounds >= 0
         steps_seen = (election.lost_s, election.term_s, election.claim_s, election.serving_s, election.first_write_s)

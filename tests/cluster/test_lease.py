@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confman_tui.cluster import lease as lease_module
-from confman_tui.cluster import seeding
+from confman_tui.cluster import removal
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.lease import Lease, LeaseHeldError, Owner, owners
 from confman_tui.demo.supervisor import DemoCluster
@@ -87,11 +87,11 @@ async def test_the_second_program_refuses_and_names_the_first(
         assert leader is not None
         await client.put_namespace(leader, "bench-small-000")
         await client.put_entry(leader, PROBE_NAMESPACE, "p", "x")
-        assert await seeding.leftovers(client, leader) == (owner_namespace("large"),)
+        assert await removal.leftovers(client, leader) == (owner_namespace("large"),)
         assert set(await owners(client, leader, ("small", "large", "xlarge"))) == {"small", "large"}
         # The probe's namespace is everybody's: it stays while the other program writes there.
         go_on = asyncio.Event()
-        await seeding.remove(client, watch.leader, (PROBE_NAMESPACE,), lambda *_: None, go_on)
+        await removal.remove(client, watch.leader, (PROBE_NAMESPACE,), lambda *_: None, go_on)
         assert len(await client.list_entries(leader, PROBE_NAMESPACE)) == 1
         assert await mine.release(client, watch.leader)
         assert not await present(client, watch, "large")
@@ -103,10 +103,10 @@ async def test_the_second_program_refuses_and_names_the_first(
         mine = await Lease.acquire(client, watch.leader, demo.urls, "small", tmp_path)
         assert await mine.release(client, watch.leader)
         assert not await present(client, watch, "small")
-        found = await seeding.leftovers(client, leader)
+        found = await removal.leftovers(client, leader)
         assert found == (PROBE_NAMESPACE, "bench-small-000")
-        await seeding.remove(client, watch.leader, found, lambda *_: None, go_on)
-        assert await seeding.leftovers(client, leader) == ()
+        await removal.remove(client, watch.leader, found, lambda *_: None, go_on)
+        assert await removal.leftovers(client, leader) == ()
         assert locks(tmp_path) == []
 
 
@@ -118,10 +118,10 @@ async def test_a_killed_programs_lease_is_a_leftover(demo: DemoCluster, tmp_path
             await other.wait()
         leader = watch.leader()
         assert leader is not None
-        assert await seeding.leftovers(client, leader) == (owner_namespace("small"),)
+        assert await removal.leftovers(client, leader) == (owner_namespace("small"),)
         mine = await Lease.acquire(client, watch.leader, demo.urls, "small", tmp_path)
         assert await mine.release(client, watch.leader)
-        assert await seeding.leftovers(client, leader) == ()
+        assert await removal.leftovers(client, leader) == ()
 
 
 async def test_a_program_of_another_machine_is_refused_with_a_way_out(demo: DemoCluster, tmp_path: Path) -> None:
@@ -134,9 +134,9 @@ async def test_a_program_of_another_machine_is_refused_with_a_way_out(demo: Demo
         await client.put_entry(leader, space, "owner-1", json.dumps(asdict(far)))
         with pytest.raises(LeaseHeldError, match=r"ann@far-away, pid 17, .*`confman-tui clean`"):
             await Lease.acquire(client, watch.leader, demo.urls, "small", tmp_path)
-        assert await seeding.leftovers(client, leader, claimed_elsewhere=False) == ()
-        assert await seeding.leftovers(client, leader) == (space,)
-        await seeding.remove(client, watch.leader, (space,), lambda *_: None, asyncio.Event())
+        assert await removal.leftovers(client, leader, claimed_elsewhere=False) == ()
+        assert await removal.leftovers(client, leader) == (space,)
+        await removal.remove(client, watch.leader, (space,), lambda *_: None, asyncio.Event())
         await (await Lease.acquire(client, watch.leader, demo.urls, "small", tmp_path)).release(client, watch.leader)
 
 

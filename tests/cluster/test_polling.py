@@ -228,7 +228,7 @@ async def test_polls_keep_to_the_schedule_over_one_connection() -> None:
         await poller.stop()
         assert server.connections == 1
         # On a grid: what one poll was late by is not handed on to the next ones. How late a timer of this loop is on
-        # this machine now, a plain one beside it tells.
+        # this machine now, a plain one beside it shows.
         offsets = [(poll.sent - polls[1].sent) / 0.05 for poll in polls[1:]]
         assert median(abs(offset - round(offset)) for offset in offsets) < 0.15 + await reference
         count = len(polls)
@@ -385,7 +385,7 @@ async def test_an_isolated_leader_shows_as_stale_and_the_next_one_leads(mortal: 
         await watch.until(lambda: {watch.state(node) for node in mortal.urls} == everyone)
         old = watch.leader()
         assert old is not None
-        told = len(watch.facts)
+        known = len(watch.facts)
         mortal.isolate(old)
         await watch.until(lambda: watch.leader() not in (None, old))
         new = watch.leader()
@@ -394,7 +394,7 @@ async def test_an_isolated_leader_shows_as_stale_and_the_next_one_leads(mortal: 
         assert watch.leader() == new
         mortal.heal(old)
         await watch.until(lambda: {watch.state(node) for node in mortal.urls} == everyone)
-        facts = [(fact.kind, fact.node) for fact in watch.facts[told:]]
+        facts = [(fact.kind, fact.node) for fact in watch.facts[known:]]
         assert (FactKind.LEADER_LOST, old) in facts
         assert (FactKind.LEADER_SERVING, new) in facts
         assert FactKind.NODE_DOWN not in [kind for kind, _ in facts]

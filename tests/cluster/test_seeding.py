@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from confman_tui.cluster import seeding
-from confman_tui.cluster.client import ConfmanClient, Entry
-from confman_tui.cluster.leader_requests import Pace, StoppedError
-from confman_tui.cluster.seeding import PROBE_NAMESPACE, TIERS, Tier, is_ours, namespaces_of, payload
+from confman_tui.cluster import key_registry, removal, seeding
+from confman_tui.cluster.api import Entry
+from confman_tui.cluster.client import ConfmanClient
+from confman_tui.cluster.leader_requests import LeaderRequests, StoppedError
+from confman_tui.cluster.seeding import payload
 from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.demo.supervisor import DemoCluster
+from confman_tui.settings.tiers import PROBE_NAMESPACE, TIERS, Tier, namespaces_of
 from tests.support.keys import READER
 from tests.support.watched_cluster import watched_client
 
@@ -34,28 +36,6 @@ def ignore(done: int, total: int) -> None:
 
 async def contents(client: ConfmanClient, node: str, names: tuple[str, ...]) -> dict[tuple[str, str], str]:
     return {(name, entry.key): entry.value for name in names for entry in await client.list_entries(node, name)}
-
-
-def test_the_tiers_are_those_of_the_suite() -> None:
-    assert {name: (tier.namespaces, tier.keys_per_namespace) for name, tier in TIERS.items()} == {
-        "small": (5, 20),
-        "large": (20, 50),
-        "xlarge": (20, 500),
-    }
-    assert namespaces_of(SMALL)[0] == "bench-small-000"
-    assert len(namespaces_of(TIERS["xlarge"])) == 20
-
-
-@pytest.mark.parametrize("name", ["bench-small-000", "bench-xlarge-019", "bench-large-owner", "bench-probe"])
-def test_our_namespaces_are_known_by_their_whole_name(name: str) -> None:
-    assert is_ours(name)
-    for other in (name + "0", "x" + name, name + "\n", name.upper(), name.replace("bench", "branch")):
-        assert not is_ours(other)
-
-
-@pytest.mark.parametrize("name", ["bench-mine", "bench-small-1", "bench-small-٠٠٠", "bench-tiny-000", "bench-", "prod"])
-def test_others_namespaces_are_not_ours(name: str) -> None:
-    assert not is_ours(name)
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 1023, 1024, 65536])
@@ -103,11 +83,11 @@ async def test_seeding_cleaning_and_everything_between(demo: DemoCluster, go_on:
         assert len(after[keys[45]]) == 512
 
         await client.put_entry(leader, PROBE_NAMESPACE, "p", "x")
-        found = await seeding.leftovers(client, leader)
+        found = await removal.leftovers(client, leader)
         assert found == (PROBE_NAMESPACE, *names)
-        await seeding.remove(client, watch.leader, found, ignore, go_on)
+        await removal.remove(client, watch.leader, found, ignore, go_on)
         assert await contents(client, leader, found) == {}
-        assert await seeding.leftovers(client, leader) == ()
+        assert await removal.leftovers(client, leader) == ()
         assert (await client.get_entry(leader, "bench-mine", "k")) is not None
         await client.delete_namespace(leader, "bench-mine")
         assert await client.count_entries(leader) == before
@@ -122,7 +102,7 @@ async def test_strays_without_a_namespace_are_removed_too(demo: DemoCluster, go_
             await client.put_entry(leader, name, f"late-{number}", "x")
         assert not await client.delete_namespace(leader, name)
         assert len(await client.list_entries(leader, name)) == 5
-        await seeding.remove(client, watch.leader, (name, "bench-large-008"), ignore, go_on)
+        await removal.remove(client, watch.leader, (name, "bench-large-008"), ignore, go_on)
         assert await client.list_entries(leader, name) == []
         assert name not in [one.path for one in await client.list_namespaces(leader)]
 
@@ -142,7 +122,7 @@ async def test_a_write_that_comes_after_its_namespace_went_is_removed_too(
             return entries
 
         monkeypatch.setattr(client, "list_entries", list_then_write)
-        await seeding.remove(client, watch.leader, (name,), ignore, go_on)
+        await removal.remove(client, watch.leader, (name,), ignore, go_on)
         assert late.is_set()
         leader = watch.leader()
         assert leader is not None
@@ -153,7 +133,7 @@ async def test_only_our_own_namespaces_are_ever_removed(demo: DemoCluster, go_on
     async with watched_client(demo.urls) as (client, watch):
         for name in ("bench-mine", "bench-small-0", "production"):
             with pytest.raises(ValueError, match=name):
-                await seeding.remove(client, watch.leader, ("bench-small-000", name), ignore, go_on)
+                await removal.remove(client, watch.leader, ("bench-small-000", name), ignore, go_on)
             with pytest.raises(ValueError, match=name):
                 await seeding.reset_to_seeded(client, watch.leader, (name,), (), ignore, go_on)
 
@@ -173,9 +153,9 @@ async def test_seeding_can_be_stopped_and_says_what_it_wrote(demo: DemoCluster, 
         assert leader is not None
         names = namespaces_of(tier)
         assert set(await contents(client, leader, names)) == set(keys)
-        await seeding.remove(client, watch.leader, names, ignore, go_on)
+        await removal.remove(client, watch.leader, names, ignore, go_on)
         stop.set()
-        await seeding.remove(client, watch.leader, names, ignore, stop)
+        await removal.remove(client, watch.leader, names, ignore, stop)
 
 
 async def test_seeding_and_cleaning_go_through_an_election(mortal: DemoCluster, go_on: asyncio.Event) -> None:
@@ -206,7 +186,7 @@ async def test_seeding_and_cleaning_go_through_an_election(mortal: DemoCluster, 
                 mortal.pause(now_leading)
 
         try:
-            await seeding.remove(client, watch.leader, namespaces_of(SMALL), pause_at, go_on)
+            await removal.remove(client, watch.leader, namespaces_of(SMALL), pause_at, go_on)
         finally:
             mortal.resume(killed[-1])
         assert len(killed) == 2
@@ -229,9 +209,9 @@ async def test_without_a_leader_patience_ends_with_a_sentence_and_a_stop_ends_it
         raise AssertionError(node)
 
     with pytest.raises(ClusterError, match="no leader is known"):
-        await Pace(lambda: None, patience_s=0.1).do(never)
+        await LeaderRequests(lambda: None, patience_s=0.1).do(never)
     stop = asyncio.Event()
-    waiting = asyncio.create_task(Pace(lambda: None, stop).do(never))
+    waiting = asyncio.create_task(LeaderRequests(lambda: None, stop).do(never))
     await asyncio.sleep(0)
     stop.set()
     with pytest.raises(StoppedError):
@@ -249,7 +229,7 @@ async def test_a_request_to_a_lost_leader_is_given_up_for_the_next_one() -> None
             await asyncio.Event().wait()
         return node
 
-    assert await asyncio.wait_for(Pace(lambda: leader).do(ask), 2.0) == "new"
+    assert await asyncio.wait_for(LeaderRequests(lambda: leader).do(ask), 2.0) == "new"
     assert asked == ["old", "new"]
 
 
@@ -268,10 +248,10 @@ async def test_work_is_bounded_and_its_first_error_ends_it() -> None:
             running -= 1
 
     done: list[int] = []
-    await Pace(lambda: None).each(range(20), lambda item: _append(done, item), 3)
+    await LeaderRequests(lambda: None).each(range(20), lambda item: _append(done, item), 3)
     assert sorted(done) == list(range(20))
     with pytest.raises(ClusterError, match="fifty"):
-        await Pace(lambda: None).each(range(10_000), work, 4)
+        await LeaderRequests(lambda: None).each(range(10_000), work, 4)
     assert most == 4
     assert running == 0
 
@@ -283,11 +263,11 @@ async def _append(to: list[int], item: int) -> None:
 def test_a_registry_is_written_whole_and_read_back(tmp_path: Path) -> None:
     path = tmp_path / "new" / "small-registry.json"
     keys = (("bench-small-000", "key-1"), ("bench-small-001", 'q"'))
-    seeding.write_registry(path, keys)
+    key_registry.write_registry(path, keys)
     assert json.loads(path.read_text()) == [{"namespace": name, "key": key} for name, key in keys]
-    assert seeding.read_registry(path) == keys
-    seeding.write_registry(path, keys[:1])
-    assert seeding.read_registry(path) == keys[:1]
+    assert key_registry.read_registry(path) == keys
+    key_registry.write_registry(path, keys[:1])
+    assert key_registry.read_registry(path) == keys[:1]
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -295,20 +275,20 @@ def test_a_registry_is_written_whole_and_read_back(tmp_path: Path) -> None:
 def test_a_registry_in_a_read_only_folder_is_an_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(OSError, match="ermission"):
-        seeding.write_registry(tmp_path / "r.json", ())
+        key_registry.write_registry(tmp_path / "r.json", ())
 
 
 def test_a_failed_write_leaves_the_earlier_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "r.json"
-    seeding.write_registry(path, (("a", "b"),))
+    key_registry.write_registry(path, (("a", "b"),))
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        seeding.write_registry(path, (("c", "d"),))
-    assert seeding.read_registry(path) == (("a", "b"),)
+        key_registry.write_registry(path, (("c", "d"),))
+    assert key_registry.read_registry(path) == (("a", "b"),)
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -316,7 +296,7 @@ def test_a_failed_write_leaves_the_earlier_registry(tmp_path: Path, monkeypatch:
 def test_a_wrong_registry_is_a_usage_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "r.json"
     path.write_text(text)
-    with pytest.raises(UsageError, match="JSON list"):
-        seeding.read_registry(path)
+    with pytest.raises(UsageError, match="JSON"):
+        key_registry.read_registry(path)
     with pytest.raises(UsageError, match="can't be read"):
-        seeding.read_registry(tmp_path / "absent.json")
+        key_registry.read_registry(tmp_path / "absent.json")

@@ -1,4 +1,4 @@
-"""The view of the cluster: told precisely for hand-made moments that mislead a naive reader."""
+"""The view of the cluster, precise for hand-made moments that mislead a naive reader."""
 
 from __future__ import annotations
 
@@ -83,6 +83,23 @@ def test_a_fact_says_when_it_was_asked_seen_and_how_sure_that_is(settled: ViewMa
         assert fact.uncertainty_s == pytest.approx(0.1)
         assert fact.seen == pytest.approx(10.49)
     assert settled.last_good == 10.0
+
+
+@pytest.mark.parametrize(
+    ("poll", "changed"),
+    [
+        (answer(B, 11.0, "follower", A, 3, took=0.25), False),
+        (failure(A, 11.0, PollKind.TIMEOUT), True),
+        (failure(B, 11.0, PollKind.REFUSED), True),
+        (answer(B, 11.0, "follower", A, 4), True),
+        (answer(B, 9.0, "follower", A, 4), False),
+    ],
+)
+def test_latencies_are_no_change_but_states_and_terms_are(settled: ViewMachine, poll: Poll, changed: bool) -> None:
+    settled.apply(poll)
+    assert settled.changed is changed
+    settled.apply(answer(C, 8.0, "follower", A, 3))
+    assert not settled.changed
 
 
 def test_a_late_answer_does_not_bring_an_old_leader_back(settled: ViewMachine) -> None:
@@ -220,7 +237,7 @@ def test_a_leader_that_no_majority_follows_is_lost_although_it_says_otherwise(se
         (FactKind.STALE_LEADER, A, "no majority follows it"),
     ]
     assert settled.view(0).leader is None
-    # One of them hears it again.
+    # One of them learns of it again.
     facts = feed(settled, answer(C, 11.4, "follower", A, 3), answer(A, 11.5, "leader", A, 3))
     assert kinds(facts) == [FactKind.LEADER_SERVING]
 

@@ -59,10 +59,10 @@ def check_step(before: ClusterView, after: ClusterView, facts: tuple[Fact, ...])
     """What must hold of one step, whatever was fed."""
     assert leaders(after) == ([] if after.leader is None else [after.leader])
     assert (after.leader is None) == (after.leader_since is None)
-    told = [(fact.kind, fact.node) for fact in facts]
-    assert len(set(told)) == len(told)
+    changes = [(fact.kind, fact.node) for fact in facts]
+    assert len(set(changes)) == len(changes)
     changed = before.leader != after.leader
-    assert not changed or any(kind in (FactKind.LEADER_LOST, FactKind.LEADER_SERVING) for kind, _ in told)
+    assert not changed or any(kind in (FactKind.LEADER_LOST, FactKind.LEADER_SERVING) for kind, _ in changes)
     for fact in facts:
         assert fact.uncertainty_s >= 0.0
         assert fact.seen >= fact.at
@@ -76,7 +76,7 @@ def check_step(before: ClusterView, after: ClusterView, facts: tuple[Fact, ...])
             for old, node in zip(before.nodes, after.nodes, strict=True)
             if node.state is state and old.state is not state
         }
-        assert {node for one, node in told if one is kind} == entered
+        assert {node for one, node in changes if one is kind} == entered
 
 
 @given(st.lists(any_poll(), max_size=80) | any_run())
@@ -105,7 +105,7 @@ def test_any_polls_give_one_leader_at_most_and_each_change_once(polls: list[Poll
             reborn = reborn or len(down) == len(NODES)
         for fact in facts:
             if fact.kind is FactKind.LEADER_SERVING:
-                # Told once for each leadership, and never for an older one.
+                # Once for each leadership, and never for an older one.
                 assert serving is None
                 serving = (fact.node, fact.term)
                 assert fact.term is not None

@@ -13,7 +13,7 @@ from tests.support.timelines import FAST, NODES, node_url, timeline, trial_polls
 
 ANY_TERM = -1
 
-# (earliest asking time, kind, port, term), in the order told. The times are those of the recording, or of the signal.
+# (earliest asking time, kind, port, term), in the order given. The times are those of the recording, or of the signal.
 EXPECTED: dict[str, list[tuple[float, str, str, int]]] = {
     "leader_kill": [
         (0.11, "leader_serving", "6200", 1),
@@ -200,11 +200,11 @@ def test_the_steps_of_each_recorded_election_are_timed_right(trial: dict[str, An
     assert serving.term == trial["term_after"]
     # Its uncertainty reaches back to before it can have happened.
     assert serving.at - serving.uncertainty_s <= trial["s_to_first_new_leader_role"]
-    told = [fact.kind for fact in facts]
-    assert told.count(FactKind.LEADER_LOST) == 1
-    assert told.count(FactKind.LEADER_SERVING) == 2
+    kinds = [fact.kind for fact in facts]
+    assert kinds.count(FactKind.LEADER_LOST) == 1
+    assert kinds.count(FactKind.LEADER_SERVING) == 2
     rounds = trial["term_after"] - trial["term_before"]
-    assert 1 <= told.count(FactKind.TERM_ADVANCED) <= rounds
+    assert 1 <= kinds.count(FactKind.TERM_ADVANCED) <= rounds
     final = machine.view(0)
     assert (final.leader, final.term) == (new, trial["term_after"])
 

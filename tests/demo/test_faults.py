@@ -1,4 +1,4 @@
-"""What the nodes say and do around kills, pauses and isolation, as CONFMAN.md tells it of the real ones."""
+"""What the nodes say and do around kills, pauses and isolation, as CONFMAN.md says of the real ones."""
 
 from __future__ import annotations
 

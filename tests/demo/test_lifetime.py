@@ -47,7 +47,7 @@ def runs(pid: int) -> bool:
 
 
 def started(rest: str, tmp_path: Path) -> tuple[subprocess.Popen[str], dict[str, Any]]:
-    """A program with a running cluster, and what it tells of it."""
+    """A program with a running cluster, and what it says of it."""
     program = subprocess.Popen(
         [sys.executable, "-c", PROGRAM + rest],
         stdout=subprocess.PIPE,
@@ -55,33 +55,33 @@ def started(rest: str, tmp_path: Path) -> tuple[subprocess.Popen[str], dict[str,
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     assert program.stdout is not None
-    told = json.loads(program.stdout.readline())
-    assert len(told["pids"]) == 3
-    assert all(runs(pid) for pid in told["pids"])
-    return program, told
+    described = json.loads(program.stdout.readline())
+    assert len(described["pids"]) == 3
+    assert all(runs(pid) for pid in described["pids"])
+    return program, described
 
 
 def test_with_sigkill_of_the_program_no_node_survives_not_even_a_paused_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program, told = started("signal.pause()", tmp_path)
+    program, described = started("signal.pause()", tmp_path)
     program.kill()
     program.wait()
-    wait_for(lambda: not any(runs(pid) for pid in told["pids"]), "all nodes ended", 5)
+    wait_for(lambda: not any(runs(pid) for pid in described["pids"]), "all nodes ended", 5)
     # The folder could not be removed by anybody: the next start does it.
-    assert Path(told["folder"]).exists()
+    assert Path(described["folder"]).exists()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with DemoCluster(nodes=1, ports="auto") as cluster:
         assert cluster.data_folder is not None
         assert cluster.data_folder.parent == tmp_path
-        assert not Path(told["folder"]).exists()
+        assert not Path(described["folder"]).exists()
 
 
 @pytest.mark.parametrize("end", ["", "raise RuntimeError('a defect')", "cluster.stop(); cluster.stop()"])
 def test_a_program_that_ends_leaves_nothing(tmp_path: Path, end: str) -> None:
-    program, told = started(end, tmp_path)
+    program, described = started(end, tmp_path)
     program.wait(10)
-    assert not any(runs(pid) for pid in told["pids"])
+    assert not any(runs(pid) for pid in described["pids"])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -130,7 +130,7 @@ def test_nodes_are_in_sessions_of_their_own_and_carry_no_key() -> None:
             assert "confman_dev" not in " ".join(psutil.Process(pid).cmdline())
 
 
-def test_a_node_that_ends_by_itself_is_told_with_its_last_words(tmp_path: Path) -> None:
+def test_a_node_that_ends_by_itself_is_reported_with_its_last_words(tmp_path: Path) -> None:
     cluster = DemoCluster(nodes=1, ports="auto", data_dir=tmp_path)
     with cluster:
         cluster.wait_ready(10)

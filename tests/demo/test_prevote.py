@@ -9,7 +9,7 @@ from pysyncobj.node import Node
 
 from confman_tui.demo.links import Links
 from confman_tui.demo.prevote import ASK_AGAIN_S, PreVote
-from confman_tui.demo.pysyncobj_hacks import Insides
+from confman_tui.demo.pysyncobj_hacks import SyncObjInternals
 
 
 class FakeInside:
@@ -31,7 +31,7 @@ class FakeLinks:
 
 def made(*peers: str) -> tuple[PreVote, FakeInside, FakeLinks]:
     inside, links = FakeInside(), FakeLinks(*peers)
-    return PreVote(cast(Insides, inside), cast(Links, links), (1.0, 3.0)), inside, links
+    return PreVote(cast(SyncObjInternals, inside), cast(Links, links), (1.0, 3.0)), inside, links
 
 
 def test_it_stands_only_with_a_majority() -> None:
@@ -67,7 +67,7 @@ def test_it_asks_again_and_forgets_old_answers() -> None:
 def test_a_word_from_a_leader_ends_it() -> None:
     pre_vote, inside, links = made("b", "c")
     pre_vote.before_tick(10.1)
-    inside.election_deadline = 12.5  # as PySyncObj does when it hears a leader or gives its vote
+    inside.election_deadline = 12.5  # as PySyncObj does when a leader sends something or it gives its vote
     assert not pre_vote.standing
     pre_vote.on_granted(links.peers["b"], {"round": links.sent[-1][1]["round"]})
     pre_vote.before_tick(10.2)

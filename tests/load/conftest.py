@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from confman_tui.load.engine import Engine, prepare
+from confman_tui.load.engine import Engine
+from confman_tui.load.locust_setup import prepare
 from tests.support.confman_server import Server
 
 prepare()

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confman_tui.cluster.elections import value_digest
+from confman_tui.cluster.key_registry import read_registry
 from confman_tui.core.errors import UsageError
-from confman_tui.load.context import WriteMaker, from_variables, read_registry
+from confman_tui.load.context import WriteMaker, from_variables
 
 GOOD = {"BENCH_API_KEY": "k", "BENCH_NAMESPACES": "bench-small-000, bench-small-001"}
 

@@ -47,11 +47,11 @@ def test_samples_totals_files_and_the_server_agree(engine: Engine, server: Serve
         observer=book,
         samples=samples,
     )
-    told = server.control()
+    served = server.control()
     assert outcome.failures == 0
-    assert outcome.requests == told["put"] + told["get"] == sum(sample.ok for sample in samples)
-    assert (outcome.reads_ok, outcome.writes_ok) == (told["get"], told["put"])
-    assert (told["keys"], told["repeated"]) == (told["put"], 0)
+    assert outcome.requests == served["put"] + served["get"] == sum(sample.ok for sample in samples)
+    assert (outcome.reads_ok, outcome.writes_ok) == (served["get"], served["put"])
+    assert (served["keys"], served["repeated"]) == (served["put"], 0)
     assert 0.3 < outcome.writes_ok / outcome.requests < 0.5
     assert outcome.per_node == {server.url: outcome.requests}
     assert sum(sum(sample.per_node.values()) for sample in samples) == outcome.requests
@@ -250,8 +250,8 @@ def test_reads_and_mixed_writes_go_where_they_are_told_to(
         assert outcome.failures == 0
         assert {index for index, one in enumerate(counted) if one["get"]} == read
         assert {index for index, one in enumerate(counted) if one["put"]} == written
-        told = {held.node: (held.reads_ok, held.writes_ok) for held in outcome.by_node}
-        assert told == {
+        by_node = {held.node: (held.reads_ok, held.writes_ok) for held in outcome.by_node}
+        assert by_node == {
             url: (one["get"], one["put"]) for url, one in zip(urls, counted, strict=True) if one["get"] or one["put"]
         }
         # pure writes follow the leader, whatever reads do
@@ -269,16 +269,16 @@ def test_a_node_that_fails_is_told_apart_with_its_own_latencies(engine: Engine, 
         urls = (server.url, slow.url, failing.url)
         engine.set_targets(server.url, urls, urls)
         outcome = run(engine, plan(users=3, seconds=0.6, write_share=0.0, target=Target.ANY, wait_s=(0.001, 0.002)))
-        told = {held.node: held for held in outcome.by_node}
-        assert list(told) == sorted(urls)
-        assert outcome.per_node == {url: held.requests for url, held in told.items()}
-        assert (told[failing.url].ok, told[failing.url].p50_us) == (0, None)
-        assert told[failing.url].reads_failed == outcome.failures > 0
-        slow_p50, fast_p99 = told[slow.url].p50_us, told[server.url].p99_us
+        by_node = {held.node: held for held in outcome.by_node}
+        assert list(by_node) == sorted(urls)
+        assert outcome.per_node == {url: held.requests for url, held in by_node.items()}
+        assert (by_node[failing.url].ok, by_node[failing.url].p50_us) == (0, None)
+        assert by_node[failing.url].reads_failed == outcome.failures > 0
+        slow_p50, fast_p99 = by_node[slow.url].p50_us, by_node[server.url].p99_us
         assert slow_p50 is not None
         assert fast_p99 is not None
         assert slow_p50 >= 50_000 - 1_500
-        assert told[server.url].ok + told[slow.url].ok == outcome.reads_ok
+        assert by_node[server.url].ok + by_node[slow.url].ok == outcome.reads_ok
 
 
 def test_what_is_served_after_a_redirect_is_told_apart(engine: Engine, server: Server) -> None:
@@ -471,7 +471,8 @@ def test_nothing_is_written_to_stderr_and_signals_are_as_before(server: Server, 
 import os, signal, sys, threading
 handler = lambda *_: None
 signal.signal(signal.SIGWINCH, handler)
-from confman_tui.load.engine import Engine, prepare
+from confman_tui.load.engine import Engine
+from confman_tui.load.locust_setup import prepare
 assert "locust" not in sys.modules and "gevent" not in sys.modules
 prepare()
 assert signal.getsignal(signal.SIGWINCH) is handler

@@ -21,9 +21,9 @@ def test_a_server_that_closes_connections_gets_each_write_once(engine: Engine, s
     engine.set_targets(server.url, (server.url,))
     book = Book()
     outcome = run(engine, plan(users=5, seconds=0.6), observer=book)
-    told = server.control()
+    served = server.control()
     assert outcome.requests > 10
-    assert told["put"] == outcome.requests == len(book.starts) == len(book.ends)
+    assert served["put"] == outcome.requests == len(book.starts) == len(book.ends)
     assert outcome.failures_by_cause == {Cause.RESET: outcome.requests}
     assert book.outcomes() == {WriteOutcome.UNKNOWN}
 
@@ -36,11 +36,11 @@ def test_a_kept_connection_that_the_server_closed_meanwhile_fails_no_request(eng
     assert quiet.failures == 0
     server.control(mode="close_after")
     closing = run(engine, plan(users=1, seconds=0.6, wait_s=(0.05, 0.05)))
-    told = server.control()
+    served = server.control()
     assert closing.requests > 5
     assert closing.failures == 0
-    assert told["put"] == quiet.requests + closing.requests
-    assert told["connections"] >= closing.requests
+    assert served["put"] == quiet.requests + closing.requests
+    assert served["connections"] >= closing.requests
 
 
 def test_idle_connections_are_checked_above_descriptor_1023() -> None:

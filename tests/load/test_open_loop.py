@@ -19,7 +19,7 @@ from tests.support.load_runs import KEYS, Book, plan, run, wait_until
 
 
 def adds_up(outcome: RunOutcome, samples: list[SecondSample], due: int) -> None:
-    """Each request that was due was sent or is counted as not started, and all figures tell of the same ones."""
+    """Each request that was due was sent or is counted as not started, and all figures are about the same ones."""
     assert outcome.requests + outcome.not_started == due
     assert sum(sample.ok + sample.failures for sample in samples) == outcome.requests
     assert samples[-1].not_started == outcome.not_started
@@ -45,10 +45,10 @@ def test_requests_go_out_at_the_rate_and_each_is_counted(engine: Engine, server:
     assert outcome.requests > 200
     assert outcome.failures == 0
     assert all(sample.rate == 200.0 for sample in samples)
-    told = server.control()
-    assert (told["get"], told["put"]) == (outcome.reads_ok, outcome.writes_ok)
+    served = server.control()
+    assert (served["get"], served["put"]) == (outcome.reads_ok, outcome.writes_ok)
     # all users take turns: each has a connection
-    assert told["connections"] >= 8
+    assert served["connections"] >= 8
     # whatever began late waited before, never after: corrected is the larger one, everywhere
     uncorrected = outcome.uncorrected
     assert uncorrected is not None
@@ -60,7 +60,7 @@ def test_requests_go_out_at_the_rate_and_each_is_counted(engine: Engine, server:
         assert corrected is not None
         assert actual is not None
         assert 0 < actual <= corrected
-    # Locust's own statistics go on telling what the server took
+    # Locust's own statistics go on showing what the server took
     with (tmp_path / "small-open_stats.csv").open(newline="") as stream:
         locust = {row["Name"]: row for row in csv.DictReader(stream)}["Aggregated"]
     assert int(locust["Request Count"]) == outcome.requests
@@ -95,7 +95,7 @@ def test_a_stall_of_one_second_shows_in_the_corrected_p99_alone(engine: Engine, 
     # two of 750 were in flight
     assert uncorrected.p99_us < 300_000
     assert uncorrected.max_us > 900_000
-    # and it is told: the backlog at the end of the second, and how late the last of it began
+    # and it is shown: the backlog at the end of the second, and how late the last of it began
     assert max(sample.not_started for sample in samples) > 100
     assert outcome.schedule_lag_s > 0.8
     assert outcome.not_started == 0

@@ -17,11 +17,11 @@ from confman_tui.load.context import RunContext
 from confman_tui.load.histogram import LatencyCounts, decode, encode, nearest_ranks, percentiles_us
 from confman_tui.load.recorder import Recorder
 from confman_tui.load.run_model import Cause, SecondSample
-from confman_tui.load.second import Bucket
+from confman_tui.load.second import SecondCounts
 from confman_tui.load.targets import TargetBoard
 from confman_tui.load.totals import OPENING_S, RunTotals
 from confman_tui.settings.scenarios import Target
-from tests.support.load_runs import bucket_of
+from tests.support.load_runs import second_of
 
 NODES = ("http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3")
 
@@ -131,7 +131,7 @@ def test_the_seconds_add_up_to_the_run(seconds: list[list[tuple[str, float, Caus
     for number, second in enumerate(seconds):
         for place, (method, milliseconds, cause) in enumerate(second):
             if place % tick == 0:
-                recorder.count()
+                recorder.mark(100.0 + number + place / 1000)
             failure: Any = RequestFailure(cause) if cause is not None else None
             meta: dict[str, Any] = {"exception": failure, "response": None, "node": NODES[place % 3]}
             recorder.on_request(request_type=method, response_time=milliseconds, **meta)
@@ -149,20 +149,20 @@ def test_the_seconds_add_up_to_the_run(seconds: list[list[tuple[str, float, Caus
     for index, node in enumerate(NODES):
         sent = [each for second in seconds for each in second[index::3]]
         good = Counter(int(ms * 1000) for _method, ms, cause in sent if cause is None)
-        told = next((held for held in outcome.by_node if held.node == node), None)
+        found = next((held for held in outcome.by_node if held.node == node), None)
         assert outcome.per_node.get(node, 0) == len(sent)
         assert sum(sample.per_node.get(node, 0) for sample in samples) == len(sent)
-        if told is None:
+        if found is None:
             assert not sent
             continue
-        assert (told.requests, told.ok, told.failed) == (len(sent), good.total(), len(sent) - good.total())
-        assert told.reads == sum(method == "GET" for method, *_ in sent)
+        assert (found.requests, found.ok, found.failed) == (len(sent), good.total(), len(sent) - good.total())
+        assert found.reads == sum(method == "GET" for method, *_ in sent)
         if not good:
-            assert told.p50_us is told.p99_us is None
+            assert found.p50_us is found.p99_us is None
             continue
-        assert told.p50_us is not None
-        assert told.p99_us is not None
-        for figure, exact in zip((told.p50_us, told.p99_us), nearest_ranks(good, [50, 99]), strict=True):
+        assert found.p50_us is not None
+        assert found.p99_us is not None
+        for figure, exact in zip((found.p50_us, found.p99_us), nearest_ranks(good, [50, 99]), strict=True):
             assert exact <= figure <= exact * 1.001
     assert sum(outcome.per_node.values()) == outcome.requests
     assert sum(outcome.error_texts.values()) == outcome.failures
@@ -179,8 +179,8 @@ def test_what_is_in_flight_and_how_old_the_oldest_is() -> None:
     assert sample.oldest_in_flight_s == pytest.approx(0.75)
 
 
-def a_bucket(start: float, latencies: list[int], end: float | None = None) -> Bucket:
-    return bucket_of(start, start + 1 if end is None else end, reads=latencies, node="n")
+def a_second(start: float, latencies: list[int], end: float | None = None) -> SecondCounts:
+    return second_of(start, start + 1 if end is None else end, reads=latencies, node="n")
 
 
 def test_a_warmup_is_in_the_samples_and_not_in_the_outcome() -> None:
@@ -188,7 +188,7 @@ def test_a_warmup_is_in_the_samples_and_not_in_the_outcome() -> None:
     samples = []
     for second, latency in enumerate([9000, 8000, 10, 20, 30]):
         assert totals.warm == (second >= 2)
-        samples.append(totals.add(a_bucket(100.0 + second, [latency])))
+        samples.append(totals.add(a_second(100.0 + second, [latency])))
     outcome = totals.outcome(105.0, stopped_early=False)
     assert [sample.warmup for sample in samples] == [True, True, False, False, False]
     assert (outcome.requests, outcome.max_us, outcome.started) == (3, 30, 102.0)
@@ -204,7 +204,7 @@ def test_the_first_seconds_are_told_apart_and_counted() -> None:
     totals = RunTotals(0.0)
     assert OPENING_S == 2.0
     for second, latencies in enumerate([[9000], [8000], [10, 10], [10, 10], [10, 10], [10, 10]]):
-        totals.add(a_bucket(float(second), latencies))
+        totals.add(a_second(float(second), latencies))
     outcome = totals.outcome(6.0, stopped_early=False)
     assert (outcome.requests, outcome.max_us) == (10, 9000)
     opening = outcome.opening
@@ -216,16 +216,16 @@ def test_the_first_seconds_are_told_apart_and_counted() -> None:
 
 def test_a_run_too_short_to_tell_its_first_seconds_apart() -> None:
     totals = RunTotals(0.0)
-    totals.add(a_bucket(0.0, [5]))
-    totals.add(a_bucket(1.0, [5]))
-    totals.add(a_bucket(2.0, [5]))
+    totals.add(a_second(0.0, [5]))
+    totals.add(a_second(1.0, [5]))
+    totals.add(a_second(2.0, [5]))
     assert totals.outcome(3.0, stopped_early=False).opening is None
 
 
 @given(st.lists(st.lists(st.integers(1, 10**7), max_size=30), min_size=1, max_size=5))
-def test_merged_buckets_are_the_bucket_of_all(parts: list[list[int]]) -> None:
-    merged = Bucket.merged([a_bucket(7.0, part, 8.0 + number) for number, part in enumerate(parts)])
-    pooled = a_bucket(7.0, [value for part in parts for value in part], 7.0 + len(parts))
+def test_merged_seconds_are_the_second_of_all(parts: list[list[int]]) -> None:
+    merged = SecondCounts.merged([a_second(7.0, part, 8.0 + number) for number, part in enumerate(parts)])
+    pooled = a_second(7.0, [value for part in parts for value in part], 7.0 + len(parts))
     one, other = RunTotals(7.0), RunTotals(7.0)
     assert one.add(merged) == other.add(pooled)
     ended = 7.0 + len(parts)
@@ -240,7 +240,7 @@ def test_merged_buckets_are_the_bucket_of_all(parts: list[list[int]]) -> None:
 def test_reads_within_a_second_are_all_of_its_reads_and_no_others(steps: list[tuple[int, str]]) -> None:
     """However often they are marked; and two processes' seconds as one keep them at their times."""
     at, context, recorder = 1000.0, a_context(), Recorder(1000.0)
-    seconds: list[Bucket] = []
+    seconds: list[SecondCounts] = []
     ended: list[float] = []
     for wait_ms, what in [*steps, (1, "cut")]:
         at += wait_ms / 1000
@@ -252,15 +252,15 @@ def test_reads_within_a_second_are_all_of_its_reads_and_no_others(steps: list[tu
             exception = RequestFailure(Cause.TIMEOUT, "late") if what == "failed read" else None
             recorder.on_request("PUT" if what == "write" else "GET", 1.0, exception)
             ended += [at] * (what != "write")
-    for bucket in seconds:
-        told = bucket.reads_within()
-        assert sum(ok for *_, ok, _failed in told) == bucket.reads.total()
-        assert sum(failed for *_, failed in told) == sum(not write for write, *_ in bucket.failures)
-        assert all(bucket.start - 0.001 <= start <= end <= bucket.end + 0.001 for start, end, *_ in told)
-    shown = [part for bucket in seconds for part in bucket.reads_within()]
+    for second in seconds:
+        parts = second.reads_within()
+        assert sum(ok for *_, ok, _failed in parts) == second.reads.total()
+        assert sum(failed for *_, failed in parts) == sum(not write for write, *_ in second.failures)
+        assert all(second.start - 0.001 <= start <= end <= second.end + 0.001 for start, end, *_ in parts)
+    shown = [part for second in seconds for part in second.reads_within()]
     for moment in ended:
         assert any(start - 0.001 <= moment <= end + 0.001 for start, end, *_ in shown)
-    whole = Bucket.merged(seconds)
+    whole = SecondCounts.merged(seconds)
     whole.begin_at(990.0)
     moved = whole.reads_within()
     assert [part[2:] for part in moved] == [part[2:] for part in shown]

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from confman_tui.load.generator_use import UseTotals
 from confman_tui.load.run_model import RunPlan, SecondSample
 from confman_tui.load.saturation import (
     CPU_LIMIT,
     LAG_LIMIT_S,
     BoundRule,
+    GeneratorBound,
     GeneratorSample,
     Limit,
-    UseTotals,
-    judge,
     over_limit,
 )
 from confman_tui.settings.scenarios import Target
@@ -34,13 +34,21 @@ Second = tuple[SecondSample, GeneratorSample | None]
 
 def run_of(*samples: SecondSample, watched: GeneratorSample | None = WATCHED) -> list[Second]:
     """The samples one after another, each as long as it was."""
-    told: list[Second] = []
+    seconds_of: list[Second] = []
     at = 1000.0
     for sample in samples:
         seconds = sample.end - sample.start
-        told.append((replace(sample, start=at, end=at + seconds), watched))
+        seconds_of.append((replace(sample, start=at, end=at + seconds), watched))
         at += seconds
-    return told
+    return seconds_of
+
+
+def bound_of(seconds: list[Second], plan: RunPlan, cores: int) -> GeneratorBound | None:
+    """Whether the generator was the limit in a run of these seconds."""
+    rule = BoundRule(plan, cores)
+    for sample, watched in seconds:
+        rule.add(sample, watched)
+    return rule.verdict
 
 
 @pytest.mark.parametrize(
@@ -65,7 +73,7 @@ def test_a_worker_that_waits_for_a_core_is_over_its_limit_too() -> None:
     starved = replace(IDLE, worker_cpu={"a": 0.6, "b": 0.95}, worker_wait={"a": 0.35})
     assert over_limit(starved) is Limit.WORKER
     alone = replace(IDLE, worker_cpu={"a": 0.6, "b": 0.2}, worker_wait={"a": 0.35, "b": 0.1})
-    verdict = judge(run_of(*[alone] * 3), replace(PLAN, workers=2), 4)
+    verdict = bound_of(run_of(*[alone] * 3), replace(PLAN, workers=2), 4)
     assert verdict is not None
     assert verdict.reason == "a used up to 60 % of a core and waited for one 35 % of the time"
     assert verdict.advice == "the generator on a machine of its own, or fewer users", "more workers would wait too"
@@ -95,7 +103,7 @@ def test_waiting_for_a_core_counts_as_using_it() -> None:
     ],
 )
 def test_only_stretches_of_three_seconds_count(samples: list[SecondSample], seconds: int | None) -> None:
-    verdict = judge(run_of(*samples), PLAN, 4)
+    verdict = bound_of(run_of(*samples), PLAN, 4)
     assert (verdict.seconds if verdict is not None else None) == seconds
 
 
@@ -132,11 +140,11 @@ def test_the_rule_is_what_its_definition_says(samples: list[SecondSample], warm_
     lengths = [sum(s.end - s.start for s, _ in stretch) for stretch in stretches]
     expected = sum(length for length in lengths if length > 2.9)
     rule = BoundRule(PLAN, cores)
-    told = [rule.add(*second) for second in seconds]
+    reached = [rule.add(*second) for second in seconds]
     verdict = rule.verdict
-    assert verdict == judge(seconds, PLAN, cores)
+    assert verdict == bound_of(seconds, PLAN, cores)
     assert (verdict.seconds if verdict else 0) == round(expected)
-    assert sum(told) == sum(length > 2.9 for length in lengths), "told once per stretch"
+    assert sum(reached) == sum(length > 2.9 for length in lengths), "once per stretch"
     last = seconds[warm_up:][-1:]
     assert (rule.lasting is not None) == bool(last and over(last[0]) and lengths[-1] > 2.9)
     if verdict is not None:
@@ -148,7 +156,7 @@ def test_the_rule_is_what_its_definition_says(samples: list[SecondSample], warm_
 @given(seconds_of_a_run)
 def test_less_load_never_makes_it_worse(samples: list[SecondSample]) -> None:
     def bound_s(of: list[SecondSample]) -> int:
-        verdict = judge(run_of(*of), PLAN, 4)
+        verdict = bound_of(run_of(*of), PLAN, 4)
         return verdict.seconds if verdict is not None else 0
 
     halved = [replace(s, engine_cpu=s.engine_cpu / 2, hub_lag_s=s.hub_lag_s / 2, worker_cpu={}) for s in samples]
@@ -198,26 +206,26 @@ def test_less_load_never_makes_it_worse(samples: list[SecondSample]) -> None:
 def test_the_words_fit_the_case(
     sample: SecondSample, watched: GeneratorSample | None, plan: RunPlan, cores: int, reason: str, advice: str
 ) -> None:
-    verdict = judge(run_of(*[sample] * 4, watched=watched), plan, cores)
+    verdict = bound_of(run_of(*[sample] * 4, watched=watched), plan, cores)
     assert verdict is not None
     assert (verdict.reason, verdict.advice) == (reason, advice)
 
 
 def test_the_reason_is_what_lasted_longest() -> None:
-    verdict = judge(run_of(BUSY, *[LATE] * 3), PLAN, 4)
+    verdict = bound_of(run_of(BUSY, *[LATE] * 3), PLAN, 4)
     assert verdict is not None
     assert "late" in verdict.reason
 
 
 def test_means_are_over_time_and_leave_the_warm_up_out() -> None:
     totals = UseTotals()
-    assert totals.told() is None
+    assert totals.use() is None
     watched = replace(WATCHED, node_cpu={"http://n1": 0.5})
     totals.add(replace(BUSY, warmup=True), watched)
     totals.add(replace(IDLE, engine_cpu=0.1, end=3.0, worker_cpu={"w": 0.5}), watched)
     totals.add(replace(IDLE, engine_cpu=0.5), replace(watched, machine_cpu=None, node_cpu={}))
     totals.add(replace(IDLE, end=0.001, engine_cpu=7.0), watched)  # a moment's share is the clock's granularity
-    use = totals.told()
+    use = totals.use()
     assert use is not None
     assert use.gauges["engine_cpu"].mean == pytest.approx((0.1 * 3 + 0.5) / 4)
     assert use.gauges["engine_cpu"].max == 0.5

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from confman_tui.core.clock import now
 from confman_tui.load.schedule import MOST_SENDERS, UNDER_WAY_S, Schedule, senders_for
-from confman_tui.load.timer import LoopTimer, TimerFile, make_alarm
+from confman_tui.load.timer import LoopTimer, TimerFile, make_timer
 
 EPOCH = 1_790_000_000.0
 
@@ -101,7 +101,7 @@ def test_requests_are_evenly_spaced_and_the_last_is_due_before_the_end(rate: flo
     due = all_due(schedule, EPOCH + 2 * seconds)
     assert len(due) == 1000
     assert due[0] == EPOCH
-    # a millionth of a second is about what a float of this size can tell
+    # a millionth of a second is about what a float of this size can hold
     assert all(abs(b - a - 1 / rate) < 1e-6 for a, b in pairwise(due))
     assert due[-1] == near(EPOCH + seconds - 1 / rate)
 
@@ -223,7 +223,7 @@ class TestTheLine:
         schedule.close()
 
 
-@pytest.mark.parametrize("kind", [LoopTimer, TimerFile, make_alarm])
+@pytest.mark.parametrize("kind", [LoopTimer, TimerFile, make_timer])
 def test_an_alarm_rings_once_for_its_last_setting(kind: type[LoopTimer]) -> None:
     rung: list[float] = []
     alarm = kind(gevent.get_hub().loop, lambda: rung.append(now()))

@@ -58,13 +58,13 @@ def test_it_runs_them(server: Server, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    told = server.control(values=True)
-    assert told["put"] > 20
-    assert told["get"] > 20
-    assert told["repeated"] == 0
+    served = server.control(values=True)
+    assert served["put"] > 20
+    assert served["get"] > 20
+    assert served["repeated"] == 0
     seeded = {f"{namespace}/{key}" for namespace, key in KEYS}
-    written = [value for name, value in told["values"].items() if name not in seeded]
-    assert len([value for value in written if len(value) == 64]) == told["put"]
+    written = [value for name, value in served["values"].items() if name not in seeded]
+    assert len([value for value in written if len(value) == 64]) == served["put"]
     with (tmp_path / "stock_stats.csv").open(newline="") as lines:
         rows = {(row["Type"], row["Name"]): row for row in csv.DictReader(lines)}
     assert set(rows) == {("GET", "/config/[key] GET"), ("PUT", "/config/[key] PUT"), ("", "Aggregated")}
@@ -78,9 +78,9 @@ def test_one_class_needs_only_its_own_variables(server: Server) -> None:
         *("--host", server.url, "-u", "1", "-t", "1s", "WriteUser"),
     )
     assert done.returncode == 0, done.stderr
-    told = server.control()
-    assert told["put"] > 1
-    assert told["get"] == 0
+    served = server.control()
+    assert served["put"] > 1
+    assert served["get"] == 0
 
 
 @pytest.mark.parametrize(

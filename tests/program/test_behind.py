@@ -70,7 +70,7 @@ def test_a_node_that_stays_not_ready_is_named_and_its_old_values_are_not_held_ag
     # Behind since the run's beginning or a bit later: two seconds of it are enough, whatever is left of them.
     assert without["why"].removeprefix("not ready for ") in ("2 s", "3 s")
     assert f"judged without {name} ({without['why']})" in verification["note"]
-    assert f"(judged without {name} ({without['why']}))" in said
+    assert f"; judged without {name} ({without['why']})" in said
     summary = json.loads((tmp_path / "results" / "small-write-10u_summary.json").read_text())
     assert summary["verification"]["without"] == [without]
 

@@ -22,7 +22,7 @@ def home(tmp_path: Path) -> Path:
 def test_the_suite_on_the_demo_cluster(home: Path) -> None:
     started = StartedProgram([*HEADLESS_DEMO, "--duration", "500ms", "--json"], home)
     try:
-        started.wait_said("write-1u:")
+        started.wait_said("write-1u started:")
         started.note_ports()
         assert len(started.ports) >= 3
         assert started.wait_end() == 0, started.said()
@@ -46,7 +46,7 @@ def test_the_suite_on_the_demo_cluster(home: Path) -> None:
 
 PHASES = {
     "seeding": (["--tier", "xlarge"], "seeding:", (signal.SIGHUP,)),
-    "run": (["--scenario", "write-10u"], "write-10u:", (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)),
+    "run": (["--scenario", "write-10u"], "write-10u started:", (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)),
     "cleaning": (
         ["--scenario", "write-1u", "--duration", "300ms", "--demo-data", "kept"],
         "cleaning:",
@@ -90,7 +90,7 @@ def test_signals_end_it_in_order(phase: str, home: Path) -> None:
 def test_sigkill_leaves_no_node(home: Path) -> None:
     started = StartedProgram([*HEADLESS_DEMO, "--scenario", "write-10u"], home)
     try:
-        started.wait_said("write-10u:")
+        started.wait_said("write-10u started:")
         assert len(started.family()) >= 4
         started.note_ports()
     finally:
@@ -105,14 +105,14 @@ def test_what_a_killed_run_left_is_announced_and_cleaned(node: DemoCluster, home
     nodes = ["--nodes", node.urls[0], "--host", node.urls[0]]
     first = StartedProgram(["--headless", *nodes, "--scenario", "write-10u"], home)
     try:
-        first.wait_said("write-10u:")
+        first.wait_said("write-10u started:")
     finally:
         first.process.kill()
         first.process.wait()
     short = ["--scenario", "read-1u", "--duration", "300ms", "--no-cleanup"]
     again = StartedProgram(["--headless", *nodes, *short], home)
     assert again.wait_end() == 0, again.said()
-    assert "left by an earlier run" in again.said()
+    assert "leftovers of an earlier run" in again.said()
     asked = StartedProgram(["clean", *nodes], home)
     assert asked.wait_end() == 0, asked.said()
     assert "bench-small-000" in asked.output.read_text()
@@ -128,7 +128,7 @@ def test_a_second_program_on_the_same_tier_refuses_and_names_the_first(node: Dem
     nodes = ["--nodes", node.urls[0], "--host", node.urls[0]]
     first = StartedProgram(["--headless", *nodes, "--scenario", "write-1u"], home)
     try:
-        first.wait_said("write-1u:")
+        first.wait_said("write-1u started:")
         second = StartedProgram(["--headless", *nodes, "--scenario", "read-1u"], home, "-second")
         assert second.wait_end() == 2, second.said()
         assert f"pid {first.process.pid}" in second.said()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from confman_tui.load.histogram import decode, nearest_ranks
-from confman_tui.results.plain import milliseconds
+from confman_tui.results.formatting import milliseconds
 from tests.support.confman_server import Server
 from tests.support.program import run
 
@@ -112,7 +112,7 @@ def test_a_rate_that_cannot_be_kept_is_named_everywhere(tmp_path: Path) -> None:
         flags = ["--headless", "--nodes", server.url, "--scenario", "read-10u", "--probe", "0", "--users", "1"]
         ended = run([*flags, "--duration", "1500ms", "--rate", "100"], tmp_path)
     assert ended.returncode == 0, ended.stderr
-    assert "read-10u: 1 user, 100 requests/s" in ended.stderr
+    assert "read-10u started: 1 user, 100/s" in ended.stderr
     assert "never began" in ended.stderr
     assert "of 150 requests were due and never began" in " ".join(ended.stdout.split())
 

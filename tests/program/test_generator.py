@@ -45,7 +45,7 @@ def test_a_saturated_generator_is_exit_6_where_that_is_wanted(node: str, tmp_pat
     assert 3 <= bound["seconds"] <= 4
     assert bound["reason"].startswith(("the load's thread used", "the load's loop was"))
     assert "fewer users" in bound["advice"]
-    assert ended.stderr.count("generator: it is the limit, not the cluster") == 1
+    assert ended.stderr.count("read-10u: generator-bound, not the cluster's limit: ") == 1
     assert "  generator-bound" in ended.stdout.splitlines()
     assert "read-10u: generator-bound for" in ended.stdout
     marks = [row["marks"] for row in rows]

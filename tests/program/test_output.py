@@ -64,7 +64,7 @@ def test_a_scenario_without_any_success_is_exit_1(url: str, tmp_path: Path) -> N
     arguments = ["--headless", "--nodes", url, "--scenario", "read-1u", "--scenario", "read-10u", "--duration", "1"]
     started = StartedProgram(arguments, tmp_path)
     try:
-        started.wait_said("read-1u:")
+        started.wait_said("read-1u started:")
         for number in range(5):
             address = f"{url}/api/v1/namespaces/bench-small-{number:03d}"
             urllib.request.urlopen(urllib.request.Request(address, method="DELETE", headers=HEADERS)).close()

@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
+from confman_tui.cli import make_demo
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.core.errors import EXIT_INTERRUPTED, UsageError
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.session.events import SampleRecorded, ScenarioEnded, ScenarioStarted, SeriesEnded, SeriesStepEnded
+from confman_tui.session.series import run_series, run_sweep
 from confman_tui.session.session import Session
 from tests.support.confman_server import Server
 from tests.support.keys import ADMIN
@@ -35,7 +37,7 @@ def server() -> Iterator[Server]:
 @asynccontextmanager
 async def benchmark(node: DemoCluster, home: Path, **changes: Any) -> AsyncIterator[tuple[Session, RecordedEvents]]:
     recorded = RecordedEvents()
-    session = Session(replace(settings_for(node.urls[0], home), **changes), recorded, interactive=True)
+    session = Session(replace(settings_for(node.urls[0], home), **changes), recorded, make_demo, interactive=True)
     try:
         await session.open()
         yield session, recorded
@@ -58,7 +60,7 @@ def document(path: Path) -> dict[str, Any]:
 
 async def test_a_series_of_users_finds_the_same_data_at_each_step(node: DemoCluster, tmp_path: Path) -> None:
     async with benchmark(node, tmp_path, user_steps=(1, 3), step_s=0.5) as (session, recorded):
-        await session.run_series(["write-stress-10u"])
+        await run_series(session, ["write-stress-10u"])
         (series,) = session.series
         assert session.results == ()
         started = [event for event in recorded.events if isinstance(event, ScenarioStarted)]
@@ -102,7 +104,7 @@ async def test_a_series_of_payloads_reads_values_of_that_size(node: DemoCluster,
                 watch()
 
             watch()
-            await session.run_series(["read-1u"])
+            await run_series(session, ["read-1u"])
             await asyncio.gather(*waiting)
             assert (sizes[0], sizes[-1]) == (10, 3000)
             (series,) = session.series
@@ -117,7 +119,7 @@ async def test_a_series_of_payloads_reads_values_of_that_size(node: DemoCluster,
 
 async def test_a_sweep_measures_at_each_size_and_leaves_the_data_as_it_was(node: DemoCluster, tmp_path: Path) -> None:
     async with benchmark(node, tmp_path, entries=(50, 100, 300), duration_s=0.5) as (session, recorded):
-        await session.sweep()
+        await run_sweep(session)
         (series,) = session.series
         assert [point.value for point in series.points] == [100, 300]
         assert "50 entries are left out: the cluster holds" in recorded.texts()
@@ -130,10 +132,10 @@ async def test_a_sweep_measures_at_each_size_and_leaves_the_data_as_it_was(node:
         assert await count_entries(node) <= 101
         session.settings = replace(session.settings, entries=(10,))
         with pytest.raises(UsageError, match="more than each size asked for"):
-            await session.sweep()
+            await run_sweep(session)
         session.settings = replace(session.settings, entries=(100_000,), payload_bytes=1024**2)
         with pytest.raises(UsageError, match="more than 1 GB"):
-            await session.sweep()
+            await run_sweep(session)
     written = document(tmp_path / "results" / "small-sweep.json")
     assert written["slopes"]["read-1u"]["p50"]["ms_per_1000_entries"] is not None
     assert await count_entries(node) == 0
@@ -144,13 +146,13 @@ async def test_a_sweep_that_is_stopped_keeps_its_figures_and_takes_its_entries_a
 ) -> None:
     async with benchmark(node, tmp_path, entries=(200, 400), duration_s=0.4) as (session, recorded):
         recorded.when(lambda event: isinstance(event, SeriesStepEnded), session.stop)
-        await session.sweep()
+        await run_sweep(session)
         (series,) = session.series
         assert ([point.value for point in series.points], series.stopped_early) == ([200], True)
         assert await count_entries(node) <= 101
         assert (tmp_path / "results" / "small-sweep.csv").exists()
         session.settings = replace(session.settings, duration_s=0.3)
-        (result,) = await session.run_series(["read-1u"])
+        (result,) = await run_series(session, ["read-1u"])
         assert result.outcome.failures == 0, "every seeded key is there"
 
 
@@ -158,7 +160,7 @@ async def test_repeats_start_from_the_same_data_and_are_compared_with_the_kept_r
     node: DemoCluster, tmp_path: Path
 ) -> None:
     async with benchmark(node, tmp_path, repeat=2, duration_s=0.5, warmup_s=1.0) as (session, recorded):
-        (first,) = await session.run_series(["write-10u"])
+        (first,) = await run_series(session, ["write-10u"])
         assert session.results == (first,)
         assert [run.entries_before for run in first.repeats] == pytest.approx([100, 100], abs=1)
         assert [event.run for event in recorded.events if isinstance(event, ScenarioStarted)] == [1, 2]
@@ -177,7 +179,7 @@ async def test_repeats_start_from_the_same_data_and_are_compared_with_the_kept_r
         assert len(written["repeats"]) == 2
         assert written["repeated"]["rps"]["ci95_low"] <= written["repeated"]["rps"]["ci95_high"]
         session.settings = replace(session.settings, repeat=1)
-        (second,) = await session.run_series(["write-10u"])
+        (second,) = await run_series(session, ["write-10u"])
         assert second.comparison is not None
         assert (second.comparison.runs_before, second.comparison.runs_after) == (2, 1)
     written = document(tmp_path / "results" / "small-write-10u_summary.json")
@@ -189,7 +191,7 @@ async def test_repeats_start_from_the_same_data_and_are_compared_with_the_kept_r
 async def test_a_stop_between_repeats_keeps_those_before(node: DemoCluster, tmp_path: Path) -> None:
     async with benchmark(node, tmp_path, repeat=5, duration_s=0.4) as (session, recorded):
         recorded.when(lambda event: isinstance(event, ScenarioEnded) and len(event.result.repeats) == 2, session.stop)
-        (result,) = await session.run_series(["read-1u"])
+        (result,) = await run_series(session, ["read-1u"])
         assert len(result.repeats) == 2
         assert session.results == (result,)
 

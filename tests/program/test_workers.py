@@ -13,8 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from confman_tui.cli import make_demo
 from confman_tui.load.workers.plan import WorkerError
 from confman_tui.session.events import Event, Phase, PhaseChanged
+from confman_tui.session.series import run_series
 from confman_tui.session.session import Session
 from tests.support.confman_server import Server
 from tests.support.program import HEADLESS_DEMO, StartedProgram
@@ -22,7 +24,7 @@ from tests.support.program import run as run_program
 from tests.support.session_events import RecordedEvents, settings_for
 from tests.support.waiting import wait_for
 
-WORKER = "confman_tui.load.workers.local_process"
+WORKER = "confman_tui.load.workers.local_worker"
 SERVED = ["--headless", "--no-cleanup", "--probe", "0", "--scenario", "write-10u"]
 
 
@@ -55,7 +57,7 @@ def test_every_acknowledged_write_of_the_workers_is_verified(tmp_path: Path) -> 
         [*HEADLESS_DEMO, "--scenario", "write-10u", "--workers", "2", "--duration", "3s", "--json"], tmp_path
     )
     try:
-        started.wait_said("write-10u: 10 users")
+        started.wait_said("write-10u started: 10 users")
         assert len(workers_of(started)) == 2
         assert started.wait_end() == 0, started.said()
     finally:
@@ -124,7 +126,7 @@ def test_a_worker_that_leaves_in_a_run_makes_it_invalid(tmp_path: Path) -> None:
         worker = StartedProgram(["worker", "--master", address_of(master)], place(tmp_path, "worker"))
         try:
             worker.wait_said("write-10u: share")
-            master.wait_said("write-10u: 10 users")
+            master.wait_said("write-10u started: 10 users")
             wait_for(lambda: written(server) > 40, "some load")
             worker.process.send_signal(signal.SIGINT)
             assert worker.wait_end() == 0, worker.said()
@@ -181,7 +183,7 @@ def test_wrong_use(arguments: list[str], said: str, tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-MOMENTS = {"start": "gathering: 2 workers", "run": "write-10u: 10 users"}
+MOMENTS = {"start": "gathering: 2 workers", "run": "write-10u started: 10 users"}
 
 
 @pytest.mark.slow
@@ -217,7 +219,7 @@ def test_no_worker_outlives_a_killed_program(tmp_path: Path) -> None:
         )
         worker = StartedProgram(["worker", "--master", address_of(master)], place(tmp_path, "worker"))
         try:
-            master.wait_said("write-10u: 10 users")
+            master.wait_said("write-10u started: 10 users")
             worker.wait_said("write-10u: share")
             own = workers_of(master)
             assert len(own) == 1
@@ -237,7 +239,7 @@ async def test_a_person_whose_workers_do_not_come_sees_the_cluster_all_the_same(
     recorded = RecordedEvents()
     with Server() as server:
         settings = settings_for(server.url, tmp_path, ("expect-workers", "1"), ("wait", "300ms"))
-        session = Session(settings, recorded, interactive=True)
+        session = Session(settings, recorded, make_demo, interactive=True)
         try:
             await session.open()
             assert session.is_open
@@ -250,12 +252,12 @@ async def test_a_person_whose_workers_do_not_come_sees_the_cluster_all_the_same(
 
             recorded.when(waits, session.stop)
             async with asyncio.timeout(10.0):
-                assert await session.run_series(("write-1u",)) == ()
+                assert await run_series(session, ("write-1u",)) == ()
             assert isinstance(recorded.events[-1], PhaseChanged)
             assert recorded.events[-1].phase is Phase.IDLE
             session.settings = settings
             with pytest.raises(WorkerError, match="0 of 1 workers"):
-                await session.run_series(("write-1u",))
+                await run_series(session, ("write-1u",))
         finally:
             await session.close()
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from textual.widget import Widget
 
-from confman_tui.load.engine import prepare
+from confman_tui.cli import make_demo
+from confman_tui.load.locust_setup import prepare
 from confman_tui.session.events import Phase
 from confman_tui.session.session_thread import SessionThread
 from confman_tui.settings import resolve
@@ -44,7 +45,7 @@ async def test_an_election_is_seen_on_cards_and_timeline(
     prepare()
     said = {"nodes": ",".join(NODES), "output-dir": str(tmp_path / "results"), "wait": "60s"}
     settings = resolve("bench", said, {}, tmp_path / "no-config.toml", None).settings
-    session = SessionThread(settings)
+    session = SessionThread(settings, make_demo)
     app = ConfmanApp(session, UiOptions(tmp_path / "results"))
 
     async def seen(condition: Callable[[], bool], what: str) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from confman_tui.results.files import ResultsError
-from confman_tui.results.kept import Kept
-from confman_tui.results.nodes import nodes_notes
-from confman_tui.results.series import save_series
-from confman_tui.results.summary import read_summary, save_result, scenario_document
-from confman_tui.results.tables import results_table
+from confman_tui.results.files.output_folder import ResultsError
+from confman_tui.results.files.scenario_json import scenario_document
+from confman_tui.results.files.series_files import save_series
+from confman_tui.results.files.summary import read_summary, save_result
+from confman_tui.results.kept_run import KeptRun
+from confman_tui.results.tables.results_table import results_table
+from confman_tui.results.tables.sentences import nodes_notes
 from confman_tui.settings.scenarios import Reads
 from tests.support import result_samples
 
@@ -49,7 +50,7 @@ def test_what_was_saved_comes_back(tmp_path: Path) -> None:
             result_samples.settings_for(tmp_path),
             result_samples.CLUSTER,
         )
-        back = read_summary(tmp_path / f"small-{name}_summary.json")
+        back = read_summary(tmp_path / f"small-{name}_summary.json")[0]
         assert back == replace(saved, outcome=replace(saved.outcome, files=()))
         assert back.reads is reads
 
@@ -60,7 +61,7 @@ def test_a_summary_of_an_earlier_version_has_none(tmp_path: Path) -> None:
     document = json.loads(path.read_text())
     del document["reads"], document["by_node"]
     path.write_text(json.dumps(document))
-    back = read_summary(path)
+    back = read_summary(path)[0]
     assert (back.reads, back.outcome.by_node) == (None, ())
 
 
@@ -115,5 +116,5 @@ def test_runs_that_read_from_elsewhere_are_not_compared(tmp_path: Path, reads: R
     chosen = result_samples.settings_for(tmp_path)
     kept = replace(result_samples.run(100.0), reads=Reads.ALL)
     save_result(kept, chosen, result_samples.CLUSTER)
-    present = Kept(chosen, kept.name).compared(replace(kept, reads=reads))
+    present = KeptRun(chosen, kept.name).compared(replace(kept, reads=reads))
     assert (present.comparison is not None) == compared

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from confman_tui.load.run_model import Uncorrected
-from confman_tui.results.files import ResultsError
+from confman_tui.results.files.output_folder import ResultsError
+from confman_tui.results.files.scenario_json import scenario_document
+from confman_tui.results.files.summary import read_summary, save_result
 from confman_tui.results.model import RateChange, ScenarioResult
-from confman_tui.results.summary import read_summary, save_result, scenario_document
-from confman_tui.results.tables import results_table
+from confman_tui.results.tables.results_table import results_table
 from tests.support import result_samples
 
 ACTUAL = Uncorrected(1_010, 1_500, 2_140, 5_160, 13_000, 23_000, 27_800, "SElTVB==")
@@ -69,7 +70,7 @@ def test_a_run_without_any_success_is_open_all_the_same() -> None:
 def test_it_comes_back(result: ScenarioResult, tmp_path: Path) -> None:
     saved = save_result(result, result_samples.settings_for(tmp_path), result_samples.CLUSTER)
     path = tmp_path / "small-write-10u_summary.json"
-    assert read_summary(path) == replace(saved, outcome=replace(saved.outcome, files=()))
+    assert read_summary(path)[0] == replace(saved, outcome=replace(saved.outcome, files=()))
 
 
 def test_summaries_from_before_there_were_rates_are_read(tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_summaries_from_before_there_were_rates_are_read(tmp_path: Path) -> None
     for name in (*names, "redirect_max_us"):
         del document[name]
     path.write_text(json.dumps(document))
-    read = read_summary(path)
+    read = read_summary(path)[0]
     assert (read.rate, read.rate_changes, read.outcome.uncorrected) == (None, (), None)
     assert (read.outcome.not_started, read.outcome.redirect_p50_us) == (0, None)
     document["uncorrected"] = {"p50_us": 1}

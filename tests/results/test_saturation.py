@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from confman_tui.load.saturation import GeneratorBound, GeneratorSample, GeneratorUse, Used
+from confman_tui.load.generator_use import GeneratorUse, Used
+from confman_tui.load.saturation import GeneratorBound, GeneratorSample
 from confman_tui.results.contents import results_only
-from confman_tui.results.files import ResultsError
-from confman_tui.results.summary import read_summary, save_result, scenario_document
-from confman_tui.results.tables import WIDTH, results_table
-from confman_tui.results.timeline import TimelineWriter, bound_mark
+from confman_tui.results.files.output_folder import ResultsError
+from confman_tui.results.files.scenario_json import scenario_document
+from confman_tui.results.files.summary import read_summary, save_result
+from confman_tui.results.files.timeline_csv import TimelineWriter, bound_mark
+from confman_tui.results.tables.columns import WIDTH
+from confman_tui.results.tables.results_table import results_table
 from tests.support import result_samples
 
 BOUND = GeneratorBound(12, "the load's thread used 97 % of a core", "--workers 1 or more, or fewer users")
@@ -77,11 +80,11 @@ def test_the_table_says_whose_limit_it_was_and_what_to_do() -> None:
 def test_the_json_holds_the_verdict_and_the_means() -> None:
     document = scenario_document(result_samples.result(generator=USE, generator_bound=BOUND))
     assert document["generator_bound"] == {"seconds": 12, "reason": BOUND.reason, "advice": BOUND.advice}
-    told = document["generator"]
-    assert told["engine_cpu"] == {"mean": 0.9512, "max": 0.97}
-    assert told["screen_lag_ms"] is None
-    assert told["node_cpu"] == {result_samples.NODES[0]: {"mean": 0.25, "max": 0.5}}
-    assert told["worker_cpu"] == {"worker-1": {"mean": 0.5, "max": 0.75}}
+    generator = document["generator"]
+    assert generator["engine_cpu"] == {"mean": 0.9512, "max": 0.97}
+    assert generator["screen_lag_ms"] is None
+    assert generator["node_cpu"] == {result_samples.NODES[0]: {"mean": 0.25, "max": 0.5}}
+    assert generator["worker_cpu"] == {"worker-1": {"mean": 0.5, "max": 0.75}}
     nobody = scenario_document(result_samples.result())
     assert nobody["generator_bound"] is None
     assert nobody["generator"] is None
@@ -91,7 +94,7 @@ def test_it_comes_back_from_the_file(tmp_path: Path) -> None:
     chosen = result_samples.settings_for(tmp_path)
     saved = save_result(result_samples.result(generator=USE, generator_bound=BOUND), chosen, result_samples.CLUSTER)
     path = tmp_path / "small-write-10u_summary.json"
-    back = read_summary(path)
+    back = read_summary(path)[0]
     assert (back.generator, back.generator_bound) == (USE, BOUND)
     assert saved.generator_bound == BOUND
     assert "  generator-bound" in results_only(tmp_path).splitlines()
@@ -123,4 +126,4 @@ def test_a_summary_of_an_earlier_version_is_still_read(tmp_path: Path) -> None:
     document = json.loads(path.read_text())
     del document["generator"], document["generator_bound"]
     path.write_text(json.dumps(document))
-    assert read_summary(path).generator is None
+    assert read_summary(path)[0].generator is None

@@ -13,18 +13,10 @@ from hypothesis import strategies as st
 
 from confman_tui.core.errors import UsageError
 from confman_tui.results.contents import results_only
+from confman_tui.results.files.series_files import save_series, series_document
 from confman_tui.results.model import Series, SeriesKind, SeriesPoint
-from confman_tui.results.series import (
-    knee_of,
-    noise_lines,
-    save_series,
-    series_document,
-    series_table,
-    slope_of,
-    text_bar,
-    value_words,
-    verdict_of,
-)
+from confman_tui.results.statistics.series_shape import knee_of, slope_of
+from confman_tui.results.tables.series_table import noise_lines, series_table, text_bar, value_words, verdict_of
 from tests.support import result_samples
 
 
@@ -124,9 +116,9 @@ def test_results_only_shows_the_series_of_a_folder(tmp_path: Path) -> None:
     saved = [save_series(series, settings, result_samples.CLUSTER) for series in (points, result_samples.sweep())]
     shown = results_only(tmp_path)
     assert shown == "\n\n".join(series_table(series) for series in saved)
-    told = json.loads(results_only(tmp_path, as_json=True))
-    assert [series["series"] for series in told["series"]] == ["users", "entries"]
-    assert told["series"] == json.loads(json.dumps([series_document(series) for series in saved]))
+    printed = json.loads(results_only(tmp_path, as_json=True))
+    assert [series["series"] for series in printed["series"]] == ["users", "entries"]
+    assert printed["series"] == json.loads(json.dumps([series_document(series) for series in saved]))
     (tmp_path / "small-read-10u_users.json").write_text('{"series": "users"}')
     (tmp_path / "small-sweep.json").write_text("[")
     with pytest.raises(UsageError, match=r"small-read-10u_users\.json is not a series .*small-sweep\.json is not a"):

@@ -90,7 +90,7 @@ def test_a_process_and_its_children_are_one_figure() -> None:
     assert reading.nodes == {}
 
 
-def test_the_demos_nodes_are_told_apart_from_the_program() -> None:
+def test_the_demos_nodes_are_not_counted_as_the_program() -> None:
     with child(BURN) as (process, _):
         measure = meter("http://n1", own_pids=lambda: {"http://n1": process.pid})
         measure.read()
@@ -152,7 +152,7 @@ def test_who_only_passes_on_is_not_the_node(monkeypatch: pytest.MonkeyPatch) -> 
         assert processes_of([node]) == {}
 
 
-def test_waiting_for_a_core_is_told_of_the_loads_thread() -> None:
+def test_waiting_for_a_core_is_that_of_the_loads_thread() -> None:
     end = threading.Event()
 
     def work() -> None:
@@ -191,7 +191,7 @@ def _own_addresses() -> list[str]:
     return [address.address for address in every if address.family.name == "AF_INET"]
 
 
-async def told(watch: GeneratorWatch, events: list[Event], count: int) -> list[GeneratorWatched]:
+async def watched(watch: GeneratorWatch, events: list[Event], count: int) -> list[GeneratorWatched]:
     """The first so many readings."""
     async with asyncio.timeout(10.0):
         while len(events) < count:  # noqa: ASYNC110 (the sink is a plain list)
@@ -206,7 +206,7 @@ async def test_a_reading_comes_a_second_and_knows_the_lags() -> None:
     watch.start()
     watch.note_screen_lag(0.012)
     try:
-        first, second = (await told(watch, events, 2))[:2]
+        first, second = (await watched(watch, events, 2))[:2]
     finally:
         await watch.stop()
     assert first.sample.conductor_lag_s == 0.003
@@ -222,10 +222,10 @@ async def test_a_run_begins_with_a_reading_of_its_own_and_sets_the_pace() -> Non
     watch = GeneratorWatch(meter(), lambda: 0.0, events.append, clock=time.monotonic)
     watch.start()
     try:
-        (first,) = await told(watch, events, 1)
+        (first,) = await watched(watch, events, 1)
         watch.begin_run()
         began = time.monotonic()
-        second = (await told(watch, events, 2))[1]
+        second = (await watched(watch, events, 2))[1]
     finally:
         await watch.stop()
     assert second.sample.at - began == pytest.approx(1.0 - 0.03, abs=0.2)
@@ -233,7 +233,7 @@ async def test_a_run_begins_with_a_reading_of_its_own_and_sets_the_pace() -> Non
     assert second.sample.at > first.sample.at
 
 
-async def test_a_screen_that_hangs_is_late_though_it_tells_nothing() -> None:
+async def test_a_screen_that_hangs_is_late_though_it_notes_nothing() -> None:
     now = [1000.0]
     watch = GeneratorWatch(meter(), lambda: 0.0, lambda event: None, clock=lambda: now[0])
     assert watch._screen_lag(now[0]) is None, "there is no screen"

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from confman_tui.cli import make_demo
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.lease import Lease, LeaseHeldError
 from confman_tui.core.clock import now
 from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.demo.supervisor import DemoCluster
+from confman_tui.session import changes
 from confman_tui.session.events import (
     ClusterChanged,
     Event,
@@ -24,6 +26,7 @@ from confman_tui.session.events import (
     PhaseChanged,
     ProgressMade,
 )
+from confman_tui.session.series import run_series
 from confman_tui.session.session import Session
 from tests.support.keys import ADMIN
 from tests.support.ready_cluster import ready_cluster
@@ -39,10 +42,10 @@ def cluster() -> Iterator[DemoCluster]:
 
 @asynccontextmanager
 async def benchmark(cluster: DemoCluster, home: Path) -> AsyncIterator[tuple[Session, RecordedEvents]]:
-    heard = RecordedEvents()
-    session = Session(settings_for(cluster.urls[0], home), heard, interactive=True)
+    recorded = RecordedEvents()
+    session = Session(settings_for(cluster.urls[0], home), recorded, make_demo, interactive=True)
     try:
-        yield session, heard
+        yield session, recorded
     finally:
         await session.close()
 
@@ -63,7 +66,7 @@ async def test_fresh_gives_each_scenario_the_same_entries(cluster: DemoCluster, 
     async with benchmark(cluster, tmp_path) as (session, _):
         session.settings = replace(session.settings, fresh=True, duration_s=0.4)
         await session.open()
-        results = await session.run_series(["write-10u", "read-1u", "write-1u"])
+        results = await run_series(session, ["write-10u", "read-1u", "write-1u"])
         assert {result.entries_before for result in results} <= {100, 101}, "seeded, and the probe's own key"
         assert results[0].outcome.requests > 0
     assert await namespaces(cluster) == set()
@@ -81,12 +84,12 @@ async def test_a_tier_in_use_leaves_the_present_one_as_it_is(
 
         monkeypatch.setattr(Lease, "acquire", held)
         with pytest.raises(LeaseHeldError):
-            await session.choose_tier("large")
+            await changes.choose_tier(session, "large")
         monkeypatch.undo()
         assert session.settings.tier == "small"
         assert await namespaces(cluster) == seeded
         session.settings = replace(session.settings, duration_s=0.4)
-        (result,) = await session.run_series(["read-1u"])
+        (result,) = await run_series(session, ["read-1u"])
         assert result.tier == "small"
         assert result.outcome.failures == 0
     assert await namespaces(cluster) == set()
@@ -95,7 +98,7 @@ async def test_a_tier_in_use_leaves_the_present_one_as_it_is(
 async def test_another_tier_takes_the_place_of_the_first(cluster: DemoCluster, tmp_path: Path) -> None:
     async with benchmark(cluster, tmp_path) as (session, _):
         await session.open()
-        await session.choose_tier("large")
+        await changes.choose_tier(session, "large")
         held = await namespaces(cluster)
         assert not {name for name in held if name.startswith("bench-small")}
         assert {"bench-large-000", "bench-large-019", "bench-large-owner"} <= held
@@ -103,14 +106,14 @@ async def test_another_tier_takes_the_place_of_the_first(cluster: DemoCluster, t
 
 
 async def test_a_change_of_tier_that_is_stopped_keeps_what_is_there_ours(cluster: DemoCluster, tmp_path: Path) -> None:
-    async with benchmark(cluster, tmp_path) as (session, heard):
+    async with benchmark(cluster, tmp_path) as (session, recorded):
         await session.open()
-        heard.when(cleaning, session.stop)
-        await session.choose_tier("large")
+        recorded.when(cleaning, session.stop)
+        await changes.choose_tier(session, "large")
         assert session.settings.tier == "small"
         assert "bench-large-owner" not in await namespaces(cluster)
         session.settings = replace(session.settings, duration_s=0.4)
-        (result,) = await session.run_series(["read-1u"])
+        (result,) = await run_series(session, ["read-1u"])
         assert result.outcome.failures == 0, "seeded anew"
     assert await namespaces(cluster) == set()
 
@@ -120,22 +123,22 @@ async def test_removing_leftovers_that_is_stopped_claims_nothing(cluster: DemoCl
     for number in range(20):
         await client.put_namespace(cluster.urls[0], f"bench-large-{number:03d}", "left")
     await client.aclose()
-    async with benchmark(cluster, tmp_path) as (session, heard):
+    async with benchmark(cluster, tmp_path) as (session, recorded):
         await session.open()
-        heard.when(cleaning, session.stop)
-        await session.remove_leftovers()
-        assert "removed" not in heard.texts()
-        assert "still there" in heard.texts()
-        await session.remove_leftovers()
-        assert "20 namespaces of earlier runs removed" in heard.texts()
-        assert LeftoversFound(()) in heard.events, "so that its key goes away"
+        recorded.when(cleaning, session.stop)
+        await changes.remove_leftovers(session)
+        assert "removed" not in recorded.texts()
+        assert "still there" in recorded.texts()
+        await changes.remove_leftovers(session)
+        assert "20 namespaces of earlier runs removed" in recorded.texts()
+        assert LeftoversFound(()) in recorded.events, "so that its key goes away"
     assert await namespaces(cluster) == set()
 
 
 async def test_a_search_that_is_stopped_opens_nothing(cluster: DemoCluster, tmp_path: Path) -> None:
     """Neither was the key tried nor the tier claimed: a run on it could disturb another program's data."""
-    async with benchmark(cluster, tmp_path) as (session, heard):
-        heard.when(lambda event: isinstance(event, PhaseChanged) and event.phase is Phase.FINDING, session.stop)
+    async with benchmark(cluster, tmp_path) as (session, recorded):
+        recorded.when(lambda event: isinstance(event, PhaseChanged) and event.phase is Phase.FINDING, session.stop)
         with pytest.raises(ClusterError, match="stopped"):
             await session.open()
         assert not session.is_open
@@ -144,23 +147,23 @@ async def test_a_search_that_is_stopped_opens_nothing(cluster: DemoCluster, tmp_
     assert await namespaces(cluster) == set()
 
 
-async def test_waiting_for_a_leader_before_a_run_is_told_and_can_be_stopped(
+async def test_waiting_for_a_leader_before_a_run_is_shown_and_can_be_stopped(
     cluster: DemoCluster, tmp_path: Path
 ) -> None:
-    async with benchmark(cluster, tmp_path) as (session, heard):
+    async with benchmark(cluster, tmp_path) as (session, recorded):
         await session.open()
         session.settings = replace(session.settings, duration_s=0.4)
         lost = asyncio.Event()
-        heard.when(lambda event: isinstance(event, ClusterChanged) and event.view.leader is None, lost.set)
+        recorded.when(lambda event: isinstance(event, ClusterChanged) and event.view.leader is None, lost.set)
         cluster.kill(cluster.urls[0])
         async with asyncio.timeout(5):
             await lost.wait()
-        heard.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.WAITING, session.stop)
-        assert await session.run_series(["write-1u"]) == ()
-        phases = [event.phase for event in heard.events if isinstance(event, PhaseChanged)]
+        recorded.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.WAITING, session.stop)
+        assert await run_series(session, ["write-1u"]) == ()
+        phases = [event.phase for event in recorded.events if isinstance(event, PhaseChanged)]
         assert phases[-2:] == [Phase.WAITING, Phase.IDLE]
         cluster.restart(cluster.urls[0])
-        results = await session.run_series(["write-1u"])
+        results = await run_series(session, ["write-1u"])
         assert results[0].outcome.writes_ok > 0
     assert await namespaces(cluster) == set()
 
@@ -172,8 +175,8 @@ async def test_a_run_that_can_not_begin_leaves_the_probe_as_it_was(cluster: Demo
         shutil.rmtree(tmp_path / "results")
         (tmp_path / "results").touch()
         with pytest.raises(UsageError, match="results"):
-            await session.run_series(["read-1u"])
-        assert not session._cluster().monitor.booking
+            await run_series(session, ["read-1u"])
+        assert not session.cluster.monitor.booking
     assert await namespaces(cluster) == set()
 
 
@@ -196,14 +199,14 @@ async def test_a_cluster_that_was_lost_while_seeding_can_be_tried_again(
 
 
 async def test_seeding_that_is_stopped_goes_on_with_the_next_run(cluster: DemoCluster, tmp_path: Path) -> None:
-    async with benchmark(cluster, tmp_path) as (session, heard):
-        heard.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.SEEDING, session.stop)
+    async with benchmark(cluster, tmp_path) as (session, recorded):
+        recorded.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.SEEDING, session.stop)
         began = now()
         await session.open()
         assert now() - began < 10.0
         assert session.is_open
         session.settings = replace(session.settings, duration_s=0.4)
-        (result,) = await session.run_series(["read-1u"])
+        (result,) = await run_series(session, ["read-1u"])
         assert result.entries_before >= 100
         assert result.outcome.failures == 0
     assert await namespaces(cluster) == set()

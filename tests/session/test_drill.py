@@ -15,7 +15,8 @@ import pytest
 
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.demo.supervisor import DemoCluster
-from confman_tui.session.drill_rounds import DrillPlan, run_drill
+from confman_tui.session.drill_rounds import run_rounds
+from confman_tui.session.drill_rules import DrillPlan
 from confman_tui.session.events import DrillEnded
 from tests.support.agreement import tolerance
 from tests.support.drill_host import real_host
@@ -53,7 +54,7 @@ async def drilled(kind: FaultKind, rounds: int, timeouts: tuple[int, int]) -> tu
         assert await asyncio.to_thread(cluster.wait_ready, 15.0)
         with observer(cluster.urls) as seen:
             async with real_host(cluster, probe_s=PROBE_S) as host:
-                ended = await run_drill(host, DrillPlan(rounds, kind, steady_s=2.0))
+                ended = await run_rounds(host, DrillPlan(rounds, kind, steady_s=2.0))
         return ended, seen.report
 
 

@@ -9,7 +9,8 @@ import pytest
 from confman_tui.cluster.elections import Election, Fault, FaultKind, Verification
 from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.core.errors import ClusterError
-from confman_tui.session.drill_rounds import DrillPlan, judge, run_drill
+from confman_tui.session.drill_rounds import run_rounds
+from confman_tui.session.drill_rules import DrillPlan, drill_verdict
 from confman_tui.session.events import DrillRound
 from tests.support.simulation import NODES, SimulatedHost
 
@@ -26,7 +27,7 @@ async def warmed(host: SimulatedHost) -> SimulatedHost:
 @pytest.mark.parametrize("kind", [FaultKind.KILL, FaultKind.PAUSE, FaultKind.ISOLATE])
 async def test_rounds_are_measured_and_judged(kind: FaultKind) -> None:
     host = await warmed(SimulatedHost(outage_s=1.0))
-    ended = await run_drill(host, replace(PLAN, kind=kind))
+    ended = await run_rounds(host, replace(PLAN, kind=kind))
     assert ended.rounds == tuple(host.rounds)
     assert ended.exit_code == 0
     assert host.finished == 1
@@ -53,11 +54,11 @@ async def test_rounds_are_measured_and_judged(kind: FaultKind) -> None:
 
 async def test_a_limit_holds_or_is_broken() -> None:
     host = await warmed(SimulatedHost(outage_s=1.0))
-    ended = await run_drill(host, replace(PLAN, max_unavailable_s=2.0))
+    ended = await run_rounds(host, replace(PLAN, max_unavailable_s=2.0))
     assert (ended.exit_code, "limit of 2 s held" in ended.verdict) == (0, True)
     host = SimulatedHost()
     host.outages = lambda number: 3.0 if number == 2 else 1.0
-    ended = await run_drill(await warmed(host), replace(PLAN, max_unavailable_s=2.0))
+    ended = await run_rounds(await warmed(host), replace(PLAN, max_unavailable_s=2.0))
     assert (ended.exit_code, "broken in 1 of 3" in ended.verdict) == (4, True)
 
 
@@ -65,7 +66,7 @@ async def test_without_a_leader_there_is_nothing_to_drill_on() -> None:
     host = SimulatedHost()
     host.leader = None
     with pytest.raises(ClusterError, match="no node leads"):
-        await run_drill(await warmed(host), PLAN)
+        await run_rounds(await warmed(host), PLAN)
     assert host.faults == []
 
 
@@ -73,13 +74,13 @@ async def test_a_fault_that_must_not_be_done_ends_it_with_the_sentence() -> None
     host = await warmed(SimulatedHost())
     host.refuses = "faults need --allow-faults"
     with pytest.raises(FaultRefusedError, match="--allow-faults"):
-        await run_drill(host, PLAN)
+        await run_rounds(host, PLAN)
 
 
 async def test_a_node_that_never_comes_back_ends_the_drill() -> None:
     host = await warmed(SimulatedHost())
     host.comes_back = False
-    ended = await run_drill(host, PLAN)
+    ended = await run_rounds(host, PLAN)
     assert len(ended.rounds) == 1
     assert ended.rounds[0].judged
     assert ended.exit_code == 4
@@ -88,10 +89,10 @@ async def test_a_node_that_never_comes_back_ends_the_drill() -> None:
 
 
 @pytest.mark.parametrize("kind", [FaultKind.KILL, FaultKind.PAUSE, FaultKind.ISOLATE])
-async def test_a_round_tells_how_long_the_nodes_return_took(kind: FaultKind) -> None:
+async def test_a_round_says_how_long_the_nodes_return_took(kind: FaultKind) -> None:
     host = await warmed(SimulatedHost(return_s=0.5))
     host.not_ready[NODES[0]] = 2.5
-    ended = await run_drill(host, replace(PLAN, kind=kind, rounds=2))
+    ended = await run_rounds(host, replace(PLAN, kind=kind, rounds=2))
     # from the resume on, not from the pause: until the first poll that was asked when it was ready
     assert ended.rounds[0].return_s == pytest.approx(3.0, abs=0.12)
     assert ended.rounds[1].return_s == pytest.approx(0.5, abs=0.12)
@@ -102,7 +103,7 @@ async def test_a_round_tells_how_long_the_nodes_return_took(kind: FaultKind) -> 
 async def test_a_node_that_stays_not_ready_ends_the_drill_with_the_sentence() -> None:
     host = await warmed(SimulatedHost(return_s=0.1))
     host.not_ready[NODES[0]] = 33.0
-    ended = await run_drill(host, replace(PLAN, kind=FaultKind.PAUSE, return_limit_s=30.0))
+    ended = await run_rounds(host, replace(PLAN, kind=FaultKind.PAUSE, return_limit_s=30.0))
     assert len(ended.rounds) == 1
     assert ended.rounds[0].judged
     assert ended.rounds[0].return_s is None
@@ -115,21 +116,21 @@ async def test_a_node_that_stays_not_ready_ends_the_drill_with_the_sentence() ->
 async def test_the_state_that_it_was_in_last_is_not_said_to_have_lasted_all_the_time() -> None:
     host = await warmed(SimulatedHost(return_s=8.0))
     host.not_ready[NODES[0]] = 1e9
-    ended = await run_drill(host, replace(PLAN, return_limit_s=10.0))
+    ended = await run_rounds(host, replace(PLAN, return_limit_s=10.0))
     assert ended.rounds[0].no_return == "did not come back: not ready for 2 s, not caught up for 10 s"
 
 
 async def test_a_node_that_returns_late_is_waited_for_as_long_as_was_asked() -> None:
     host = await warmed(SimulatedHost(return_s=0.1))
     host.not_ready[NODES[0]] = 33.0
-    ended = await run_drill(host, replace(PLAN, rounds=2, kind=FaultKind.PAUSE, return_limit_s=60.0))
+    ended = await run_rounds(host, replace(PLAN, rounds=2, kind=FaultKind.PAUSE, return_limit_s=60.0))
     assert ended.rounds[0].return_s == pytest.approx(33.1, abs=0.12)
     assert [round_.judged for round_ in ended.rounds] == [True, True]
     assert ended.exit_code == 0
 
 
 async def test_what_a_node_answered_before_the_fault_ended_is_no_return() -> None:
-    """An election that nobody saw: as far as the polls tell, all is well when the fault ends."""
+    """An election that nobody saw: as far as the polls show, all is well when the fault ends."""
 
     class Unseen(SimulatedHost):
         async def cause(self, kind: FaultKind, node: str) -> Fault:
@@ -142,7 +143,7 @@ async def test_what_a_node_answered_before_the_fault_ended_is_no_return() -> Non
             self.due.append((self.clock + 4.0, self.down.clear))
             return (Fault(FaultKind.HEAL, NODES[0], self.clock, "drill"),)
 
-    ended = await run_drill(await warmed(Unseen()), replace(PLAN, rounds=1, kind=FaultKind.ISOLATE))
+    ended = await run_rounds(await warmed(Unseen()), replace(PLAN, rounds=1, kind=FaultKind.ISOLATE))
     assert not ended.rounds[0].judged
     assert ended.rounds[0].return_s == pytest.approx(4.0, abs=0.12)
 
@@ -150,7 +151,7 @@ async def test_what_a_node_answered_before_the_fault_ended_is_no_return() -> Non
 async def test_a_fault_that_cannot_be_undone_has_no_end_to_count_from() -> None:
     host = SimulatedHost()
     host.due.append((host.clock + 5.0, lambda: setattr(host, "refuses", "no --restart-cmd says how")))
-    ended = await run_drill(await warmed(host), replace(PLAN, return_limit_s=5.0))
+    ended = await run_rounds(await warmed(host), replace(PLAN, return_limit_s=5.0))
     assert ended.rounds[0].no_return == "did not come back: refused for 5 s (no --restart-cmd says how)"
     assert ended.exit_code == 4
 
@@ -160,7 +161,7 @@ async def test_a_stop_ends_the_wait_for_a_node() -> None:
     host.not_ready[NODES[0]] = 1e9
     host.due.append((host.clock + 20.0, lambda: setattr(host, "stop", True)))
     begun = host.now()
-    ended = await run_drill(host, PLAN)
+    ended = await run_rounds(host, PLAN)
     assert host.now() - begun < 21.0
     assert (ended.rounds[0].return_s, ended.rounds[0].no_return) == (None, "")
     assert ended.exit_code == 0
@@ -169,7 +170,7 @@ async def test_a_stop_ends_the_wait_for_a_node() -> None:
 async def test_writes_that_never_come_back_break_every_limit() -> None:
     host = SimulatedHost()
     host.outages = lambda number: 1e9
-    ended = await run_drill(await warmed(host), replace(PLAN, rounds=1, return_limit_s=5.0))
+    ended = await run_rounds(await warmed(host), replace(PLAN, rounds=1, return_limit_s=5.0))
     assert not ended.rounds[0].judged
     assert "no write was acknowledged within 60 s" in ended.rounds[0].reason
     assert ended.rounds[0].election is not None
@@ -178,7 +179,7 @@ async def test_writes_that_never_come_back_break_every_limit() -> None:
 
 async def test_too_few_writes_are_no_steady_state_and_no_fault_is_caused() -> None:
     host = await warmed(SimulatedHost(write_s=0.5))
-    ended = await run_drill(host, replace(PLAN, rounds=2, steady_limit_s=10.0))
+    ended = await run_rounds(host, replace(PLAN, rounds=2, steady_limit_s=10.0))
     assert host.faults == []
     assert [round_.judged for round_ in ended.rounds] == [False, False]
     assert "too few writes" in ended.rounds[0].reason
@@ -189,7 +190,7 @@ async def test_a_node_that_is_down_ends_it_soon_and_is_named() -> None:
     host = await warmed(SimulatedHost())
     host.down[NODES[2]] = FaultKind.KILL
     began = host.now()
-    ended = await run_drill(host, replace(PLAN, rounds=5, max_unavailable_s=5.0))
+    ended = await run_rounds(host, replace(PLAN, rounds=5, max_unavailable_s=5.0))
     assert host.now() - began < PLAN.down_limit_s + 1.0
     assert host.faults == []
     assert [round_.reason for round_ in ended.rounds] == ["no steady state within 10 s: :6300 is refused"]
@@ -202,7 +203,7 @@ async def test_a_node_that_is_down_for_a_moment_is_waited_for() -> None:
     host = await warmed(SimulatedHost())
     host.down[NODES[2]] = FaultKind.KILL
     host.due.append((host.now() + PLAN.down_limit_s - 2.0, host.down.clear))
-    ended = await run_drill(host, replace(PLAN, rounds=1))
+    ended = await run_rounds(host, replace(PLAN, rounds=1))
     assert ended.rounds[0].judged
     assert ended.exit_code == 0
 
@@ -212,7 +213,7 @@ async def test_an_unsteady_rate_is_waited_for() -> None:
     host.due.append((host.clock + 0.5, lambda: setattr(host, "write_s", 0.1)))
     host.due.append((host.clock + 2.5, lambda: setattr(host, "write_s", 0.02)))
     begun = host.clock
-    ended = await run_drill(host, replace(PLAN, rounds=1))
+    ended = await run_rounds(host, replace(PLAN, rounds=1))
     assert ended.rounds[0].judged
     assert host.faults[0].at - begun > 5.0
 
@@ -221,7 +222,7 @@ async def test_an_unsteady_rate_is_waited_for() -> None:
 async def test_a_stop_ends_it_soon_and_brings_the_node_back(after: float) -> None:
     host = await warmed(SimulatedHost(outage_s=2.0))
     host.due.append((host.clock + after, lambda: setattr(host, "stop", True)))
-    ended = await run_drill(host, PLAN)
+    ended = await run_rounds(host, PLAN)
     await host.sleep(2.0)
     assert len(ended.rounds) == 1
     assert not ended.rounds[0].judged or after > 5
@@ -238,7 +239,7 @@ async def test_whatever_breaks_the_node_is_brought_back(after: float) -> None:
 
     host.due.append((host.clock + after, breaks))
     with pytest.raises(RuntimeError, match="broken"):
-        await run_drill(host, PLAN)
+        await run_rounds(host, PLAN)
     assert host.faults
     await host.sleep(2.0)
     assert host.down == {}
@@ -258,7 +259,7 @@ async def test_with_too_few_writes_in_the_outage_it_is_not_judged(outage: float,
             self.write_s = 0.02
 
     host = await warmed(Hanging(outage_s=outage))
-    ended = await run_drill(host, replace(PLAN, rounds=1, max_unavailable_s=60.0))
+    ended = await run_rounds(host, replace(PLAN, rounds=1, max_unavailable_s=60.0))
     assert ended.rounds[0].judged is judged
     assert ended.exit_code == (0 if judged else 4)
     assert judged or "too few writes to judge" in ended.rounds[0].reason
@@ -310,6 +311,6 @@ def test_the_verdict(
     code: int,
     words: str,
 ) -> None:
-    verdict, exit_code = judge(rounds, verification, plan, **more)  # type: ignore[arg-type]
+    verdict, exit_code = drill_verdict(rounds, verification, plan, **more)  # type: ignore[arg-type]
     assert exit_code == code
     assert words in verdict

@@ -6,9 +6,8 @@ import pytest
 
 from confman_tui.core import errors
 from confman_tui.load.saturation import GeneratorBound
-from confman_tui.session import drill
+from confman_tui.session.drill_rules import with_generator_bound
 from confman_tui.session.events import DrillEnded
-from tests.support import result_samples
 
 
 @pytest.mark.parametrize(
@@ -24,8 +23,7 @@ from tests.support import result_samples
 def test_a_drill_says_it_in_its_verdict(code: int, strict: bool, expected: int) -> None:
     bound = GeneratorBound(4, "the load's loop was up to 45 ms late", "fewer users")
     ended = DrillEnded((), None, "5 rounds, nothing lost.", code)
-    judged = drill.generator_judged(ended, result_samples.result(generator_bound=bound), strict=strict)
+    judged = with_generator_bound(ended, bound, strict=strict)
     assert judged.exit_code == expected
     assert judged.verdict == ("5 rounds, nothing lost; generator-bound for 4 s: the load's loop was up to 45 ms late")
-    assert drill.generator_judged(ended, result_samples.result(), strict=strict) == ended
-    assert drill.generator_judged(ended, None, strict=strict) == ended
+    assert with_generator_bound(ended, None, strict=strict) == ended

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from confman_tui.cli import make_demo
+from confman_tui.session import changes
 from confman_tui.session.events import Level, NoticeGiven, RateChanged, SampleRecorded, ScenarioStarted
+from confman_tui.session.series import run_series
 from confman_tui.session.session import Session
 from confman_tui.settings import Settings, resolve
 from tests.support.confman_server import Server
@@ -22,27 +25,27 @@ def settings_for(url: str, home: Path, **flags: str) -> Settings:
     return resolve("bench", said, {}).settings
 
 
-async def test_the_rate_changes_while_it_runs_and_all_tell_it(tmp_path: Path) -> None:
-    heard = RecordedEvents()
+async def test_the_rate_changes_while_it_runs_and_all_of_them_say_so(tmp_path: Path) -> None:
+    recorded = RecordedEvents()
     with Server() as server:
-        session = Session(settings_for(server.url, tmp_path, rate="100"), heard, interactive=True)
+        session = Session(settings_for(server.url, tmp_path, rate="100"), recorded, make_demo, interactive=True)
         try:
             await session.open()
-            session.change_rate(1.1)
-            assert [notice.level for notice in heard.of(NoticeGiven)] == [Level.WARNING]
-            assert heard.of(NoticeGiven)[0].text == "no run with a rate goes on, so there is none to change"
-            series = asyncio.create_task(session.run_series(["read-1u"]))
-            await heard.until(lambda: bool(heard.of(SampleRecorded)))
+            changes.change_rate(session, 1.1)
+            assert [notice.level for notice in recorded.of(NoticeGiven)] == [Level.WARNING]
+            assert recorded.of(NoticeGiven)[0].text == "no run with a rate goes on, so there is none to change"
+            series = asyncio.create_task(run_series(session, ["read-1u"]))
+            await recorded.until(lambda: bool(recorded.of(SampleRecorded)))
             # up and down again is where it was, to the digit
             for factor in (1.1, 1 / 1.1, 2.0):
-                session.change_rate(factor)
+                changes.change_rate(session, factor)
             [result] = await series
         finally:
             await session.close()
-    [started] = heard.of(ScenarioStarted)
+    [started] = recorded.of(ScenarioStarted)
     # two seconds of requests, since the number of users was not said
     assert (started.rate, started.users) == (100.0, 200)
-    assert [(event.before, event.rate) for event in heard.of(RateChanged)] == [
+    assert [(event.before, event.rate) for event in recorded.of(RateChanged)] == [
         (100.0, 110.0),
         (110.0, 100.0),
         (100.0, 200.0),
@@ -50,8 +53,8 @@ async def test_the_rate_changes_while_it_runs_and_all_tell_it(tmp_path: Path) ->
     assert result.rate == 100.0
     assert [change.rate for change in result.rate_changes] == [110.0, 100.0, 200.0]
     assert all(0.9 < change.after_s < 2 for change in result.rate_changes)
-    told = json.loads((tmp_path / "results" / "small-read-1u_summary.json").read_text())
-    assert [change["rate"] for change in told["rate_changes"]] == [110.0, 100.0, 200.0]
+    document = json.loads((tmp_path / "results" / "small-read-1u_summary.json").read_text())
+    assert [change["rate"] for change in document["rate_changes"]] == [110.0, 100.0, 200.0]
     with (tmp_path / "results" / "small-read-1u_timeline.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["marks"] for row in rows] == ["", "rate 110/s; rate 100/s; rate 200/s"]
@@ -60,26 +63,28 @@ async def test_the_rate_changes_while_it_runs_and_all_tell_it(tmp_path: Path) ->
 
 
 async def test_the_rate_stops_at_its_limits(tmp_path: Path) -> None:
-    heard = RecordedEvents()
+    recorded = RecordedEvents()
     with Server() as server:
-        session = Session(settings_for(server.url, tmp_path, rate="0.5", users="3"), heard, interactive=True)
+        session = Session(
+            settings_for(server.url, tmp_path, rate="0.5", users="3"), recorded, make_demo, interactive=True
+        )
         try:
             await session.open()
-            series = asyncio.create_task(session.run_series(["read-1u"]))
-            await heard.until(lambda: bool(heard.of(ScenarioStarted)))
-            session.change_rate(1 / 1.1)
-            assert heard.of(NoticeGiven)[-1].text == "0.5 requests/s is as far as the rate goes"
+            series = asyncio.create_task(run_series(session, ["read-1u"]))
+            await recorded.until(lambda: bool(recorded.of(ScenarioStarted)))
+            changes.change_rate(session, 1 / 1.1)
+            assert recorded.of(NoticeGiven)[-1].text == "0.5 requests/s is as far as the rate goes"
             session.stop()
             await series
             # a closed loop has none
-            session.override(1, 1.0, None, None)
-            series = asyncio.create_task(session.run_series(["read-1u"]))
-            await heard.until(lambda: len(heard.of(ScenarioStarted)) == 2)
-            session.change_rate(1.1)
-            assert heard.of(NoticeGiven)[-1].text == "no run with a rate goes on, so there is none to change"
+            changes.override(session, 1, 1.0, None, None)
+            series = asyncio.create_task(run_series(session, ["read-1u"]))
+            await recorded.until(lambda: len(recorded.of(ScenarioStarted)) == 2)
+            changes.change_rate(session, 1.1)
+            assert recorded.of(NoticeGiven)[-1].text == "no run with a rate goes on, so there is none to change"
             session.stop()
             await series
         finally:
             await session.close()
-    assert [(event.rate, event.users) for event in heard.of(ScenarioStarted)] == [(0.5, 3), (None, 1)]
-    assert heard.of(RateChanged) == []
+    assert [(event.rate, event.users) for event in recorded.of(ScenarioStarted)] == [(0.5, 3), (None, 1)]
+    assert recorded.of(RateChanged) == []

@@ -11,9 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from confman_tui.cli import make_demo
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
-from confman_tui.load.engine import prepare
+from confman_tui.load.locust_setup import prepare
 from confman_tui.session.events import (
     DeferredRunDropped,
     Event,
@@ -46,9 +47,9 @@ def server() -> Iterator[Server]:
         yield server
 
 
-def conductor_of(home: Path, *flags: str) -> tuple[SessionThread, Events]:
+def session_of(home: Path, *flags: str) -> tuple[SessionThread, Events]:
     parsed = parse([*flags, "--output-dir", str(home / "results"), "--duration", "1s"])
-    return SessionThread(resolve(parsed.command, parsed.flags, {}).settings), queue.SimpleQueue()
+    return SessionThread(resolve(parsed.command, parsed.flags, {}).settings, make_demo), queue.SimpleQueue()
 
 
 def of(server: Server) -> tuple[str, ...]:
@@ -57,11 +58,11 @@ def of(server: Server) -> tuple[str, ...]:
 
 def until(events: Events, wanted: Callable[[Event], bool], deadline_s: float = 30.0) -> list[Event]:
     """All events up to the first that is wanted."""
-    deadline, told = time.monotonic() + deadline_s, list[Event]()
+    deadline, seen = time.monotonic() + deadline_s, list[Event]()
     while True:
-        told.append(events.get(timeout=max(0.01, deadline - time.monotonic())))
-        if wanted(told[-1]):
-            return told
+        seen.append(events.get(timeout=max(0.01, deadline - time.monotonic())))
+        if wanted(seen[-1]):
+            return seen
 
 
 def phase(wanted: Phase) -> Callable[[Event], bool]:
@@ -77,7 +78,7 @@ def ended(session: SessionThread) -> None:
 def test_commands_go_there_and_events_come_back(home: Path) -> None:
     demo = ("--demo", "--demo-ports", "auto", "--demo-election-timeout", "300-600")
     before = psutil.Process().children(recursive=True)
-    session, events = conductor_of(home, *demo)
+    session, events = session_of(home, *demo)
     with pytest.raises(FaultRefusedError, match="no cluster is open yet"):
         session.preview_fault(FaultKind.KILL, "http://127.0.0.1:1")
     session.start(events.put)
@@ -100,22 +101,22 @@ def test_commands_go_there_and_events_come_back(home: Path) -> None:
 
 def test_only_the_latest_wish_is_kept_and_begins_when_the_data_is_there(home: Path, server: Server) -> None:
     server.control(delay_s=0.1)
-    session, events = conductor_of(home, *of(server))
+    session, events = session_of(home, *of(server))
     session.start(events.put)
     try:
         session.run_scenarios(["write-1u"])
         session.run_scenarios(["read-1u", "read-10u"])
         server.control(delay_s=0.0)
-        told = until(events, lambda event: isinstance(event, ScenarioEnded) and event.result.name == "read-10u")
+        seen = until(events, lambda event: isinstance(event, ScenarioEnded) and event.result.name == "read-10u")
     finally:
         ended(session)
-    assert [event.names for event in told if isinstance(event, RunDeferred)] == [("write-1u",), ("read-1u", "read-10u")]
-    assert [event.name for event in told if isinstance(event, ScenarioStarted)] == ["read-1u", "read-10u"]
-    assert not [event for event in told if isinstance(event, DeferredRunDropped)]
+    assert [event.names for event in seen if isinstance(event, RunDeferred)] == [("write-1u",), ("read-1u", "read-10u")]
+    assert [event.name for event in seen if isinstance(event, ScenarioStarted)] == ["read-1u", "read-10u"]
+    assert not [event for event in seen if isinstance(event, DeferredRunDropped)]
 
 
 def test_a_stop_forgets_the_wish_first_and_stops_the_seeding_then(home: Path, server: Server) -> None:
-    session, events = conductor_of(home, *of(server), "--tier", "xlarge")
+    session, events = session_of(home, *of(server), "--tier", "xlarge")
     session.start(events.put)
     try:
         until(events, phase(Phase.SEEDING))
@@ -125,15 +126,15 @@ def test_a_stop_forgets_the_wish_first_and_stops_the_seeding_then(home: Path, se
         (*_, last) = until(events, lambda event: isinstance(event, DeferredRunDropped))
         assert last == DeferredRunDropped(("write-10u",), last.at, "stopped")  # type: ignore[union-attr]
         session.stop()
-        told = until(events, phase(Phase.IDLE))
-        assert not [event for event in told if isinstance(event, ScenarioStarted)]
+        seen = until(events, phase(Phase.IDLE))
+        assert not [event for event in seen if isinstance(event, ScenarioStarted)]
         server.control(delay_s=0.0)
     finally:
         ended(session)
 
 
 def test_a_wish_is_dropped_where_no_cluster_is_found(home: Path) -> None:
-    session, events = conductor_of(home, "--nodes", "http://127.0.0.1:1", "--host", "http://127.0.0.1:1")
+    session, events = session_of(home, "--nodes", "http://127.0.0.1:1", "--host", "http://127.0.0.1:1")
     session.start(events.put)
     try:
         session.run_scenarios(["read-1u"])
@@ -151,8 +152,8 @@ def test_a_wish_is_dropped_where_no_cluster_is_found(home: Path) -> None:
 def test_leaving_at_once_does_not_wait_for_a_search_of_processes(
     home: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A preview looks for the process behind a port and holds the open_screen of faults meanwhile."""
-    session, events = conductor_of(home, *of(server), "--allow-faults")
+    """A preview looks for the process behind a port and holds the lock of the fault injector meanwhile."""
+    session, events = session_of(home, *of(server), "--allow-faults")
     searching, go_on = threading.Event(), threading.Event()
 
     def search(self: object, node: str) -> str:
@@ -178,12 +179,12 @@ def test_leaving_at_once_does_not_wait_for_a_search_of_processes(
         ended(session)
 
 
-def test_a_defect_of_a_command_is_told(home: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_of_a_command_is_a_notice(home: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("confman_tui.session.session.Session.revive", broken)
-    session, events = conductor_of(home, *of(server))
+    monkeypatch.setattr("confman_tui.session.incidents.IncidentTracker.revive", broken)
+    session, events = session_of(home, *of(server))
     session.start(events.put)
     until(events, phase(Phase.IDLE))
     session.revive()
@@ -198,7 +199,7 @@ def test_a_defect_before_the_first_command_leaves_nobody_waiting(home: Path, mon
         raise ZeroDivisionError("a defect")
 
     monkeypatch.setattr("confman_tui.session.session_thread.Session", broken)
-    session, events = conductor_of(home)
+    session, events = session_of(home)
     session.start(events.put)
     until(events, phase(Phase.CLOSED))
     assert session.join(10.0)

@@ -19,7 +19,7 @@ from confman_tui.settings.options import SETTINGS
 _SECRET = "S3cret-of-the-test"
 
 
-def test_nothing_said_opens_the_screen() -> None:
+def test_no_words_open_the_screen() -> None:
     assert parse([]) == Parsed("bench", {})
 
 
@@ -34,12 +34,13 @@ def test_scenarios_are_collected() -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "message"),
     [
         (["--api-kee", _SECRET], "unknown flag --api-kee; did you mean --api-key?"),
         ([f"--apikey={_SECRET}"], "unknown flag --apikey; did you mean --api-key?"),
         (["--head"], "unknown flag --head"),
         (["-x"], "unknown flag -x; confman-tui --help lists what there is"),
+        (["-demo"], "unknown flag -demo; did you mean --demo?"),
         (["dril"], "did you mean drill?"),
         (
             ["benchmark"],
@@ -49,6 +50,9 @@ def test_scenarios_are_collected() -> None:
         (["drill", _SECRET], "the commands are demo, clean, drill"),
         (["--api-key"], "--api-key needs a value: KEY"),
         (["--users", "--headless"], "--users needs a value: N"),
+        (["--tier", "--rate", "50"], "--tier needs a value: TIER"),
+        (["--scenario", "all", "--scenario", "--headless"], "--scenario needs a value: NAME"),
+        (["--tier", f"--apikey={_SECRET}"], "--tier needs a value: TIER"),
         (["--json=yes"], "--json takes no value"),
         (
             ["demo", "--rounds", "3"],
@@ -62,10 +66,10 @@ def test_scenarios_are_collected() -> None:
         ),
     ],
 )
-def test_wrong_use_in_one_sentence(argv: list[str], said: str) -> None:
+def test_wrong_use_in_one_sentence(argv: list[str], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse(argv)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert _SECRET not in str(caught.value)
 
@@ -82,12 +86,12 @@ def test_a_negative_value_is_a_value() -> None:
     )
 )
 def test_any_words_are_a_command_line_or_one_sentence(argv: list[str]) -> None:
-    said = ""
+    message = ""
     try:
         parse(argv)
     except UsageError as error:
-        said = str(error)
-    assert "\n" not in said
+        message = str(error)
+    assert "\n" not in message
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,7 +134,7 @@ def test_help_of_a_command_names_its_flags_only(command: str, capsys: pytest.Cap
 def test_settings_need_neither_locust_nor_textual() -> None:
     """``--help`` and ``--print-config`` answer at once, because nothing heavy is imported for them."""
     code = (
-        "import sys; import confman_tui.settings.command_line, confman_tui.settings.remembered; "
+        "import sys; import confman_tui.settings.command_line, confman_tui.settings.themes; "
         "print([name for name in ('locust', 'gevent', 'textual', 'httpx') if name in sys.modules])"
     )
     done = subprocess.run(

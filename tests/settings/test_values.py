@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confman_tui.settings import values
-from confman_tui.settings.options import SETTINGS, THEMES
+from confman_tui.settings.options import SETTINGS
+from confman_tui.settings.themes import THEMES
 from confman_tui.settings.values import MAX_PAYLOAD, Verify
 
 _duration = values.seconds(0.0, 86_400.0, "more than 0 and at most 24 h")
@@ -19,7 +20,7 @@ _poll = values.seconds(0.02, 10.0, "20 ms to 10 s", bare="ms")
 
 
 def _tried(parse: Callable[[str], Any], text: str) -> tuple[Any, str]:
-    """The value, or None and what the error said."""
+    """The value, or None and the message of the error."""
     try:
         return parse(text), ""
     except ValueError as error:
@@ -99,10 +100,10 @@ def test_every_size_in_kilobytes(size: int) -> None:
 @settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_text_is_a_size_in_range_or_refused(text: str) -> None:
-    size, said = _tried(values.payload, text)
+    size, message = _tried(values.payload, text)
     if size is None:
-        assert "50 MB" in said
-        assert said.isprintable()
+        assert "50 MB" in message
+        assert message.isprintable()
     else:
         assert 1 <= size <= MAX_PAYLOAD
 
@@ -115,7 +116,9 @@ def test_durations(text: str, seconds: float) -> None:
     assert _duration(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "0", "0s", "-1", "25h", "86401", "1d", "m", "nan", "inf", "1e9", "1m30s", "٣s"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "0s", "-1", "25h", "86401", "1d", "m", "nan", "inf", "1e9", "1m30s", "٣s", "5ſ"]
+)
 def test_wrong_durations_name_the_range(text: str) -> None:
     with pytest.raises(ValueError, match="more than 0 and at most 24 h"):
         _duration(text)
@@ -131,9 +134,9 @@ def test_every_duration_in_each_unit(seconds: float) -> None:
 @settings(deadline=None)
 @given(st.text(alphabet="0123456789.smh -e", max_size=12))
 def test_any_text_is_a_duration_in_range_or_refused(text: str) -> None:
-    duration, said = _tried(_duration, text)
+    duration, message = _tried(_duration, text)
     if duration is None:
-        assert "24 h" in said
+        assert "24 h" in message
     else:
         assert 0 < duration <= 86_400
 
@@ -163,7 +166,7 @@ def test_users_out_of_range_name_the_range(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parse", "text", "said"),
+    ("parse", "text", "message"),
     [
         (values.boolean, "maybe", "true"),
         (values.ports, "6100,6100", "different"),
@@ -186,10 +189,10 @@ def test_users_out_of_range_name_the_range(text: str) -> None:
         (values.key_list, "a,", "f1 to f24"),
     ],
 )
-def test_wrong_values_name_what_is_allowed(parse: Callable[[str], Any], text: str, said: str) -> None:
+def test_wrong_values_name_what_is_allowed(parse: Callable[[str], Any], text: str, message: str) -> None:
     with pytest.raises(ValueError) as caught:
         parse(text)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert str(caught.value).isprintable()
 
 
@@ -209,9 +212,9 @@ def test_right_values() -> None:
 @settings(deadline=None)
 @given(st.text(min_size=1, max_size=40))
 def test_a_refused_api_key_is_never_repeated(key: str) -> None:
-    taken, said = _tried(values.api_key, key)
+    taken, message = _tried(values.api_key, key)
     if taken is None:
-        assert said == "must be ASCII letters, digits and signs, without spaces (it is not shown here)"
+        assert message == "must be ASCII letters, digits and signs, without spaces (it is not shown here)"
     else:
         assert taken == key
 

@@ -92,7 +92,7 @@ class Feed:
                 yield from self._step(self._steps.pop(0))
             elif at == self._next_poll:
                 self._next_poll = round(self._next_poll + self._poll, 6)
-                yield events.ClusterChanged(self._view(), 0.0005)
+                yield events.ClusterChanged(self._view(), 0.0005, news=False)
             elif at == self._next_acks:
                 self._next_acks = round(self._next_acks + 0.2, 6)
                 yield from self._acks(at)

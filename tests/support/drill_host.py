@@ -91,7 +91,7 @@ class RealHost:
 
     async def finish(self) -> Verification:
         await self.end_load()
-        return await verify(self.client, self.book.turn_page(), self.live())
+        return await verify(self.client, self.book.hand_over_ledger(), self.live())
 
     async def end_load(self) -> None:
         tasks, self.tasks = self.tasks, []
@@ -99,10 +99,10 @@ class RealHost:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.probe.stop()
-        self._told(self.meter.tick(self.book.drain(now() + 0.1).at))
+        self._record(self.meter.tick(self.book.drain(now() + 0.1).at))
 
     async def write_forever(self, number: int) -> None:
-        """One closed-loop writer, told to the book as the engine's users tell it."""
+        """One closed-loop writer, booked as the engine books its users."""
         while True:
             node = self.view.leader or self.nodes[number % len(self.nodes)]
             key, value = f"key-{secrets.token_hex(6)}", secrets.token_hex(64)
@@ -114,17 +114,17 @@ class RealHost:
 
     async def drain_forever(self) -> None:
         while True:
-            self._told(self.meter.tick(self.book.drain(now()).at))
+            self._record(self.meter.tick(self.book.drain(now()).at))
             await asyncio.sleep(0.1)
 
     def _on_poll(self, poll: Poll) -> None:
         self.book.stream.evidence.polled(poll.sent, poll.answered, poll.node, poll.role == "leader")
         for fact in self.machine.apply(poll):
-            self._told(self.meter.fact(fact))
+            self._record(self.meter.fact(fact))
         self.meter.agreed(self.machine.agreed_on, self.machine.agreed_since)
         self.meter.viewed(self.view)
 
-    def _told(self, elections: tuple[Election, ...]) -> None:
+    def _record(self, elections: tuple[Election, ...]) -> None:
         for election in elections:
             self.elections = [one for one in self.elections if one.origin != election.origin]
             self.elections.append(election)

@@ -1,4 +1,4 @@
-"""A session that records what it is asked and emits what a test wants."""
+"""A session that records what it is asked and emits what a test gives it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
-from confman_tui.session.commands import FaultPreview
+from confman_tui.cluster.faults.injector import FaultPlan
 from confman_tui.session.events import Event, Phase, PhaseChanged, Sink
 
 
@@ -24,7 +24,7 @@ class FakeSession:
         self.now = 0.0
         self.screen_lag_s: float | None = None
 
-    def tell(self, *events: Event) -> None:
+    def emit(self, *events: Event) -> None:
         """Emit events."""
         assert self.sink is not None
         for event in events:
@@ -73,10 +73,10 @@ class FakeSession:
     def start_demo(self) -> None:
         self.calls.append(("start_demo",))
 
-    def preview_fault(self, kind: FaultKind, node: str) -> FaultPreview:
+    def preview_fault(self, kind: FaultKind, node: str) -> FaultPlan:
         if self.refusal:
             raise FaultRefusedError(self.refusal)
-        return FaultPreview(node, kind, "pid 4711: confman [red]--port 6100", self.needs_confirmation, self.warning)
+        return FaultPlan(node, kind, "pid 4711: confman [red]--port 6100", self.needs_confirmation, self.warning)
 
     def cause_fault(self, kind: FaultKind, node: str) -> None:
         self.calls.append(("cause_fault", kind, node))
@@ -90,7 +90,7 @@ class FakeSession:
     def quit(self) -> None:
         self.calls.append(("quit",))
         if self.closes_at_once and self.sink is not None:
-            self.tell(PhaseChanged(Phase.CLOSED, self.now))
+            self.emit(PhaseChanged(Phase.CLOSED, self.now))
 
     def leave_behind(self) -> str:
         return self.behind

@@ -11,7 +11,7 @@ from typing import Any
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.load.engine import Engine
 from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample
-from confman_tui.load.second import Bucket, NodeCounts
+from confman_tui.load.second import NodeCounts, SecondCounts
 from confman_tui.settings.scenarios import Reads, Target
 from tests.support.keys import ADMIN
 from tests.support.waiting import DEADLINE_S, wait_for
@@ -53,7 +53,7 @@ def plan(
     )
 
 
-def bucket_of(
+def second_of(
     start: float,
     end: float,
     *,
@@ -61,11 +61,11 @@ def bucket_of(
     writes: Iterable[int] = (),
     node: str = "http://127.0.0.1:1",
     **fields: Any,
-) -> Bucket:
-    """A second in which one node answered reads and writes after so many µs; failures are of no node."""
-    bucket = Bucket(start, end, by_node={node: NodeCounts(Counter(reads), Counter(writes))}, **fields)
-    bucket.sum_up()
-    return bucket
+) -> SecondCounts:
+    """A second in which one node answered reads and writes after these numbers of µs; failures are of no node."""
+    second = SecondCounts(start, end, by_node={node: NodeCounts(Counter(reads), Counter(writes))}, **fields)
+    second.sum_up()
+    return second
 
 
 class Book:
@@ -110,4 +110,4 @@ def wait_until(condition: Callable[[], bool], seconds: float = DEADLINE_S) -> No
     wait_for(condition, deadline_s=seconds)
 
 
-__all__ = ["API_KEY", "KEYS", "NAMESPACES", "Book", "bucket_of", "plan", "replace", "run", "wait_until"]
+__all__ = ["API_KEY", "KEYS", "NAMESPACES", "Book", "plan", "replace", "run", "second_of", "wait_until"]

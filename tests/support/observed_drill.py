@@ -23,7 +23,7 @@ def observed_drill(
     started = StartedProgram([*DRILL, *arguments], home)
     observer: subprocess.Popen[str] | None = None
     try:
-        started.wait_said("drill:")
+        started.wait_said("drill started:")
         said = re.search(r"finding: (.+)", started.said())
         assert said is not None
         observer = subprocess.Popen(

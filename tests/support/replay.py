@@ -90,7 +90,7 @@ def answer(node: str, at: float, status: int, role: str, leader: str | None, ter
 
 
 def steps(node: str, changes: list[tuple[float, Any]], start: float, end: float, every: float) -> Iterable[Poll]:
-    """Polls of one node every so many seconds, each showing the last change before it: an answer's fields, an error's
+    """Polls of one node at this interval, each showing the last change before it: an answer's fields, an error's
     name, or None for silence until the deadline."""
     current: Any = None
     waiting = sorted(changes, key=lambda change: change[0])

@@ -1,4 +1,4 @@
-"""Results for the tests of this room."""
+"""Results, their parts and the settings they were made with, for tests."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def outcome(**changes: Any) -> RunOutcome:
     return replace(base, **changes)
 
 
-def read_by_node(**changes: Any) -> RunOutcome:
+def read_by_node() -> RunOutcome:
     """A run in which the first node was read from three times as often as the last, which failed now and then."""
     by_node = (
         NodeOutcome(NODES[0], 900, 0, 0, 0, 2_000, 9_000),

@@ -13,7 +13,9 @@ from textual.pilot import Pilot
 
 from confman_tui.session.events import Event
 from confman_tui.tui.app import ConfmanApp
+from confman_tui.tui.base_app import Panes
 from confman_tui.tui.lag import LagMeter
+from confman_tui.tui.mailbox import EventsArrived
 from confman_tui.tui.start_options import UiOptions
 from tests.support import screen_story
 from tests.support.fake_session import FakeSession
@@ -38,7 +40,7 @@ class NoLag(LagMeter):
 
 
 @dataclass
-class Desk:
+class ScreenUnderTest:
     """All that a test holds of one app."""
 
     app: ConfmanApp
@@ -46,11 +48,11 @@ class Desk:
     clock: TestClock
     pilot: Pilot[int]
 
-    async def tell(self, *events: Event) -> None:
+    async def emit(self, *events: Event) -> None:
         """Emit events and let the app take them in."""
-        self.session.tell(*events)
+        self.session.emit(*events)
         await self.pilot.pause()
-        self.app._take(draw_gauges=True)
+        self.app.on_events_arrived(EventsArrived(draw_gauges=True))
         await self.pilot.pause()
 
     async def play(self, timed: Iterable[tuple[float, Event]], until: float = 1e12) -> None:
@@ -59,8 +61,8 @@ class Desk:
             if at > until:
                 break
             self.clock.now = at
-            self.session.tell(event)
-            self.app._take(draw_gauges=False)
+            self.session.emit(event)
+            self.app.on_events_arrived(EventsArrived())
         await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:
@@ -70,7 +72,7 @@ class Desk:
 
     async def drawn(self) -> None:
         """Draw all of the present moment and wait for the graphs' child process."""
-        self.app.draw(charts=True)
+        self.app.draw(Panes.ALL)
         await self.pilot.pause()
         await until(lambda: self.app.renderer.idle, "graphs drawn")
         await self.pilot.pause()
@@ -116,13 +118,13 @@ def make_app(folder: Path, session: FakeSession, clock: TestClock, **options: ob
 @asynccontextmanager
 async def open_screen(
     folder: Path, size: tuple[int, int] = (120, 40), *, found: bool = True, **options: object
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[ScreenUnderTest]:
     """A running app; by default the demo cluster is found and idle."""
     session, clock = FakeSession(), TestClock()
     app = make_app(folder, session, clock, **options)
     async with app.run_test(size=size, notifications=True) as pilot:
-        made = Desk(app, session, clock, pilot)
+        made = ScreenUnderTest(app, session, clock, pilot)
         if found:
             clock.now = screen_story.START + 3
-            await made.tell(*screen_story.found())
+            await made.emit(*screen_story.found())
         yield made

@@ -41,7 +41,7 @@ NODES = tuple(f"http://127.0.0.1:{port}" for port in (6100, 6200, 6300))
 
 
 def nodes_of(count: int) -> tuple[str, ...]:
-    """Addresses of so many nodes."""
+    """Addresses of ``count`` nodes."""
     return tuple(f"http://127.0.0.1:{6100 + 100 * index}" for index in range(count))
 
 
@@ -149,7 +149,7 @@ def stall(base: float) -> Iterator[tuple[float, Event]]:
             max_us=plain.max_us + late_us, uncorrected_p50_us=plain.p50_us, uncorrected_p99_us=plain.p99_us,
             uncorrected_max_us=plain.max_us, not_started=late_us * 220 // 1_000_000, schedule_lag_s=late_us / 1e6,
         )  # fmt: skip
-        yield at, ClusterChanged(view(at), 0.0004)
+        yield at, ClusterChanged(view(at), 0.0004, news=False)
         yield at, acknowledgements(at, 200)
         yield at, SampleRecorded("write-10u", slowed, NODES[0], 6)
 
@@ -160,13 +160,13 @@ def election_run(base: float) -> Iterator[tuple[float, Event]]:
         yield base, event
     for second in range(1, 31):
         at = base + second
-        yield at, ClusterChanged(view(at), 0.0004)
+        yield at, ClusterChanged(view(at), 0.0004, news=False)
         yield at, acknowledgements(at, 20)
     yield base + 30, PhaseChanged(Phase.RUNNING, base + 30)
     yield base + 30, ScenarioStarted("write-1u", base + 30, 1, 15.0, 100, 1024)
     for second in range(31, 46):
         at = base + second
-        yield at, ClusterChanged(view(at), 0.0004)
+        yield at, ClusterChanged(view(at), 0.0004, news=False)
         yield at, acknowledgements(at, 40)
         yield at, SampleRecorded("write-1u", sample(at - 1, 34), NODES[0], 6)
     yield base + 45, ScenarioEnded(result("write-1u", 1, base + 30, base + 45, requests=612))
@@ -207,7 +207,7 @@ def election_run(base: float) -> Iterator[tuple[float, Event]]:
         states = down if after else {}
         leader, term, since = (1, 7, base + 51.8) if after else (0, 6, START)
         now = view(at, leader=leader, term=term, states=states, detail="connection refused", since=since)
-        yield at, ClusterChanged(now, 0.0005)
+        yield at, ClusterChanged(now, 0.0005, news=second in (47, 53))
         yield at, acknowledgements(at, 200)
         yield at, SampleRecorded("write-10u", sample(at - 1, 200), NODES[1 if after else 0], 7 if after else 6)
 
@@ -227,14 +227,14 @@ def saturated_run(base: float) -> Iterator[tuple[float, Event]]:
         busy = replace(sample(at - 1, 9000), engine_cpu=0.97 if second > 2 else 0.88)
         bound = GeneratorBound(second - 2, reason, advice) if second >= 5 else None
         yield at, GeneratorWatched(watched)
-        yield at, ClusterChanged(view(at), 0.0005)
+        yield at, ClusterChanged(view(at), 0.0005, news=False)
         if bound is not None and second == 5:
             yield at, GeneratorLimitReached("read-10u", at, bound)
         yield at, SampleRecorded("read-10u", busy, NODES[0], 6, watched, bound)
 
 
 def drill(at: float, rounds: int) -> list[Event]:
-    """So many rounds and one that could not be judged, and the verdict."""
+    """``rounds`` rounds and one that could not be judged, and the verdict."""
     done = []
     for number in range(1, rounds + 1):
         fault = Fault(FaultKind.KILL, NODES[number % 3], at + 20 * number, "drill")

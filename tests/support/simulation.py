@@ -36,7 +36,7 @@ class SimulatedHost:
         self.refuses = ""
         self.comes_back = True
         self.not_ready: dict[str, float] = {}
-        """Nodes that answer 503 for so many seconds once they are back."""
+        """Nodes that answer 503 for this many seconds once they are back."""
         self.unready_until: dict[str, float] = {}
         self.returned: dict[str, float] = {}
         self.verification: Verification | None = Verification(acknowledged=100, checked=100)
@@ -46,10 +46,6 @@ class SimulatedHost:
         self.meter = ElectionMeter(NODES, self.writes)
         self.steps = 0
         self._next_write = self.clock
-
-    @property
-    def nodes(self) -> tuple[str, ...]:
-        return NODES
 
     @property
     def view(self) -> ClusterView:
@@ -125,7 +121,7 @@ class SimulatedHost:
                 self._poll(node)
         if self.steps % 20 == 0:
             self.writes.drain(self.clock)
-            self._told(self.meter.tick(self.clock))
+            self._record(self.meter.tick(self.clock))
 
     def _poll(self, node: str) -> None:
         at = self.clock - 0.002
@@ -138,10 +134,10 @@ class SimulatedHost:
             named = self.leader if ready else None
             poll = Poll(node, at, self.clock, PollKind.ANSWER, ready, role, named, self.term)
         for fact in self.machine.apply(poll):
-            self._told(self.meter.fact(fact))
+            self._record(self.meter.fact(fact))
         self.meter.agreed(self.machine.agreed_on, self.machine.agreed_since)
 
-    def _told(self, elections: tuple[Election, ...]) -> None:
+    def _record(self, elections: tuple[Election, ...]) -> None:
         for election in elections:
             self.elections = [one for one in self.elections if one.origin != election.origin]
             self.elections.append(election)

@@ -75,7 +75,7 @@ class Trio:
             self.nodes[number].entries[namespace, key] = "another value"
 
     def delay(self, namespace: str, key: str, seconds: float, *nodes: int) -> None:
-        """Absent now, there after so many seconds."""
+        """Absent now, there after this many seconds."""
         for number in nodes:
             value = self.nodes[number].entries.pop((namespace, key))
             loop = asyncio.get_running_loop()

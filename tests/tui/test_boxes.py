@@ -9,13 +9,14 @@ import pytest
 from textual.geometry import Region
 from textual.widget import Widget
 
+from confman_tui.tui.base_app import Panes
 from tests.support import screen_story
-from tests.support.screen import Desk, open_screen
+from tests.support.screen import ScreenUnderTest, open_screen
 
 SIZES = [(width, height) for width in (60, 80, 100, 120, 160, 200) for height in (20, 24, 40, 60)]
 
 
-def panes(board: Desk) -> dict[str, Widget]:
+def panes(board: ScreenUnderTest) -> dict[str, Widget]:
     """The panes that show something now, by id."""
     dashboard = board.app.dashboard
     every = (
@@ -31,7 +32,7 @@ def shown(pane: Widget) -> bool:
     return all(node.display for node in pane.ancestors_with_self if isinstance(node, Widget))
 
 
-def check_boxes(board: Desk, width: int, height: int, nodes: int) -> None:
+def check_boxes(board: ScreenUnderTest, width: int, height: int, nodes: int) -> None:
     """All regions lie on the screen, apart from one another, and those that must stand do."""
     dashboard = board.app.dashboard
     made = dashboard.plan
@@ -61,7 +62,7 @@ def check_boxes(board: Desk, width: int, height: int, nodes: int) -> None:
 _WORD = re.compile(r"[A-Za-z][A-Za-z-]{2,}")
 
 
-def words(board: Desk) -> set[str]:
+def words(board: ScreenUnderTest) -> set[str]:
     """All words of three letters and more in the panes of text (graphs and timeline have tests of their own)."""
     found: set[str] = set()
     lines = board.lines()
@@ -82,7 +83,7 @@ async def test_every_size_keeps_its_boxes_apart_and_its_words_whole(tmp_path: Pa
     async with open_screen(tmp_path, (200, 60), found=False) as board:
         await board.play(screen_story.election_run(screen_story.START))
         await board.pilot.pause()
-        board.app.draw(charts=True)
+        board.app.draw(Panes.ALL)
         await board.pilot.pause()
         vocabulary = words(board) | SHORT_FORMS
         # Every line of the log and every card in full, wherever it may be cut.
@@ -91,7 +92,7 @@ async def test_every_size_keeps_its_boxes_apart_and_its_words_whole(tmp_path: Pa
         for width, height in SIZES:
             await board.pilot.resize_terminal(width, height)
             await board.pilot.pause()
-            board.app.draw(charts=True)
+            board.app.draw(Panes.ALL)
             await board.pilot.pause()
             check_boxes(board, width, height, 3)
             cut = words(board) - vocabulary
@@ -102,11 +103,11 @@ async def test_every_size_keeps_its_boxes_apart_and_its_words_whole(tmp_path: Pa
 async def test_one_to_nine_nodes_fit(tmp_path: Path, nodes: int) -> None:
     async with open_screen(tmp_path, (200, 60), found=False) as board:
         board.clock.now = screen_story.START + 3
-        await board.tell(*screen_story.found(screen_story.nodes_of(nodes)))
+        await board.emit(*screen_story.found(screen_story.nodes_of(nodes)))
         for width, height in ((60, 20), (80, 24), (120, 40), (200, 60)):
             await board.pilot.resize_terminal(width, height)
             await board.pilot.pause()
-            board.app.draw(charts=True)
+            board.app.draw(Panes.ALL)
             await board.pilot.pause()
             check_boxes(board, width, height, nodes)
 
@@ -114,7 +115,7 @@ async def test_one_to_nine_nodes_fit(tmp_path: Path, nodes: int) -> None:
 async def test_below_the_least_size_lanes_and_the_running_row_are_left(tmp_path: Path) -> None:
     async with open_screen(tmp_path, (50, 14), found=False) as board:
         await board.play(screen_story.election_run(screen_story.START))
-        board.app.draw(charts=True)
+        board.app.draw(Panes.ALL)
         await board.pilot.pause()
         assert set(panes(board)) == {"header", "timeline", "running", "keys"}
         assert "write-10u" in board.text()
@@ -127,7 +128,7 @@ async def test_a_resize_during_a_run_keeps_what_is_shown(tmp_path: Path) -> None
         for size in ((60, 20), (200, 60), (40, 10), (80, 24), (120, 40)):
             await board.pilot.resize_terminal(*size)
             await board.pilot.pause()
-            board.app.draw(charts=True)
+            board.app.draw(Panes.ALL)
             await board.pilot.pause()
             assert ":6200" in board.text()
         assert "write-10u" in board.text()

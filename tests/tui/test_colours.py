@@ -25,7 +25,7 @@ FRAME = set("╭╮╰╯─│▁▔▎▊")
 
 @pytest.mark.parametrize("eye", EYES)
 @pytest.mark.parametrize("dark", [True, False])
-def test_what_matters_is_told_apart(eye: str, dark: bool) -> None:
+def test_what_matters_can_be_distinguished(eye: str, dark: bool) -> None:
     look = Look(dark)
     meanings = {
         "serves": look.state(NodeState.LEADER),
@@ -42,7 +42,7 @@ def test_what_matters_is_told_apart(eye: str, dark: bool) -> None:
 
 @pytest.mark.parametrize("eye", EYES)
 @pytest.mark.parametrize("dark", [True, False])
-def test_a_term_is_told_apart_from_the_next(eye: str, dark: bool) -> None:
+def test_a_term_can_be_distinguished_from_the_next(eye: str, dark: bool) -> None:
     for term in range(12):
         apart = distance(term_color(term, dark), term_color(term + 1, dark), eye)
         assert apart >= TOLD_APART, f"terms {term} and {term + 1}: {apart:.1f} to {eye}, dark {dark}"

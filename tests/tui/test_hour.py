@@ -22,6 +22,7 @@ from confman_tui.session.events import (
     WindowClosed,
     WritesAcknowledged,
 )
+from confman_tui.tui.mailbox import EventsArrived
 from tests.support import screen_story
 from tests.support.screen import open_screen
 
@@ -36,7 +37,8 @@ def second(base: float, number: int) -> Iterator[Event]:
     term = 6 + number // ELECTION_EVERY_S
     leader = term % 3
     for tenth in range(10):
-        yield ClusterChanged(screen_story.view(at + tenth / 10, leader=leader, term=term, since=at - 3), 0.0004)
+        view = screen_story.view(at + tenth / 10, leader=leader, term=term, since=at - 3)
+        yield ClusterChanged(view, 0.0004, news=tenth == 0 and number % ELECTION_EVERY_S == 0)
     for fifth in range(5):
         moment = at + fifth / 5
         yield WritesAcknowledged(tuple((moment + slot * 0.05, 10) for slot in range(4)), moment + 0.2)
@@ -59,14 +61,14 @@ def resident() -> int:
 async def test_an_hour_with_elections_grows_by_less_than_20_mb(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         base = board.clock.now
-        board.session.tell(ScenarioStarted("write-10u", base, 10, None, 100, 1024))
+        board.session.emit(ScenarioStarted("write-10u", base, 10, None, 100, 1024))
 
         async def feed(start: int, end: int) -> None:
             for number in range(start, end):
                 board.clock.now = base + number + 1
-                board.session.tell(*second(base, number))
+                board.session.emit(*second(base, number))
                 if number % 6 == 0:
-                    board.app._take(draw_gauges=True)
+                    board.app.on_events_arrived(EventsArrived(draw_gauges=True))
                 if number % 60 == 0:
                     await board.drawn()
 
@@ -77,7 +79,7 @@ async def test_an_hour_with_elections_grows_by_less_than_20_mb(tmp_path: Path) -
         await board.drawn()
         grown = resident() - before
         assert grown < LIMIT_BYTES, f"{grown / 1e6:.1f} MB more after an hour"
-        board.app._take(draw_gauges=True)
+        board.app.on_events_arrived(EventsArrived(draw_gauges=True))
         row = board.app.state.rows["write-10u"]
         assert row.requests == sum(screen_story.sample(base + n, 200, failed=n % 3).ok + n % 3 for n in range(HOUR_S))
         assert len(board.app.state.elections) == HOUR_S // ELECTION_EVERY_S

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import RenderableType
 from textual._compositor import ChopsUpdate
+from textual.actions import parse
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -29,7 +30,8 @@ from confman_tui.session.events import (
     ScenarioStarted,
 )
 from confman_tui.settings.scenarios import CATALOGUE, suite
-from confman_tui.tui.actions import ACTIONS, BY_ID, binding_ids
+from confman_tui.tui.app import ConfmanApp
+from confman_tui.tui.keys.table import ACTIONS, BY_ID, binding_ids
 from confman_tui.tui.log import Topic
 from confman_tui.tui.screens.confirm import ConfirmDialog
 from confman_tui.tui.screens.details import DetailsDialog
@@ -39,15 +41,16 @@ from confman_tui.tui.screens.overrides import OverridesDialog
 from confman_tui.tui.screens.rounds import RoundsDialog
 from confman_tui.tui.screens.tier import TierDialog
 from confman_tui.tui.widgets.cards import NodeCard
+from confman_tui.tui.widgets.lines import Lines
 from tests.support import screen_story
-from tests.support.screen import Desk, open_screen, until
+from tests.support.screen import ScreenUnderTest, open_screen, until
 
 LEADER, FOLLOWER = screen_story.NODES[0], screen_story.NODES[1]
 
 
-async def running(board: Desk) -> None:
+async def running(board: ScreenUnderTest) -> None:
     """A scenario runs."""
-    await board.tell(
+    await board.emit(
         PhaseChanged(Phase.RUNNING, board.clock.now),
         ScenarioStarted("write-10u", board.clock.now, 10, 15.0, 100, 1024),
     )
@@ -75,7 +78,7 @@ async def test_s_stops_and_says_why_it_cannot(tmp_path: Path) -> None:
         await running(board)
         await board.press("s")
         assert board.asked("stop") == [("stop",)]
-        await board.tell(PhaseChanged(Phase.STOPPING, board.clock.now))
+        await board.emit(PhaseChanged(Phase.STOPPING, board.clock.now))
         assert "stopping" in board.text()
 
 
@@ -90,7 +93,7 @@ async def test_a_second_start_says_what_runs(tmp_path: Path) -> None:
 async def test_space_holds_the_view_while_collecting_goes_on(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         await board.press("space")
-        await board.tell(*(event for _, event in screen_story.election_run(screen_story.START)))
+        await board.emit(*(event for _, event in screen_story.election_run(screen_story.START)))
         assert "view held" in board.text()
         assert "behind" in board.text()
         assert "kill :6100 (you)" not in board.text()
@@ -184,7 +187,7 @@ async def test_a_refused_fault_says_why(tmp_path: Path) -> None:
 
 async def test_faults_on_a_foreign_cluster_need_the_flag(tmp_path: Path) -> None:
     async with open_screen(tmp_path, found=False) as board:
-        await board.tell(*screen_story.found(demo=False))
+        await board.emit(*screen_story.found(demo=False))
         await board.press("k")
         assert board.toasts() == ["This is not the demo cluster; start with --allow-faults to do this to its nodes."]
 
@@ -193,7 +196,7 @@ async def test_p_pauses_the_leader_and_resumes_it(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         await board.press("p")
         await until(lambda: len(board.asked("cause_fault")) == 1, "the pause")
-        await board.tell(
+        await board.emit(
             FaultCaused(Fault(FaultKind.PAUSE, LEADER, board.clock.now)),
             ClusterChanged(screen_story.view(board.clock.now, leader=None, states={0: NodeState.SILENT}), 0.0),
         )
@@ -212,7 +215,7 @@ async def test_i_isolates_the_leader_and_r_revives(tmp_path: Path) -> None:
         await board.press("i")
         await until(lambda: bool(board.asked("cause_fault")), "the fault")
         assert board.asked("cause_fault") == [("cause_fault", FaultKind.ISOLATE, LEADER)]
-        await board.tell(FaultCaused(Fault(FaultKind.ISOLATE, LEADER, board.clock.now)))
+        await board.emit(FaultCaused(Fault(FaultKind.ISOLATE, LEADER, board.clock.now)))
         await board.press("r")
         assert board.asked("revive") == [("revive",)]
 
@@ -232,7 +235,7 @@ async def test_e_starts_the_drill_and_v_shows_it(tmp_path: Path) -> None:
         assert board.toasts() == ["No drill has been run yet."]
         await board.press("e")
         await until(lambda: bool(board.asked("drill")), "the drill")
-        await board.tell(PhaseChanged(Phase.DRILLING, board.clock.now), *screen_story.drill(board.clock.now, rounds=2))
+        await board.emit(PhaseChanged(Phase.DRILLING, board.clock.now), *screen_story.drill(board.clock.now, rounds=2))
         assert isinstance(board.app.screen, RoundsDialog), "the verdict opens by itself"
         await board.drawn()
         text = board.text()
@@ -259,10 +262,10 @@ async def test_a_drill_that_must_be_confirmed_says_what_it_is(tmp_path: Path) ->
 async def test_a_drill_that_lacks_a_node_says_which(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         down = screen_story.view(board.clock.now, states={1: NodeState.REFUSED})
-        await board.tell(ClusterChanged(down, 0.0))
+        await board.emit(ClusterChanged(down, 0.0))
         await board.press("e")
         assert board.toasts() == ["A drill needs every node: :6200 is refused."]
-        await board.tell(FaultCaused(Fault(FaultKind.KILL, screen_story.NODES[1], board.clock.now)))
+        await board.emit(FaultCaused(Fault(FaultKind.KILL, screen_story.NODES[1], board.clock.now)))
         await board.press("e")
         assert board.toasts()[-1] == "A drill needs every node: :6200 is refused; r brings it back."
         assert board.asked("drill") == []
@@ -326,10 +329,10 @@ async def test_the_log_is_filtered_scrolled_and_copied(tmp_path: Path) -> None:
         assert chosen is not None
         assert copied == [chosen.plain]
         before = chosen.text
-        await board.tell(NoticeGiven(Level.INFO, "something new", board.clock.now))
+        await board.emit(NoticeGiven(Level.INFO, "something new", board.clock.now))
         assert pane.chosen is not None
         assert pane.chosen.text == before, "new lines do not move the cursor off its line"
-        await board.tell(NoticeGiven(Level.INFO, "told late", chosen.at - 0.001))
+        await board.emit(NoticeGiven(Level.INFO, "told late", chosen.at - 0.001))
         assert pane.chosen is chosen, "nor do those that stand below it"
         await board.press("l", "l")
         assert pane.topic is Topic.FAULTS
@@ -370,7 +373,7 @@ async def test_x_removes_announced_leftovers(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         await board.press("x")
         assert board.toasts() == ["No leftovers of an earlier run were found."]
-        await board.tell(LeftoversFound(("bench-small-000", "bench-small-001")))
+        await board.emit(LeftoversFound(("bench-small-000", "bench-small-001")))
         assert "2 namespaces" in board.text()
         assert "x remove leftovers" in board.text()
         await board.press("x")
@@ -452,6 +455,41 @@ def test_no_two_actions_share_a_key_and_none_needs_ctrl() -> None:
     assert binding_ids() == {action.id for action in ACTIONS}
 
 
+def test_textual_finds_a_method_for_each_action() -> None:
+    for action in ACTIONS:
+        _, name, _ = parse(action.command)
+        assert callable(getattr(ConfmanApp, f"action_{name}", None)), action.id
+
+
+async def test_an_action_that_cannot_be_done_now_is_disabled_for_textual(tmp_path: Path) -> None:
+    async with open_screen(tmp_path) as board:
+        app = board.app
+        assert app.check_action("stop", ()) is None
+        assert app.check_action("run", ("write-1u",)) is True
+        assert app.check_action("retry", ()) is False, "its key revives now"
+        await running(board)
+        assert app.check_action("stop", ()) is True
+        assert app.check_action("run", ("write-1u",)) is None
+
+
+async def test_the_cursor_of_a_pane_comes_and_goes_with_the_focus(tmp_path: Path) -> None:
+    async with open_screen(tmp_path) as board:
+        app = board.app
+        for pane in (app.dashboard.table, app.dashboard.log_pane):
+            pane.focus()
+            await board.pilot.pause()
+            assert reversed_lines(pane) == 1
+            app.set_focus(None)
+            await board.pilot.pause()
+            assert reversed_lines(pane) == 0
+
+
+def reversed_lines(pane: Lines) -> int:
+    """How many lines of a pane are in reverse, as the one under the cursor is."""
+    strips = [pane.render_line(y) for y in range(pane.size.height)]
+    return sum(any(segment.style is not None and segment.style.reverse for segment in strip) for strip in strips)
+
+
 async def test_what_came_while_a_dialog_was_open_is_shown_when_it_closes(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         await board.press("question_mark")
@@ -481,7 +519,7 @@ async def test_below_a_dialog_the_screen_stays_true_and_only_what_changed_is_wri
         board.app._display = count  # type: ignore[method-assign, assignment]
         for leader, term in ((None, 6), (1, 7)):
             now = board.clock.now
-            await board.tell(ClusterChanged(screen_story.view(now, leader=leader, term=term, since=now), 0.0))
+            await board.emit(ClusterChanged(screen_story.view(now, leader=leader, term=term, since=now), 0.0))
             await until(lambda: bool(written), "something written")
             await board.drawn()
             assert ("no leader" if leader is None else ":6200 leads, term 7") in board.text()
@@ -495,14 +533,14 @@ async def test_the_drills_load_has_a_row_while_it_runs(tmp_path: Path) -> None:
             now = board.clock.now
             started = ScenarioStarted("drill", now, 10, None, 101, 1024)
             sample = SampleRecorded("drill", screen_story.sample(now, 200), screen_story.NODES[0], 6)
-            await board.tell(PhaseChanged(Phase.DRILLING, now), started, sample)
+            await board.emit(PhaseChanged(Phase.DRILLING, now), started, sample)
             rate = f"{screen_story.sample(now, 200).ok:.1f}"
             assert any("▸ drill  " in line for line in board.lines())
             assert rate in board.text()
             if size == (120, 40):
                 assert "all five" not in board.text()
             ended = replace(screen_story.result("drill", 10, now, now + 1), name="drill")
-            await board.tell(ScenarioEnded(ended), PhaseChanged(Phase.IDLE, now + 1))
+            await board.emit(ScenarioEnded(ended), PhaseChanged(Phase.IDLE, now + 1))
             assert not any("▸ drill  " in line for line in board.lines())
             assert "all five" in board.text() or size != (120, 40)
 
@@ -511,11 +549,11 @@ async def test_the_drills_load_has_a_row_while_it_runs(tmp_path: Path) -> None:
 async def test_each_rounds_fault_is_named_whole(width: int, tmp_path: Path) -> None:
     async with open_screen(tmp_path, (width, 40)) as board:
         node = "http://127.0.0.1:61234"
-        await board.tell(screen_story.configuration((node, *screen_story.NODES[1:])))
+        await board.emit(screen_story.configuration((node, *screen_story.NODES[1:])))
         fault = Fault(FaultKind.ISOLATE, node, board.clock.now, "drill")
-        for told in screen_story.drill(board.clock.now, rounds=2):
-            if isinstance(told, DrillRoundEnded):
-                await board.tell(DrillRoundEnded(replace(told.round, fault=fault)))
+        for event in screen_story.drill(board.clock.now, rounds=2):
+            if isinstance(event, DrillRoundEnded):
+                await board.emit(DrillRoundEnded(replace(event.round, fault=fault)))
         await board.press("v")
         assert board.text().count("isolate :61234 ") >= 2
 
@@ -523,13 +561,13 @@ async def test_each_rounds_fault_is_named_whole(width: int, tmp_path: Path) -> N
 @pytest.mark.parametrize("width", [60, 72, 80, 100, 120])
 async def test_a_nodes_return_is_shown_and_why_it_did_not_return(width: int, tmp_path: Path) -> None:
     async with open_screen(tmp_path, (width, 40)) as board:
-        await board.tell(screen_story.configuration())
+        await board.emit(screen_story.configuration())
         now = board.clock.now
-        first, second = [told.round for told in screen_story.drill(now, rounds=2) if isinstance(told, DrillRoundEnded)][
-            :2
-        ]
+        first, second = [
+            event.round for event in screen_story.drill(now, rounds=2) if isinstance(event, DrillRoundEnded)
+        ][:2]
         sentence = "did not come back: not ready for 30 s"
-        await board.tell(
+        await board.emit(
             DrillRoundEnded(replace(first, return_s=33.1)),
             DrillRoundEnded(replace(second, return_s=None, no_return=sentence)),
         )
@@ -548,7 +586,7 @@ async def test_waiting_for_a_leader_is_seen_and_can_be_stopped(tmp_path: Path) -
     async with open_screen(tmp_path) as board:
         now = board.clock.now
         await board.press("2")
-        await board.tell(PhaseChanged(Phase.WAITING, now), ProgressMade(Phase.WAITING, 3, 45, 0.0, 42.0))
+        await board.emit(PhaseChanged(Phase.WAITING, now), ProgressMade(Phase.WAITING, 3, 45, 0.0, 42.0))
         assert "▸ waiting for a leader" in board.text()
         assert "3/45 s" in board.text()
         assert "s stop" in board.lines()[-1]
@@ -562,12 +600,12 @@ async def test_a_cards_tooltip_explains_the_state_and_keeps_the_error_as_text(tm
     async with open_screen(tmp_path) as board:
         now = board.clock.now
         wrong = screen_story.view(now, states={1: NodeState.WRONG}, detail="says [red]term -1[/red]")
-        await board.tell(ClusterChanged(wrong, 0.0))
+        await board.emit(ClusterChanged(wrong, 0.0))
         card = next(card for card in board.app.dashboard.query(NodeCard) if card.node == screen_story.NODES[1])
         assert str(card.tooltip) == (
             f"{screen_story.NODES[1]}: wrong answer (it answers with values that can't be). says [red]term -1[/red]"
         )
-        await board.tell(ClusterChanged(screen_story.view(now), 0.0))
+        await board.emit(ClusterChanged(screen_story.view(now), 0.0))
         assert str(card.tooltip) == f"{screen_story.NODES[1]}: follower (follows the serving leader)"
 
 
@@ -581,7 +619,7 @@ async def test_remapped_keys_are_the_ones_that_are_named(tmp_path: Path) -> None
         assert "h goes on" in board.text()
         await board.press("h", "j")
         assert board.asked("run_scenarios") == [("run_scenarios", ("write-10u",))]
-        await board.tell(PhaseChanged(Phase.SEEDING, board.clock.now))
+        await board.emit(PhaseChanged(Phase.SEEDING, board.clock.now))
         assert "F9 stops it" in board.text()
         await board.press("z")
         assert board.toasts() == ["Not while this goes on: seeding; F9 stops it."]

@@ -10,28 +10,29 @@ from textual.pilot import Pilot
 
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
+from confman_tui.cluster.faults.injector import FaultPlan
 from confman_tui.core.errors import EXIT_CRASH, EXIT_INTERRUPTED, EXIT_NO_CLUSTER, EXIT_OK
-from confman_tui.session.commands import FaultPreview
 from confman_tui.session.events import Phase, PhaseChanged, ScenarioStarted
+from confman_tui.tui.mailbox import EventsArrived
 from confman_tui.tui.run import finish
 from confman_tui.tui.screens.confirm import ConfirmDialog
 from confman_tui.tui.screens.help import HelpDialog
 from confman_tui.tui.widgets.header import Header
 from tests.support import screen_story
 from tests.support.fake_session import FakeSession
-from tests.support.screen import Desk, TestClock, make_app, open_screen, until
+from tests.support.screen import ScreenUnderTest, TestClock, make_app, open_screen, until
 
 
-async def left(board: Desk) -> int | None:
+async def left(board: ScreenUnderTest) -> int | None:
     """Wait for the app's end and give its code."""
     await until(lambda: not board.app.is_running or board.app._exit, "the app's end")
     return board.app.return_value
 
 
-def run_something(board: Desk, phase: Phase) -> None:
-    board.session.tell(PhaseChanged(phase, board.clock.now))
+def run_something(board: ScreenUnderTest, phase: Phase) -> None:
+    board.session.emit(PhaseChanged(phase, board.clock.now))
     if phase is Phase.RUNNING:
-        board.session.tell(ScenarioStarted("write-10u", board.clock.now, 10, 15.0, 100, 1024))
+        board.session.emit(ScenarioStarted("write-10u", board.clock.now, 10, 15.0, 100, 1024))
 
 
 async def test_q_leaves_without_a_question_when_nothing_runs(tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ async def test_q_asks_when_something_runs_and_a_second_q_is_a_yes(tmp_path: Path
 @pytest.mark.parametrize("phase", [Phase.STARTING, Phase.FINDING, Phase.OFFLINE])
 async def test_leaving_without_a_cluster_gives_the_code_of_none(tmp_path: Path, phase: Phase) -> None:
     async with open_screen(tmp_path, found=False) as board:
-        board.session.tell(PhaseChanged(phase, board.clock.now, "nothing answers"))
+        board.session.emit(PhaseChanged(phase, board.clock.now, "nothing answers"))
         await board.press("q")
         assert await left(board) == EXIT_NO_CLUSTER
 
@@ -72,7 +73,7 @@ async def test_a_slow_end_is_visible_and_a_second_q_leaves_at_once(tmp_path: Pat
         board.session.closes_at_once = False
         board.session.behind = "5 namespaces of tier small"
         await board.press("q")
-        await board.tell(PhaseChanged(Phase.CLEANING, board.clock.now))
+        await board.emit(PhaseChanged(Phase.CLEANING, board.clock.now))
         assert "leaving: cleaning up" in board.text()
         assert "q leaves at once" in board.text()
         await board.press("1")
@@ -103,7 +104,7 @@ def test_a_search_for_a_process_that_hangs_does_not_hold_up_the_end(
     session, answered, given_up = FakeSession(), threading.Event(), threading.Event()
     app = make_app(tmp_path, session, TestClock())
 
-    def hang(kind: FaultKind, node: str) -> FaultPreview:
+    def hang(kind: FaultKind, node: str) -> FaultPlan:
         app.call_from_thread(app.request_quit, EXIT_INTERRUPTED)
         answered.wait(30)  # or else a wait for it would never end
         given_up.set()
@@ -112,9 +113,9 @@ def test_a_search_for_a_process_that_hangs_does_not_hold_up_the_end(
     monkeypatch.setattr(session, "preview_fault", hang)
 
     async def ask(pilot: Pilot[object]) -> None:
-        session.tell(*screen_story.found())
+        session.emit(*screen_story.found())
         await pilot.pause()
-        app._take(draw_gauges=True)
+        app.on_events_arrived(EventsArrived(draw_gauges=True))
         await pilot.press("k")
 
     app.run(headless=True, size=(80, 24), auto_pilot=ask)
@@ -148,10 +149,10 @@ async def test_events_after_the_end_hurt_nobody(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         await board.pilot.press("q")
         await left(board)
-    board.session.tell(*screen_story.found())
+    board.session.emit(*screen_story.found())
 
 
-def test_a_defect_of_a_widget_is_told_and_gives_70(
+def test_a_defect_of_a_widget_is_reported_and_gives_70(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = FakeSession()
@@ -170,7 +171,7 @@ def test_a_defect_of_a_widget_is_told_and_gives_70(
     assert "confman-tui: a defect of the screen ended it: ZeroDivisionError: a [red]defect[/red] ␛[2J" in said
 
 
-def test_what_stays_behind_is_told_after_the_end(
+def test_what_stays_behind_is_said_after_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = FakeSession()

@@ -14,7 +14,7 @@ T = screen_story.START
 
 def boxed() -> tuple[Mailbox, list[int]]:
     wakes: list[int] = []
-    return Mailbox(lambda: wakes.append(1)), wakes
+    return Mailbox(lambda message: wakes.append(1)), wakes
 
 
 def test_gauges_replace_one_another_and_wake_nobody() -> None:
@@ -24,7 +24,7 @@ def test_gauges_replace_one_another_and_wake_nobody() -> None:
     assert wakes == [1]
     mailbox.take()
     for moment in range(1, 6):
-        mailbox.put(ClusterChanged(screen_story.view(T + moment), 0.0))
+        mailbox.put(ClusterChanged(screen_story.view(T + moment), 0.0, news=False))
         mailbox.put(ProgressMade(Phase.SEEDING, moment, 10, 1.0, None))
     taken = mailbox.take()
     assert wakes == [1]
@@ -39,6 +39,15 @@ def test_a_state_that_lasted_for_one_poll_is_kept() -> None:
     mailbox.put(ClusterChanged(screen_story.view(T + 0.1, states={0: NodeState.STALE_LEADER}), 0.0))
     mailbox.put(ClusterChanged(screen_story.view(T + 0.2), 0.0))
     assert len(mailbox.take()) == 3
+
+
+def test_a_view_stays_news_when_a_gauge_takes_its_place_before_it_was_taken() -> None:
+    mailbox, _ = boxed()
+    mailbox.put(ClusterChanged(screen_story.view(T, states={0: NodeState.STALE_LEADER}), 0.0))
+    mailbox.put(ClusterChanged(screen_story.view(T + 0.1, states={0: NodeState.STALE_LEADER}), 0.0, news=False))
+    (taken,) = mailbox.take()
+    assert isinstance(taken, ClusterChanged)
+    assert (taken.view.at, taken.news) == (T + 0.1, True)
 
 
 def test_news_wakes_once_until_it_is_taken() -> None:

@@ -23,7 +23,7 @@ from confman_tui.tui import numbers
 from confman_tui.tui.screens.details import DetailsDialog
 from confman_tui.tui.screens.help import HelpDialog
 from tests.support import screen_story
-from tests.support.screen import Desk, open_screen, until
+from tests.support.screen import ScreenUnderTest, open_screen, until
 
 SIZES = [(60, 20), (80, 24), (120, 40), (200, 50)]
 
@@ -43,12 +43,12 @@ def a_second(at: float, *, waiting: int = 0) -> Event:
     return SampleRecorded("write-10u", sample, screen_story.NODES[0], 6)
 
 
-async def running(board: Desk, *, rate: float | None = 500.0, waiting: int = 0) -> None:
-    """A run that has told its first second."""
+async def running(board: ScreenUnderTest, *, rate: float | None = 500.0, waiting: int = 0) -> None:
+    """A run whose first second has passed."""
     at = board.clock.now
-    await board.tell(PhaseChanged(Phase.RUNNING, at), ScenarioStarted("write-10u", at, 256, 15.0, 100, 1024, rate))
+    await board.emit(PhaseChanged(Phase.RUNNING, at), ScenarioStarted("write-10u", at, 256, 15.0, 100, 1024, rate))
     if rate is not None:
-        await board.tell(a_second(at, waiting=waiting))
+        await board.emit(a_second(at, waiting=waiting))
 
 
 async def test_the_rate_follows_the_keys(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ async def test_the_rate_follows_the_keys(tmp_path: Path) -> None:
         await board.press("greater_than_sign", "less_than_sign")
         assert board.asked("change_rate") == [("change_rate", 1.1), ("change_rate", 1 / 1.1)]
         assert "500/s" in board.text()
-        await board.tell(RateChanged("write-10u", board.clock.now, 550.0, 500.0))
+        await board.emit(RateChanged("write-10u", board.clock.now, 550.0, 500.0))
         assert "550/s" in board.text()
         assert "⇅ rate 550/s, was 500/s" in board.text(), "in the log"
         assert "< > rate" in board.lines()[-1]
@@ -113,7 +113,7 @@ async def test_both_p99_are_seen_while_it_runs(size: tuple[int, int], tmp_path: 
 async def test_the_details_show_both_while_it_runs_and_afterwards(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         await running(board, waiting=7)
-        board.app.deeds.show_details("write-10u")
+        board.app.show_details("write-10u")
         await board.pilot.pause()
         assert isinstance(board.app.screen, DetailsDialog)
         text = board.text()
@@ -130,11 +130,11 @@ async def test_the_details_show_both_while_it_runs_and_afterwards(tmp_path: Path
             redirect_p50_us=452,
             redirect_max_us=95_300,
         )
-        await board.tell(
+        await board.emit(
             ScenarioEnded(replace(done, outcome=outcome, rate=500.0, rate_changes=(RateChange(3.0, 550.0),)))
         )
         assert "45 never began" in board.text(), "in the log"
-        board.app.deeds.show_details("write-10u")
+        board.app.show_details("write-10u")
         await board.pilot.pause()
         assert re.search(r"p99 +120 +12\.3 ", board.text()), "from when it was due, and from when it was sent"
         text = board.text()
@@ -144,7 +144,7 @@ async def test_the_details_show_both_while_it_runs_and_afterwards(tmp_path: Path
 
 async def test_the_next_runs_rate_stands_in_the_header(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
-        await board.tell(replace(screen_story.configuration(), rate=250.0))
+        await board.emit(replace(screen_story.configuration(), rate=250.0))
         assert "next: 250/s" in board.text()
 
 

@@ -15,9 +15,9 @@ async def test_the_header_names_where_reads_go_when_it_is_not_everywhere(tmp_pat
     async with open_screen(tmp_path, (200, 50)) as board:
         now = board.clock.now
         begun = ScenarioStarted("read-10u", now, 10, 15.0, 100, 1024, reads=Reads.ALL)
-        await board.tell(screen_story.configuration(), PhaseChanged(Phase.RUNNING, now), begun)
+        await board.emit(screen_story.configuration(), PhaseChanged(Phase.RUNNING, now), begun)
         assert "reads from" not in board.text()
-        await board.tell(
+        await board.emit(
             replace(screen_story.configuration(), reads=Reads.ENTRY), replace(begun, at=now + 1, reads=Reads.FOLLOWERS)
         )
         assert "reads from the followers" in board.text()
@@ -31,12 +31,12 @@ async def test_the_details_show_each_node_s_rate_and_percentiles(tmp_path: Path)
             "read-10u", outcome=replace(result_samples.read_by_node(), histogram=""), reads=Reads.FOLLOWERS
         )
         begun = ScenarioStarted("read-10u", now, 10, 15.0, 100, 1024, reads=Reads.FOLLOWERS)
-        await board.tell(PhaseChanged(Phase.RUNNING, now), begun, ScenarioEnded(result))
-        board.app.deeds.show_details("read-10u")
+        await board.emit(PhaseChanged(Phase.RUNNING, now), begun, ScenarioEnded(result))
+        board.app.show_details("read-10u")
         await until(lambda: "Requests per node" in board.text(), "the dialog")
         await board.pilot.pause()
         text = board.text()
         assert "reads from" in text
         assert "the followers" in text
-        for told in ("60.0 req/s, p50 2.00, p99 9.00 ms", "19.3 req/s, p50 4.00, p99 12.0 ms", "10 failed"):
-            assert told in text, told
+        for words in ("60.0 req/s, p50 2.00, p99 9.00 ms", "19.3 req/s, p50 4.00, p99 12.0 ms", "10 failed"):
+            assert words in text, words

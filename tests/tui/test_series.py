@@ -25,12 +25,12 @@ from confman_tui.tui.screens.details import DetailsDialog
 from confman_tui.tui.screens.overrides import OverridesDialog, parse_payload, size_text
 from confman_tui.tui.screens.series_curves import SeriesDialog
 from tests.support import result_samples, screen_story
-from tests.support.screen import Desk, open_screen
+from tests.support.screen import ScreenUnderTest, open_screen
 
 USERS = {1: 1500.0, 10: 3000.0, 50: 3100.0, 100: 3050.0}
 
 
-async def fill_in(board: Desk, **texts: str) -> None:
+async def fill_in(board: ScreenUnderTest, **texts: str) -> None:
     await board.press("u")
     assert isinstance(board.app.screen, OverridesDialog)
     for field, value in texts.items():
@@ -71,10 +71,10 @@ async def test_wrong_steps_are_said_and_lose_nothing(tmp_path: Path, texts: dict
         assert not board.asked("vary")
 
 
-async def test_the_header_and_the_dialog_tell_what_the_next_runs_will_be(tmp_path: Path) -> None:
+async def test_the_header_and_the_dialog_say_what_the_next_runs_will_be(tmp_path: Path) -> None:
     async with open_screen(tmp_path, (200, 50)) as board:
         config = replace(screen_story.configuration(), user_steps=(1, 10, 50), warmup_s=5.0, repeat=3)
-        await board.tell(config)
+        await board.emit(config)
         assert "next: 1,10,50 users, warm-up 5 s, 3 runs" in board.text()
         await board.press("u")
         fields = {item.id: item.value for item in board.app.screen.query(Input)}
@@ -87,7 +87,7 @@ async def test_the_header_and_the_dialog_tell_what_the_next_runs_will_be(tmp_pat
             "runs": "3",
         }
         await board.press("escape")
-        await board.tell(replace(screen_story.configuration(), payload_steps=(10, 1024, 102_400)))
+        await board.emit(replace(screen_story.configuration(), payload_steps=(10, 1024, 102_400)))
         assert "next: 10B,1KB,100KB" in board.text()
 
 
@@ -100,7 +100,7 @@ async def test_n_starts_the_sweep_where_it_can(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         await board.press("n")
         assert board.asked("sweep") == [("sweep",)]
-        await board.tell(PhaseChanged(Phase.SEEDING, board.clock.now))
+        await board.emit(PhaseChanged(Phase.SEEDING, board.clock.now))
         await board.press("n")
         assert len(board.asked("sweep")) == 1
         assert any("Not while this goes on" in toast for toast in board.toasts())
@@ -110,7 +110,7 @@ async def test_the_keys_can_be_remapped(tmp_path: Path) -> None:
     async with open_screen(tmp_path, keymap={"sweep": "z", "series": "h"}) as board:
         await board.press("z")
         assert board.asked("sweep") == [("sweep",)]
-        await board.tell(SeriesEnded(result_samples.user_series(USERS)))
+        await board.emit(SeriesEnded(result_samples.user_series(USERS)))
         await board.press("escape", "h")
         assert isinstance(board.app.screen, SeriesDialog)
 
@@ -120,9 +120,9 @@ async def test_the_graphs_open_at_the_end_and_again_with_g(tmp_path: Path) -> No
         await board.press("g")
         assert "No series has been run yet" in board.toasts()[-1]
         series = result_samples.user_series(USERS)
-        await board.tell(SeriesStepEnded(replace(series, points=series.points[:2])))
+        await board.emit(SeriesStepEnded(replace(series, points=series.points[:2])))
         assert board.at_home(), "not in the middle of it"
-        await board.tell(SeriesEnded(replace(series, files=("results/small-read-10u_users.csv",))))
+        await board.emit(SeriesEnded(replace(series, files=("results/small-read-10u_users.csv",))))
         assert isinstance(board.app.screen, SeriesDialog)
         await board.drawn()
         text = board.text()
@@ -139,10 +139,10 @@ async def test_the_graphs_open_at_the_end_and_again_with_g(tmp_path: Path) -> No
 async def test_the_graphs_follow_a_series_that_goes_on(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         series = result_samples.user_series(USERS)
-        await board.tell(SeriesStepEnded(replace(series, points=series.points[:1])))
+        await board.emit(SeriesStepEnded(replace(series, points=series.points[:1])))
         await board.press("g")
         assert "1 of 4 steps are over" in board.text()
-        await board.tell(SeriesStepEnded(replace(series, points=series.points[:3])))
+        await board.emit(SeriesStepEnded(replace(series, points=series.points[:3])))
         board.app.screen._show()  # type: ignore[attr-defined]
         await board.pilot.pause()
         assert "3 of 4 steps are over" in board.text()
@@ -151,14 +151,14 @@ async def test_the_graphs_follow_a_series_that_goes_on(tmp_path: Path) -> None:
 async def test_a_dialog_that_is_open_is_not_covered_by_the_end_of_a_series(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         await board.press("question_mark")
-        await board.tell(SeriesEnded(result_samples.user_series(USERS)))
+        await board.emit(SeriesEnded(result_samples.user_series(USERS)))
         assert not isinstance(board.app.screen, SeriesDialog)
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)])
-async def test_a_sweep_is_told_at_every_size(tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_a_sweep_is_shown_at_every_size(tmp_path: Path, size: tuple[int, int]) -> None:
     async with open_screen(tmp_path, size) as board:
-        await board.tell(SeriesEnded(result_samples.sweep()))
+        await board.emit(SeriesEnded(result_samples.sweep()))
         await board.drawn()
         assert isinstance(board.app.screen, SeriesDialog)
         assert "read-1u, ms per 1,000 entries: p50 +0.600" in board.text()
@@ -168,9 +168,9 @@ async def test_a_warm_up_is_shown_while_it_lasts(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         at = board.clock.now
         started = ScenarioStarted("write-10u", at, 10, 15.0, 100, 1024, warmup_s=5.0, run=2, runs=3, step="step 1 of 2")
-        await board.tell(PhaseChanged(Phase.RUNNING, at), started)
+        await board.emit(PhaseChanged(Phase.RUNNING, at), started)
         board.clock.now = at + 2.2
-        await board.tell(
+        await board.emit(
             SampleRecorded("write-10u", replace(screen_story.sample(at, 200), warmup=True), screen_story.NODES[0], 6)
         )
         text = board.text()
@@ -178,7 +178,7 @@ async def test_a_warm_up_is_shown_while_it_lasts(tmp_path: Path) -> None:
         assert "00:02/00:05" in text
         assert "warm 00:02" in text
         board.clock.now = at + 9.1
-        await board.tell(SampleRecorded("write-10u", screen_story.sample(at + 8, 200), screen_story.NODES[0], 6))
+        await board.emit(SampleRecorded("write-10u", screen_story.sample(at + 8, 200), screen_story.NODES[0], 6))
         text = board.text()
         assert "warming up" not in text
         assert "00:04/00:15" in text
@@ -188,11 +188,11 @@ async def test_a_warm_up_is_shown_while_it_lasts(tmp_path: Path) -> None:
 
 async def test_the_details_show_first_seconds_repeats_and_the_kept_run(tmp_path: Path) -> None:
     async with open_screen(tmp_path, (120, 60)) as board:
-        await board.tell(ScenarioStarted("read-10u", board.clock.now, 10, 15.0, 100, 1024))
+        await board.emit(ScenarioStarted("read-10u", board.clock.now, 10, 15.0, 100, 1024))
         result = result_samples.repeated([100, 104, 96, 102, 98])
         result = replace(result, outcome=replace(result.outcome, opening=result_samples.opening(), histogram=""))
-        await board.tell(ScenarioEnded(result))
-        board.app.deeds.show_details("read-10u")
+        await board.emit(ScenarioEnded(result))
+        board.app.show_details("read-10u")
         await board.pilot.pause()
         assert isinstance(board.app.screen, DetailsDialog)
         text = board.text()

@@ -14,7 +14,7 @@ from confman_tui.session.events import ClusterChanged, Event, Phase, PhaseChange
 from confman_tui.tui.app import ConfmanApp
 from tests.support import result_samples, screen_story
 from tests.support.fake_session import FakeSession
-from tests.support.screen import Desk, TestClock, make_app
+from tests.support.screen import ScreenUnderTest, TestClock, make_app
 
 Compare = Callable[..., bool]
 
@@ -37,7 +37,7 @@ def staged(
     app = make_app(folder, session, clock)
 
     async def before(pilot: Pilot[int]) -> None:
-        board = Desk(app, session, clock, pilot)
+        board = ScreenUnderTest(app, session, clock, pilot)
         await board.play(list(screen_story.election_run(screen_story.START)) if events is None else events)
         clock.now += 0.3
         await board.drawn()

@@ -24,13 +24,14 @@ from confman_tui.session.events import (
 from confman_tui.settings.scenarios import CATALOGUE
 from confman_tui.tui.log import MOST_LINES, Topic
 from confman_tui.tui.rows import RowStatus
-from confman_tui.tui.state import UiState, apply, asked, initial
+from confman_tui.tui.state import UiState, initial
+from confman_tui.tui.updates import apply, asked
 from tests.support import screen_story
 
 T = screen_story.START
 
 
-def told(*, until: float = 1e12) -> UiState:
+def played(*, until: float = 1e12) -> UiState:
     state = initial(CATALOGUE)
     for at, event in screen_story.election_run(T):
         if at <= T + until:
@@ -39,7 +40,7 @@ def told(*, until: float = 1e12) -> UiState:
 
 
 def test_a_session_ends_in_the_figures_of_both_scenarios() -> None:
-    state = told()
+    state = played()
     done, running = state.rows["write-1u"], state.rows["write-10u"]
     assert done.status is RowStatus.DONE
     assert done.result is not None
@@ -52,8 +53,8 @@ def test_a_session_ends_in_the_figures_of_both_scenarios() -> None:
     assert state.done_to[screen_story.NODES[0]].kind is FaultKind.KILL
 
 
-def test_each_change_is_told_once_in_the_log() -> None:
-    texts = [line.text for line in told().log.lines]
+def test_each_change_stands_once_in_the_log() -> None:
+    texts = [line.text for line in played().log.lines]
     assert len(texts) == len(set(texts))
     assert "kill :6100 (you)" in texts
     assert ":6200 leads, term 7" in texts
@@ -61,8 +62,8 @@ def test_each_change_is_told_once_in_the_log() -> None:
     assert any(text.startswith("election of :6200: serving after 1.50 s") for text in texts)
 
 
-def test_an_election_told_again_adds_its_recovery_only() -> None:
-    state = told()
+def test_an_election_measured_again_adds_its_recovery_only() -> None:
+    state = played()
     before = len(state.log.lines)
     fault = Fault(FaultKind.KILL, screen_story.NODES[0], T + 50.3)
     apply(state, ElectionMeasured(screen_story.election(fault, T)), T + 60)
@@ -71,8 +72,8 @@ def test_an_election_told_again_adds_its_recovery_only() -> None:
 
 
 def test_gauges_are_no_news_but_a_change_of_state_is() -> None:
-    state = told(until=40)
-    assert not apply(state, ClusterChanged(screen_story.view(T + 41), 0.0), T + 41)
+    state = played(until=40)
+    assert not apply(state, ClusterChanged(screen_story.view(T + 41), 0.0, news=False), T + 41)
     changed = screen_story.view(T + 42, states={2: NodeState.REFUSED})
     assert apply(state, ClusterChanged(changed, 0.0), T + 42)
     assert not apply(state, WritesAcknowledged(((T + 42, 3),), T + 42.2), T + 42.2)
@@ -95,7 +96,7 @@ def test_a_run_is_steady_from_its_start_until_something_happens() -> None:
     assert not state.steady
 
 
-def test_the_rate_of_acknowledged_writes_is_that_of_the_last_told_second() -> None:
+def test_the_rate_of_acknowledged_writes_is_that_of_the_last_known_second() -> None:
     state = initial(CATALOGUE)
     apply(state, screen_story.acknowledgements(T + 10, 200), T + 10)
     apply(state, screen_story.acknowledgements(T + 11, 100), T + 11)
@@ -107,7 +108,7 @@ def test_the_rate_of_acknowledged_writes_is_that_of_the_last_told_second() -> No
 
 
 def test_scenarios_asked_for_wait_in_a_queue_that_ends_with_the_series() -> None:
-    state = told(until=29)
+    state = played(until=29)
     asked(state, ("read-1u", "read-10u"))
     assert [row.scenario.name for row in state.rows.values() if row.status is RowStatus.QUEUED] == state.queue
     apply(state, ScenarioStarted("read-1u", T + 30, 1, 15.0, 100, 1024), T + 30)
@@ -119,7 +120,7 @@ def test_scenarios_asked_for_wait_in_a_queue_that_ends_with_the_series() -> None
     assert state.rows["read-1u"].status is RowStatus.DONE
 
 
-def test_the_exit_code_tells_of_lost_writes_for_good() -> None:
+def test_the_exit_code_speaks_of_lost_writes_for_good() -> None:
     state = initial(CATALOGUE)
     assert state.exit_code == EXIT_NO_CLUSTER
     apply(state, PhaseChanged(Phase.IDLE, T), T)
@@ -131,14 +132,14 @@ def test_the_exit_code_tells_of_lost_writes_for_good() -> None:
 
 
 def test_nothing_judged_is_never_shown_as_a_pass() -> None:
-    state = told(until=29)
+    state = played(until=29)
     apply(state, VerificationEnded("read-1u", Verification(note="no acknowledged write")), T + 30)
     assert state.log.lines[-1].text == "read-1u not verified: no acknowledged write"
     assert state.exit_code == EXIT_OK
 
 
 def test_the_log_is_bounded_and_can_be_narrowed() -> None:
-    state = told()
+    state = played()
     apply(state, NoticeGiven(Level.ERROR, "disk full", T + 60), T + 60)
     problems = state.log.newest_first(Topic.PROBLEMS)
     assert problems[0].text == "disk full"

@@ -1,4 +1,4 @@
-"""Foreign text is shown as text, and fits."""
+"""Text of others is shown as text, and fits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.content import Content
 
-from confman_tui.tui.text import MAX_CHARACTERS, Part, clean, first_fit, fit, line, wrap
+from confman_tui.tui.text import MAX_CHARACTERS, Part, clean, fit, line, wrap
 from confman_tui.tui.widgets.lines import changed_cells
 
 
@@ -69,11 +69,6 @@ def test_wrap_keeps_width_and_number_of_lines(text: str, width: int, most: int) 
 def test_wrap_keeps_every_word_when_there_is_room() -> None:
     text = "the leader was lost and another was elected"
     assert " ".join(wrap(text, 12, 10)) == text
-
-
-def test_first_fit_takes_the_longest_that_fits() -> None:
-    assert first_fit(8, "writes go through", "writes", "w") == "writes"
-    assert first_fit(0, "writes") == ""
 
 
 def test_a_line_drops_whole_pieces_by_rank() -> None:

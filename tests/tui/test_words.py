@@ -1,4 +1,4 @@
-"""What the screen says: offline, waiting, electing, at its limit; and foreign strings as text."""
+"""What the screen says: offline, waiting, electing, at its limit; and strings of others as text."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_offline_says_what_was_tried_and_offers_ways_on(tmp_path: Path) ->
         now = board.clock.now
         states = dict.fromkeys(range(3), NodeState.REFUSED)
         view = screen_story.view(now, leader=None, states=states, detail="[Errno 111] Connection refused")
-        await board.tell(
+        await board.emit(
             screen_story.configuration(demo=False),
             ClusterChanged(view, 0.0),
             PhaseChanged(Phase.OFFLINE, now, "Nothing answers at 127.0.0.1, ports 6100, 6200 and 6300."),
@@ -69,7 +69,7 @@ async def test_offline_says_what_was_tried_and_offers_ways_on(tmp_path: Path) ->
 async def test_a_refused_key_is_not_called_a_missing_cluster(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         refused = "401 from node1: the API key was refused; --api-key or CONFMAN_BENCH_API_KEY"
-        await board.tell(PhaseChanged(Phase.OFFLINE, board.clock.now, refused))
+        await board.emit(PhaseChanged(Phase.OFFLINE, board.clock.now, refused))
         text = board.text()
         assert "This cluster can't be used" in text
         assert refused in text
@@ -78,28 +78,30 @@ async def test_a_refused_key_is_not_called_a_missing_cluster(tmp_path: Path) -> 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 50)])
 async def test_a_note_hides_neither_keys_nor_the_newest_line_of_the_log(tmp_path: Path, size: tuple[int, int]) -> None:
     async with open_screen(tmp_path, size) as board:
-        await board.tell(NoticeGiven(Level.WARNING, "the disk is full", board.clock.now))
+        await board.emit(NoticeGiven(Level.WARNING, "the disk is full", board.clock.now))
         await board.pilot.pause()
         (note,) = board.app.screen.query("Toast")
         assert note.region.area
-        told = {pane.id: pane.region for pane in board.app.screen.query("#running, #last-event, #keys") if pane.display}
-        assert "keys" in told
+        regions = {
+            pane.id: pane.region for pane in board.app.screen.query("#running, #last-event, #keys") if pane.display
+        }
+        assert "keys" in regions
         log = board.app.dashboard.log_pane
         if log.is_on_screen and log.region.area:
-            told["the log's newest lines"] = log.content_region._replace(height=3)
+            regions["the log's newest lines"] = log.content_region._replace(height=3)
         for graph in board.app.screen.query("ThroughputGraph, LatencyGraph"):
             if graph.is_on_screen and graph.region.area and graph.region.right == size[0]:
                 x, y, width, height = graph.region
-                told[f"now on {graph.id}"] = Region(x + width - 8, y, 8, height)
-        assert len(told) > 1
-        assert not [name for name, region in told.items() if region.overlaps(note.region)]
+                regions[f"now on {graph.id}"] = Region(x + width - 8, y, 8, height)
+        assert len(regions) > 1
+        assert not [name for name, region in regions.items() if region.overlaps(note.region)]
 
 
 async def test_the_key_of_reviving_is_that_of_trying_again_when_offline(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         await board.press("r")
         assert board.asked("retry") == []
-        await board.tell(PhaseChanged(Phase.OFFLINE, board.clock.now, "gone"))
+        await board.emit(PhaseChanged(Phase.OFFLINE, board.clock.now, "gone"))
         await board.press("r")
         assert board.asked("retry") == [("retry",)]
 
@@ -107,7 +109,7 @@ async def test_the_key_of_reviving_is_that_of_trying_again_when_offline(tmp_path
 async def test_waits_show_their_progress_and_the_way_out(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         now = board.clock.now
-        await board.tell(PhaseChanged(Phase.SEEDING, now), ProgressMade(Phase.SEEDING, 2500, 10_000, 812.0, 9.2))
+        await board.emit(PhaseChanged(Phase.SEEDING, now), ProgressMade(Phase.SEEDING, 2500, 10_000, 812.0, 9.2))
         text = board.text()
         assert "seeding" in text
         assert "2,500/10,000 keys" in text
@@ -115,7 +117,7 @@ async def test_waits_show_their_progress_and_the_way_out(tmp_path: Path) -> None
         assert "00:09 left" in text
         await board.press("s")
         assert board.asked("stop") == [("stop",)]
-        await board.tell(PhaseChanged(Phase.VERIFYING, now), ProgressMade(Phase.VERIFYING, 10, 200, 80.0, 2.4))
+        await board.emit(PhaseChanged(Phase.VERIFYING, now), ProgressMade(Phase.VERIFYING, 10, 200, 80.0, 2.4))
         assert "checking acknowledged writes" in board.text()
         assert "10/200 keys" in board.text()
 
@@ -123,9 +125,9 @@ async def test_waits_show_their_progress_and_the_way_out(tmp_path: Path) -> None
 async def test_how_closely_the_cluster_is_watched_stands_at_the_top(tmp_path: Path) -> None:
     async with open_screen(tmp_path, size=(160, 40)) as board:
         now = board.clock.now
-        await board.tell(WatchModeChanged(False, now, "", WatchPace()))
+        await board.emit(WatchModeChanged(False, now, "", WatchPace()))
         assert "watch calm 250 ms" in board.text()
-        await board.tell(WatchModeChanged(True, now, "a request failed: refused", WatchPace()))
+        await board.emit(WatchModeChanged(True, now, "a request failed: refused", WatchPace()))
         assert "watch alert 50 ms" in board.text()
 
 
@@ -133,11 +135,11 @@ async def test_writes_are_judged_by_acknowledgements_not_by_readiness(tmp_path: 
     async with open_screen(tmp_path) as board:
         assert "writes not probed" in board.text()
         now = board.clock.now
-        await board.tell(screen_story.acknowledgements(now, 200))
+        await board.emit(screen_story.acknowledgements(now, 200))
         assert "● writes go through · 200/s" in board.text()
         board.clock.now = now + 1.62
         window = WriteWindow(now, None, 0.05)
-        await board.tell(WritesAcknowledged((), now + 1.62, window))
+        await board.emit(WritesAcknowledged((), now + 1.62, window))
         assert "✕ NO WRITES for 1.62 s" in board.text()
         assert "★ :6100 leads" in board.text(), "a leader stands there all the while"
 
@@ -146,10 +148,10 @@ async def test_no_leader_says_why(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         now = board.clock.now
         states = {0: NodeState.NOT_READY, 1: NodeState.REFUSED, 2: NodeState.SILENT}
-        await board.tell(ClusterChanged(screen_story.view(now, leader=None, term=9, states=states), 0.0))
+        await board.emit(ClusterChanged(screen_story.view(now, leader=None, term=9, states=states), 0.0))
         assert "no leader (term 9, no quorum: :6200 and :6300 unreachable)" in board.text()
         states = {1: NodeState.ELECTED, 2: NodeState.FOLLOWER}
-        await board.tell(ClusterChanged(screen_story.view(now, leader=None, term=9, states=states), 0.0))
+        await board.emit(ClusterChanged(screen_story.view(now, leader=None, term=9, states=states), 0.0))
         assert "no leader (term 9, :6200 elected, not serving)" in board.text()
 
 
@@ -157,7 +159,7 @@ async def test_never_leader_for_a_node_that_does_not_serve(tmp_path: Path) -> No
     async with open_screen(tmp_path) as board:
         now = board.clock.now
         states = {0: NodeState.STALE_LEADER, 1: NodeState.ELECTED}
-        await board.tell(ClusterChanged(screen_story.view(now, leader=None, term=9, states=states), 0.0))
+        await board.emit(ClusterChanged(screen_story.view(now, leader=None, term=9, states=states), 0.0))
         assert "LEADER" not in board.text()
         assert "⚠ :6100  stale leader" in board.text()
         assert "☆ :6200  elected, not serving" in board.text()
@@ -171,7 +173,7 @@ async def test_every_state_has_its_glyph_and_word_on_card_and_line(tmp_path: Pat
             for state in NodeState:
                 leader = 0 if state is NodeState.LEADER else None
                 view = screen_story.view(board.clock.now, leader=leader, states={0: state}, detail="why [bold]so")
-                await board.tell(ClusterChanged(view, 0.0))
+                await board.emit(ClusterChanged(view, 0.0))
                 word = "LEADER" if state is NodeState.LEADER else STATE_WORDS[state]
                 assert f"{STATE_GLYPHS[state]} :6100  {word}" in board.text()
 
@@ -183,7 +185,7 @@ async def test_hostile_strings_are_text_everywhere(tmp_path: Path, size: tuple[i
         for string in HOSTILE:
             view = screen_story.view(now, leader=None, states={0: NodeState.NOT_CONFMAN}, detail=string)
             node = replace(view.nodes[1], names_leader=f"http://{string}", state=NodeState.FOLLOWER_OF_DEAD)
-            await board.tell(
+            await board.emit(
                 ClusterChanged(replace(view, nodes=(view.nodes[0], node, view.nodes[2])), 0.0),
                 FactObserved(Fact(FactKind.NODE_WRONG, now, screen_story.NODES[0], detail=string)),
                 FactObserved(Fact(FactKind.LEADER_LOST, now, string, 6, string)),
@@ -198,7 +200,7 @@ async def test_hostile_strings_are_text_everywhere(tmp_path: Path, size: tuple[i
             assert len(board.lines()) == size[1]
         if size[0] >= 120:
             assert "[red]red[/red]" in " ".join(line.text for line in board.app.state.log.lines)
-        await board.tell(PhaseChanged(Phase.OFFLINE, now, HOSTILE[1] + HOSTILE[2]))
+        await board.emit(PhaseChanged(Phase.OFFLINE, now, HOSTILE[1] + HOSTILE[2]))
         assert "\x1b" not in board.text()
         assert "␛[2J" in board.text()
 
@@ -217,7 +219,7 @@ async def test_a_run_that_lost_a_write_gets_no_tick(size: tuple[int, int], tmp_p
         kept = screen_story.result("write-10u", 10, now, now + 30)
         for lost, phantom, mark in ((0, 0, "✓"), (1, 0, "✗"), (0, 1, "✗")):
             verified = Verification(acknowledged=3088, checked=3088, lost=lost, phantom=phantom)
-            await board.tell(ScenarioEnded(replace(kept, verification=verified)))
+            await board.emit(ScenarioEnded(replace(kept, verification=verified)))
             assert f"{mark} 30.0 s" in board.text()
-        await board.tell(ScenarioEnded(screen_story.result("write-10u", 10, now, now + 30, failures=3100)))
+        await board.emit(ScenarioEnded(screen_story.result("write-10u", 10, now, now + 30, failures=3100)))
         assert "✗ 30.0 s" in board.text()

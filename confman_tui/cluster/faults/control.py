@@ -1,7 +1,9 @@
-"""What a fault needs of whoever runs the nodes; the demo cluster and foreign processes both offer it."""
+"""What a fault needs of what runs the nodes: the demo cluster offers it, and `LocalControl` for local processes; and
+what a session needs of the demo cluster besides."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 
@@ -33,3 +35,26 @@ class NodeControl(Protocol):
 
     def describe(self, node: str) -> str:
         """What a fault would hit: pid and command line, for a person to confirm."""
+
+
+class DemoControl(NodeControl, Protocol):
+    """The nodes that this program runs itself. Every method is thread-safe, and may block."""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The nodes' base URLs, in order."""
+
+    @property
+    def pids(self) -> Mapping[str, int]:
+        """The process id of each node that runs, by URL."""
+
+    def start(self) -> None:
+        """Start the nodes, without waiting for them to be ready; raises UsageError when a port or the data folder
+        can't be used."""
+
+    def wait_ready(self, deadline_s: float) -> bool:
+        """Wait until a node leads and all are ready; False when that takes longer. Raises ClusterError when a node
+        ended meanwhile."""
+
+    def stop(self, timeout_s: float = ...) -> None:
+        """End all nodes; nothing happens when nothing runs."""

@@ -1,4 +1,4 @@
-"""The desk where faults are asked for: what may be done to which node, and what a person must be asked first."""
+"""Decides on faults: what may be done to which node, and what a person must be asked first. Has them done."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import RLock
 
-from confman_tui.cluster.addresses import is_loopback, short_names
+from confman_tui.cluster.addresses import is_loopback
 from confman_tui.cluster.elections import Fault, FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError, NodeControl
+from confman_tui.cluster.node_names import short_names
 from confman_tui.core.clock import Clock, now
 
 _HURTS = {FaultKind.KILL: "killed", FaultKind.PAUSE: "paused", FaultKind.ISOLATE: "isolated"}
@@ -19,14 +20,14 @@ _NOTICED_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
-    """What a fault would do, told before it is done."""
+    """What a fault would do, to be shown before it is done."""
 
     node: str
     kind: FaultKind
     target: str
     """Pid and command line of the process, or the demo node's name."""
     needs_confirmation: bool
-    """True on a foreign cluster, and where no majority would be left."""
+    """True on a cluster that is not the demo's, and where no majority would be left."""
     warning: str
     """What the person should know first, in plain sentences; empty when nothing."""
 
@@ -34,8 +35,8 @@ class FaultPlan:
 class FaultInjector:
     """Decides on faults and has them done. Thread-safe; every refusal is a `FaultRefusedError` with one sentence.
 
-    - On the demo cluster a fault is done at once; on a foreign cluster only where faults are allowed, only to nodes on
-      loopback that answer as Confman does, and a person confirms the process first.
+    - On the demo cluster a fault is done at once; on another only where faults are allowed, only to nodes on loopback
+      that answer as Confman does, and a person confirms the process first.
     - The last live node is left alone. A fault that leaves no majority needs a confirmation.
     - It knows what was done to which node, so that `revive` can undo it.
     """
@@ -57,7 +58,7 @@ class FaultInjector:
             control: does it.
             live: the nodes that answered as Confman does when last polled.
             demo: whether the nodes are the demo cluster's.
-            allow_faults: whether foreign nodes may be touched at all.
+            allow_faults: whether nodes of another cluster than the demo's may be touched at all.
             undoable_kill: whether `control` can start a killed node again.
             clock: stamps the faults.
         """
@@ -102,7 +103,7 @@ class FaultInjector:
             return FaultPlan(node, kind, target, not self._demo or no_majority, " ".join(warnings))
 
     def cause(self, kind: FaultKind, node: str, by: str = "you") -> Fault:
-        """Does it; whoever calls has confirmed what `preview` asks to confirm.
+        """Does it; the caller has confirmed what `preview` asks to confirm.
 
         Raises:
             FaultRefusedError: it can't or must not be done.
@@ -120,7 +121,7 @@ class FaultInjector:
             at = self._clock()
             do[kind](node)
             if not self._demo and kind in (FaultKind.KILL, FaultKind.PAUSE):
-                # Finding the process and starting its guard took a while; the signal was sent last.
+                # Finding the process and starting the resume guard took a while; the signal was sent last.
                 at = self._clock()
             fault = Fault(kind, node, at, by)
             standing = self._standing.setdefault(node, {})
@@ -171,7 +172,7 @@ class FaultInjector:
         name = self._names[node]
         self._notice_returned()
         if not self._demo:
-            self._check_foreign(kind, node)
+            self._check_not_demo(kind, node)
         standing = self._standing.get(node, {})
         if kind in _UNDOES:
             hurt = _UNDOES[kind]
@@ -200,7 +201,7 @@ class FaultInjector:
                 if node in live and kind in standing and standing[kind].at < long_ago:
                     del standing[kind]
 
-    def _check_foreign(self, kind: FaultKind, node: str) -> None:
+    def _check_not_demo(self, kind: FaultKind, node: str) -> None:
         name = self._names[node]
         if kind in (FaultKind.ISOLATE, FaultKind.HEAL):
             raise FaultRefusedError("isolating a node is possible on the demo cluster only (--demo)")

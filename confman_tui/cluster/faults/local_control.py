@@ -15,7 +15,11 @@ from confman_tui.cluster.addresses import port_of
 from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.cluster.faults.local_process import Listener, accepts, find_listener
 from confman_tui.cluster.faults.resume_guard import ResumeGuard
+from confman_tui.core.child_process.start import start_lasting
 from confman_tui.core.errors import UsageError
+
+API_KEY_VARIABLE = "CONFMAN_BENCH_API_KEY"
+"""Where this program's API key may stand; it is nobody else's business."""
 
 
 def parse_restart_command(text: str) -> tuple[str, ...]:
@@ -40,7 +44,7 @@ class LocalControl:
 
     The process is looked up each time; one that was shown to a person (`describe`) is the only one that is then hit.
     A signal goes to the very process that was found, never to one that took over its pid. Paused processes are resumed
-    by `close`, at exit, and by the guard when this program was killed.
+    by `close`, at exit, and by the resume guard when this program was killed.
     """
 
     def __init__(self, restart_command: str | None = None, log_folder: Path | None = None) -> None:
@@ -123,15 +127,11 @@ class LocalControl:
             if accepts(node):
                 raise FaultRefusedError(f"nothing was started: a process listens on port {port} already")
             words = [word.replace("{port}", str(port)) for word in self._restart]
-            # The tool's own API key is nobody else's business.
-            keep = {name: value for name, value in os.environ.items() if name != "CONFMAN_BENCH_API_KEY"}
             self._started = [one for one in self._started if one.poll() is None]
             try:
                 log = os.open(self._log(port), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
                 try:
-                    process = subprocess.Popen(
-                        words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=keep
-                    )
+                    process = start_lasting(words, log, API_KEY_VARIABLE)
                 finally:
                     os.close(log)
             except OSError as error:
@@ -146,7 +146,7 @@ class LocalControl:
                     self.resume(node)
 
     def close(self) -> None:
-        """Resumes everything and ends the guard; nothing else of what was done is undone."""
+        """Resumes everything and ends the resume guard; nothing else of what was done is undone."""
         self.resume_all()
         self._resume_guard.close()
         self._started = [one for one in self._started if one.poll() is None]

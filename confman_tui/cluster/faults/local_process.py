@@ -90,8 +90,8 @@ def _addresses(node: str) -> frozenset[str]:
 
 
 def listening() -> list[tuple[str, int, int | None]]:
-    """(address, port, pid) of every listening TCP socket; pid None where the system does not tell, as it does not of
-    another user's process. Walks all sockets and processes: some ms to some hundred ms."""
+    """(address, port, pid) of every listening TCP socket; pid None where the system does not show it, as with another
+    user's process. Walks all sockets and processes: some ms to some hundred ms."""
     found: list[tuple[str, int, int | None]] = []
     try:
         for one in psutil.net_connections(kind="tcp"):
@@ -99,7 +99,7 @@ def listening() -> list[tuple[str, int, int | None]]:
                 found.append((one.laddr.ip, one.laddr.port, one.pid))
         return found
     except psutil.AccessDenied:
-        pass  # macOS tells of all sockets to root only; one's own processes are told to everybody
+        pass  # macOS shows all sockets to root only; one's own processes it shows to everybody
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             for own in process.net_connections(kind="tcp"):

@@ -1,22 +1,36 @@
-"""The program's side of the observer: the process that polls the nodes and probes writes (`lookout_process`)."""
+"""The program's side of the observer: the process that polls the nodes and probes writes (`process`)."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 
-from confman_tui.cluster.elections import WriteOutcome
-from confman_tui.cluster.observer import messages as wire
+from confman_tui.cluster.observer.messages import (
+    BeAlert,
+    BookWrites,
+    ModeChanged,
+    NodePolled,
+    ObserverCrashed,
+    ObserverOptions,
+    Polling,
+    ProbeStopped,
+    ProbeWriteEnded,
+    ProbeWritePassed,
+    ProbeWriteStarted,
+    StartProbe,
+    StopProbe,
+    ToObserver,
+    ToProgram,
+)
 from confman_tui.cluster.observer.probe import ProbeObserver, idle_key, key_prefix
 from confman_tui.cluster.observer.shared_times import SharedWriteTimes
 from confman_tui.cluster.states import Poll
 from confman_tui.cluster.watch_mode import WatchPace
-from confman_tui.core import child_process
+from confman_tui.core.child_process.pipes import MessagePipe
+from confman_tui.core.child_process.start import ChildProcess, start
 from confman_tui.core.clock import Clock, now
 from confman_tui.core.errors import ClusterError
 
@@ -31,8 +45,7 @@ RESTART_S = 3.0
 
 
 class Observer:
-    """Polls and probes from `start` to `stop`. Belongs to the event loop that starts it, and to a thread that lives as
-    long as it: the kernel ends the process with the thread that started it."""
+    """Polls and probes from `start` to `stop`. Belongs to the event loop that starts it."""
 
     def __init__(
         self,
@@ -52,7 +65,7 @@ class Observer:
         Args:
             nodes: base URLs of the nodes.
             api_key: for the probe's writes.
-            writes: is told of the probe's writes.
+            writes: gets the probe's writes.
             write_times: set by the program when the load's writes start and are acknowledged: the probe fills the gaps.
             on_poll: called with each poll; must return at once.
             pace: how closely to watch.
@@ -79,8 +92,8 @@ class Observer:
         self._clock = clock
         self._command = command
         self._run_ids: list[str] = []
-        self._process: subprocess.Popen[bytes] | None = None
-        self._pipe: asyncio.WriteTransport | None = None
+        self._process: ChildProcess | None = None
+        self._pipe: MessagePipe | None = None
         self._ended: asyncio.Event | None = None
         self._up = asyncio.Event()
         self._probe_stopped = asyncio.Event()
@@ -101,7 +114,7 @@ class Observer:
         Raises:
             ClusterError: its process can't be started, or did not begin in time.
         """
-        await self._spawn()
+        self._spawn()
         assert self._ended is not None
         waits = [asyncio.create_task(event.wait()) for event in (self._up, self._ended)]
         try:
@@ -115,37 +128,33 @@ class Observer:
             raise ClusterError(f"the process that polls the nodes did not begin: {why}")
         self._began = True
 
-    async def _spawn(self) -> None:
+    def _spawn(self) -> None:
         self._spawned = time.monotonic()
         # each process has keys of its own: a key that two probes wrote would be taken for an altered write
         run_id = secrets.token_hex(3)
         self._run_ids.append(run_id)
-        process = self._process = self._start_process()
-        loop = asyncio.get_running_loop()
-        ended = self._ended = asyncio.Event()
-        await loop.connect_read_pipe(lambda: _Lines(self._take, lambda: self._lost(process, ended)), process.stdout)
-        pipe, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
-        self._pipe = pipe
+        write_times = self._write_times.descriptor
         offset = self._clock() - time.monotonic()
-        pipe.write(wire.config_line(wire.Config(self._nodes, self._api_key, self._pace, run_id, offset)))
-
-    def _start_process(self) -> subprocess.Popen[bytes]:
-        stamp = self._write_times.descriptor
+        options = ObserverOptions(self._nodes, self._api_key, self._pace, run_id, offset, write_times)
         try:
-            return subprocess.Popen(
-                self._command or child_process.command(MODULE, str(os.getpid()), str(stamp)),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=0,
-                pass_fds=(stamp,),
-                process_group=0,
-                env=child_process.environment(),
-            )
+            process = start(MODULE, inherit=(write_times,), command=self._command)
         except OSError as error:
             raise ClusterError(f"the process that polls the nodes can't be started: {error.strerror}") from None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        ended = self._ended = asyncio.Event()
+        self._process = process
+        self._pipe = MessagePipe(
+            asyncio.get_running_loop(),
+            process.stdout.fileno(),
+            process.stdin.fileno(),
+            ToProgram,
+            self._on_message,
+            lambda: self._lost(process, ended),
+        )
+        self._pipe.send(options)
 
-    def _lost(self, process: subprocess.Popen[bytes], ended: asyncio.Event) -> None:
+    def _lost(self, process: ChildProcess, ended: asyncio.Event) -> None:
         """Its output has ended."""
         ended.set()
         self._probe_stopped.set()
@@ -160,13 +169,13 @@ class Observer:
         while True:
             await asyncio.sleep(max(0.0, self._spawned + RESTART_S - time.monotonic()))
             try:
-                await self._spawn()
+                self._spawn()
                 break
             except ClusterError as error:
                 self._on_trouble(str(error))
-        self._say("booking", int(self._booking))
+        self._send(BookWrites(self._booking))
         if self._probing:
-            self._say("probe")
+            self._send(StartProbe())
 
     async def stop(self) -> None:
         """End the process; no callback comes after it."""
@@ -174,22 +183,22 @@ class Observer:
         if self._restarting is not None:
             self._restarting.cancel()
             await asyncio.gather(self._restarting, return_exceptions=True)
-        if self._pipe is not None and not self._pipe.is_closing():
-            self._pipe.close()  # the end of its input ends it
-        if self._ended is not None:
+        process, pipe, ended = self._process, self._pipe, self._ended
+        if process is not None and pipe is not None and ended is not None:
+            pipe.stop_sending()
+            process.close_input()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(ENDS_WITHIN_S):
-                    await self._ended.wait()
+                    await ended.wait()
         self._let_go()
 
     def _let_go(self) -> None:
         process, self._process = self._process, None
         pipe, self._pipe = self._pipe, None
-        if pipe is not None and not pipe.is_closing():
-            pipe.abort()
+        if pipe is not None:
+            pipe.close()
         if process is not None:
-            process.kill()
-            process.wait()
+            process.end(0.0)
 
     @property
     def pid(self) -> int | None:
@@ -200,18 +209,18 @@ class Observer:
 
     @property
     def alert(self) -> bool:
-        """Whether the watch is alert, as last heard."""
+        """Whether the watch is alert, as last reported."""
         return self._alert
 
     def sign(self, reason: str) -> None:
         """Something is, or will be, amiss: be alert."""
-        self._say("sign", reason)
+        self._send(BeAlert(reason))
 
     def alert_seconds(self) -> float:
         """For how long the watch has been alert so far, in seconds."""
         return self._alert_s + (self._clock() - self._alert_since if self._alert else 0.0)
 
-    def _take_mode(self, alert: bool, at: float, reason: str) -> None:
+    def _on_mode_changed(self, alert: bool, at: float, reason: str) -> None:
         if alert and not self._alert:
             self._alert_since = at
         elif self._alert and not alert:
@@ -224,14 +233,14 @@ class Observer:
     def start_probe(self) -> None:
         """Begin to fill the gaps of the stream of writes."""
         self._probing = True
-        self._say("probe")
+        self._send(StartProbe())
 
     def book(self, booking: bool) -> None:
-        """Whether probe writes sent from now on get keys of their own and are told by `ProbeObserver.ended`."""
+        """Whether probe writes sent from now on get keys of their own and come by `ProbeObserver.ended`."""
         if booking and not self._booking:
             self._booking_since = self._clock()
         self._booking = booking
-        self._say("booking", int(booking))
+        self._send(BookWrites(booking))
 
     async def stop_probe(self) -> None:
         """No further probe writes; those in flight are waited for."""
@@ -239,7 +248,7 @@ class Observer:
             return
         self._probing = False
         self._probe_stopped.clear()
-        self._say("stop")
+        self._send(StopProbe())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PROBE_STOPS_WITHIN_S):
                 await self._probe_stopped.wait()
@@ -249,64 +258,36 @@ class Observer:
         present = self._run_ids[-1] if self._run_ids else ""
         return any(key.startswith(key_prefix(run_id)) for run_id in self._run_ids) and key != idle_key(present)
 
-    # -- what is said
+    # -- messages
 
-    def _say(self, *message: object) -> None:
-        if self._pipe is not None and not self._pipe.is_closing():
-            self._pipe.write(wire.messages_line([message]))
+    def _send(self, message: ToObserver) -> None:
+        if self._pipe is not None:
+            self._pipe.send(message)
 
-    def _take(self, line: bytes) -> None:
+    def _on_message(self, message: ToProgram) -> None:
         if self._closed:
             return
-        for message in wire.read_messages(line):
-            try:
-                self._hear(message)
-            except Exception as error:
-                # The listener's defect must be heard of, and must not leave the nodes unwatched.
-                asyncio.get_running_loop().call_exception_handler(
-                    {"message": "what listens to the observer failed", "exception": error}
-                )
-
-    def _hear(self, message: wire.Message) -> None:
         writes = self._writes
-        match message[0]:
-            case "poll":
+        match message:
+            case NodePolled(poll):
                 self.polls += 1
-                self._on_poll(wire.read_poll(message))
-            case "mode":
-                self._take_mode(bool(message[1]), message[2], message[3])
-            case "start":
+                self._on_poll(poll)
+            case ModeChanged(alert, at, reason):
+                self._on_mode_changed(alert, at, reason)
+            case ProbeWriteStarted(at):
                 self.probe_writes += 1
-                writes.started(message[1])
-            case "end":
-                _, namespace, key, digest, started, ended, node, outcome = message
+                writes.started(at)
+            case ProbeWriteEnded(namespace, key, digest, started, ended, node, outcome):
                 if started < self._booking_since:
-                    # Of an earlier run, told late: its key may have been removed since, and would seem lost.
-                    writes.passed(started, ended, WriteOutcome(outcome), node)
+                    # Of an earlier run, reported late: its key may have been removed since, and would seem lost.
+                    writes.passed(started, ended, outcome, node)
                 else:
-                    writes.ended(namespace, key, digest, started, ended, node, WriteOutcome(outcome))
-            case "pass":
-                writes.passed(message[1], message[2], WriteOutcome(message[3]), message[4])
-            case "up":
+                    writes.ended(namespace, key, digest, started, ended, node, outcome)
+            case ProbeWritePassed(started, ended, outcome, node):
+                writes.passed(started, ended, outcome, node)
+            case Polling():
                 self._up.set()
-            case "stopped":
+            case ProbeStopped():
                 self._probe_stopped.set()
-            case "crash":
-                self._last_words = str(message[1])
-
-
-class _Lines(asyncio.Protocol):
-    """Cuts what it reads into lines."""
-
-    def __init__(self, take: Callable[[bytes], None], lost: Callable[[], None]) -> None:
-        self._take = take
-        self._lost = lost
-        self._rest = b""
-
-    def data_received(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._take(line)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._lost()
+            case ObserverCrashed(error):
+                self._last_words = error

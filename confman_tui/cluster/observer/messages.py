@@ -1,29 +1,19 @@
-"""What the observer's process and the program say to each other: a JSON array of messages on each line.
-
-A message is an array that begins with its kind. To the program: ``poll`` with the fields of a `Poll`, ``start``,
-``end`` and ``pass`` with the arguments of `WriteObserver.started`, `WriteObserver.ended` and `ProbeObserver.passed`,
-``up`` (it polls now), ``mode`` with 1 (alert) or 0 (calm), a time and the reason, ``stopped`` (the probe has ended),
-``crash`` with a sentence. To the observer: ``probe`` (begin), ``booking`` with 0 or 1, ``sign`` with a reason (be
-alert), ``stop`` (end the probe). The first line to it is an object, `Config`.
-"""
+"""What the program and the observer's process say to each other (see `confman_tui.core.child_process.pipes`)."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+
+import msgspec
 
 from confman_tui.cluster.elections import WriteOutcome
-from confman_tui.cluster.states import Poll, PollKind
+from confman_tui.cluster.states import Poll
 from confman_tui.cluster.watch_mode import WatchPace
-
-Message = Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
-    """What a observer needs to know. It goes through a pipe, so that the key is on no command line."""
+class ObserverOptions:
+    """What an observer must know; its first message."""
 
     nodes: tuple[str, ...]
     api_key: str = field(repr=False)
@@ -32,59 +22,101 @@ class Config:
     """Distinguishes this observer's probe keys from any other's."""
     clock_offset: float
     """What to add to the machine's monotonic clock for the program's clock, in seconds."""
+    write_times: int
+    """Descriptor of the program's `SharedWriteTimes`, which the process inherits."""
 
 
-def config_line(config: Config) -> bytes:
-    """The first line."""
-    return json.dumps(asdict(config)).encode() + b"\n"
+# -- to the observer
 
 
-def read_config(line: bytes) -> Config:
-    """Back from `config_line`."""
-    told: dict[str, Any] = json.loads(line)
-    return Config(**{**told, "nodes": tuple(told["nodes"]), "pace": WatchPace(**told["pace"])})
+class StartProbe(msgspec.Struct, frozen=True, tag=True):
+    """Begin to fill the gaps of the stream of writes."""
 
 
-def messages_line(messages: Sequence[Message]) -> bytes:
-    """One line of messages."""
-    return json.dumps(messages, separators=(",", ":")).encode() + b"\n"
+class StopProbe(msgspec.Struct, frozen=True, tag=True):
+    """Send no further probe writes; `ProbeStopped` when those in flight have ended."""
 
 
-def read_messages(line: bytes) -> list[Message]:
-    """Back from `messages_line`."""
-    messages: list[Message] = json.loads(line)
-    return messages
+class BookWrites(msgspec.Struct, frozen=True, tag=True):
+    """Whether probe writes get keys of their own from now on, and are booked."""
+
+    booking: bool
 
 
-def poll_message(poll: Poll) -> Message:
-    """A poll."""
-    return (
-        "poll",
-        poll.node,
-        poll.sent,
-        poll.answered,
-        poll.kind.value,
-        poll.ready,
-        poll.role,
-        poll.leader,
-        poll.term,
-        poll.detail,
-    )
+class BeAlert(msgspec.Struct, frozen=True, tag=True):
+    """Something is, or will be, amiss."""
+
+    reason: str
 
 
-def read_poll(message: Message) -> Poll:
-    """Back from `poll_message`."""
-    _, node, sent, answered, kind, ready, role, leader, term, detail = message
-    return Poll(node, sent, answered, PollKind(kind), ready, role, leader, term, detail)
+ToObserver = StartProbe | StopProbe | BookWrites | BeAlert
 
 
-def ended_message(
-    namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
-) -> Message:
-    """A probe write that is booked."""
-    return ("end", namespace, key, digest, started, ended, node, int(outcome))
+# -- to the program
 
 
-def passed_message(started: float, ended: float, outcome: WriteOutcome, node: str) -> Message:
-    """A probe write that is not."""
-    return ("pass", started, ended, int(outcome), node)
+class Polling(msgspec.Struct, frozen=True, tag=True):
+    """It polls the nodes from now on."""
+
+
+class NodePolled(msgspec.Struct, frozen=True, tag=True):
+    """A poll of a node has ended."""
+
+    poll: Poll
+
+
+class ModeChanged(msgspec.Struct, frozen=True, tag=True):
+    """The watch is alert, or calm."""
+
+    alert: bool
+    at: float
+    reason: str
+
+
+class ProbeWriteStarted(msgspec.Struct, frozen=True, tag=True):
+    """See `WriteObserver.started`."""
+
+    at: float
+
+
+class ProbeWriteEnded(msgspec.Struct, frozen=True, tag=True):
+    """One that is booked; see `WriteObserver.ended`."""
+
+    namespace: str
+    key: str
+    digest: int
+    started: float
+    ended: float
+    node: str
+    outcome: WriteOutcome
+
+
+class ProbeWritePassed(msgspec.Struct, frozen=True, tag=True):
+    """One that is not booked; see `ProbeObserver.passed`."""
+
+    started: float
+    ended: float
+    outcome: WriteOutcome
+    node: str
+
+
+class ProbeStopped(msgspec.Struct, frozen=True, tag=True):
+    """The probe has ended."""
+
+
+class ObserverCrashed(msgspec.Struct, frozen=True, tag=True):
+    """Its last message: the process ends because of a defect."""
+
+    error: str
+
+
+ToProgram = (
+    Polling
+    | NodePolled
+    | ModeChanged
+    | ProbeWriteStarted
+    | ProbeWriteEnded
+    | ProbeWritePassed
+    | ProbeStopped
+    | ObserverCrashed
+)

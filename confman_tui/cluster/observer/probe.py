@@ -12,9 +12,8 @@ from typing import Protocol
 from confman_tui.cluster.api import WriteAttempt
 from confman_tui.cluster.elections import WriteObserver, WriteOutcome, value_digest
 from confman_tui.core.clock import Clock, now
+from confman_tui.settings.tiers import PROBE_NAMESPACE
 
-PROBE_NAMESPACE = "bench-probe"
-"""The namespace of the probe's writes, and of nothing else."""
 MAX_IN_FLIGHT = 64
 
 _log = logging.getLogger(__name__)
@@ -36,11 +35,11 @@ class WriteClient(Protocol):
     def attempt_put(
         self, node: str, namespace: str, key: str, value: str, timeout_s: float = 2.0
     ) -> Awaitable[WriteAttempt]:
-        """Write once and tell how it went; never raises but when cancelled."""
+        """Write once, and give how it went; never raises but when cancelled."""
 
 
 class ProbeObserver(WriteObserver, Protocol):
-    """What the probe tells of its writes."""
+    """Gets what becomes of the probe's writes."""
 
     def passed(self, started: float, ended: float, outcome: WriteOutcome, node: str) -> None:
         """A write ended that is not booked, because its key is overwritten: it counts only for the stream. ``node`` is
@@ -48,7 +47,7 @@ class ProbeObserver(WriteObserver, Protocol):
 
 
 class WriteProbe:
-    """Sends one small unique PUT whenever ``probe_s`` passed without any write being started, by whomever.
+    """Sends one small unique PUT whenever ``probe_s`` passed without any write being started by anybody.
 
     Open loop: it never waits for an earlier one. At most 64 are in flight; beyond that a turn is skipped and counted.
     The nodes take turns, so a write reaches the leader through redirects also while nobody knows who leads.
@@ -74,7 +73,7 @@ class WriteProbe:
         """
         Args:
             client: sends the writes.
-            observer: is told of each, as of every other write.
+            observer: gets each, as every other write.
             last_started: when the last write of anybody was started, such as `WriteStream.last_started`.
             live_nodes: the nodes to try, in turn; where none is live, all of them are worth trying.
             probe_s: longest time without a started write, in seconds; 0 is off.

@@ -1,9 +1,8 @@
-"""The process that polls the nodes and probes writes: ``python -m confman_tui.cluster.observer.process PARENT FD``.
+"""The process that polls the nodes and probes writes.
 
 It is apart because each poll and each probe takes the interpreter for half a millisecond: in the load's own process
-ten users' requests wait meanwhile, forty times a second, which is what a p99 is made of. Measured with an instant
-server (`tests/benchmarks/observer_effect.py`): p99 1.7 ms with both in one process, 1.2 ms apart, 1.05 for the stock
-command. Every stamp is taken here, so that no pause of the program can falsify one.
+ten users' requests wait meanwhile, forty times a second, which is what a p99 is made of. Every time is taken here, so
+that no pause of the program can falsify one.
 
 Started by `confman_tui.cluster.observer.client` only; it ends when its standard input does.
 """
@@ -12,13 +11,28 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import Callable
 
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.elections import WriteOutcome
-from confman_tui.cluster.observer import messages as wire
+from confman_tui.cluster.observer.messages import (
+    BeAlert,
+    BookWrites,
+    ModeChanged,
+    NodePolled,
+    ObserverCrashed,
+    ObserverOptions,
+    Polling,
+    ProbeStopped,
+    ProbeWriteEnded,
+    ProbeWritePassed,
+    ProbeWriteStarted,
+    StartProbe,
+    StopProbe,
+    ToObserver,
+    ToProgram,
+)
 from confman_tui.cluster.observer.probe import WriteProbe
 from confman_tui.cluster.observer.shared_times import SharedWriteTimes
 from confman_tui.cluster.polling import Poller
@@ -26,26 +40,31 @@ from confman_tui.cluster.states import FactKind, Poll
 from confman_tui.cluster.view import ViewMachine
 from confman_tui.cluster.watch_mode import LATE_WRITE_S, WatchMode
 from confman_tui.core import event_loop as loops
-from confman_tui.core.child_process import EXIT_ORPHANED, die_with
+from confman_tui.core.child_process.inside import STDIN, end_with_program, keep_output_for_messages
+from confman_tui.core.child_process.pipes import MessagePipe, receive, send
 from confman_tui.core.clock import Clock
 
-TELL_WITHIN_S = 0.04
-"""News that change nothing wait this long for others, because each line wakes the program up; a change does not."""
-CALM_TELL_WITHIN_S = 0.5
+REPORT_WITHIN_S = 0.04
+"""A message that reports no change waits this long for others, because each write wakes the program up."""
+CALM_REPORT_WITHIN_S = 0.5
 """The same while the watch is calm: polls that show what is known already."""
+ACKNOWLEDGED_LATELY_S = 0.2
+"""The load's acknowledgements are booked twenty times a second: what is older than this says that none comes."""
+EXIT_CRASHED = 1
 
 
-class Teller:
-    """Gathers messages and writes them in the order they came."""
+class Outbox:
+    """Gathers messages and sends them in the order they came."""
 
-    def __init__(self, write: Callable[[bytes], None]) -> None:
-        self._write = write
-        self.within_s = TELL_WITHIN_S
-        """How long news that change nothing may wait, in seconds."""
-        self._waiting: list[wire.Message] = []
+    def __init__(self, send: Callable[..., None]) -> None:
+        """``send`` takes any number of messages."""
+        self._send = send
+        self.within_s = REPORT_WITHIN_S
+        """How long a message that reports no change may wait, in seconds."""
+        self._waiting: list[ToProgram] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def tell(self, message: wire.Message, *, at_once: bool = False) -> None:
+    def put(self, message: ToProgram, *, at_once: bool = False) -> None:
         """Send it, with all that waits, now or within `within_s`."""
         self._waiting.append(message)
         if at_once:
@@ -60,25 +79,21 @@ class Teller:
             self._timer = None
         waiting, self._waiting = self._waiting, []
         if waiting:
-            self._write(wire.messages_line(waiting))
+            self._send(*waiting)
 
 
-ACKNOWLEDGED_LATELY_S = 0.2
-"""The load's acknowledgements are booked twenty times a second: what is older than this says that none comes."""
+class ReportedWrites:
+    """Implements `confman_tui.cluster.observer.probe.ProbeObserver`: reports to the program."""
 
-
-class ToldWrites:
-    """Implements `confman_tui.cluster.observer.probe.ProbeObserver` by telling the program."""
-
-    def __init__(self, teller: Teller, load: SharedWriteTimes, clock: Clock, on_sign: Callable[[str], None]) -> None:
+    def __init__(self, outbox: Outbox, load: SharedWriteTimes, clock: Clock, on_sign: Callable[[str], None]) -> None:
         """
         Args:
-            teller: tells the program.
-            load: when the load started and was acknowledged writes.
+            outbox: sends to the program.
+            load: when the load's writes were started and acknowledged.
             clock: the program's.
             on_sign: called when a probe write failed, or has been in flight for too long.
         """
-        self._teller = teller
+        self._outbox = outbox
         self._load = load
         self._clock = clock
         self._on_sign = on_sign
@@ -106,7 +121,7 @@ class ToldWrites:
     def started(self, at: float) -> None:
         """A probe write is sent now."""
         self._started = at
-        self._teller.tell(("start", at))
+        self._outbox.put(ProbeWriteStarted(at))
         self._flying[at] = asyncio.get_running_loop().call_later(
             LATE_WRITE_S, self._on_sign, "a probe write is without an answer"
         )
@@ -123,77 +138,77 @@ class ToldWrites:
         intended: float | None = None,
     ) -> None:
         """One that is booked ended. The probe has no schedule: its writes are due when they are sent."""
-        self._tell(wire.ended_message(namespace, key, digest, started, ended, node, outcome), outcome, started)
+        self._report(ProbeWriteEnded(namespace, key, digest, started, ended, node, outcome))
 
     def passed(self, started: float, ended: float, outcome: WriteOutcome, node: str) -> None:
         """One that is not booked ended."""
-        self._tell(wire.passed_message(started, ended, outcome, node), outcome, started)
+        self._report(ProbeWritePassed(started, ended, outcome, node))
 
-    def _tell(self, message: wire.Message, outcome: WriteOutcome, started: float) -> None:
-        late = self._flying.pop(started, None)
+    def _report(self, write: ProbeWriteEnded | ProbeWritePassed) -> None:
+        late = self._flying.pop(write.started, None)
         if late is not None:
             late.cancel()
-        well = outcome is WriteOutcome.ACKNOWLEDGED
+        well = write.outcome is WriteOutcome.ACKNOWLEDGED
         if well:
-            self._acknowledged = max(self._acknowledged, started)
+            self._acknowledged = max(self._acknowledged, write.started)
         else:
             self._on_sign("a probe write failed")
         # the usual can wait: an acknowledgement after others, a failure after others
-        self._teller.tell(message, at_once=well != self._well)
+        self._outbox.put(write, at_once=well != self._well)
         self._well = well
 
 
 class Watch:
     """All that the process does."""
 
-    def __init__(self, config: wire.Config, load: SharedWriteTimes, write: Callable[[bytes], None]) -> None:
-        offset, monotonic = config.clock_offset, time.monotonic
+    def __init__(self, options: ObserverOptions, send: Callable[..., None]) -> None:
+        """``send`` takes any number of messages to the program."""
+        offset, monotonic = options.clock_offset, time.monotonic
         self._clock: Clock = lambda: offset + monotonic()
-        self._teller = Teller(write)
-        self._pace = config.pace
-        self._machine = ViewMachine(config.nodes)
-        self._state: tuple[object, ...] = ()
+        self._outbox = Outbox(send)
+        self._pace = options.pace
+        self._machine = ViewMachine(options.nodes)
         self._running = False
         self._mode = WatchMode(self._clock())
-        self._writes = ToldWrites(self._teller, load, self._clock, self._on_sign)
+        self._writes = ReportedWrites(self._outbox, SharedWriteTimes(options.write_times), self._clock, self._on_sign)
         self._poller = Poller(
-            config.nodes,
+            options.nodes,
             self._on_poll,
             poll_s=self._pace.polls_every(alert=True),
             on_late=self._on_late,
             clock=self._clock,
         )
-        self._client = ConfmanClient(config.api_key, concurrency=64, nodes=config.nodes)
+        self._client = ConfmanClient(options.api_key, concurrency=64, nodes=options.nodes)
         self._probe = WriteProbe(
             self._client,
             self._writes,
             self._last_write,
-            lambda: self._machine.view(self._clock()).answering or config.nodes,
+            lambda: self._machine.view(self._clock()).answering or options.nodes,
             probe_s=self._pace.probes_every(alert=True, running=False),
             booking=False,
             clock=self._clock,
-            run_id=config.run_id,
+            run_id=options.run_id,
         )
 
     def start(self) -> None:
         """Begin to poll."""
-        self._teller.tell(("up",), at_once=True)
-        self._tell_mode()
+        self._outbox.put(Polling(), at_once=True)
+        self._report_mode()
         self._poller.start()
 
-    async def obey(self, message: wire.Message) -> None:
+    async def obey(self, message: ToObserver) -> None:
         """Do what the program says."""
         match message:
-            case ["probe"]:
+            case StartProbe():
                 self._probe.start()
-            case ["booking", booking]:
-                self._running = self._probe.booking = bool(booking)
-                self._set_pace()
-            case ["sign", str(reason)]:
-                self._on_sign(reason)
-            case ["stop"]:
+            case StopProbe():
                 await self._probe.stop()
-                self._teller.tell(("stopped",), at_once=True)
+                self._outbox.put(ProbeStopped(), at_once=True)
+            case BookWrites(booking):
+                self._running = self._probe.booking = booking
+                self._set_pace()
+            case BeAlert(reason):
+                self._on_sign(reason)
 
     async def close(self) -> None:
         """End all of it."""
@@ -215,18 +230,18 @@ class Watch:
             self._mode_changed()
 
     def _mode_changed(self) -> None:
-        self._tell_mode()
+        self._report_mode()
         self._set_pace()
 
-    def _tell_mode(self) -> None:
-        self._teller.tell(("mode", int(self._mode.alert), self._clock(), self._mode.reason), at_once=True)
+    def _report_mode(self) -> None:
+        self._outbox.put(ModeChanged(self._mode.alert, self._clock(), self._mode.reason), at_once=True)
 
     def _set_pace(self) -> None:
         alert = self._mode.alert
         probe_s = self._pace.probes_every(alert, self._running)
         # acknowledgements of probe writes are judged soon after they came
         peace = self._running and not alert and not probe_s
-        self._teller.within_s = CALM_TELL_WITHIN_S if peace else TELL_WITHIN_S
+        self._outbox.within_s = CALM_REPORT_WITHIN_S if peace else REPORT_WITHIN_S
         self._poller.set_interval(self._pace.polls_every(alert))
         self._probe.set_interval(probe_s)
 
@@ -235,51 +250,44 @@ class Watch:
         now = self._clock()
         view = self._machine.view(now)
         started, acknowledged = self._writes.last_started() or 0.0, self._writes.last_acknowledged_start()
-        if self._mode.polled(poll, view) or self._mode.tick(now, view, started, acknowledged):
+        if self._mode.polled(poll, self._machine.changed) or self._mode.tick(now, view, started, acknowledged):
             self._mode_changed()
         for fact in facts:
             if fact.kind is FactKind.LEADER_SERVING and fact.node is not None:
                 self._probe.nudge(fact.node)
-        state = view.essence
-        self._teller.tell(wire.poll_message(poll), at_once=bool(facts) or state != self._state)
-        self._state = state
+        self._outbox.put(NodePolled(poll), at_once=bool(facts) or self._machine.changed)
 
 
-async def live(load: SharedWriteTimes, sink: int) -> None:
+async def live(options: ObserverOptions, sink: int) -> None:
     """Poll and probe until the standard input ends; messages go to the file descriptor ``sink``."""
+    inbox: asyncio.Queue[ToObserver | None] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    out, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(sink, "wb"))
-    line = await reader.readline()
-    if not line:
-        return
-    watch = Watch(wire.read_config(line), load, out.write)
+    pipe = MessagePipe(loop, STDIN, sink, ToObserver, inbox.put_nowait, lambda: inbox.put_nowait(None))
+    watch = Watch(options, pipe.send)
     watch.start()
-    stopping: set[asyncio.Task[None]] = set()
-    while line := await reader.readline():
-        for message in wire.read_messages(line):
-            task = asyncio.create_task(watch.obey(message))
-            stopping.add(task)
-            task.add_done_callback(stopping.discard)
+    obeying: set[asyncio.Task[None]] = set()
+    while (message := await inbox.get()) is not None:
+        task = asyncio.create_task(watch.obey(message))
+        obeying.add(task)
+        task.add_done_callback(obeying.discard)
     await watch.close()
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """The process's life."""
-    parent, descriptor = (int(text) for text in arguments)
-    die_with(parent)
-    # Whatever a library prints must not get between the messages.
-    sink, last_words = os.dup(1), os.dup(1)
-    os.dup2(2, 1)
+    end_with_program()
+    sink = keep_output_for_messages()
+    last_words = os.dup(sink)
     try:
-        loops.run(live(SharedWriteTimes(descriptor), sink))
+        loops.run(live(receive(STDIN, ObserverOptions), sink))
+    except EOFError:
+        pass  # the program has ended before it said anything
     except Exception as error:
-        os.write(last_words, wire.messages_line([("crash", f"{type(error).__name__}: {error}")]))
-        os._exit(EXIT_ORPHANED)
+        send(last_words, ObserverCrashed(f"{type(error).__name__}: {error}"))
+        os._exit(EXIT_CRASHED)
     # What still runs (a write that waits for a silent node) is nobody's any more.
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -1,7 +1,7 @@
 """The stream of writes: when none was acknowledged, for how long, and how sure that is. Pure: times are arguments.
 
-Two threads tell it of writes (the engine's and the session's); one thread, the session's, asks it. The telling is
-two appends to queues, each atomic under the interpreter's lock; all arithmetic happens in `WriteStream.drain`.
+Two threads report writes (the engine's and the session's); one thread, the session's, drains them. A report is an
+append to a queue, atomic under the interpreter's lock; all arithmetic happens in `WriteStream.drain`.
 """
 
 from __future__ import annotations
@@ -10,36 +10,27 @@ from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import floor
 from operator import sub
-from statistics import median
 
 from confman_tui.cluster.elections import WriteWindow
+from confman_tui.cluster.writes.ack_history import AckHistory, Gap
 from confman_tui.cluster.writes.outage_bounds import Bounds, OutageBounds
+from confman_tui.cluster.writes.usual_gap import UsualGap
 
 SLOTS_PER_SECOND = 20
-"""Acknowledgements are told in slots of 50 ms."""
-BINS_PER_SECOND = 10
-"""Throughput is kept in bins of 100 ms."""
-LEAST_WINDOW_S = 0.3
-"""A stretch without acknowledgements counts when it is longer than this …"""
-USUAL_GAPS = 3.0
-"""… and longer than this many usual gaps."""
+"""Acknowledgements are given in slots of 50 ms."""
 IDLE_S = 5.0
 """Nobody tried for this long (or for a whole threshold, when that is longer): nobody was kept from writing."""
 SETTLE_S = 0.15
-"""A stamp is taken a moment before it is told (the probe's process and the workers gather what they tell for up to
+"""A time is stamped a moment before it is reported (the probe's process and the workers gather reports for up to
 50 ms): what is younger than this waits for stragglers."""
 
-_USUAL_SPAN_S = 10.0
-_USUAL_LEAST = 9
-_USUAL_MOST = 255
 _RECENT_STARTS = 256
 _KEPT_GAP_S = 0.02
-_WORTH_A_LOOK = 16
-"""Fewer acknowledgements than this are judged one by one at once."""
-_HISTORY_S = 180.0
+"""Shorter gaps are not kept."""
+_LEAST_AT_ONCE = 16
+"""Fewer acknowledgements than this are taken one by one."""
 _MARK_EVERY_S = 0.005
 _KEPT_WINDOWS = 256
 
@@ -50,7 +41,7 @@ _Ack = tuple[float, float, float, str]
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What the stream has to tell since it was last asked."""
+    """What became known since the last drain."""
 
     at: float
     counts: tuple[tuple[float, int], ...]
@@ -61,52 +52,12 @@ class Drained:
     """Windows that ended since, in order."""
 
 
-class _Gap:
-    """A stretch between two acknowledgements; its longest wait grows while late ones come in."""
-
-    __slots__ = ("bounds", "counts", "end", "intended", "longest_wait", "start")
-
-    def __init__(self, start: float, end: float | None, bounds: Bounds, intended: int, counts: bool) -> None:
-        self.start = start
-        self.end = end
-        self.bounds = bounds
-        self.intended = intended
-        self.counts = counts
-        self.longest_wait = 0.0
-
-    @property
-    def length(self) -> float:
-        return 0.0 if self.end is None else self.end - self.start
-
-    def window(self) -> WriteWindow:
-        bounds = self.bounds
-        return WriteWindow(
-            self.start,
-            self.end,
-            bounds.uncertainty_s,
-            self.intended,
-            self.longest_wait,
-            None if self.end is None else bounds.likely_s,
-            bounds.from_poll,
-        )
-
-
-class _Bin:
-    __slots__ = ("acks", "gap")
-
-    def __init__(self) -> None:
-        self.acks = 0
-        self.gap: _Gap | None = None
-
-
 class WriteStream:
     """Books starts and acknowledgements of writes, and finds the stretches in which none was acknowledged.
 
     A stretch runs from the last acknowledgement before (A) to the first one after (B). It counts as a window when it
-    is longer than 300 ms and than 3 usual gaps; the usual gap is the median of the gaps that ended in the last 10 s
-    (at least the last 9, at most the last 255), so that one long outage does not make the next one look usual. Of a gap
-    of 20 ms or more the part before its first attempt is left out: one probe a second is no reason to take an outage of
-    two seconds for usual.
+    is longer than 300 ms and than 3 usual gaps (`UsualGap`). Of a gap of 20 ms or more the part before its first
+    attempt is left out: one probe a second is no reason to take an outage of two seconds for usual.
 
     Only time in which somebody tried counts. When the first attempt after A came later than the threshold, or nobody
     tried for 5 s within the stretch, the stretch begins at the first attempt after that; a write that was in flight
@@ -117,16 +68,16 @@ class WriteStream:
     fit, its uncertainty is half the difference. When nobody had tried before, it counts from the last poll that showed
     a leader which the next poll showed no more, where there is one.
 
-    Memory is bounded: 180 s of history in bins of 100 ms, 256 windows, and what was told since the last `drain`.
+    Memory is bounded: 180 s of history in bins of 100 ms, 256 windows, and what was reported since the last `drain`.
     """
 
     def __init__(self, on_start: Callable[[float], None] | None = None) -> None:
-        """``on_start`` is called with a start, on the thread that tells it, unless one came less than 5 ms before."""
+        """``on_start`` is called with a start, on the thread that reports it, unless one came less than 5 ms before."""
         self.last_started: float | None = None
         """When the last write was started."""
         self._mark_start = on_start
         self.last_ack: float | None = None
-        """When the last write was acknowledged, as told; may be a moment ahead of what `drain` has judged."""
+        """When the last write was acknowledged, as reported; may be a moment ahead of `settled_until`."""
         self.settle_s = SETTLE_S
         """How long stragglers are waited for; longer where the writes of other processes come in."""
         self._bounds = OutageBounds()
@@ -134,13 +85,14 @@ class WriteStream:
         """What is known of the nodes beside the acknowledgements."""
         self._started_in: deque[float] = deque()
         self._acks_in: deque[_Ack] = deque()
-        self._tell_start = self._started_in.append
-        self._tell_ack = self._acks_in.append
+        self._report_start = self._started_in.append
+        self._report_ack = self._acks_in.append
         self._pending_starts: list[float] = []
         self._pending_acks: list[_Ack] = []
         self._recent: deque[float] = deque(maxlen=_RECENT_STARTS)
-        self._gaps: deque[tuple[float, float]] = deque(maxlen=_USUAL_MOST)
-        self._usual: float | None = None
+        self.history = AckHistory()
+        """The last 180 s."""
+        self.usual = UsualGap()
         self._ack: float | None = None
         self._from: float | None = None
         self._first_after: float | None = None
@@ -148,25 +100,24 @@ class WriteStream:
         """The first attempt since the last acknowledgement, whatever came after it."""
         self._edge = 0.0
         self._intended = 0
-        self._bins: dict[int, _Bin] = {}
-        self._windows: deque[_Gap] = deque(maxlen=_KEPT_WINDOWS)
+        self._windows: deque[Gap] = deque(maxlen=_KEPT_WINDOWS)
 
     def started(self, at: float) -> None:
         """A write was started. Any thread."""
         if self._mark_start is not None and at - (self.last_started or 0.0) >= _MARK_EVERY_S:
             self._mark_start(at)
         self.last_started = at
-        self._tell_start(at)
+        self._report_start(at)
 
     def acknowledged(self, at: float, started: float, intended: float | None = None, node: str = "") -> None:
         """A write that was sent at ``started`` was acknowledged by ``node``. Any thread.
 
-        The stretches without writes are judged by what was sent. The client's wait begins when the write was due:
+        The stretches without writes are found by what was sent. The client's wait begins when the write was due:
         at ``intended`` where that was earlier (an open loop's backlog). Without a node, each attempt counts as one at
         it.
         """
         self.last_ack = at
-        self._tell_ack((at, started, started if intended is None else intended, node))
+        self._report_ack((at, started, started if intended is None else intended, node))
 
     def acknowledged_all(self, acks: Sequence[_Ack]) -> None:
         """As `acknowledged` for each (at, started, intended, node)."""
@@ -175,7 +126,7 @@ class WriteStream:
             self._acks_in.extend(acks)
 
     def drain(self, now: float) -> Drained:
-        """Takes in what was told and judges all that is older than 150 ms. One thread only, some times a second."""
+        """Take in what was reported and settle all that is older than 150 ms. One thread only, some times a second."""
         take = self._acks_in.popleft
         acks = [take() for _ in range(len(self._acks_in))]
         slots = Counter([floor(ack[0] * SLOTS_PER_SECOND) for ack in acks])
@@ -185,12 +136,12 @@ class WriteStream:
         self._pending_acks.sort()
         self._pending_starts.sort()
         self.evidence.take_in()
-        closed = list(self._judge(now - self.settle_s))
-        self._forget(now)
+        closed = list(self._settle(now - self.settle_s))
+        self.history.forget(now)
         return Drained(
             at=now,
             counts=tuple((slot / SLOTS_PER_SECOND, slots[slot]) for slot in sorted(slots)),
-            open_window=self._open(now),
+            open_window=self._open_window(now),
             closed=tuple(gap.window() for gap in closed),
         )
 
@@ -201,48 +152,11 @@ class WriteStream:
         return tuple(gap.window() for gap in self._windows)
 
     @property
-    def threshold_s(self) -> float:
-        """How long a stretch without acknowledgements must be to count now, in seconds."""
-        if self._usual is None:
-            self._usual = median(gap for _, gap in self._gaps) if self._gaps else 0.0
-        return max(LEAST_WINDOW_S, USUAL_GAPS * self._usual)
-
-    def longest_gap(self, since: float, until: float) -> tuple[WriteWindow, bool] | None:
-        """The longest stretch between two acknowledgements that touches [since, until], of those that have ended
-        and lasted at least 20 ms, and whether it counts as a window."""
-        found: _Gap | None = None
-        for index, held in self._bins.items():
-            gap = held.gap
-            if gap is None or gap.end is None or (index + 1) / BINS_PER_SECOND < since:
-                continue
-            if gap.end > since and gap.start < until and (found is None or gap.length > found.length):
-                found = gap
-        return None if found is None else (found.window(), found.counts)
-
-    def acknowledged_between(self, since: float, until: float) -> int:
-        """Acknowledgements in [since, until), both rounded to 100 ms; the last 180 s are known."""
-        first, last = round(since * BINS_PER_SECOND), round(until * BINS_PER_SECOND)
-        bins = self._bins
-        return sum(bins[index].acks for index in range(first, last) if index in bins)
-
-    def per_tenth(self, since: float, until: float) -> tuple[tuple[float, int], ...]:
-        """(start of a bin of 100 ms, acknowledgements in it) from ``since`` to ``until``, empty bins included."""
-        bins = self._bins
-        return tuple(
-            (index / BINS_PER_SECOND, bins[index].acks if index in bins else 0)
-            for index in range(floor(since * BINS_PER_SECOND), floor(until * BINS_PER_SECOND))
-        )
-
-    @property
-    def judged_until(self) -> float | None:
-        """The last acknowledgement that was judged."""
+    def settled_until(self) -> float | None:
+        """The last acknowledgement that was settled."""
         return self._ack
 
-    def _counts(self, seconds: float) -> bool:
-        # The median costs far more than the comparison, and nearly every gap is short.
-        return seconds > LEAST_WINDOW_S and seconds > self.threshold_s
-
-    def _judge(self, horizon: float) -> Iterator[_Gap]:
+    def _settle(self, horizon: float) -> Iterator[Gap]:
         starts, acks = self._pending_starts, self._pending_acks
         start_count = bisect_right(starts, horizon)
         ack_count = bisect_right(acks, (horizon, float("inf")))
@@ -271,7 +185,7 @@ class WriteStream:
         per cent of the time in which the load is made.
         """
         before = self._ack
-        if before is None or len(acks) < _WORTH_A_LOOK or not 0 < acks[0][0] - before < _KEPT_GAP_S:
+        if before is None or len(acks) < _LEAST_AT_ONCE or not 0 < acks[0][0] - before < _KEPT_GAP_S:
             return False
         times = [ack[0] for ack in acks]
         if max(map(sub, times[1:], times)) >= _KEPT_GAP_S:
@@ -284,17 +198,13 @@ class WriteStream:
         before = self._ack
         assert before is not None
         last = acks[-1][0]
-        for index, count in Counter([floor(ack[0] * BINS_PER_SECOND) for ack in acks]).items():
-            self._bin(index / BINS_PER_SECOND + 0.5 / BINS_PER_SECOND).acks += count
+        self.history.add([ack[0] for ack in acks])
         # a start takes its place only after a later one
         newest = self._recent[-1] if self._recent else float("-inf")
         self._recent.extend(sorted({start for start in starts[-_RECENT_STARTS:] if start > newest}))
         self._bounds.waited([ack[0] - ack[1] for ack in acks])
         times = sorted({ack[0] for ack in acks})
-        times.insert(0, before)
-        for earlier, later in pairwise(times[-_USUAL_MOST - 1 :]):
-            self._gaps.append((later, later - earlier))
-        self._forget_gaps(last)
+        self.usual.add_between([before, *times])
         self._ack = self._from = last
         self._first_after = self._first_try = None
         self._edge = 0.0
@@ -310,9 +220,9 @@ class WriteStream:
         if self._first_after is None:
             self._first_after = at
             self._edge = at - before if before is not None else 0.0
-            if self._ack is None or self._counts(at - self._ack):
+            if self._ack is None or self.usual.is_exceeded_by(at - self._ack):
                 self._from = at
-        elif before is not None and at - before > IDLE_S and self._counts(at - before):
+        elif before is not None and at - before > IDLE_S and self.usual.is_exceeded_by(at - before):
             self._give_up(before)
             self._first_after = self._from = at
             self._edge = at - before
@@ -323,11 +233,11 @@ class WriteStream:
 
     def _give_up(self, last_try: float) -> None:
         """The load ended in the middle of an outage: nobody knows when it was over."""
-        if self._from is not None and self._counts(last_try - self._from):
-            self._windows.append(_Gap(self._from, None, Bounds(0.0, self._edge), self._intended, counts=True))
+        if self._from is not None and self.usual.is_exceeded_by(last_try - self._from):
+            self._windows.append(Gap(self._from, None, Bounds(0.0, self._edge), self._intended, counts=True))
 
-    def _on_ack(self, at: float, begun: float, intended: float, node: str) -> _Gap | None:
-        self._bin(at).acks += 1
+    def _on_ack(self, at: float, begun: float, intended: float, node: str) -> Gap | None:
+        self.history.add((at,))
         before = self._ack
         if before is not None and at <= before:
             self._bounds.waited((at - begun,))
@@ -338,7 +248,7 @@ class WriteStream:
         closed = self._close(at, begun, before, node) if worth else None
         if before is not None:
             tried = self._first_try if worth and self._first_try is not None and begun > before else before
-            self._note_gap(at, at - tried)
+            self.usual.add(at, at - tried)
         self._bounds.waited((at - begun,))
         self._wait(at, intended)
         self._from = at
@@ -347,17 +257,15 @@ class WriteStream:
         self._intended = 0
         return closed
 
-    def _close(self, at: float, begun: float, before: float | None, node: str) -> _Gap | None:
+    def _close(self, at: float, begun: float, before: float | None, node: str) -> Gap | None:
         beginning = self._bounds.beginning(self._from, begun, before, self._first_after, self._edge)
         begin = beginning.start
         if at - begin < _KEPT_GAP_S:
             return None
-        counts = self._counts(at - begin)
+        counts = self.usual.is_exceeded_by(at - begin)
         earlier = next((start for start in reversed(self._recent) if start < begun), None)
-        gap = _Gap(begin, at, self._bounds.bounds(beginning, at, begun, node, earlier), self._intended, counts)
-        held = self._bin(at)
-        if held.gap is None or gap.length > held.gap.length:
-            held.gap = gap
+        gap = Gap(begin, at, self._bounds.bounds(beginning, at, begun, node, earlier), self._intended, counts)
+        self.history.keep(gap)
         if not counts:
             return None
         if self._windows and self._windows[-1].end is None and self._windows[-1].start >= begin:
@@ -374,31 +282,14 @@ class WriteStream:
                 return
             gap.longest_wait = max(gap.longest_wait, at - intended)
 
-    def _note_gap(self, at: float, gap: float) -> None:
-        self._gaps.append((at, gap))
-        self._forget_gaps(at)
-
-    def _forget_gaps(self, at: float) -> None:
-        while len(self._gaps) > _USUAL_LEAST and self._gaps[0][0] < at - _USUAL_SPAN_S:
-            self._gaps.popleft()
-        self._usual = None
-
-    def _bin(self, at: float) -> _Bin:
-        index = floor(at * BINS_PER_SECOND)
-        held = self._bins.get(index)
-        if held is None:
-            held = self._bins[index] = _Bin()
-        return held
-
-    def _forget(self, now: float) -> None:
-        oldest = floor((now - _HISTORY_S) * BINS_PER_SECOND)
-        while self._bins and (index := next(iter(self._bins))) < oldest:
-            del self._bins[index]
-
-    def _open(self, now: float) -> WriteWindow | None:
+    def _open_window(self, now: float) -> WriteWindow | None:
         if self._from is None or self._first_after is None:
             return None
         quiet = now - self._recent[-1]
-        if not self._counts(now - self._from) or (quiet > IDLE_S and self._counts(quiet)) or self._pending_acks:
+        if (
+            not self.usual.is_exceeded_by(now - self._from)
+            or (quiet > IDLE_S and self.usual.is_exceeded_by(quiet))
+            or self._pending_acks
+        ):
             return None
         return WriteWindow(self._from, None, self._edge, self._intended)

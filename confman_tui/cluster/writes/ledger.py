@@ -1,4 +1,4 @@
-"""Every write of a run, booked in few bytes, so that what became of it can be judged afterwards."""
+"""Every write of a run, booked in few bytes, so that what became of it can be verified afterwards."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class BookedWrite:
     outcome: WriteOutcome
 
 
-class _Page:
+class _NamespaceWrites:
     """The writes of one namespace."""
 
     __slots__ = ("_spill", "chunks", "extend", "room")
@@ -49,10 +49,10 @@ class _Page:
     def __init__(self, spill: SpillFile) -> None:
         self._spill = spill
         self.chunks: list[bytearray | Spilled] = []
-        self.turn()
+        self.begin_chunk()
 
-    def turn(self) -> None:
-        """Begins a new chunk, and moves the full one to the disk: nobody reads it before the run's end, and an hour of
+    def begin_chunk(self) -> None:
+        """Begin a new chunk, and move the full one to the disk: nobody reads it before the run's end, and an hour of
         5,000 writes a second would take 600 MB of memory."""
         self.room = bytearray()
         self.chunks.append(self.room)
@@ -66,14 +66,14 @@ class _Page:
 class WriteLedger:
     """Books writes: 34 bytes each, one sequence of chunks per namespace, those that are full in a temporary file.
 
-    It belongs to one thread; `WriteBook` is what others tell of their writes.
+    It belongs to one thread; `WriteBook` is what others report their writes to.
 
     Keys are those this program makes: a prefix (such as ``key-``) and 12 lower-case hex digits; other keys are kept
     whole, at the cost of their text.
     """
 
     def __init__(self) -> None:
-        self._pages: dict[str, _Page] = {}
+        self._namespaces: dict[str, _NamespaceWrites] = {}
         self._spill = SpillFile()
         self._nodes: dict[str, int] = {}
         self._prefixes: dict[str, int] = {}
@@ -83,7 +83,7 @@ class WriteLedger:
         self, namespace: str, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
     ) -> None:
         """Books one write; the arguments are those of `WriteObserver.ended`."""
-        page = self._pages.get(namespace) or self._pages.setdefault(namespace, _Page(self._spill))
+        part = self._namespaces.get(namespace) or self._namespaces.setdefault(namespace, _NamespaceWrites(self._spill))
         try:
             digits = bytes.fromhex(key[-12:])
             packed = _RECORD.pack(digits, digest, started, ended, self._nodes[node], outcome, self._prefixes[key[:-12]])
@@ -92,14 +92,15 @@ class WriteLedger:
                 packed = self._pack_unusual(key, digest, started, ended, node, outcome)
         except (KeyError, ValueError):
             packed = self._pack_unusual(key, digest, started, ended, node, outcome)
-        page.extend(packed)
-        if len(page.room) > _CHUNK_BYTES:
-            page.turn()
+        part.extend(packed)
+        if len(part.room) > _CHUNK_BYTES:
+            part.begin_chunk()
 
     def book_all(self, rows: Iterable[_Row]) -> None:
         """Books many writes at once: half the time of as many calls of `book`."""
-        pages, nodes, prefixes, pack, digits_of = self._pages, self._nodes, self._prefixes, _RECORD.pack, bytes.fromhex
-        extends = {namespace: page.extend for namespace, page in pages.items()}
+        parts, nodes, prefixes = self._namespaces, self._nodes, self._prefixes
+        pack, digits_of = _RECORD.pack, bytes.fromhex
+        extends = {namespace: part.extend for namespace, part in parts.items()}
         for namespace, key, digest, started, ended, node, outcome, _intended in rows:
             try:
                 digits = digits_of(key[-12:])
@@ -109,10 +110,10 @@ class WriteLedger:
             except (KeyError, ValueError):
                 pass
             self.book(namespace, key, digest, started, ended, node, outcome)
-            extends[namespace] = pages[namespace].extend
-        for page in pages.values():
-            if len(page.room) > _CHUNK_BYTES:
-                page.turn()
+            extends[namespace] = parts[namespace].extend
+        for part in parts.values():
+            if len(part.room) > _CHUNK_BYTES:
+                part.begin_chunk()
 
     def _pack_unusual(
         self, key: str, digest: int, started: float, ended: float, node: str, outcome: WriteOutcome
@@ -134,16 +135,16 @@ class WriteLedger:
     @property
     def namespaces(self) -> tuple[str, ...]:
         """Namespaces with at least one booked write, in the order of their first."""
-        return tuple(self._pages)
+        return tuple(self._namespaces)
 
     def count(self, namespace: str) -> int:
         """Writes booked in one namespace."""
-        page = self._pages.get(namespace)
-        return 0 if page is None else sum(len(chunk) for chunk in page.chunks) // _RECORD.size
+        part = self._namespaces.get(namespace)
+        return 0 if part is None else sum(len(chunk) for chunk in part.chunks) // _RECORD.size
 
     def bytes_held(self) -> int:
         """Bytes of all records, wherever they are."""
-        return sum(len(chunk) for page in self._pages.values() for chunk in page.chunks)
+        return sum(len(chunk) for part in self._namespaces.values() for chunk in part.chunks)
 
     def writes(self, namespace: str) -> Iterator[BookedWrite]:
         """The writes of one namespace, in the order of booking."""
@@ -177,18 +178,18 @@ class WriteLedger:
             yield from _RECORD.iter_unpack(chunk)
 
     def _chunks(self, namespace: str) -> Iterator[bytes]:
-        page = self._pages.get(namespace)
-        for chunk in () if page is None else tuple(page.chunks):
+        part = self._namespaces.get(namespace)
+        for chunk in () if part is None else tuple(part.chunks):
             # A copy: while a view of a bytearray is out, it can't grow, and a booking would fail.
             yield bytes(chunk)
 
 
 class WriteBook:
-    """What the program tells of each write: the stream that finds stretches without writes, and the ledger that is
-    judged afterwards. Implements `WriteObserver`.
+    """Takes every write of the program: for the stream that finds stretches without writes, and for the ledger that is
+    verified afterwards. Implements `WriteObserver`.
 
-    Any thread may tell it of writes, which costs an append each: in the load's thread every microsecond counts. One
-    thread, the session's, drains it some times a second, and turns its page.
+    Any thread may report a write, which costs an append: in the load's thread every microsecond counts. One thread,
+    the session's, drains it some times a second, and has the ledger handed over.
     """
 
     def __init__(
@@ -205,9 +206,9 @@ class WriteBook:
         """A request of the load failed, or a write is in flight for too long: called on the load's thread with what it
         was, in words, some twenty times a second at most."""
         self._ledger = WriteLedger()
-        self._told: deque[_Row] = deque()
+        self._reported: deque[_Row] = deque()
         self._booking = Lock()
-        self._tell = self._told.append
+        self._report = self._reported.append
         self.started = self.stream.started
         """A write is sent now."""
         self._acknowledged = self.stream.acknowledged
@@ -224,10 +225,10 @@ class WriteBook:
         intended: float | None = None,
     ) -> None:
         """A write ended; see `WriteObserver`."""
-        self._tell((namespace, key, digest, started, ended, node, outcome, intended))
+        self._report((namespace, key, digest, started, ended, node, outcome, intended))
 
     def passed(self, started: float, ended: float, outcome: WriteOutcome, node: str = "") -> None:
-        """A write ended that nobody will incidents: it counts for the stream alone."""
+        """A write ended that will not be verified: it counts for the stream alone."""
         if outcome is _ACKNOWLEDGED:
             self._acknowledged(ended, started, None, node)
         else:
@@ -235,12 +236,12 @@ class WriteBook:
 
     @property
     def ledger(self) -> WriteLedger:
-        """The present page, with all that was told by now."""
+        """The present ledger, with all that was reported by now."""
         self._book()
         return self._ledger
 
     def settle(self) -> None:
-        """Take in what was told; on the load's own thread, some times a second, while it runs.
+        """Take in what was reported; on the load's own thread, some times a second, while it runs.
 
         The session's thread would do it in `drain` just as well, but two threads that compute hand the interpreter
         to and fro, and the load loses twice the time that this takes.
@@ -256,8 +257,8 @@ class WriteBook:
             self._take_in()
 
     def _take_in(self) -> None:
-        take = self._told.popleft
-        rows = [take() for _ in range(len(self._told))]
+        take = self._reported.popleft
+        rows = [take() for _ in range(len(self._reported))]
         acks = [
             (row[4], row[3], row[3] if row[7] is None else row[7], row[5]) for row in rows if row[6] is _ACKNOWLEDGED
         ]
@@ -276,8 +277,8 @@ class WriteBook:
         self._book()
         return self.stream.drain(now)
 
-    def turn_page(self) -> WriteLedger:
-        """Hands over the ledger and begins a new one, before the booked keys are removed from the cluster or a new
+    def hand_over_ledger(self) -> WriteLedger:
+        """Hand over the ledger and begin a new one, before the booked keys are removed from the cluster or a new
         run begins. Writes still in flight are booked in the new one."""
         finished, self._ledger = self.ledger, WriteLedger()
         return finished

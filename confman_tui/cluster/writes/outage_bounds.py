@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from confman_tui.cluster.writes.service_evidence import ServiceEvidence
 
 CLIENT_S = 0.01
-"""Another client sees so much more of an outage at each of its edges at most."""
+"""Another client sees at most this much more of an outage at each of its edges."""
 SLOW_WAITS = 2.0
 """A write that waited for longer than this many times the longest of the waits before …"""
 SLOW_S = 0.1
@@ -64,7 +64,7 @@ class OutageBounds:
         self._waits: deque[float] = deque(maxlen=_WAITS_KEPT)
 
     def waited(self, seconds: Iterable[float]) -> None:
-        """Writes were acknowledged after such waits, in order."""
+        """Writes were acknowledged after these waits, in order."""
         self._waits.extend(seconds)
 
     @property

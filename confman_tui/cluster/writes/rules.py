@@ -10,8 +10,8 @@ from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.cluster.writes.ledger import BookedWrite
 
 
-class Seen(Enum):
-    """What one node has, measured by what was written."""
+class KeyState(Enum):
+    """What one node holds for a key, measured by what was written."""
 
     GOOD = "good"
     """A value that may stand there."""
@@ -45,14 +45,14 @@ class Demand:
         """Whether something must stand there."""
         return self.outcome is WriteOutcome.ACKNOWLEDGED
 
-    def see(self, digest: int | None) -> Seen:
+    def see(self, digest: int | None) -> KeyState:
         """What a read shows; None: there is no such key."""
         if digest is not None:
             if digest in self.allowed:
-                return Seen.GOOD
+                return KeyState.GOOD
             if digest in self.forbidden:
-                return Seen.PHANTOM
-        return Seen.BAD if self.must_exist else Seen.NOTHING
+                return KeyState.PHANTOM
+        return KeyState.BAD if self.must_exist else KeyState.NOTHING
 
 
 def demand(writes: Iterable[BookedWrite]) -> Demand:
@@ -73,8 +73,8 @@ LOST_KEYS_KEPT = 1000
 
 
 @dataclass(slots=True)
-class Tally:
-    """The count so far."""
+class VerificationCounts:
+    """What was found so far."""
 
     checked: int = 0
     lost: int = 0
@@ -83,23 +83,23 @@ class Tally:
     phantom: int = 0
     keys: list[str] = field(default_factory=list)
 
-    def count(self, namespace: str, key: str, wanted: Demand, seen: Iterable[Seen]) -> None:
+    def count(self, namespace: str, key: str, wanted: Demand, seen: Iterable[KeyState]) -> None:
         """Take what the nodes that could be read show of one key, at least one of them."""
         shown = tuple(seen)
-        bad = sum(one in (Seen.BAD, Seen.PHANTOM) for one in shown) if wanted.must_exist else 0
+        bad = sum(one in (KeyState.BAD, KeyState.PHANTOM) for one in shown) if wanted.must_exist else 0
         self.checked += 1
-        if Seen.PHANTOM in shown:
+        if KeyState.PHANTOM in shown:
             self.phantom += 1
         if 2 * bad > len(shown):
             self.lost += 1
         elif bad:
             self.stale += 1
-        if wanted.outcome is WriteOutcome.UNKNOWN and Seen.GOOD in shown:
+        if wanted.outcome is WriteOutcome.UNKNOWN and KeyState.GOOD in shown:
             self.recovered += 1
-        if (Seen.PHANTOM in shown or 2 * bad > len(shown)) and len(self.keys) < LOST_KEYS_KEPT:
+        if (KeyState.PHANTOM in shown or 2 * bad > len(shown)) and len(self.keys) < LOST_KEYS_KEPT:
             self.keys.append(f"{namespace}/{key}")
 
 
-def suspicious(wanted: Demand, seen: Seen) -> bool:
+def suspicious(wanted: Demand, seen: KeyState) -> bool:
     """Whether reading again might show something better: a follower may lag behind."""
-    return wanted.must_exist and seen is not Seen.GOOD
+    return wanted.must_exist and seen is not KeyState.GOOD

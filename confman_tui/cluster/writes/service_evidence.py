@@ -19,27 +19,27 @@ _PROMPT_S = 0.1
 
 
 class ServiceEvidence:
-    """Told of polls and of writes that failed, by any thread; asked by one."""
+    """Takes polls and failed writes from any thread; one thread asks what they prove."""
 
     def __init__(self) -> None:
-        self._told: deque[tuple[float, str, bool, bool]] = deque()
-        self._tell = self._told.append
+        self._reported: deque[tuple[float, str, bool, bool]] = deque()
+        self._report = self._reported.append
         self._failed: dict[str, deque[float]] = {}
         self._polled: dict[str, deque[tuple[float, bool]]] = {}
 
     def failed(self, started: float, node: str) -> None:
         """A write that was sent to that node then was not acknowledged. Any thread."""
-        self._tell((started, node, False, False))
+        self._report((started, node, False, False))
 
     def polled(self, asked: float, answered: float, node: str, leads: bool) -> None:
         """A node was asked then whether it leads; no answer is a no. Any thread."""
         if not leads or answered - asked <= _PROMPT_S:
-            self._tell((asked, node, True, leads))
+            self._report((asked, node, True, leads))
 
     def take_in(self) -> None:
-        """Sorts what was told by node, before questions are asked."""
-        take = self._told.popleft
-        for _ in range(len(self._told)):
+        """Sort what was reported by node, before questions are asked."""
+        take = self._reported.popleft
+        for _ in range(len(self._reported)):
             at, node, poll, leads = take()
             if poll:
                 self._polled.setdefault(node, deque(maxlen=_KEPT)).append((at, leads))

@@ -1,27 +1,35 @@
-"""After a run: is every acknowledged write still there, on every node?"""
+"""After a run: is every acknowledged write still there, on every node?
+
+A write is lost when it is absent or different on more than half of the nodes read, stale on fewer, both still 5 s after
+the verification began. A write whose fate was unknown is recovered when any node has it; one that was refused for
+certain is a phantom when any node has it.
+
+A node that shows something amiss and has fallen behind the cluster meanwhile proves nothing by it: from then on its
+answers are left out, and the result says so.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol, TypeVar
 
-from confman_tui.cluster.addresses import short_names
 from confman_tui.cluster.api import RETRYABLE
-from confman_tui.cluster.elections import UnreadNode, Verification, WriteOutcome, value_digest
-from confman_tui.cluster.writes.ledger import BookedWrite, WriteLedger
-from confman_tui.cluster.writes.rules import Demand, Seen, Tally, demand, suspicious
+from confman_tui.cluster.elections import UnreadNode, Verification, value_digest
+from confman_tui.cluster.leader_requests import Progress
+from confman_tui.cluster.node_names import short_names
+from confman_tui.cluster.writes.ledger import WriteLedger
+from confman_tui.cluster.writes.rules import KeyState, VerificationCounts, suspicious
+from confman_tui.cluster.writes.slices import CHUNK, Slice, choose, slices_of
 from confman_tui.core.clock import Clock, now
 from confman_tui.core.errors import ClusterError
 
 REREAD_S = 5.0
-"""What is absent or different is read again until so long after the verification began: a follower may lag behind."""
+"""What is absent or different is read again until this long after the verification began: a follower may lag behind."""
 LEAST_REREAD_S = 0.25
-"""Found amiss later than that, it is read again once, after so long."""
+"""Found amiss later than that, it is read again once, after this long."""
 CONCURRENCY = 8
 """Requests for single keys at one time, over all nodes."""
 LISTING_BYTES = 256_000_000
@@ -29,15 +37,11 @@ LISTING_BYTES = 256_000_000
 BLOB_BYTES = 65536
 """Values of this size are kept as blobs by Confman, and never read in bulk."""
 LISTED_PER_READ = 20
-"""One entry read by itself costs the cluster about as much as so many in a listing."""
+"""One entry read by itself costs the cluster about as much as this many in a listing."""
 
-SLICE = 40_000
-"""Keys of a namespace that are judged at one time, in some 40 MB. A larger one is listed once for each slice."""
 _ATTEMPTS = 6
 _PAUSES_S = (0.25, 0.5, 1.0)
-_CHUNK = 500
-"""Keys after which the loop gets a turn: it polls the nodes meanwhile, to the tenth of a second."""
-_TELL_EVERY = 50
+_REPORT_EVERY = 50
 _T = TypeVar("_T")
 
 
@@ -59,20 +63,6 @@ class _Entry(Protocol):
     def value(self) -> str: ...
 
 
-Progress = Callable[[int, int], None]
-"""Told (keys checked so far, keys to check)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What is read of one namespace."""
-
-    namespace: str
-    demands: Mapping[str, Demand]
-    others: int
-    """Entries that it is thought to hold beside."""
-
-
 async def verify(
     client: Reader,
     ledger: WriteLedger,
@@ -89,15 +79,8 @@ async def verify(
     without: Sequence[UnreadNode] = (),
     behind: Callable[[str], str] = lambda node: "",
 ) -> Verification:
-    """Reads the booked writes back and judges them. Call it when all of ``nodes`` agree on a leader, and before any of
+    """Read the booked writes back and compare. Call it when all of ``nodes`` agree on a leader, and before any of
     the keys is removed.
-
-    A write is lost when it is absent or different on more than half of the nodes read, stale on fewer, both still
-    5 s after the verification began. A write whose fate was unknown is recovered when any node has it; one that was
-    refused for certain is a phantom when any node has it.
-
-    A node that shows something amiss and has fallen behind the cluster meanwhile proves nothing by it: from then on it
-    is judged without that node, and the result says so.
 
     Args:
         client: reads; a namespace is listed, or read key by key where few keys of many are wanted, where the listing
@@ -105,10 +88,10 @@ async def verify(
         ledger: the run's writes.
         nodes: base URLs of all live nodes.
         mode: ``all`` writes; a ``sample``; or ``off``.
-        sample: so many acknowledged and at most so many other writes, chosen at random, with mode ``sample``.
+        sample: with mode ``sample``, how many acknowledged writes, and at most how many others, are chosen at random.
         payload_bytes: size of the values, for the choice above.
         entries_before: entries of the cluster beside the booked ones, for the choice above.
-        progress: is told how far it is.
+        progress: takes how many keys of how many are checked.
         stop: when set, it ends soon, with what was checked.
         reread_s: how long to read again, in seconds from now.
         clock: for the time that it took.
@@ -120,123 +103,29 @@ async def verify(
     if mode == "off" or not len(ledger):
         note = "not verified (--verify off)" if mode == "off" else "nothing to judge: no write was booked"
         return Verification(*counts, note=note)
-    run = _Run(client, tuple(nodes), payload_bytes, stop or asyncio.Event(), reread_s, progress, tuple(without), behind)
-    chosen = _choose(ledger, sample) if mode == "sample" else None
+    stop = stop or asyncio.Event()
+    run = _ReadBack(client, tuple(nodes), payload_bytes, stop, reread_s, progress, tuple(without), behind)
+    chosen = choose(ledger, sample) if mode == "sample" else None
     run.total = sum(len(some) for some in chosen.values()) if chosen is not None else len(ledger)
     others = entries_before // max(1, len(ledger.namespaces))
     for namespace in ledger.namespaces:
         if run.over:
             break
         positions: Iterable[int] | None = None if chosen is None else chosen.get(namespace, frozenset())
-        async with aclosing(_works(ledger, namespace, positions, others)) as works:
+        async with aclosing(slices_of(ledger, namespace, positions, others)) as works:
             async for work in works:
                 await run.check(work)
                 if run.over:
                     break
-    tally = run.tally
-    return Verification(
-        *counts,
-        lost=tally.lost,
-        stale=tally.stale,
-        recovered=tally.recovered,
-        phantom=tally.phantom,
-        checked=tally.checked,
-        seconds=clock() - begun,
-        lost_keys=tuple(tally.keys),
-        note="; ".join(run.notes(counts[0])),
-        without=run.without,
-    )
-
-
-def _choose(ledger: WriteLedger, sample: int) -> dict[str, set[int]]:
-    """Positions of the chosen writes in each namespace: reservoir sampling, one reservoir for acknowledged writes and
-    one for the others."""
-    chance = random.Random()
-    reservoirs: tuple[list[tuple[str, int]], list[tuple[str, int]]] = ([], [])
-    met = [0, 0]
-    for namespace in ledger.namespaces:
-        for position, outcome in enumerate(ledger.each_outcome(namespace)):
-            kind = int(outcome != WriteOutcome.ACKNOWLEDGED)
-            kept = reservoirs[kind]
-            met[kind] += 1
-            if len(kept) < sample:
-                kept.append((namespace, position))
-            elif (place := chance.randrange(met[kind])) < sample:
-                kept[place] = (namespace, position)
-    chosen: dict[str, set[int]] = {}
-    for namespace, position in (*reservoirs[0], *reservoirs[1]):
-        chosen.setdefault(namespace, set()).add(position)
-    return chosen
-
-
-async def _works(
-    ledger: WriteLedger, namespace: str, positions: Iterable[int] | None, others: int
-) -> AsyncGenerator[_Work, None]:
-    """What the writes of one namespace demand, at most `SLICE` keys at a time: millions of writes at once would need
-    gigabytes. All writes of one key stand in one piece. Gives the loop a turn now and then."""
-    several = await _written_again(ledger, namespace)
-    entries = others + ledger.count(namespace) - sum(len(writes) - 1 for writes in several.values())
-    chosen: set[str] | None = None
-    if positions is not None:
-        wanted = frozenset(positions)
-        chosen = set()
-        for position, write in enumerate(ledger.writes(namespace)):
-            if position % _CHUNK == 0:
-                await asyncio.sleep(0)
-            if position in wanted:
-                chosen.add(write.key)
-    demands: dict[str, Demand] = {}
-    for number, (key, writes) in enumerate(several.items()):
-        if number % _CHUNK == 0:
-            await asyncio.sleep(0)
-        if chosen is None or key in chosen:
-            demands[key] = demand(writes)
-    for number, write in enumerate(ledger.writes(namespace)):
-        if number % _CHUNK == 0:
-            await asyncio.sleep(0)
-        if write.key in several or (chosen is not None and write.key not in chosen):
-            continue
-        demands[write.key] = demand((write,))
-        if len(demands) >= SLICE:
-            yield _Work(namespace, demands, entries - len(demands))
-            demands = {}
-    if demands:
-        yield _Work(namespace, demands, entries - len(demands))
-
-
-async def _written_again(ledger: WriteLedger, namespace: str) -> dict[str, list[BookedWrite]]:
-    """All writes of each key that may have been written more than once, and of few others.
-
-    Runs write each key once, so a set of all keys would cost hundreds of bytes a key to find nothing. A bitmap of
-    32 bits a write, by the keys' hashes, finds the same, and some 3 % of the others by chance.
-    """
-    bits = 1 << max(10, (32 * ledger.count(namespace)).bit_length())
-    bitmap, again = bytearray(bits >> 3), set[str]()
-    for number, write in enumerate(ledger.writes(namespace)):
-        if number % _CHUNK == 0:
-            await asyncio.sleep(0)
-        place = hash(write.key) & (bits - 1)
-        mask = 1 << (place & 7)
-        if bitmap[place >> 3] & mask:
-            again.add(write.key)
-        else:
-            bitmap[place >> 3] |= mask
-    del bitmap
-    found: dict[str, list[BookedWrite]] = {key: [] for key in again}
-    for number, write in enumerate(ledger.writes(namespace) if again else ()):
-        if number % _CHUNK == 0:
-            await asyncio.sleep(0)
-        if write.key in found:
-            found[write.key].append(write)
-    return found
+    return run.result(counts, clock() - begun)
 
 
 class _GivenUpError(Exception):
     """A node can't be read any more, or the person stopped."""
 
 
-class _Run:
-    """One verification under way."""
+class _ReadBack:
+    """One verification under way: reads the writes from all nodes and counts what is found."""
 
     def __init__(
         self,
@@ -249,7 +138,7 @@ class _Run:
         without: tuple[UnreadNode, ...],
         behind: Callable[[str], str],
     ) -> None:
-        self.tally = Tally()
+        self.counts = VerificationCounts()
         self.total = 0
         self._client = client
         self._nodes = list(nodes)
@@ -261,7 +150,7 @@ class _Run:
         self._given_up: dict[str, str] = {}
         self._without = list(without)
         self._behind = behind
-        self._told = 0
+        self._reported = 0
 
     @property
     def over(self) -> bool:
@@ -270,49 +159,64 @@ class _Run:
 
     @property
     def without(self) -> tuple[UnreadNode, ...]:
-        """The nodes that it is judged without: those that were left out, and those that could not be read."""
+        """The nodes whose answers do not count: those that were left out, and those that could not be read."""
         return (
             *self._without,
             *(UnreadNode(node, f"could not be read: {why}") for node, why in self._given_up.items()),
         )
 
-    async def check(self, work: _Work) -> None:
+    async def check(self, work: Slice) -> None:
         """Reads one namespace from all nodes, again where something is amiss, and counts."""
         wanted = tuple(work.demands)
-        seen: dict[str, dict[str, Seen]] = {node: {} for node in self._nodes}
-        await asyncio.gather(*(self._look(work, node, wanted, seen[node]) for node in seen))
-        self._leave_out_those_behind(await self._look_again(work, seen))
+        seen: dict[str, dict[str, KeyState]] = {node: {} for node in self._nodes}
+        await asyncio.gather(*(self._read(work, node, wanted, seen[node]) for node in seen))
+        self._leave_out_those_behind(await self._read_again(work, seen))
         for number, key in enumerate(wanted):
-            if number % _CHUNK == 0:
+            if number % CHUNK == 0:
                 await asyncio.sleep(0)
             shown = [seen[node][key] for node in self._nodes if key in seen[node]]
             # Stopped in the middle of it, a key that not all nodes were asked for is left unjudged.
             if shown and len(shown) == len(self._nodes):
-                self.tally.count(work.namespace, key, work.demands[key], shown)
-        self._tell(self.tally.checked)
+                self.counts.count(work.namespace, key, work.demands[key], shown)
+        self._report(self.counts.checked)
 
-    def _tell(self, done: int) -> None:
+    def _report(self, done: int) -> None:
         """Progress never goes back, though a key that one node has shown may wait for the others."""
-        self._told = max(self._told, min(done, self.total))
-        self._progress(self._told, self.total)
+        self._reported = max(self._reported, min(done, self.total))
+        self._progress(self._reported, self.total)
 
-    def notes(self, acknowledged: int) -> list[str]:
+    def result(self, outcomes: tuple[int, int, int], seconds: float) -> Verification:
+        """What was found. ``outcomes``: acknowledged, refused and unknown writes of the ledger."""
+        return Verification(
+            *outcomes,
+            lost=self.counts.lost,
+            stale=self.counts.stale,
+            recovered=self.counts.recovered,
+            phantom=self.counts.phantom,
+            checked=self.counts.checked,
+            seconds=seconds,
+            lost_keys=tuple(self.counts.keys),
+            note="; ".join(self._notes(outcomes[0])),
+            without=self.without,
+        )
+
+    def _notes(self, acknowledged: int) -> list[str]:
         """What a person should know beside the counts."""
         notes = []
         if not acknowledged:
             notes.append("nothing to judge: no write was acknowledged")
         if self._stop.is_set():
-            notes.append(f"stopped after {self.tally.checked:,} of {self.total:,} writes")
+            notes.append(f"stopped after {self.counts.checked:,} of {self.total:,} writes")
         if self._without:
             names = short_names([*(one.node for one in self._without), *self._nodes, *self._given_up])
-            told = [f"{names[one.node]} ({one.why})" for one in self._without]
-            notes.append(f"{'judged without' if self.tally.checked else 'not read:'} {' and '.join(told)}")
+            left_out = [f"{names[one.node]} ({one.why})" for one in self._without]
+            notes.append(f"{'judged without' if self.counts.checked else 'not read:'} {' and '.join(left_out)}")
         notes += [f"{node} could not be read: {why}" for node, why in self._given_up.items()]
         if not self._nodes:
-            notes.append(f"no node was left to read from after {self.tally.checked:,} of {self.total:,} writes")
+            notes.append(f"no node was left to read from after {self.counts.checked:,} of {self.total:,} writes")
         return notes
 
-    async def _look_again(self, work: _Work, seen: dict[str, dict[str, Seen]]) -> dict[str, list[str]]:
+    async def _read_again(self, work: Slice, seen: dict[str, dict[str, KeyState]]) -> dict[str, list[str]]:
         """What is amiss is read again, less and less often, until it is right or the time is over; gives the keys of
         each node that still are."""
         loop = asyncio.get_running_loop()
@@ -325,15 +229,15 @@ class _Run:
             if not any(amiss.values()) or left <= 0:
                 return amiss
             await self._pause(min(next(pauses, _PAUSES_S[-1]), left))
-            await asyncio.gather(*(self._look(work, node, keys, seen[node]) for node, keys in amiss.items() if keys))
+            await asyncio.gather(*(self._read(work, node, keys, seen[node]) for node, keys in amiss.items() if keys))
         return {}
 
-    async def _amiss(self, work: _Work, seen: dict[str, dict[str, Seen]]) -> dict[str, list[str]]:
+    async def _amiss(self, work: Slice, seen: dict[str, dict[str, KeyState]]) -> dict[str, list[str]]:
         """For each node, the keys of which it shows what must not be."""
         amiss: dict[str, list[str]] = {node: [] for node in self._nodes}
         for node, keys in amiss.items():
             for number, (key, state) in enumerate(seen[node].items()):
-                if number % _CHUNK == 0:
+                if number % CHUNK == 0:
                     await asyncio.sleep(0)
                 if suspicious(work.demands[key], state):
                     keys.append(key)
@@ -346,7 +250,7 @@ class _Run:
                 self._nodes.remove(node)
                 self._without.append(UnreadNode(node, why))
 
-    async def _look(self, work: _Work, node: str, keys: Sequence[str], seen: dict[str, Seen]) -> None:
+    async def _read(self, work: Slice, node: str, keys: Sequence[str], seen: dict[str, KeyState]) -> None:
         """Reads the keys from one node, by whichever way is cheaper, and notes what they show."""
         entries = work.others + len(work.demands)
         bulk = entries * self._payload <= LISTING_BYTES and self._payload < BLOB_BYTES
@@ -354,7 +258,7 @@ class _Run:
             if bulk and len(keys) * LISTED_PER_READ >= entries:
                 absent = await self._try(node, lambda: self._list(work, node, keys, seen))
                 for number, key in enumerate(absent):
-                    if number % _CHUNK == 0:
+                    if number % CHUNK == 0:
                         await asyncio.sleep(0)
                     seen[key] = work.demands[key].see(None)
                 return
@@ -363,11 +267,11 @@ class _Run:
         except _GivenUpError:
             return
 
-    async def _list(self, work: _Work, node: str, keys: Sequence[str], seen: dict[str, Seen]) -> set[str]:
+    async def _list(self, work: Slice, node: str, keys: Sequence[str], seen: dict[str, KeyState]) -> set[str]:
         """Notes what a listing of one node shows of the keys; gives those that it does not hold. Ends early when the
         person stops."""
         absent, found = set(keys), 0
-        told = self.tally.checked
+        checked = self.counts.checked
         async with aclosing(self._client.each_entry(node, work.namespace)) as entries:
             async for entry in entries:
                 if entry.key not in absent:
@@ -375,21 +279,21 @@ class _Run:
                 absent.discard(entry.key)
                 seen[entry.key] = work.demands[entry.key].see(value_digest(entry.value))
                 found += 1
-                if found % _TELL_EVERY == 0:
+                if found % _REPORT_EVERY == 0:
                     if self._stop.is_set():
                         raise _GivenUpError
                     if node == self._nodes[0]:
-                        self._tell(told + found)
+                        self._report(checked + found)
         return absent
 
-    async def _walk(self, work: _Work, node: str, left: Iterator[str], seen: dict[str, Seen]) -> None:
+    async def _walk(self, work: Slice, node: str, left: Iterator[str], seen: dict[str, KeyState]) -> None:
         """One of several that read the keys one by one."""
         for key in left:
             async with self._turns:
                 entry = await self._try(node, partial(self._client.get_entry, node, work.namespace, key))
             seen[key] = work.demands[key].see(None if entry is None else value_digest(entry.value))
-            if node == self._nodes[0] and len(seen) % _TELL_EVERY == 0:
-                self._tell(self.tally.checked + len(seen))
+            if node == self._nodes[0] and len(seen) % _REPORT_EVERY == 0:
+                self._report(self.counts.checked + len(seen))
 
     async def _try(self, node: str, read: Callable[[], Awaitable[_T]]) -> _T:
         """Reads, again when it fails for a moment; gives the node up when it fails for good."""

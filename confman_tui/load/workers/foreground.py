@@ -9,14 +9,14 @@ import sys
 
 from confman_tui import __version__
 from confman_tui.core import errors
-from confman_tui.load.engine import prepare
 from confman_tui.load.locust_logs import LogCapture
+from confman_tui.load.locust_setup import prepare
 from confman_tui.load.workers.plan import NoMasterError
 from confman_tui.settings import Settings
 
 
 def run_worker(settings: Settings) -> int:
-    """Join the master, make the load that it asks for, and tell on stderr what happens. Returns the exit code.
+    """Join the master, make the load that it asks for, and say on stderr what happens. Returns the exit code.
 
     Must be called on the main thread, because of the signals.
     """

@@ -1,6 +1,6 @@
 """Puts the seconds of several workers together. Pure: times are arguments.
 
-A second is told once every worker that is waited for has reported it, or a moment after its end. What comes later
+A second is whole once every worker that is waited for has reported it, or a moment after its end. What comes later
 counts for the next one: nothing is dropped, and the samples' sum is the total.
 """
 
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from math import inf
 
-from confman_tui.load.second import Bucket
+from confman_tui.load.second import SecondCounts
 
 WAIT_S = 0.5
 """How long after its end a second waits for a worker that is late."""
 _SHORTEST_S = 0.001
 _GAUGES = ("users", "in_flight", "oldest_in_flight_s", "not_started", "rate")
-"""Fields of a bucket that are so at its end, not counted over it."""
+"""Fields of a second that are so at its end, not counted over it."""
 
 
 class SecondsMerger:
@@ -26,7 +26,7 @@ class SecondsMerger:
         """Where the next second begins."""
         self._next = 1
         self._reached: dict[str, float] = {}
-        self._held: list[tuple[int, str, Bucket]] = []
+        self._held: list[tuple[int, str, SecondCounts]] = []
 
     def join(self, worker: str) -> None:
         """Wait for this worker's seconds from now on."""
@@ -37,30 +37,30 @@ class SecondsMerger:
         if worker in self._reached:
             self._reached[worker] = inf
 
-    def add(self, worker: str, number: int, bucket: Bucket, *, last: bool = False) -> None:
+    def add(self, worker: str, number: int, second: SecondCounts, *, last: bool = False) -> None:
         """A worker's second, or what it has had since its last one (a worker may skip a number)."""
-        self._held.append((number, worker, bucket))
+        self._held.append((number, worker, second))
         if worker in self._reached:
             self._reached[worker] = inf if last else max(self._reached[worker], number)
 
     @property
     def pending(self) -> int:
-        """Requests that were reported and not told yet."""
-        return sum(bucket.requests for _number, _worker, bucket in self._held)
+        """Requests of seconds that are not whole yet."""
+        return sum(second.requests for _number, _worker, second in self._held)
 
-    def due(self, at: float) -> list[Bucket]:
-        """The seconds that can be told at ``at``."""
-        told = []
+    def due(self, at: float) -> list[SecondCounts]:
+        """The seconds that are whole at ``at``."""
+        whole = []
         while self._complete() or (self._waiting() and at >= self._started + self._next + WAIT_S):
-            told.append(self._tell())
-        return told
+            whole.append(self._merged())
+        return whole
 
-    def rest(self) -> list[Bucket]:
+    def rest(self) -> list[SecondCounts]:
         """All that is left, when nobody is waited for any more."""
-        told = []
+        whole = []
         while self._held:
-            told.append(self._tell())
-        return told
+            whole.append(self._merged())
+        return whole
 
     def _waiting(self) -> bool:
         return any(reached != inf for reached in self._reached.values())
@@ -69,27 +69,27 @@ class SecondsMerger:
         """Whether everybody who is waited for has reported the next second; false when that is nobody."""
         return self._waiting() and all(reached >= self._next for reached in self._reached.values())
 
-    def _tell(self) -> Bucket:
+    def _merged(self) -> SecondCounts:
         number = self._next
         self._next += 1
         parts = [held for held in self._held if held[0] <= number]
         self._held = [held for held in self._held if held[0] > number]
         _keep_latest_gauges(parts)
-        buckets = [bucket for _number, _worker, bucket in parts]
-        whole = Bucket.merged(buckets) if buckets else Bucket(self._ended, self._ended)
-        ends = [bucket.end for reported, _worker, bucket in parts if reported == number]
+        seconds = [second for _number, _worker, second in parts]
+        whole = SecondCounts.merged(seconds) if seconds else SecondCounts(self._ended, self._ended)
+        ends = [second.end for reported, _worker, second in parts if reported == number]
         whole.begin_at(self._ended)
         whole.end = self._ended = max(self._ended + _SHORTEST_S, *(ends or [self._started + number]))
         return whole
 
 
-def _keep_latest_gauges(parts: list[tuple[int, str, Bucket]]) -> None:
+def _keep_latest_gauges(parts: list[tuple[int, str, SecondCounts]]) -> None:
     """Of two seconds of one worker, users and requests in flight are the later one's; the rest adds up."""
     latest: dict[str, int] = {}
-    for number, worker, _bucket in parts:
+    for number, worker, _second in parts:
         latest[worker] = max(latest.get(worker, 0), number)
-    for number, worker, bucket in parts:
+    for number, worker, second in parts:
         if number < latest[worker]:
             for gauge in _GAUGES:
-                if hasattr(bucket, gauge):
-                    setattr(bucket, gauge, 0)
+                if hasattr(second, gauge):
+                    setattr(second, gauge, 0)

@@ -1,252 +1,240 @@
 """What master and workers say to each other, inside Locust's messages.
 
-Locust's own reports carry rounded statistics. Beside them go the exact seconds (`Bucket`), every write, the plan and
-the targets. Numbers go as packed little-endian arrays, so that a second of 10,000 requests is exact in
-3 KB (answers within some hundreds of µs) to 48 KB (hardly two alike).
+Locust's own reports carry rounded statistics. Beside them go the exact seconds (`SecondCounts`), every write, the plan
+and the targets. A second of 10,000 requests takes 3 KB (answers within some hundreds of µs) to 48 KB (hardly two
+alike).
+
+A worker introduces itself, and is refused or asked to wait, with plain values that are the same in every version, so
+that two versions can refuse each other in a sentence (`Kind`). All else is of the kind `Kind.MESSAGE`: one of the
+structs below, as MessagePack. What is none of them is a ValueError or a TypeError where it is decoded.
 """
 
 from __future__ import annotations
 
-import sys
-from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from enum import Enum, StrEnum
-from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import StrEnum
+from typing import Annotated, Any, get_origin
+
+import msgspec
 
 from confman_tui import __version__
 from confman_tui.cluster.elections import WriteObserver, WriteOutcome
 from confman_tui.load.run_model import Cause, RunPlan
-from confman_tui.load.second import Bucket, NodeCounts
+from confman_tui.load.second import SecondCounts
 from confman_tui.load.targets import Targets
+from confman_tui.load.workers.plan import WorkerShare
 
-PROTOCOL = 3
+PROTOCOL = 4
 """Raised whenever a message changes its form."""
 
-_SUMS = ("reads", "writes")
-"""Fields of a bucket that the others add up to."""
+NotNegative = Annotated[int, msgspec.Meta(ge=0)]
+Failure = tuple[bool, Cause, str]
+"""As in `SecondCounts.failures`."""
+EndedWrite = tuple[str, str, NotNegative, float, float, str, WriteOutcome, float | None]
+"""The arguments of `WriteObserver.ended`."""
 
 
 class Kind(StrEnum):
-    """The messages that are ours."""
+    """Locust's messages that are ours."""
 
-    # from a worker
     HELLO = "confman.hello"
-    PING = "confman.ping"
-    PREPARED = "confman.prepared"
-    SECOND = "confman.second"
-    WRITES = "confman.writes"
-    PULSE = "confman.pulse"
-    TROUBLE = "confman.trouble"
-    DRAINED = "confman.drained"
-    DEFECT = "confman.defect"
-    # from the master
+    """From a worker: its `identity`, name, process id and machine, and whether its master's program started it."""
     REFUSED = "confman.refused"
+    """From the master: a sentence that says why."""
     WAIT = "confman.wait"
-    PONG = "confman.pong"
-    PLAN = "confman.plan"
-    GO = "confman.go"
-    TARGETS = "confman.targets"
-    RATE = "confman.rate"
-    DRAIN = "confman.drain"
-
-
-FROM_WORKERS = (
-    *(Kind.HELLO, Kind.PING, Kind.PREPARED, Kind.SECOND),
-    *(Kind.WRITES, Kind.PULSE, Kind.TROUBLE, Kind.DRAINED, Kind.DEFECT),
-)
-
-
-class WireError(ValueError):
-    """A message that no process of this version sends."""
+    """From the master: a run lasts, and the worker joins after it."""
+    MESSAGE = "confman.message"
+    """Either way."""
 
 
 def identity() -> dict[str, Any]:
-    """The version of this program, as a worker's hello tells it."""
+    """The version of this program, as a worker introduces itself with it."""
     return {"version": __version__, "protocol": PROTOCOL}
 
 
-def told_version(said: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """A version in words, and what else differs from the other's of the same number."""
-    version = "".join(letter for letter in str(said.get("version"))[:30] if letter.isprintable())
-    return version if version != other.get("version") else f"{version} (messages of form {said.get('protocol')})"
+def version_words(theirs: Mapping[str, Any], others: Mapping[str, Any]) -> str:
+    """A version in words, and what else differs from another of the same number. Takes two `identity`."""
+    version = "".join(letter for letter in str(theirs.get("version"))[:30] if letter.isprintable())
+    return version if version != others.get("version") else f"{version} (messages of form {theirs.get('protocol')})"
 
 
-# -- packed numbers
+# -- from a worker
 
 
-def _packed(code: str, numbers: Sequence[float]) -> bytes:
-    packed = array(code, numbers)
-    if sys.byteorder == "big":
-        packed.byteswap()
-    return packed.tobytes()
+class ClockAsked(msgspec.Struct, frozen=True, tag=True):
+    """What the master's clock says."""
+
+    at: float
+    """On the worker's clock."""
 
 
-def _narrowly(numbers: Sequence[int]) -> list[Any]:
-    """Whole numbers from 0 on, packed to the narrowest of 1, 2, 4 and 8 bytes each, and the code that says so."""
-    bits = max(numbers, default=0).bit_length()
-    code = next(code for code, most in (("B", 8), ("H", 16), ("I", 32), ("Q", 64)) if bits <= most)
-    return [code, _packed(code, numbers)]
+class PlanTaken(msgspec.Struct, frozen=True, tag=True):
+    """The worker is ready to begin."""
+
+    run: int
 
 
-def _unpacked(code: str, data: Any) -> list[Any]:
-    numbers = array(code)
-    try:
-        numbers.frombytes(data)
-    except (TypeError, ValueError) as error:
-        raise WireError(f"no packed numbers: {error}") from None
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers.tolist()
+class SecondCounted(msgspec.Struct, frozen=True, tag=True):
+    """A second of a run, or what a worker has had since the one before."""
+
+    run: int
+    number: NotNegative
+    """From 1; a worker may skip one."""
+    last: bool
+    counts: SecondCounts
+    """Without the sums (see `SecondCounts.sum_up`) and without its failures."""
+    failures: dict[Failure, NotNegative]
+    """How many there were of each."""
+
+    @classmethod
+    def of(cls, run: int, number: int, second: SecondCounts, *, last: bool) -> SecondCounted:
+        """The message for a second."""
+        counts = replace(second, reads=Counter(), writes=Counter(), failures=[])
+        return cls(run, number, last, counts, Counter(second.failures))
+
+    def second(self) -> SecondCounts:
+        """The second, whole."""
+        second = replace(self.counts, failures=[*Counter(self.failures).elements()])
+        second.sum_up()
+        return second
 
 
-# -- a second
+class WritesReported(msgspec.Struct, frozen=True, tag=True):
+    """The writes that were started and that ended since the last report, on the master's clock."""
+
+    run: int
+    started: list[float]
+    ended: list[EndedWrite]
+
+    def replay(self, observer: WriteObserver) -> None:
+        """Pass them on."""
+        for at in self.started:
+            observer.started(at)
+        for write in self.ended:
+            observer.ended(*write)
 
 
-def pack_bucket(bucket: Bucket) -> dict[str, Any]:
-    """A bucket as a message can hold it: every field, by the form of its value, but for those that are sums of others
-    (see `Bucket.sum_up`)."""
-    packed: dict[str, Any] = {}
-    for item in fields(bucket):
-        if item.name in _SUMS:
-            continue
-        value = getattr(bucket, item.name)
-        if item.name == "failures":
-            counts = Counter(value)
-            packed[item.name] = ["f", [[w, str(cause), text, times] for (w, cause, text), times in counts.items()]]
-        elif item.name == "by_node":
-            packed[item.name] = ["n", {node: _pack_node(counts) for node, counts in value.items()}]
-        elif isinstance(value, Counter):
-            packed[item.name] = ["c", _pack_counter(value)]
-        elif isinstance(value, list):
-            packed[item.name] = _narrowly(value)
-        else:
-            packed[item.name] = ["v", value]
-    return packed
+class Pulse(msgspec.Struct, frozen=True, tag=True):
+    """How the worker does, some times a second."""
+
+    run: int
+    users: int
+    in_flight: int
+    oldest_s: float
+    """Age of the oldest request in flight."""
+    lag_s: float
+    """As `EngineHealth.hub_lag_s`."""
 
 
-def _pack_counter(counts: Counter[int]) -> list[Any]:
-    return [_narrowly([*counts]), _narrowly([*counts.values()])]
+class TroubleSeen(msgspec.Struct, frozen=True, tag=True):
+    """A request failed, or is late."""
+
+    run: int
+    what: str
 
 
-def _unpack_counter(packed: Any) -> Counter[int]:
-    numbers, times = (_unpacked(code, data) for code, data in packed)
-    return Counter(dict(zip(numbers, times, strict=True)))
+class Drained(msgspec.Struct, frozen=True, tag=True):
+    """The worker's last request has ended, and all of it was reported."""
+
+    run: int
+    ended: float
+    """On the master's clock."""
+    requests: int
+    reported: int
+    """Requests in Locust's own reports."""
 
 
-def _pack_node(counts: NodeCounts) -> list[Any]:
-    latencies = (_pack_counter(counts.reads), _pack_counter(counts.writes))
-    return [*latencies, counts.reads_failed, counts.writes_failed]
+class RunBroken(msgspec.Struct, frozen=True, tag=True):
+    """The worker's own code went wrong, or it can't carry out the plan."""
+
+    run: int
+    error: str
 
 
-def _unpack_node(packed: Any) -> NodeCounts:
-    reads, writes, reads_failed, writes_failed = packed
-    return NodeCounts(_unpack_counter(reads), _unpack_counter(writes), int(reads_failed), int(writes_failed))
+OfRun = PlanTaken | SecondCounted | WritesReported | Pulse | TroubleSeen | Drained | RunBroken
+FromWorker = ClockAsked | OfRun
 
 
-def unpack_bucket(packed: Mapping[str, Any]) -> Bucket:
-    """The bucket of such a message. Raises WireError."""
-    values: dict[str, Any] = {}
-    try:
-        for name, (form, value) in packed.items():
-            if form == "f":
-                values[name] = [
-                    (bool(is_write), Cause(cause), text) for is_write, cause, text, times in value for _ in range(times)
-                ]
-            elif form == "v":
-                values[name] = value
-            elif form == "c":
-                values[name] = _unpack_counter(value)
-            elif form == "n":
-                values[name] = {str(node): _unpack_node(held) for node, held in value.items()}
-            else:
-                values[name] = _unpacked(form, value)
-        bucket = Bucket(**values)
-        bucket.sum_up()
-        return bucket
-    except (AttributeError, TypeError, ValueError) as error:
-        raise WireError(f"no second: {error}") from None
+# -- from the master
 
 
-# -- the plan
+class ClockAnswer(msgspec.Struct, frozen=True, tag=True):
+    """The answer to `ClockAsked`."""
+
+    asked: float
+    at: float
+    """On the master's clock."""
 
 
-def pack_plan(plan: RunPlan) -> dict[str, Any]:
-    """A plan without what stays with the master: the API key, which each worker has from elsewhere, and the files."""
-    return {
-        item.name: _plain(getattr(plan, item.name))
-        for item in fields(plan)
-        if item.name not in ("api_key", "csv_prefix")
-    }
+class PrepareRun(msgspec.Struct, frozen=True, tag=True):
+    """Take this plan, and wait."""
+
+    run: int
+    """Number of the run, which every message about it carries."""
+    plan: RunPlan
+    """With this worker's part of the rate, and without what stays with the master."""
+    share: WorkerShare
+    targets: Targets
+    observed: bool
+    """Whether the run's writes are to be reported."""
+
+    @classmethod
+    def of(cls, run: int, plan: RunPlan, share: WorkerShare, targets: Targets, observed: bool) -> PrepareRun:
+        """The message for a plan: without the API key, which each worker has from elsewhere, and without the files."""
+        return cls(run, replace(plan, api_key="", csv_prefix=None), share, targets, observed)
 
 
-def unpack_plan(packed: Mapping[str, Any], api_key: str) -> RunPlan:
-    """The plan, with this process's key. Raises WireError."""
-    hints = get_type_hints(RunPlan)
-    try:
-        return RunPlan(**{name: _as(hints[name], value) for name, value in packed.items()}, api_key=api_key)
-    except (KeyError, TypeError, ValueError) as error:
-        raise WireError(f"no plan: {error}") from None
+class BeginRun(msgspec.Struct, frozen=True, tag=True):
+    """Begin what was prepared."""
+
+    started: float
+    """On the master's clock."""
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    if isinstance(value, Enum):
-        return value.value
-    return str(value) if isinstance(value, Path) else value
+class UseTargets(msgspec.Struct, frozen=True, tag=True):
+    """Send requests there from now on."""
+
+    targets: Targets
 
 
-def _as(hint: Any, value: Any) -> Any:
-    """What the wire made of a value, as the type that the plan's field has."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, UnionType):
-        if value is None:
-            return None
-        return _as(next(argument for argument in arguments if argument is not type(None)), value)
-    if origin is tuple:
-        if arguments[-1] is Ellipsis:
-            return tuple(_as(arguments[0], item) for item in value)
-        return tuple(_as(argument, item) for argument, item in zip(arguments, value, strict=True))
-    if isinstance(hint, type) and issubclass(hint, Enum | Path):
-        return hint(value)
-    return value
+class UseRate(msgspec.Struct, frozen=True, tag=True):
+    """Open loop: the worker's part of the rate from now on."""
+
+    rate: float
 
 
-# -- targets
+class EndRun(msgspec.Struct, frozen=True, tag=True):
+    """Begin no more requests, wait for those in flight."""
 
 
-def pack_targets(targets: Targets) -> list[Any]:
-    """Where requests go, as a message can hold it."""
-    return [targets.leader, list(targets.ready), targets.last_leader, list(targets.nodes)]
+FromMaster = ClockAnswer | PrepareRun | BeginRun | UseTargets | UseRate | EndRun
 
 
-def unpack_targets(packed: Sequence[Any]) -> Targets:
-    """The targets of such a message. Raises WireError."""
-    try:
-        leader, ready, last_leader, nodes = packed
-        return Targets(leader, tuple(ready), last_leader, tuple(nodes))
-    except (TypeError, ValueError) as error:
-        raise WireError(f"no targets: {error}") from None
+def _decoded(kind: Any, value: Any) -> Any:
+    """What msgspec does not know: counters, whose type it gives as ``Counter[int]``."""
+    if get_origin(kind) is Counter:
+        return Counter(msgspec.convert(value, dict[NotNegative, NotNegative]))
+    raise NotImplementedError
 
 
-# -- writes
+encode = msgspec.msgpack.Encoder().encode
+"""A message as bytes."""
+from_worker = msgspec.msgpack.Decoder(FromWorker, dec_hook=_decoded).decode
+from_master = msgspec.msgpack.Decoder(FromMaster, dec_hook=_decoded).decode
 
 
 class WriteBatch:
-    """Implements `WriteObserver` in a worker: keeps what it is told until it is taken, some times a second."""
+    """Implements `WriteObserver` in a worker: keeps the writes until they are taken, some times a second."""
 
     def __init__(self) -> None:
-        self._starts: list[float] = []
-        self._ends: list[tuple[str, str, int, float, float, str, WriteOutcome]] = []
-        self._intended: list[float] = []
+        self._started: list[float] = []
+        self._ended: list[EndedWrite] = []
 
     def started(self, at: float) -> None:
         """See `WriteObserver`."""
-        self._starts.append(at)
+        self._started.append(at)
 
     def ended(
         self,
@@ -259,61 +247,26 @@ class WriteBatch:
         outcome: WriteOutcome,
         intended: float | None = None,
     ) -> None:
-        """See `WriteObserver`. Either every write of a run has an intended start (open loop) or none has."""
-        self._ends.append((namespace, key, digest, started, ended, node, outcome))
-        if intended is not None:
-            self._intended.append(intended)
+        """See `WriteObserver`."""
+        self._ended.append((namespace, key, digest, started, ended, node, outcome, intended))
 
     @property
     def empty(self) -> bool:
-        """Nothing was told since it was last taken."""
-        return not self._starts and not self._ends
+        """Nothing has come since it was last taken."""
+        return not self._started and not self._ended
 
-    def take(self, offset_s: float) -> dict[str, Any]:
-        """What was told since the last call, its times moved by ``offset_s``: by columns, because packing a column
-        costs a tenth of packing its cells."""
-        starts, self._starts = self._starts, []
-        ends, self._ends = self._ends, []
-        intended, self._intended = self._intended, []
-        message: dict[str, Any] = {"starts": _packed("d", [at + offset_s for at in starts])}
-        if ends:
-            spaces: dict[str, int] = {}
-            nodes: dict[str, int] = {}
-            message |= {
-                "key": [end[1] for end in ends],
-                "digest": _packed("Q", [end[2] for end in ends]),
-                "started": _packed("d", [end[3] + offset_s for end in ends]),
-                "ended": _packed("d", [end[4] + offset_s for end in ends]),
-                "space": _packed("H", [spaces.setdefault(end[0], len(spaces)) for end in ends]),
-                "node": _packed("H", [nodes.setdefault(end[5], len(nodes)) for end in ends]),
-                "outcome": bytes(end[6] for end in ends),
-            }
-            message |= {"spaces": list(spaces), "nodes": list(nodes)}
-            if intended:
-                message["intended"] = _packed("d", [at + offset_s for at in intended])
-        return message
-
-
-def replay_writes(message: Mapping[str, Any], observer: WriteObserver) -> None:
-    """Tell an observer what a batch holds. Raises WireError."""
-    try:
-        for at in _unpacked("d", message["starts"]):
-            observer.started(at)
-        if "key" not in message:
-            return
-        spaces, nodes = message["spaces"], message["nodes"]
-        columns = [
-            [spaces[number] for number in _unpacked("H", message["space"])],
-            message["key"],
-            _unpacked("Q", message["digest"]),
-            _unpacked("d", message["started"]),
-            _unpacked("d", message["ended"]),
-            [nodes[number] for number in _unpacked("H", message["node"])],
-            [WriteOutcome(number) for number in message["outcome"]],
-        ]
-        if "intended" in message:
-            columns.append(_unpacked("d", message["intended"]))
-        for write in zip(*columns, strict=True):
-            observer.ended(*write)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise WireError(f"no writes: {error}") from None
+    def take(self, run: int, offset_s: float) -> WritesReported:
+        """What has come since the last call, its times moved by ``offset_s``."""
+        starts, self._started = self._started, []
+        ends, self._ended = self._ended, []
+        return WritesReported(
+            run,
+            [at + offset_s for at in starts],
+            [
+                (
+                    *(namespace, key, digest, began + offset_s, ended + offset_s, node, outcome),
+                    None if intended is None else intended + offset_s,
+                )
+                for namespace, key, digest, began, ended, node, outcome, intended in ends
+            ],
+        )

@@ -1,4 +1,4 @@
-"""What a crew of workers is: plain values, without Locust."""
+"""Which workers make the load, and which part each takes: plain values, without Locust."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class WorkerPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """How far the gathering of a crew has come."""
+class WaitProgress:
+    """How far the wait for workers has come."""
 
     present: int
     wanted: int
@@ -53,7 +53,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class WorkerShare:
     """Which part of a run one worker takes."""
 
     index: int

@@ -1,4 +1,4 @@
-"""A worker's process: joins a master, makes the load it is told to make, run after run, until the master goes.
+"""A worker's process: joins a master, makes the load that the master asks for, run after run, until the master goes.
 
 The same code for the local workers, which the program starts, and for ``confman-tui worker`` on another machine.
 """
@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gevent
@@ -30,14 +30,26 @@ from confman_tui.load import users
 from confman_tui.load.run import GRACE_S, LONGEST_REQUEST_S
 from confman_tui.load.workers import messages
 from confman_tui.load.workers.clock_offset import ClockOffset
-from confman_tui.load.workers.messages import Kind
+from confman_tui.load.workers.messages import (
+    BeginRun,
+    ClockAnswer,
+    ClockAsked,
+    EndRun,
+    FromWorker,
+    Kind,
+    PlanTaken,
+    PrepareRun,
+    RunBroken,
+    UseRate,
+    UseTargets,
+)
 from confman_tui.load.workers.plan import NoMasterError
-from confman_tui.load.workers.worker_run import RunOrders, WorkerRun
+from confman_tui.load.workers.worker_run import WorkerRun
 
 REPORT_S = 1.0
 """How often Locust's own statistics go to the master."""
 MASTER_SILENT_S = 3.0
-"""Locust's master answers a heartbeat a second; when none came for so long, it is gone."""
+"""Locust's master answers a heartbeat a second; when none came for this long, it is gone."""
 _KNOCK_S = 0.5
 _PING_S = 2.0
 _FIRST_PINGS_S = 0.05
@@ -70,9 +82,9 @@ class WorkerOptions:
 class _Worker(WorkerRunner):
     """Locust's worker, which introduces itself before it counts as ready."""
 
-    def __init__(self, environment: Any, membership: WorkerOptions) -> None:
-        self.membership = membership
-        self.offset = ClockOffset(membership.anchor)
+    def __init__(self, environment: Any, options: WorkerOptions) -> None:
+        self.options = options
+        self.offset = ClockOffset(options.anchor)
         self.run: WorkerRun | None = None
         self.refusal = ""
         self.reason = ""
@@ -80,41 +92,36 @@ class _Worker(WorkerRunner):
         self.last_heard = now()
         """When the master last answered a heartbeat."""
         self.over = Event()
-        """Set when it shall end."""
-        self._told_to_wait = 0.0
+        """Set when it is to end."""
+        self._asked_to_wait = 0.0
         """When the master last said that a run lasts; 0: never."""
-        super().__init__(environment, membership.host, membership.port)
+        super().__init__(environment, options.host, options.port)
 
     # -- joining
 
     def connect_to_master(self) -> None:
-        """In place of Locust's, which takes five minutes and tells no version."""
+        """In place of Locust's, which takes five minutes and sends no version."""
         for kind, listener in (
             (Kind.REFUSED, self._on_refused),
             (Kind.WAIT, self._on_wait),
-            (Kind.PONG, self._on_pong),
-            (Kind.PLAN, self._on_plan),
-            (Kind.GO, self._on_go),
-            (Kind.TARGETS, self._on_targets),
-            (Kind.RATE, self._on_rate),
-            (Kind.DRAIN, self._on_drain),
+            (Kind.MESSAGE, self._on_message),
         ):
             self.register_message(kind, listener)
-        until = now() + self.membership.wait_s
+        until = now() + self.options.wait_s
         hello = {
             **messages.identity(),
-            "name": self.membership.name,
+            "name": self.options.name,
             "pid": os.getpid(),
             "host": socket.gethostname(),
-            "local": self.membership.anchor is not None,
+            "local": self.options.anchor is not None,
         }
         while not self.connection_event.is_set():
             if self.refusal:
                 raise NoMasterError(self.refusal)
-            if now() >= until and not self._told_to_wait:
-                where = f"{self.membership.host}:{self.membership.port}"
-                raise NoMasterError(f"no master answered at {where} within {self.membership.wait_s:g} s")
-            if self._told_to_wait and now() - self._told_to_wait > MASTER_SILENT_S:
+            if now() >= until and not self._asked_to_wait:
+                where = f"{self.options.host}:{self.options.port}"
+                raise NoMasterError(f"no master answered at {where} within {self.options.wait_s:g} s")
+            if self._asked_to_wait and now() - self._asked_to_wait > MASTER_SILENT_S:
                 raise NoMasterError("the master has ended")
             self.send_message(Kind.HELLO, hello)
             self.send_message("client_ready", _locust_version)  # type: ignore[arg-type]
@@ -128,65 +135,67 @@ class _Worker(WorkerRunner):
         self.refusal = str(msg.data)
 
     def _on_wait(self, msg: Any, **_: Any) -> None:
-        first, self._told_to_wait = not self._told_to_wait, now()
+        first, self._asked_to_wait = not self._asked_to_wait, now()
         if first:
-            self.membership.say("the master is in the middle of a run; this worker joins after it")
+            self.options.say("the master is in the middle of a run; this worker joins after it")
 
-    # -- clocks
+    # -- messages
+
+    def send(self, message: FromWorker) -> None:
+        """See `RunHost`."""
+        self.send_message(Kind.MESSAGE, messages.encode(message))  # type: ignore[arg-type]
+
+    def _on_message(self, msg: Any, **_: Any) -> None:
+        try:
+            message = messages.from_master(msg.data)
+        except (TypeError, ValueError):
+            log.exception("a message of the master was left out")
+            return
+        match message:
+            case ClockAnswer(asked, at):
+                self.offset.heard(asked, at, now())
+            case PrepareRun() as prepared:
+                self._prepare(prepared)
+            case BeginRun(started) if self.run is not None:
+                self.run.go(started)
+            case UseTargets(targets) if self.run is not None:
+                self.run.board.current = targets
+            case UseRate(rate) if self.run is not None:
+                self.run.set_rate(rate)
+            case EndRun() if self.run is not None:
+                self.run.stop()
 
     def ask_for_time(self) -> None:
         """Ask now and then how the master's clock stands; runs in a greenlet."""
         asked = 0
         while not self.offset.fixed:
             with contextlib.suppress(RPCError):
-                self.send_message(Kind.PING, {"asked": now()})
+                self.send(ClockAsked(now()))
             asked += 1
             gevent.sleep(_FIRST_PINGS_S if asked < _FIRST_PINGS else _PING_S)
 
-    def _on_pong(self, msg: Any, **_: Any) -> None:
-        self.offset.heard(msg.data["asked"], msg.data["master"], now())
-
-    # -- a run
-
-    def _on_plan(self, msg: Any, **_: Any) -> None:
+    def _prepare(self, prepared: PrepareRun) -> None:
         if self.run is not None:
             self.run.abort()
+        plan, share = replace(prepared.plan, api_key=self.options.api_key), prepared.share
         try:
-            plan = messages.unpack_plan(msg.data["plan"], self.membership.api_key)
-            orders = RunOrders.unpack(msg.data, plan)
-            self.run = WorkerRun(orders, self)
+            self.run = WorkerRun(prepared, plan, self)
         except Exception as error:
             log.exception("the plan can't be carried out")
-            self.send_message(Kind.DEFECT, {"run": msg.data["run"], "text": f"{type(error).__name__}: {error}"})
+            self.send(RunBroken(prepared.run, f"{type(error).__name__}: {error}"))
             return
-        self.greenlet.spawn(self._tell_prepared, orders)
-        self.membership.say(f"{plan.scenario}: share {orders.share.index + 1} of {orders.share.count}")
+        self.greenlet.spawn(self._report_prepared, prepared.run)
+        self.options.say(f"{plan.scenario}: share {share.index + 1} of {share.count}")
 
-    def _tell_prepared(self, orders: RunOrders) -> None:
+    def _report_prepared(self, run: int) -> None:
         while self.offset.uncertainty_s == float("inf"):
             gevent.sleep(0.01)
-        self.send_message(Kind.PREPARED, {"run": orders.run})
-
-    def _on_go(self, msg: Any, **_: Any) -> None:
-        if self.run is not None:
-            self.run.go(float(msg.data["started"]))
-
-    def _on_targets(self, msg: Any, **_: Any) -> None:
-        if self.run is not None:
-            self.run.board.current = messages.unpack_targets(msg.data)
-
-    def _on_rate(self, msg: Any, **_: Any) -> None:
-        if self.run is not None:
-            self.run.set_rate(msg.data)
-
-    def _on_drain(self, msg: Any, **_: Any) -> None:
-        if self.run is not None:
-            self.run.stop()
+        self.send(PlanTaken(run))
 
     # -- the end
 
     def handle_message(self, msg: Any) -> None:
-        """As Locust's. A worker that is told to quit waits for no request any more."""
+        """As Locust's. A worker that is asked to quit waits for no request any more."""
         if msg.type in ("quit", "stop"):
             self.environment.stop_timeout = 0.0
         if msg.type == "quit":
@@ -195,8 +204,8 @@ class _Worker(WorkerRunner):
 
     def heartbeat_timeout_checker(self) -> None:  # type: ignore[override]
         """In place of Locust's, which lets an orphan live for a minute and wait for its requests then. A local worker
-        has its lifeline instead, and is not mistaken for an orphan after a pause."""
-        while self.membership.anchor is None:
+        ends with its standard input instead, and is not mistaken for an orphan after a pause."""
+        while self.options.anchor is None:
             gevent.sleep(0.25)
             if now() - self.last_heard > MASTER_SILENT_S:
                 if self.run is not None:
@@ -205,12 +214,12 @@ class _Worker(WorkerRunner):
                 return
 
     def leave(self, reason: str) -> None:
-        """End; whoever waits in `work` goes on."""
+        """End; `work` goes on."""
         self.reason = self.reason or reason
         self.over.set()
 
 
-def work(membership: WorkerOptions) -> str:
+def work(options: WorkerOptions) -> str:
     """Join, make load, and return when the master has ended, is gone, or a signal came; gives the reason.
 
     To be called on the main thread of a process that does nothing else.
@@ -219,9 +228,9 @@ def work(membership: WorkerOptions) -> str:
         NoMasterError: no master answered within the time, or it refused this worker.
     """
     try:
-        socket.getaddrinfo(membership.host, membership.port, proto=socket.IPPROTO_TCP)
+        socket.getaddrinfo(options.host, options.port, proto=socket.IPPROTO_TCP)
     except OSError:
-        raise NoMasterError(f"the master's host '{membership.host}' is not known") from None
+        raise NoMasterError(f"the master's host '{options.host}' is not known") from None
     runners.WORKER_REPORT_INTERVAL = REPORT_S
     runners.WORKER_LOG_REPORT_INTERVAL = -1
     environment: Any = Environment(
@@ -247,7 +256,7 @@ def work(membership: WorkerOptions) -> str:
 
     def join() -> _Worker | NoMasterError:
         try:
-            return _Worker(environment, membership)
+            return _Worker(environment, options)
         except NoMasterError as error:
             return error  # raised here, gevent would print it
 
@@ -261,38 +270,38 @@ def work(membership: WorkerOptions) -> str:
         if isinstance(joined, NoMasterError):
             raise joined
         environment.runner = runner = joined
-        return _serve(environment, runner, membership)
+        return _serve(environment, runner, options)
     finally:
         for watcher in signals:
             watcher.cancel()
 
 
-def _serve(environment: Any, runner: _Worker, membership: WorkerOptions) -> str:
+def _serve(environment: Any, runner: _Worker, options: WorkerOptions) -> str:
     """From the master's welcome until the end."""
     environment.events.report_to_master.add_listener(lambda client_id, data: _leave_warmup_out(runner, data))
     environment.events.heartbeat_received.add_listener(
         lambda client_id, timestamp, **_: setattr(runner, "last_heard", now())
     )
-    membership.say(f"joined the master at {membership.host}:{membership.port} as {membership.name}")
+    options.say(f"joined the master at {options.host}:{options.port} as {options.name}")
     runner.greenlet.spawn(runner.ask_for_time)
-    told_to_quit = gevent.spawn(runner.greenlet.join)
-    gevent.wait([told_to_quit, runner.over], count=1)
+    asked_to_quit = gevent.spawn(runner.greenlet.join)
+    gevent.wait([asked_to_quit, runner.over], count=1)
     run = runner.run
     if run is not None and runner.over.is_set() and run.under_way:
         # what it has done so far still counts, unless the master is gone or the person insists
-        membership.say("waiting for the requests in flight; again: leave at once")
+        options.say("waiting for the requests in flight; again: leave at once")
         runner.over.clear()
         run.stop()
-        gevent.wait([run.finished, runner.over, told_to_quit], timeout=_LEAVE_S, count=1)
+        gevent.wait([run.finished, runner.over, asked_to_quit], timeout=_LEAVE_S, count=1)
     environment.stop_timeout = 0.0
     if runner.run is not None:
         runner.run.abort()
-    if not told_to_quit.ready():
+    if not asked_to_quit.ready():
         with contextlib.suppress(RPCError):
             environment.events.quitting.fire(environment=environment)
         with gevent.Timeout(1.0, False):
             runner.quit()
-        told_to_quit.kill()
+        asked_to_quit.kill()
     client: Any = runner.client
     client.close(linger=_LINGER_MS)
     return runner.reason or "the master has ended"

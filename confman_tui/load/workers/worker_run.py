@@ -5,77 +5,71 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import gevent
 from gevent.event import Event
 from locust.exception import RPCError
 
 from confman_tui.core.clock import now
-from confman_tui.load import context
+from confman_tui.load import context, locust_hacks
 from confman_tui.load.cpu_wait import waited_s
 from confman_tui.load.recorder import Recorder
-from confman_tui.load.run import _SHORTEST_SAMPLE_S, Run, _little_disturbed, _user_class
+from confman_tui.load.run import SHORTEST_SAMPLE_S, Run, little_disturbed, user_class
 from confman_tui.load.run_model import RunPlan
 from confman_tui.load.targets import TargetBoard
-from confman_tui.load.workers import messages
-from confman_tui.load.workers.messages import Kind, WriteBatch
-from confman_tui.load.workers.plan import Share
-
-if TYPE_CHECKING:
-    from confman_tui.load.workers.worker import _Worker
+from confman_tui.load.workers.clock_offset import ClockOffset
+from confman_tui.load.workers.messages import (
+    Drained,
+    FromWorker,
+    PrepareRun,
+    Pulse,
+    RunBroken,
+    SecondCounted,
+    TroubleSeen,
+    WriteBatch,
+)
 
 FLUSH_S = 0.02
-"""Writes are told to the master no more often than this …"""
+"""Writes are reported to the master no more often than this …"""
 LEAST_FLUSH_S = 0.003
-"""… and a lone one so soon: the probe writes when it hears of no write, and its own turn is not to be taken early."""
+"""… and a lone one after this: the probe writes when it hears of no write, and must not take its turn too early."""
 PULSE_S = 0.25
 _WARM_TOLERANCE_S = 0.0005
 
 
-@dataclass(frozen=True, slots=True)
-class RunOrders:
-    """What the master says of a run."""
+class RunHost(Protocol):
+    """What a run needs of the worker that it belongs to: Locust's `WorkerRunner`, and how to reach the master."""
 
-    run: int
-    """Number of the run, which every message about it carries."""
-    plan: RunPlan
-    """With this worker's part of the rate."""
-    share: Share
-    targets: Any
-    observed: bool
-    """Whether somebody wants to hear of each write."""
+    environment: Any
+    offset: ClockOffset
+    run: WorkerRun | None
+    """The present one."""
 
-    def pack(self) -> dict[str, Any]:
-        """As a message can hold it."""
-        share = self.share
-        return {
-            "run": self.run,
-            "plan": messages.pack_plan(self.plan),
-            "share": [share.index, share.count, share.first_user, share.token, share.name],
-            "targets": messages.pack_targets(self.targets),
-            "observed": self.observed,
-        }
+    @property
+    def stats(self) -> Any:
+        """Locust's statistics."""
 
-    @classmethod
-    def unpack(cls, packed: Mapping[str, Any], plan: RunPlan) -> RunOrders:
-        """From such a message, its plan being unpacked already."""
-        targets = messages.unpack_targets(packed["targets"])
-        return cls(packed["run"], plan, Share(*packed["share"]), targets, packed["observed"])
+    def send(self, message: FromWorker) -> None:
+        """To the master."""
+
+    def stop(self) -> None:
+        """End the users."""
 
 
 class WorkerRun(Run):
     """As `Run`, with Locust's master deciding on the users and ours keeping the totals."""
 
-    def __init__(self, orders: RunOrders, worker: _Worker) -> None:
-        self.board = TargetBoard(orders.targets)
+    def __init__(self, prepared: PrepareRun, plan: RunPlan, worker: RunHost) -> None:
+        """``plan`` is the prepared one with this process's API key."""
+        self.board = TargetBoard(prepared.targets)
         self._batch = WriteBatch()
-        self._told = Event()
-        super().__init__(orders.plan, self.board, lambda sample: None, self if orders.observed else None)
-        self._context.take_share(orders.share.first_user, orders.share.token)
-        self._orders = orders
+        self._written = Event()
+        """A write was started or has ended."""
+        super().__init__(plan, self.board, lambda sample: None, self if prepared.observed else None)
+        self._context.take_share(prepared.share.first_user, prepared.share.token)
+        self._run = prepared.run
+        self._share = prepared.share
         self._worker = worker
         self._runner = worker
         self._greenlets: list[Any] = []
@@ -87,37 +81,37 @@ class WorkerRun(Run):
         self._process_cpu_then = 0.0
         self._wait_then: float | None = None
         self._requests = 0
-        self.warm = orders.plan.warmup_s <= 0
+        self.warm = plan.warmup_s <= 0
         """Whether what ends now counts for the outcome."""
         self.reported = 0
-        """Requests that Locust's reports told the master of, the warm-up left out."""
+        """Requests in Locust's own reports, the warm-up left out."""
         environment: Any = worker.environment
-        chosen = _user_class(orders.plan.write_share)
+        chosen = user_class(plan.write_share)
         environment.user_classes = [chosen]
         environment.events.user_error.add_listener(self._on_user_error)
         context.inject(environment, self._context)
         self.under_way = False
         """It has begun and not ended."""
         self.finished = Event()
-        """Its last request has ended, and the master was told."""
+        """Its last request has ended, and that was reported."""
         self._undisturbed = contextlib.ExitStack()
-        self._undisturbed.enter_context(_little_disturbed())
+        self._undisturbed.enter_context(little_disturbed())
 
     # -- the observer of the users' writes
 
     def started(self, at: float) -> None:
         """See `WriteObserver`."""
         self._batch.started(at)
-        self._told.set()
+        self._written.set()
 
     def ended(self, *write: Any) -> None:
         """See `WriteObserver`."""
         self._batch.ended(*write)
-        self._told.set()
+        self._written.set()
 
     def trouble(self, what: str) -> None:
-        """A request failed, or is late: the master hears of it at once."""
-        self._worker.send_message(Kind.TROUBLE, {"run": self._orders.run, "what": what})
+        """A request failed, or is late: the master learns of it at once."""
+        self._worker.send(TroubleSeen(self._run, what))
 
     # -- the run
 
@@ -143,7 +137,7 @@ class WorkerRun(Run):
             (events.request, self._recorder.on_request if self._recorder is not None else None),
         ):
             with contextlib.suppress(ValueError):
-                event._handlers.remove(listener)
+                event.remove_listener(listener)
         if self._worker.run is self:
             self._worker.run = None
         if self._context.schedule is not None:
@@ -169,13 +163,13 @@ class WorkerRun(Run):
         environment: Any = self._worker.environment
         environment.events.request.add_listener(recorder.on_request)
         # the workers' requests are due in turn, not all at one moment
-        turn = self._orders.share.index / (self._orders.share.count * plan.rate) if plan.rate else 0.0
+        turn = self._share.index / (self._share.count * plan.rate) if plan.rate else 0.0
         self._context.begin(started + turn, None if plan.duration_s is None else plan.warmup_s + plan.duration_s - turn)
         self._cpu_then, self._process_cpu_then = time.thread_time(), time.process_time()
         self._wait_then = waited_s(threading.get_native_id())
         sampling = [self._spawn(self._tick), self._spawn(self._sample_each_second, started)]
-        telling = [self._spawn(self._tell_writes), self._spawn(self._tell_pulse)]
-        self._greenlets += sampling + telling
+        reporting = [self._spawn(self._report_writes), self._spawn(self._report_pulse)]
+        self._greenlets += sampling + reporting
         left = None if plan.duration_s is None else started + plan.warmup_s + plan.duration_s - now()
         self._end.wait(left)
         self._context.stopping = True
@@ -186,26 +180,16 @@ class WorkerRun(Run):
         self._worker.stop()
         if not drained:
             cpu, ended = time.thread_time(), now()
-        gevent.killall(telling)
+        gevent.killall(reporting)
         if self._defect is not None:
             error = self._defect
-            self._worker.send_message(
-                Kind.DEFECT, {"run": self._orders.run, "text": f"{type(error).__name__}: {error}"}
-            )
+            self._worker.send(RunBroken(self._run, f"{type(error).__name__}: {error}"))
             return
-        if recorder.pending or ended - recorder.second_start >= _SHORTEST_SAMPLE_S:
+        if recorder.pending or ended - recorder.second_start >= SHORTEST_SAMPLE_S:
             self._take(ended, cpu, last=True)
         self._flush_writes()
-        self._worker._send_stats()
-        self._worker.send_message(
-            Kind.DRAINED,
-            {
-                "run": self._orders.run,
-                "ended": ended + self._offset_s,
-                "requests": self._requests,
-                "reported": self.reported,
-            },
-        )
+        locust_hacks.send_stats(self._worker)
+        self._worker.send(Drained(self._run, ended + self._offset_s, self._requests, self.reported))
 
     def _take(self, at: float, cpu: float, *, last: bool = False) -> None:
         recorder = self._recorder
@@ -216,52 +200,41 @@ class WorkerRun(Run):
         process_share = (process_cpu - self._process_cpu_then) / seconds
         self._cpu_then, self._process_cpu_then = cpu, process_cpu
         lag, self._lag_s = self._lag_s, 0.0
-        bucket = recorder.cut(at, self._context, users=self._users, engine_cpu=share, hub_lag_s=lag)
-        bucket.worker_cpu = {self._orders.share.name: process_share}
+        second = recorder.cut(at, self._context, users=self._users, engine_cpu=share, hub_lag_s=lag)
+        second.worker_cpu = {self._share.name: process_share}
         wait = waited_s(threading.get_native_id())
         if wait is not None and self._wait_then is not None:
-            bucket.worker_wait = {self._orders.share.name: (wait - self._wait_then) / seconds}
+            second.worker_wait = {self._share.name: (wait - self._wait_then) / seconds}
         self._wait_then = wait
-        self._requests += bucket.requests
+        self._requests += second.requests
         started = self._began
         self._number = self._number + 1 if last else max(self._number + 1, int(at - started + 0.0005))
         if not self.warm and at >= started + self._plan.warmup_s - _WARM_TOLERANCE_S:
             # nothing ends between the cut and this: both happen without giving the hub away
             self.warm = True
             self._worker.stats.clear_all()
-        bucket.start += self._offset_s
-        bucket.end += self._offset_s
-        self._worker.send_message(
-            Kind.SECOND,
-            {"run": self._orders.run, "number": self._number, "last": last, "bucket": messages.pack_bucket(bucket)},
-        )
+        second.start += self._offset_s
+        second.end += self._offset_s
+        self._worker.send(SecondCounted.of(self._run, self._number, second, last=last))
 
-    def _tell_writes(self) -> None:
+    def _report_writes(self) -> None:
         then = 0.0
         while True:
-            self._told.wait()
+            self._written.wait()
             gevent.sleep(max(LEAST_FLUSH_S, then + FLUSH_S - now()))
             then = now()
             self._flush_writes()
 
     def _flush_writes(self) -> None:
-        self._told.clear()
+        self._written.clear()
         if not self._batch.empty:
-            batch = self._batch.take(self._worker.offset.seconds)
-            self._worker.send_message(Kind.WRITES, {"run": self._orders.run, "writes": batch})
+            self._worker.send(self._batch.take(self._run, self._worker.offset.seconds))
 
-    def _tell_pulse(self) -> None:
+    def _report_pulse(self) -> None:
         while True:
             health = self.health
             if health is not None:
-                self._worker.send_message(
-                    Kind.PULSE,
-                    {
-                        "run": self._orders.run,
-                        "users": health.users,
-                        "in_flight": health.in_flight,
-                        "oldest_s": health.oldest_in_flight_s,
-                        "lag_s": health.hub_lag_s,
-                    },
+                self._worker.send(
+                    Pulse(self._run, health.users, health.in_flight, health.oldest_in_flight_s, health.hub_lag_s)
                 )
             gevent.sleep(PULSE_S)

@@ -1,4 +1,4 @@
-"""What a series of measurements says as a curve: where it bends, and how steeply it rises. Pure arithmetic."""
+"""The curve through a series of measurements: where it bends, and how steeply it rises. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def knee_of_growth(users: Sequence[float], rates: Sequence[float]) -> int | None
     scaled to 0 … 1; the knee is where the curve lies highest above the straight line of linear growth, if by at least
     S / (n - 1), n the number of points. Two things are our own: no users with no throughput is a point too, so that two
     steps suffice and the first can be the knee; and the curve must lie at least `LEAST_BEND` above the line, so that
-    the noise of many steps is none. Only the highest knee is told.
+    the noise of many steps is none. Only the highest knee counts.
 
     ``users`` ascend and are above zero.
     """

@@ -18,7 +18,7 @@ CONFIDENCE = 0.95
 
 
 def t_probability(t: float, freedom: int) -> float:
-    """The probability that a Student's t of so many degrees of freedom lies within ±t.
+    """The probability that a Student's t with ``freedom`` degrees of freedom lies within ±t.
 
     Exact, as the finite sums of Abramowitz & Stegun, Handbook of Mathematical Functions (1964), 26.7.3 (odd degrees)
     and 26.7.4 (even ones).
@@ -40,7 +40,7 @@ def t_probability(t: float, freedom: int) -> float:
 
 @lru_cache(maxsize=256)
 def t_quantile(freedom: int, confidence: float = CONFIDENCE) -> float:
-    """The t within whose ± a Student's t of so many degrees of freedom lies with that probability.
+    """The t within whose ± a Student's t with ``freedom`` degrees of freedom lies with that probability.
 
     Found by halving, to 1e-9. ValueError when there is no degree of freedom, or the probability is not within 0 to 1.
     """
@@ -62,7 +62,7 @@ def spread(values: Sequence[float]) -> Spread:
     """Median, range, mean, standard deviation (of the sample, n - 1), median absolute deviation, and the 95 %
     confidence interval of the mean: mean ± t(n - 1) * stdev / sqrt(n).
 
-    The interval says where the mean of endlessly many such runs lies, if runs differ about normally. With one value
+    The interval says where the mean of any number of such runs lies, if runs differ about normally. With one value
     there is no deviation and no interval (None). ValueError without any value.
     """
     if not values:

@@ -37,10 +37,6 @@ class TimeAxis:
         """The column of a moment on a picture of that width; may lie outside it."""
         return math.floor((at - self.start) * width / self.span)
 
-    def time_at(self, column: float, width: int) -> float:
-        """The moment at the left edge of a column."""
-        return self.start + column * self.span / width
-
 
 class TimeWindow:
     """What part of the history is shown: how much, whether it follows the clock, held or scrolled back."""

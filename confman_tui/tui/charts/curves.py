@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from confman_tui.results.model import ScenarioResult, Series, SeriesKind
-from confman_tui.results.series import knee_of, slope_of, slope_words
 from confman_tui.results.statistics.repeats import spreads, typical
+from confman_tui.results.statistics.series_shape import knee_of, slope_of
+from confman_tui.results.tables.series_table import slope_words
 from confman_tui.tui.charts.graphs import LEFT, LegendItem
 from confman_tui.tui.charts.spec import GraphSpec, Layer, Mark
 from confman_tui.tui.charts.ticks import (
@@ -154,8 +155,8 @@ def _points(series: Series, scenario: str, measure: str, unit: float) -> list[tu
         y = typical(result, measure)
         if y is None:
             continue
-        told = spreads(result).get(measure)
-        low, high = (told.ci95_low, told.ci95_high) if told is not None else (None, None)
+        spread = spreads(result).get(measure)
+        low, high = (spread.ci95_low, spread.ci95_high) if spread is not None else (None, None)
         ends = (None, None) if low is None or high is None else (low / unit, high / unit)
         found.append((value, _Point(round(y / unit, 4), *ends)))
     return found

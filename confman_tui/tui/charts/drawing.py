@@ -1,4 +1,4 @@
-"""One graph with plotext, from the wire's form to rows of (text, style number). Runs in the renderer's process only.
+"""One graph with plotext, from its spec to rows of (text, style number). Runs in the renderer's process only.
 
 plotext is used by its object interface. Points are counted sparingly, because their number is what a graph costs.
 """
@@ -11,87 +11,86 @@ from typing import Any
 
 import plotext
 
-from confman_tui.tui.breath import breathe
+from confman_tui.tui.charts.spec import GraphSpec, Layer, Mark, Rows
+from confman_tui.tui.yield_cpu import yield_cpu
 
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 _BASE = 16
 """Style numbers travel through plotext as entries of the 256-colour palette from here on; below are theme colours."""
 
-Row = list[str | int]
-"""Text and style number in turn."""
 
-
-def draw(wire: dict[str, Any]) -> list[Row]:
-    """Draw one graph, ``w`` by ``h`` cells."""
+def draw(spec: GraphSpec) -> Rows:
+    """Draw one graph. The rows' style numbers count along `GraphSpec.roles`."""
+    styles = {role: number for number, role in enumerate(spec.roles())}
     plotext.terminal.limit(False, False)
     figure = plotext.figure
     figure.clear.data()
     figure.clear.settings()
-    figure.plot_size(wire["w"], wire["h"])
+    figure.plot_size(spec.width, spec.height)
     figure.canvas("default")
-    breathe()
-    _frame(figure, wire)
-    breathe()
-    low, high = _y_limits(wire)
-    columns, rows = _canvas(wire)
-    for begin, end, style, glyph in wire["b"]:
-        _band(figure, wire, (begin, end), plotext.marker(glyph, _pixel(style)), (low, high), columns)
+    yield_cpu()
+    _frame(figure, spec, styles)
+    yield_cpu()
+    low, high = _y_limits(spec)
+    columns, rows = _canvas(spec)
+    for stretches, role, glyph in ((spec.bands, "band", "░"), (spec.left_out, "dim", "·")):
+        marker = plotext.marker(glyph, _pixel(styles[role]))
+        for stretch in stretches:
+            _band(figure, spec, stretch, marker, (low, high), columns)
     # A mark lies on a filled area, where it would vanish, but under lines and points, which it must not hide.
-    _layers(figure, wire, columns, areas=True)
-    for x, _, style, line in wire["m"]:
-        if line:
-            _mark_line(figure, wire, x, style, (low, high), columns)
-    _layers(figure, wire, columns, areas=False)
-    for x, label, style, line in wire["m"]:
-        if label:
-            _mark_label(
-                figure, wire, x + (wire["x"] / columns if line else 0), label, style, (low, high), columns, rows
-            )
-    return to_rows(figure.build().string(), wire["w"])
+    _layers(figure, spec, styles, columns, areas=True)
+    for mark in spec.marks:
+        if mark.line:
+            _mark_line(figure, spec, mark.x, styles[mark.role], (low, high), columns)
+    _layers(figure, spec, styles, columns, areas=False)
+    for mark in spec.marks:
+        if mark.label:
+            _mark_label(figure, spec, mark, styles[mark.role], (low, high), columns, rows)
+    return to_rows(figure.build().string(), spec.width)
 
 
 def _pixel(style: int) -> Any:
     return plotext.pixel(foreground=_BASE + style)
 
 
-def _y(wire: dict[str, Any], value: float) -> float:
+def _y(spec: GraphSpec, value: float) -> float:
     """A value's place on the axis: logarithmic axes are linear in the logarithm for plotext."""
-    if not wire["log"]:
+    if not spec.log:
         return value
-    return math.log10(max(value, wire["y"][0] / 10))
+    return math.log10(max(value, spec.y_low / 10))
 
 
-def _y_limits(wire: dict[str, Any]) -> tuple[float, float]:
-    low, high = wire["y"]
-    return _y(wire, low), _y(wire, high)
+def _y_limits(spec: GraphSpec) -> tuple[float, float]:
+    return _y(spec, spec.y_low), _y(spec, spec.y_high)
 
 
-def _canvas(wire: dict[str, Any]) -> tuple[int, int]:
+def _canvas(spec: GraphSpec) -> tuple[int, int]:
     """Columns and rows inside the axes."""
-    left = max((len(text) for _, text in wire["yt"]), default=0)
-    right = max((len(text) for _, text, _ in wire["r"]), default=0)
-    return max(wire["w"] - left - 1 - right, 1), max(wire["h"] - 1 - bool(wire["xt"]), 1)
+    left = max((len(text) for _, text in spec.y_ticks), default=0)
+    right = max((len(text) for _, text, _ in spec.right), default=0)
+    return max(spec.width - left - 1 - right, 1), max(spec.height - 1 - bool(spec.x_ticks), 1)
 
 
-def _frame(figure: Any, wire: dict[str, Any]) -> None:
+def _frame(figure: Any, spec: GraphSpec, styles: dict[str, int]) -> None:
     axis, text = _pixel(0), _pixel(1)
     figure.axes(True, pixel=axis)
     figure.axes(False, axis=0, side=1)
     figure.axes(False, axis=1, side=1)
-    low, high = _y_limits(wire)
+    low, high = _y_limits(spec)
     across = figure.ruler(0, 0)
-    across.lim(0, wire["x"]).alignment(lim="edge")
-    across.ticks([x for x, _ in wire["xt"]], [label for _, label in wire["xt"]]).pixel(text)
-    for side, ticks in ((0, wire["yt"]), (1, wire["r"])):
+    across.lim(0, spec.x_end).alignment(lim="edge")
+    across.ticks([x for x, _ in spec.x_ticks], [label for _, label in spec.x_ticks]).pixel(text)
+    left = [(y, label, "text") for y, label in spec.y_ticks]
+    for side, ticks in ((0, left), (1, spec.right)):
         upward = figure.ruler(1, side)
         upward.lim(low, high).alignment(lim="edge")
-        labels = [plotext.colorize(tick[1]).fill(_pixel(tick[2] if side else 1)) for tick in ticks]
-        upward.ticks([_y(wire, tick[0]) for tick in ticks], labels).pixel(text)
+        labels = [plotext.colorize(label).fill(_pixel(styles[role])) for _, label, role in ticks]
+        upward.ticks([_y(spec, y) for y, _, _ in ticks], labels).pixel(text)
 
 
 def _band(
     figure: Any,
-    wire: dict[str, Any],
+    spec: GraphSpec,
     stretch: tuple[float, float],
     marker: Any,
     ends: tuple[float, float],
@@ -99,7 +98,7 @@ def _band(
 ) -> None:
     """Shade whole cells: all that the stretch touches by half, and at least one."""
     low, high = ends
-    per_cell = wire["x"] / columns
+    per_cell = spec.x_end / columns
     first = round(stretch[0] / per_cell)
     last = max(round(stretch[1] / per_cell) - 1, first)
     first, last = max(first, 0), min(last, columns - 1)
@@ -116,24 +115,25 @@ def _columns(figure: Any, xs: list[float], ys: list[float], marker: Any) -> None
     for index in range(1, len(xs), 2):
         signal.line(index)
     figure.draw(signal.density("full", "line"))
-    breathe()
+    yield_cpu()
 
 
-def _layers(figure: Any, wire: dict[str, Any], columns: int, areas: bool) -> None:
-    for kind, style, glyph, runs in wire["l"]:
-        if (kind == "area") is areas:
-            _layer(figure, wire, kind, style, glyph, runs, columns)
+def _layers(figure: Any, spec: GraphSpec, styles: dict[str, int], columns: int, areas: bool) -> None:
+    for layer in spec.layers:
+        if (layer.kind == "area") is areas:
+            _layer(figure, spec, layer, styles[layer.role], columns)
 
 
-def _layer(figure: Any, wire: dict[str, Any], kind: str, style: int, glyph: str, runs: list[Any], columns: int) -> None:
+def _layer(figure: Any, spec: GraphSpec, layer: Layer, style: int, columns: int) -> None:
+    kind, runs = layer.kind, layer.runs
     if kind == "area":
         dots = columns * 2
-        runs = [resample(xs, ys, wire["x"] / dots, dots) for xs, ys in runs]
+        runs = [resample(xs, ys, spec.x_end / dots, dots) for xs, ys in runs]
     xs = [x for run in runs for x in run[0]]
-    ys = [_y(wire, y) for run in runs for y in run[1]]
+    ys = [_y(spec, y) for run in runs for y in run[1]]
     if not xs:
         return
-    marker = plotext.marker(glyph or "braille", _pixel(style))
+    marker = plotext.marker(layer.glyph or "braille", _pixel(style))
     if kind == "columns":
         _columns(figure, xs, ys, marker)
         return
@@ -147,7 +147,7 @@ def _layer(figure: Any, wire: dict[str, Any], kind: str, style: int, glyph: str,
         if kind == "area":
             signal.fillx()
     figure.draw(signal)
-    breathe()
+    yield_cpu()
 
 
 def resample(xs: list[float], ys: list[float], step: float, count: int) -> tuple[list[float], list[float]]:
@@ -167,46 +167,37 @@ def resample(xs: list[float], ys: list[float], step: float, count: int) -> tuple
     return (out_x, out_y) if out_x else (xs[:1], ys[:1])
 
 
-def _cell(wire: dict[str, Any], x: float, columns: int) -> int:
-    end: float = wire["x"]
-    return min(max(math.floor(x * columns / end + 1e-6), 0), columns - 1)
+def _cell(spec: GraphSpec, x: float, columns: int) -> int:
+    return min(max(math.floor(x * columns / spec.x_end + 1e-6), 0), columns - 1)
 
 
-def _mark_line(
-    figure: Any, wire: dict[str, Any], x: float, style: int, ends: tuple[float, float], columns: int
-) -> None:
+def _mark_line(figure: Any, spec: GraphSpec, x: float, style: int, ends: tuple[float, float], columns: int) -> None:
     # As a signal and not as the figure's own line, which lies below all signals.
-    at = (_cell(wire, x, columns) + 0.5) * wire["x"] / columns
+    at = (_cell(spec, x, columns) + 0.5) * spec.x_end / columns
     inner = (ends[1] - ends[0]) * 1e-6
     _columns(figure, [at, at], [ends[0] + inner, ends[1] - inner], plotext.line("v", _pixel(style)))
 
 
 def _mark_label(
-    figure: Any,
-    wire: dict[str, Any],
-    x: float,
-    label: str,
-    style: int,
-    ends: tuple[float, float],
-    columns: int,
-    rows: int,
+    figure: Any, spec: GraphSpec, mark: Mark, style: int, ends: tuple[float, float], columns: int, rows: int
 ) -> None:
-    """The text on the top row, from that cell on, or up to the mark where there is no room to its right."""
-    start = math.floor(x * columns / wire["x"] + 1e-6)
+    """The text on the top row, beside the mark's line, or up to it where there is no room to its right."""
+    label, x = mark.label, mark.x + (spec.x_end / columns if mark.line else 0)
+    start = math.floor(x * columns / spec.x_end + 1e-6)
     if start + len(label) > columns:
         start = max(start - 1 - len(label), 0)
     top = ends[1] - (ends[1] - ends[0]) / rows / 2
     text = plotext.colorize(label).fill(_pixel(style))
-    figure.draw(figure.text((start + 0.5) * wire["x"] / columns, top, text, alignment="left"))
+    figure.draw(figure.text((start + 0.5) * spec.x_end / columns, top, text, alignment="left"))
 
 
-def to_rows(ansi: str, width: int) -> list[Row]:
+def to_rows(ansi: str, width: int) -> Rows:
     """plotext's coloured text as rows of runs. Blanks join the run before them: each change of style costs the
     terminal some twenty bytes, and a blank looks the same in any."""
-    rows: list[Row] = []
+    rows: Rows = []
     for line in ansi.rstrip("\n").split("\n"):
-        breathe()
-        row: Row = []
+        yield_cpu()
+        row: list[str | int] = []
         style = 1
         parts = _SGR.split(line)
         length = 0

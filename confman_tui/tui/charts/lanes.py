@@ -7,18 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from confman_tui.cluster.elections import FaultKind
-from confman_tui.cluster.states import NodeState
+from confman_tui.cluster.states import ALARMING_STATES, NodeState
 from confman_tui.cluster.watch_mode import PROBE_IDLE_S
 from confman_tui.tui.charts.axis import TimeAxis
 from confman_tui.tui.charts.palette import FAULT_GLYPH, LANE_GLYPHS, MENDED_GLYPH, term_role
 from confman_tui.tui.charts.strips import Row, row_of
 from confman_tui.tui.charts.ticks import LinearScale
-from confman_tui.tui.history import History
+from confman_tui.tui.history.history import History
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_ALARMING = frozenset(
-    {NodeState.REFUSED, NodeState.SILENT, NodeState.STALE_LEADER, NodeState.WRONG, NodeState.NOT_CONFMAN}
-)
 _MENDING = frozenset({FaultKind.RESUME, FaultKind.HEAL, FaultKind.RESTART})
 UNPROBED_GLYPH = "·"
 UNPROBED_TEXT = "\u00a0not\u00a0probed\u00a0"
@@ -41,7 +38,7 @@ class Grid:
 
     @classmethod
     def of(cls, axis: TimeAxis, cells: int) -> Grid:
-        """The grid that shows this axis with so many cells."""
+        """The grid that shows this axis with this many cells."""
         cell = axis.span / cells
         last = math.ceil(axis.end / cell - 1e-6)
         return cls((last - cells) * cell, cell, cells)
@@ -87,7 +84,7 @@ class Lanes:
         counts = history.acks(grid.start, grid.cell_s, grid.cells)
         current = grid.cell(axis.now)
         if 0 <= current < grid.cells:
-            # The cell that time is in: shown as if it went on like this, once there is enough of it to tell.
+            # The cell that time is in: shown as if it went on like this, once there is enough of it.
             part = (axis.now - grid.start) / grid.cell_s - current
             counts[current] = counts[current] / part if part > 0.4 else 0.0
         rate = max(counts, default=0.0) / grid.cell_s
@@ -139,7 +136,7 @@ def _node_lane(grid: Grid, history: History, node: str) -> tuple[list[str], list
     for begin, end, (state, term) in history.states(node, grid.start, grid.end):
         first, last = (begin - grid.start) / grid.cell_s, (end - grid.start) / grid.cell_s
         # A short outage must not vanish in a cell that was well for most of its time.
-        favour = 4.0 if state in _ALARMING else 1.5 if state in (NodeState.LEADER, NodeState.NOT_READY) else 1.0
+        favour = 4.0 if state in ALARMING_STATES else 1.5 if state in (NodeState.LEADER, NodeState.NOT_READY) else 1.0
         for cell in range(max(math.floor(first), 0), min(math.ceil(last), grid.cells)):
             weight = (min(last, cell + 1) - max(first, cell)) * favour
             if weight > weights[cell]:
@@ -153,7 +150,7 @@ def _node_lane(grid: Grid, history: History, node: str) -> tuple[list[str], list
 
 
 def _state_role(state: NodeState, term: int | None) -> str:
-    if state in _ALARMING:
+    if state in ALARMING_STATES:
         return "alarm"
     if state in (NodeState.NOT_READY, NodeState.UNKNOWN):
         return "dim"
@@ -209,7 +206,7 @@ def _stretches(numbers: list[int]) -> list[list[int]]:
 
 
 def _window_text(grid: Grid, begin: float, end: float, taken: int) -> tuple[str, int]:
-    """A window's length in words, as long as there is room for, and where it starts; empty when it can't be told."""
+    """A window's length in words, as long as there is room for, and where it starts; empty when there is no room."""
     first, after = _window_cells(grid, begin, end)
     length = f"{end - begin:.2f} s" if end - begin < 10 else f"{end - begin:.1f} s"
     for text in (f" no write for {length} ", f" no write {length} ", length):

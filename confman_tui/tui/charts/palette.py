@@ -1,7 +1,7 @@
 """Colours and glyphs of terms, states and causes; each means the same on every pane.
 
 The hues are those of Okabe and Ito ("Color Universal Design", 2008), lightened or darkened for the background, in an
-order in which neighbours differ for people with deuteranopia and protanopia too. Nothing is told by colour alone.
+order in which neighbours differ for people with deuteranopia and protanopia too. Nothing is said by colour alone.
 """
 
 from __future__ import annotations

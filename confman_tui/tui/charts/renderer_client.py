@@ -1,32 +1,24 @@
-"""The screen's side of the renderer: asks for graphs without ever waiting.
-
-Lives on the thread of a running asyncio loop: the child process dies with the thread that started it.
-"""
+"""The screen's side of the renderer: asks for graphs without ever waiting, on the thread of a running asyncio loop."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from confman_tui.core import child_process
-from confman_tui.tui.charts.spec import GraphSpec, encode
+import msgspec
 
-Rows = list[list[str | int]]
-"""For each line of cells: text and style number, in turn."""
+from confman_tui.core.child_process.pipes import MessagePipe
+from confman_tui.core.child_process.start import ChildProcess, start
+from confman_tui.tui.charts.spec import DrawGraph, GraphDrawn, GraphNotDrawn, GraphSpec, Rows
+
+MODULE = "confman_tui.tui.charts.renderer"
 
 Answer = Callable[[Rows], None]
 
 RESTART_S = 3.0
-"""The renderer is started at most once in so many seconds."""
+"""Seconds between two starts of the renderer, at least."""
 PATIENCE_S = 10.0
 """A renderer that has not answered for so long is taken for stuck and replaced."""
 
@@ -36,7 +28,7 @@ class _Request:
     """One graph to be drawn, for one widget."""
 
     key: str
-    wire: dict[str, Any]
+    spec: GraphSpec
     answer: Answer
     deaths: int = 0
     """How many renderers died over it."""
@@ -44,11 +36,8 @@ class _Request:
 
 @dataclass(slots=True)
 class _Child:
-    process: subprocess.Popen[bytes]
-    stdin: int
-    stdout: int
-    inbox: bytearray = field(default_factory=bytearray)
-    outbox: bytearray = field(default_factory=bytearray)
+    process: ChildProcess
+    pipe: MessagePipe
 
 
 class ChartRenderer:
@@ -57,7 +46,7 @@ class ChartRenderer:
     def __init__(
         self, on_notice: Callable[[str], None] | None = None, command: list[str] | None = None, nap: float = RESTART_S
     ) -> None:
-        """``on_notice`` is told in one plain sentence when the renderer had to be restarted or can't run.
+        """``on_notice`` gets one plain sentence when the renderer had to be restarted or can't run.
 
         ``command`` replaces the renderer's command line (tests); ``nap`` the seconds between two starts.
         """
@@ -87,16 +76,30 @@ class ChartRenderer:
         """Whether nothing is asked for or waits."""
         return not self._sent and not self._waiting
 
-    def request(self, key: str, spec: GraphSpec, answer: Answer) -> None:
+    def request(self, key: str, spec: GraphSpec, answer: Answer, *, deaths: int = 0) -> None:
         """Have a graph drawn and its rows given to ``answer``, later, on this loop.
 
         ``key`` names the widget. A request that waits is replaced by a later one of the same key; the one under way
-        is answered first.
+        is answered first. ``deaths``: how many renderers died over it.
         """
         if self._closed:
             return
-        self._waiting[key] = _Request(key, spec.to_wire(), answer)
-        self._pump()
+        request = self._waiting[key] = _Request(key, spec, answer, deaths)
+        if any(sent.key == key for sent in self._sent.values()):
+            return
+        if self._child is None:
+            self._spawn_later()
+        if self._child is not None:
+            del self._waiting[key]
+            self._numbers += 1
+            self._sent[self._numbers] = request
+            self._child.pipe.send(DrawGraph(self._numbers, msgspec.Raw(msgspec.json.encode(spec))))
+            self._watch_answers()
+
+    def _request_waiting(self) -> None:
+        """Request what waits once more: its turn may have come."""
+        for waiting in list(self._waiting.values()):
+            self.request(waiting.key, waiting.spec, waiting.answer, deaths=waiting.deaths)
 
     def forget(self, key: str) -> None:
         """Give no more answers to that widget."""
@@ -119,24 +122,6 @@ class ChartRenderer:
         self._sent.clear()
         self._drop_child()
 
-    def _pump(self) -> None:
-        """Send what waits, unless its graph is under way already."""
-        under_way = {request.key for request in self._sent.values()}
-        ready = [key for key in self._waiting if key not in under_way]
-        if not ready:
-            return
-        if self._child is None:
-            self._spawn_later()
-            if self._child is None:
-                return
-        for key in ready:
-            request = self._waiting.pop(key)
-            self._numbers += 1
-            self._sent[self._numbers] = request
-            self._child.outbox += encode({"id": self._numbers, "graph": request.wire})
-        self._write()
-        self._watch_answers()
-
     def _spawn_later(self) -> None:
         """Start a child now, or as soon as the last start is long enough ago."""
         # One that dies again and again is not worth more than a try now and then.
@@ -153,84 +138,35 @@ class ChartRenderer:
             return
         if self._child is None:
             self._spawn()
-        self._pump()
+        self._request_waiting()
 
     def _spawn(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         self._last_start = time.monotonic()
         try:
-            process = subprocess.Popen(
-                self._command or child_process.command("confman_tui.tui.charts.renderer", str(os.getpid())),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=0,
-                process_group=0,
-                env={**child_process.environment(), "PYTHONUTF8": "1"},
-            )
+            process = start(MODULE, command=self._command)
         except OSError as error:
             self._deaths += 1
-            self._tell(f"the graph renderer can't be started: {error.strerror or error}")
+            self._notice(f"the graph renderer can't be started: {error.strerror or error}")
             return
         assert process.stdin is not None
         assert process.stdout is not None
-        self._child = _Child(process, process.stdin.fileno(), process.stdout.fileno())
+        answers = GraphDrawn | GraphNotDrawn
+        source, sink = process.stdout.fileno(), process.stdin.fileno()
+        self._child = _Child(process, MessagePipe(loop, source, sink, answers, self._answered, self._lost))
         self.starts += 1
-        if sys.platform == "linux":
-            # Room for a burst of graphs, so that a write is done at once nearly always.
-            with contextlib.suppress(OSError):
-                fcntl.fcntl(self._child.stdin, fcntl.F_SETPIPE_SZ, 1 << 18)
-        os.set_blocking(self._child.stdin, False)
-        os.set_blocking(self._child.stdout, False)
-        self._loop.add_reader(self._child.stdout, self._read, self._child)
 
-    def _write(self) -> None:
-        child, loop = self._child, self._loop
-        if child is None or loop is None:
-            return
-        try:
-            while child.outbox:
-                written = os.write(child.stdin, child.outbox)
-                del child.outbox[:written]
-        except BlockingIOError:
-            loop.add_writer(child.stdin, self._write)
-            return
-        except OSError:
-            self._lost()
-            return
-        loop.remove_writer(child.stdin)
-
-    def _read(self, child: _Child) -> None:
-        try:
-            data = os.read(child.stdout, 1 << 18)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if child is not self._child:
-            return
-        if not data:
-            self._lost()
-            return
-        child.inbox += data
-        while (end := child.inbox.find(b"\n")) >= 0:
-            line = bytes(child.inbox[:end])
-            del child.inbox[: end + 1]
-            self._answered(line)
-
-    def _answered(self, line: bytes) -> None:
-        try:
-            message = json.loads(line)
-            request = self._sent.pop(message["id"])
-        except (ValueError, KeyError, TypeError):
+    def _answered(self, message: GraphDrawn | GraphNotDrawn) -> None:
+        request = self._sent.pop(message.id, None)
+        if request is None:
             return
         self._watch_answers()
         self._deaths = 0
-        if "rows" in message:
-            request.answer(message["rows"])
+        if isinstance(message, GraphDrawn):
+            request.answer(message.rows)
         else:
-            self._tell(f"a graph could not be drawn: {message.get('error', 'no reason given')}")
-        self._pump()
+            self._notice(f"a graph could not be drawn: {message.error}")
+        self._request_waiting()
 
     def _watch_answers(self) -> None:
         if self._watch is not None:
@@ -252,29 +188,19 @@ class ChartRenderer:
             return
         self._deaths += 1
         if self._deaths == 1:
-            self._tell("graph renderer restarted")
+            self._notice("graph renderer restarted")
         elif self._deaths == 3:
-            self._tell("no graphs: their renderer ended three times without drawing one")
-        if self._waiting:
-            self._pump()
+            self._notice("no graphs: their renderer ended three times without drawing one")
+        self._request_waiting()
 
     def _drop_child(self) -> None:
         child, self._child = self._child, None
-        if child is None:
-            return
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.remove_reader(child.stdout)
-            self._loop.remove_writer(child.stdin)
-        # SIGKILL and not only the end of its stdin: nothing of value is lost, and reaping must not wait.
-        child.process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.process.wait(timeout=1.0)
-        for stream in (child.process.stdin, child.process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        if child is not None:
+            child.pipe.close()
+            # at once: nothing of value is lost, and the screen must not wait
+            child.process.end(0.0)
 
-    def _tell(self, text: str) -> None:
+    def _notice(self, text: str) -> None:
         if self._on_notice is not None:
             self._on_notice(text)
 

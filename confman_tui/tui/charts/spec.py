@@ -1,16 +1,15 @@
-"""What a graph is made of, as it travels to the renderer: plain values, JSON on the wire."""
+"""What a graph is made of, and the messages between the screen and the renderer."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
+
+import msgspec
 
 LayerKind = Literal["area", "line", "points", "columns"]
 
 
-@dataclass(slots=True)
-class Layer:
+class Layer(msgspec.Struct, array_like=True):
     """One set of points, drawn in one manner."""
 
     kind: LayerKind
@@ -24,8 +23,7 @@ class Layer:
     """One cell; empty: dots of Braille."""
 
 
-@dataclass(slots=True)
-class Mark:
+class Mark(msgspec.Struct, array_like=True):
     """A vertical line with a short text at its top, or, without a line, the text alone."""
 
     x: float
@@ -34,9 +32,8 @@ class Mark:
     line: bool = True
 
 
-@dataclass(slots=True)
-class GraphSpec:
-    """One graph. Colours are left to whoever shows it: the answer names roles only."""
+class GraphSpec(msgspec.Struct):
+    """One graph. Colours are left to the widget that shows it: the answer names roles only."""
 
     width: int
     height: int
@@ -47,16 +44,16 @@ class GraphSpec:
     y_high: float
     log: bool = False
     """Whether y is logarithmic; ``y_low`` is then above zero."""
-    x_ticks: list[tuple[float, str]] = field(default_factory=list)
-    y_ticks: list[tuple[float, str]] = field(default_factory=list)
-    right: list[tuple[float, str, str]] = field(default_factory=list)
+    x_ticks: list[tuple[float, str]] = []
+    y_ticks: list[tuple[float, str]] = []
+    right: list[tuple[float, str, str]] = []
     """(y, text, role) of labels at the right edge."""
-    bands: list[tuple[float, float]] = field(default_factory=list)
+    bands: list[tuple[float, float]] = []
     """(x from, x to) to be shaded: nobody leads, or no write goes through."""
-    left_out: list[tuple[float, float]] = field(default_factory=list)
+    left_out: list[tuple[float, float]] = []
     """(x from, x to) to be dotted: figures that do not count."""
-    layers: list[Layer] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
+    layers: list[Layer] = []
+    marks: list[Mark] = []
 
     def roles(self) -> list[str]:
         """Every role in it, in a fixed order: the answer's style numbers count along it."""
@@ -66,25 +63,28 @@ class GraphSpec:
         names += [mark.role for mark in self.marks]
         return list(dict.fromkeys(names))
 
-    def to_wire(self) -> dict[str, Any]:
-        """The form that the renderer takes."""
-        number = {role: index for index, role in enumerate(self.roles())}
-        return {
-            "w": self.width,
-            "h": self.height,
-            "x": self.x_end,
-            "y": [self.y_low, self.y_high],
-            "log": self.log,
-            "xt": self.x_ticks,
-            "yt": self.y_ticks,
-            "r": [(y, text, number[role]) for y, text, role in self.right],
-            "b": [(begin, end, number["band"], "░") for begin, end in self.bands]
-            + [(begin, end, number["dim"], "·") for begin, end in self.left_out],
-            "l": [(layer.kind, number[layer.role], layer.glyph, layer.runs) for layer in self.layers],
-            "m": [(mark.x, mark.label, number[mark.role], mark.line) for mark in self.marks],
-        }
+
+Rows = list[list[str | int]]
+"""For each line of cells: text and style number, in turn."""
 
 
-def encode(message: dict[str, Any]) -> bytes:
-    """One message as one line."""
-    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+class DrawGraph(msgspec.Struct, frozen=True):
+    """To the renderer."""
+
+    id: int
+    graph: msgspec.Raw
+    """A `GraphSpec`, encoded apart, so that one that can't be read is answered like one that can't be drawn."""
+
+
+class GraphDrawn(msgspec.Struct, frozen=True, tag=True):
+    """The renderer's answer."""
+
+    id: int
+    rows: Rows
+
+
+class GraphNotDrawn(msgspec.Struct, frozen=True, tag=True):
+    """The renderer's answer, too."""
+
+    id: int
+    error: str

@@ -5,7 +5,7 @@ Textual writes whole regions anew; naming only the changed spans keeps the termi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.segment import Segment
 from rich.style import Style
@@ -109,14 +109,3 @@ class Picture:
             self._rows[y] = row
             self._strips[y] = to_strip(row, styles, width)
         return regions
-
-
-Refresh = Callable[..., object]
-
-
-def refresh_changed(refresh: Refresh, regions: list[Region] | None) -> None:
-    """Have a widget's ``refresh`` write what `Picture.update` gave."""
-    if regions is None:
-        refresh()
-    elif regions:
-        refresh(*regions)

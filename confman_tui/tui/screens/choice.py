@@ -20,12 +20,6 @@ Choice = TypeVar("Choice")
 class ChoiceDialog(Dialog[Choice], Generic[Choice]):
     """Gives the chosen value, or None."""
 
-    DEFAULT_CSS = """
-    ChoiceDialog OptionList { height: auto; max-height: 14; background: $surface; }
-    ChoiceDialog OptionList { border: none; padding: 0; margin: 1 0; }
-    ChoiceDialog OptionList:focus { border: none; }
-    """
-
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "dismiss_dialog", "Close", show=False)]
 
     def __init__(self, title: str, about: str, choices: tuple[tuple[str, Choice], ...], present: int = 0) -> None:

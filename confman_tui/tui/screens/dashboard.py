@@ -2,55 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.events import Resize
 from textual.message import Message
-from textual.screen import Screen
 
-from confman_tui.tui.breath import breathe
 from confman_tui.tui.charts.axis import TimeAxis, TimeWindow
 from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.frame import Frame
+from confman_tui.tui.keys.hints import KeyHint
 from confman_tui.tui.layout import Plan, plan
+from confman_tui.tui.textual_hacks import ScreenUnderDialogs
 from confman_tui.tui.widgets import offline
 from confman_tui.tui.widgets.cards import NodeCards
-from confman_tui.tui.widgets.graph import LatencyGraph, ThroughputGraph
+from confman_tui.tui.widgets.graph import LatencyGraph, ThroughputGraph, TimeGraph
 from confman_tui.tui.widgets.header import Header
 from confman_tui.tui.widgets.keybar import KeyBar
 from confman_tui.tui.widgets.log_pane import EventLogPane, LastEvent
-from confman_tui.tui.widgets.scenario_table import RunningRow, ScenarioTable
+from confman_tui.tui.widgets.running_row import RunningRow
+from confman_tui.tui.widgets.scenario_table import ScenarioTable
 from confman_tui.tui.widgets.timeline import ClusterTimeline
 
 TABLE_SHARE = (0.5, 76, 104)
 """Of the width that the table takes beside the log: the share, its least and its most cells."""
-
-
 ROOMY = 32
 """From this height on the lanes stand beside the panel of a missing cluster."""
+_WAYS_ON = ("demo", "retry", "stop", "quit")
+"""Actions that the panel of a missing cluster offers."""
 
 
-class Dashboard(Screen[None]):
+class Dashboard(ScreenUnderDialogs[None]):
     """Header, cards, timeline, graphs, table, log and keys."""
 
     AUTO_FOCUS = ""
-
-    DEFAULT_CSS = """
-    Dashboard { layout: vertical; overflow: hidden; }
-    Dashboard #graphs { layout: vertical; }
-    Dashboard #graphs.beside { layout: horizontal; }
-    Dashboard #graphs > * { width: 1fr; height: 1fr; }
-    Dashboard #bottom { layout: vertical; }
-    Dashboard #bottom.beside { layout: horizontal; }
-    Dashboard #table, Dashboard #log { width: 1fr; height: 1fr; }
-    Dashboard .framed { border: round $foreground 35%; }
-    Dashboard .framed, Dashboard #table, Dashboard #log {
-        border-title-color: $text-muted; border-subtitle-color: $text-muted;
-    }
-    Dashboard ClusterTimeline.framed:focus { border: round $primary; }
-    Dashboard.notes-left ToastRack { align: left bottom; }
-    Dashboard.notes-left ToastHolder { align-horizontal: left; }
-    """
 
     class LayoutChanged(Message):
         """The plan changed, or a dialog closed: panes need the current frame."""
@@ -72,7 +58,7 @@ class Dashboard(Screen[None]):
         self._graphs = Container(self.throughput, self.latency, id="graphs")
         self._bottom = Container(self.table, self.log_pane, id="bottom")
         self.plan: Plan | None = None
-        self._members: tuple[str, ...] = ()
+        self._shown_nodes: tuple[str, ...] = ()
         self._away = False
         self._latency_first = False
 
@@ -98,15 +84,6 @@ class Dashboard(Screen[None]):
         if self.plan is not None:
             self.post_message(self.LayoutChanged())
 
-    def _compositor_refresh(self) -> None:
-        # Below a dialog Textual marks what it has just repainted for repainting once more, in place of what changes
-        # next: each change would cost the whole screen. It offers no public hook.
-        wanted = self._repaint_required
-        super()._compositor_refresh()
-        if self.app.screen is not self:
-            self._repaint_required = wanted
-            self._exchange_repaint_regions()
-
     @property
     def one_graph(self) -> bool:
         """Whether one of the two graphs is seen at a time."""
@@ -126,7 +103,7 @@ class Dashboard(Screen[None]):
         """Give every pane its rows and columns on a screen of this size (the present one by default)."""
         size = self.app.size
         width, height = width or size.width, height or size.height
-        wanted = plan(width, height, len(self._members), self._scenarios)
+        wanted = plan(width, height, len(self._shown_nodes), self._scenarios)
         if wanted == self.plan and not force and self._placed_width == width:
             return
         self.plan, self._placed_width = wanted, width
@@ -181,14 +158,15 @@ class Dashboard(Screen[None]):
         self.running_row.display = wanted.running > 0 and not away
         self.offline.display = away
 
-    def show(self, frame: Frame, live: Frame, nodes: tuple[str, ...]) -> None:
+    def show(self, frame: Frame, live: Frame, offered: tuple[KeyHint, ...]) -> None:
         """Hand ``frame`` to every pane of text that is seen; the header alone shows ``live`` while the view is held."""
-        away = offline.stands(frame.state)
-        if nodes != self._members or away != self._away:
-            self._members, self._away = nodes, away
+        nodes, away = live.history.nodes, offline.stands(frame.state)
+        if nodes != self._shown_nodes or away != self._away:
+            self._shown_nodes, self._away = nodes, away
             self.place(force=True)
         assert self.plan is not None
         self.header.show(live)
+        self.keys.show(offered)
         if self.cards.display:
             self.cards.show(frame, nodes, self.plan.card_style)
         if self._bottom.display:
@@ -200,17 +178,15 @@ class Dashboard(Screen[None]):
             self.running_row.show(frame)
         if self.last_event.display:
             self.last_event.show(frame)
+        if self.offline.display:
+            self.offline.show(live, tuple((hint.key, hint.label) for hint in offered if hint.action in _WAYS_ON))
 
     def show_timeline(self, frame: Frame, axis: TimeAxis) -> None:
         """The lanes."""
-        breathe()
         if self.timeline.display:
             self.timeline.show(axis, frame.history)
 
-    def show_graphs(self, frame: Frame, axis: TimeAxis) -> None:
-        """The graphs that are seen."""
+    def seen_graphs(self) -> Iterator[TimeGraph]:
+        """The graphs that have a place now."""
         if self._graphs.display:
-            for graph in (self.throughput, self.latency):
-                if graph.display:
-                    breathe()
-                    graph.show(axis, frame.history)
+            yield from (graph for graph in (self.throughput, self.latency) if graph.display)

@@ -14,9 +14,9 @@ from textual.events import Resize
 from textual.widgets import Static
 
 from confman_tui.cluster.states import STATE_WORDS
-from confman_tui.tui.actions import ACTIONS
 from confman_tui.tui.charts.palette import STATE_GLYPHS
 from confman_tui.tui.colours import STATE_HELP, Look
+from confman_tui.tui.keys.table import ACTIONS
 from confman_tui.tui.screens.dialog import Dialog
 from confman_tui.tui.text import wrap
 
@@ -53,14 +53,6 @@ KEY_INDENT, MEANING_INDENT = 11, 26
 class HelpDialog(Dialog[None]):
     """The help."""
 
-    DEFAULT_CSS = """
-    HelpDialog > .box { max-height: 96%; }
-    HelpDialog #help-columns { height: auto; layout: vertical; }
-    HelpDialog #help-columns.beside { layout: horizontal; }
-    HelpDialog Static { height: auto; width: 1fr; }
-    HelpDialog .beside > #help-keys { width: 56; margin-right: 2; }
-    """
-
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,question_mark", "dismiss_dialog", "Close", show=False),
     ]
@@ -90,30 +82,30 @@ class HelpDialog(Dialog[None]):
             pane.update(Content("\n").join(build(pane.content_size.width or 60)))
 
     def _keys(self, width: int) -> list[Content]:
-        page = _Page(self.look, width, KEY_INDENT)
+        columns = _Columns(self.look, width, KEY_INDENT)
         section = ""
         for action in ACTIONS:
             if action.section != section:
                 section = action.section
-                page.heading(section)
-            page.entry(self._shown_key(action.id), action.help, self.look.strong)
-        return page.lines
+                columns.heading(section)
+            columns.entry(self._shown_key(action.id), action.help, self.look.strong)
+        return columns.lines
 
     def _meanings(self, width: int) -> list[Content]:
-        page = _Page(self.look, width, MEANING_INDENT if width >= 56 else 16)
-        page.heading("In the panes")
+        columns = _Columns(self.look, width, MEANING_INDENT if width >= 56 else 16)
+        columns.heading("In the panes")
         for keys, words in _PANE_KEYS:
-            page.entry(keys, words, self.look.strong)
-        page.heading("Nodes")
+            columns.entry(keys, words, self.look.strong)
+        columns.heading("Nodes")
         for state, words in STATE_HELP.items():
-            page.entry(f"{STATE_GLYPHS[state]} {STATE_WORDS[state]}", words, self.look.state(state))
-        page.heading("Figures")
+            columns.entry(f"{STATE_GLYPHS[state]} {STATE_WORDS[state]}", words, self.look.state(state))
+        columns.heading("Figures")
         for name, words in _FIGURES:
-            page.entry(name, words, self.look.strong)
-        return page.lines
+            columns.entry(name, words, self.look.strong)
+        return columns.lines
 
 
-class _Page:
+class _Columns:
     """Headings, and entries whose right part is wrapped under itself."""
 
     def __init__(self, look: Look, width: int, indent: int) -> None:

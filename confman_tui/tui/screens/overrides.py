@@ -130,14 +130,6 @@ def parse_repeat(text: str) -> int:
 class OverridesDialog(Dialog[Overrides]):
     """Gives the wanted overrides."""
 
-    DEFAULT_CSS = """
-    OverridesDialog .field { height: 1; width: 1fr; margin-bottom: 1; }
-    OverridesDialog Label { width: 10; }
-    OverridesDialog Input { width: 14; }
-    OverridesDialog .hint { width: 1fr; padding-left: 2; color: $text-muted; }
-    OverridesDialog #wrong { color: $text-error; height: auto; }
-    """
-
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(self, present: Overrides) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from textual.widgets import Static
 
 from confman_tui.session.events import DrillRound
 from confman_tui.tui import numbers
+from confman_tui.tui.charts.histogram import drill_spec
 from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.log import fault_words
 from confman_tui.tui.node_names import name_of
@@ -60,14 +62,6 @@ def aligned(rounds: Sequence[DrillRound]) -> list[tuple[tuple[float, int], ...]]
 class RoundsDialog(Dialog[None]):
     """Follows the drill while it runs."""
 
-    DEFAULT_CSS = """
-    RoundsDialog #strips { height: auto; grid-size: 1; grid-rows: 7; grid-gutter: 0 2; }
-    RoundsDialog #strips.beside { grid-size: 2; }
-    RoundsDialog .round { height: 7; }
-    RoundsDialog .round Static { height: 1; color: $text-muted; }
-    RoundsDialog .round DrillStrip { height: 6; }
-    """
-
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,v,enter", "dismiss_dialog", "Close", show=False)]
 
     def __init__(self, state: UiState, renderer: ChartRenderer) -> None:
@@ -91,23 +85,23 @@ class RoundsDialog(Dialog[None]):
         self.set_interval(0.5, self._show)
 
     def _show(self) -> None:
-        drill = self._state.drill
-        stamp = (len(drill.rounds), drill.ended)
+        done = self._state.drill_rounds
+        stamp = (len(done), self._state.drill_ended)
         if stamp == self._stamp:
             return
         self._stamp = stamp
         self.query_one("#verdict", Static).update(self._verdict())
         rounds = self.query_one("#rounds", Static)
         width = rounds.content_size.width or 60
-        rounds.update(Content("\n").join(self._table(drill.rounds, width)))
-        shown = [ended for ended in drill.rounds if ended.ok_per_tenth][-MOST_STRIPS:]
+        rounds.update(Content("\n").join(self._table(done, width)))
+        shown = [ended for ended in done if ended.ok_per_tenth][-MOST_STRIPS:]
         strips = self.query_one("#strips", Grid)
         strips.remove_children()
         graphs = [DrillStrip(self._renderer) for _ in shown]
         labels = [Static(Content(f"round {ended.number}"), markup=False) for ended in shown]
         strips.mount(*(Vertical(*pair, classes="round") for pair in zip(labels, graphs, strict=True)))
         for graph, points in zip(graphs, aligned(shown), strict=True):
-            graph.show(points)
+            graph.show(partial(drill_spec, points, ()))
 
     def on_resize(self, event: Resize) -> None:
         self.query_one("#strips").set_class(event.size.width >= BESIDE_WIDTH, "beside")
@@ -115,12 +109,10 @@ class RoundsDialog(Dialog[None]):
         self.call_after_refresh(self._show)
 
     def _verdict(self) -> Content:
-        drill, look = self._state.drill, self.look
-        if drill.ended is None:
-            done = len(drill.rounds)
-            total = drill.rounds[-1].total if drill.rounds else 0
-            return Content.assemble((f"{done} of {total} rounds are over", f"bold {look.accent}"))
-        ended = drill.ended
+        done, ended, look = self._state.drill_rounds, self._state.drill_ended, self.look
+        if ended is None:
+            total = done[-1].total if done else 0
+            return Content.assemble((f"{len(done)} of {total} rounds are over", f"bold {look.accent}"))
         good = ended.exit_code == 0
         head = f"{'✓' if good else '✗'} {clean(ended.verdict)}"
         lines = [Content.assemble((head, f"bold {look.good if good else look.alarm}"))]

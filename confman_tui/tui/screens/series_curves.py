@@ -14,8 +14,9 @@ from textual.events import Resize
 from textual.widgets import Static
 
 from confman_tui.results.model import ScenarioResult, Series, SeriesKind
-from confman_tui.results.series import knee_of, noise_lines, stop_words, value_words, verdict_of
 from confman_tui.results.statistics.repeats import runs_of, spreads, typical
+from confman_tui.results.statistics.series_shape import knee_of
+from confman_tui.results.tables.series_table import noise_lines, stop_words, value_words, verdict_of
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.curves import Curve, cost_curve, latency_curve, throughput_curve
 from confman_tui.tui.charts.renderer_client import ChartRenderer
@@ -34,14 +35,6 @@ _FIRST = 11
 
 class SeriesDialog(Dialog[None]):
     """Follows the series while it runs, and shows the last one afterwards."""
-
-    DEFAULT_CSS = """
-    SeriesDialog #curves { height: auto; layout: vertical; }
-    SeriesDialog #curves.beside { layout: horizontal; }
-    SeriesDialog CurveGraph { height: 13; width: 1fr; border: round $foreground 35%; }
-    SeriesDialog #curves.low CurveGraph { height: 10; }
-    SeriesDialog Static { height: auto; }
-    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,g,enter", "dismiss_dialog", "Close", show=False)]
 
@@ -82,9 +75,7 @@ class SeriesDialog(Dialog[None]):
         width = self.query_one("#series-verdict").content_size.width or 60
         self.query_one("#series-verdict", Static).update(Content("\n").join(self._verdict(series, width)))
         for name, (title, build) in zip(("first-curve", "second-curve"), _graphs(series), strict=True):
-            graph = self.query_one(f"#{name}", CurveGraph)
-            graph.words = title
-            graph.show(build)
+            self.query_one(f"#{name}", CurveGraph).show_curve(title, build)
         self.query_one("#series-table", Static).update(Content("\n").join(self._table(series, width)))
 
     def _verdict(self, series: Series, width: int) -> list[Content]:
@@ -137,10 +128,10 @@ def _cell(title: str, measure: str, result: ScenarioResult) -> str:
     if title == "failed":
         return numbers.count(sum(run.failures for run in runs_of(result)))
     if title == "± 95 %":
-        told = spreads(result).get("rps")
-        if told is None or told.ci95_high is None or not told.mean:
+        spread = spreads(result).get("rps")
+        if spread is None or spread.ci95_high is None or not spread.mean:
             return numbers.NOTHING
-        return f"{(told.ci95_high - told.mean) / told.mean * 100:.1f} %"
+        return f"{(spread.ci95_high - spread.mean) / spread.mean * 100:.1f} %"
     value = typical(result, measure)
     return numbers.rate(value) if measure == "rps" else numbers.milliseconds(value)
 

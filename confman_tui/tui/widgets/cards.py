@@ -9,7 +9,7 @@ from textual.containers import Grid
 from textual.content import Content
 
 from confman_tui.cluster.elections import FaultKind
-from confman_tui.cluster.states import STATE_WORDS, NodeState, NodeView
+from confman_tui.cluster.states import FAILED_STATES, STATE_WORDS, NodeState, NodeView
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.palette import STATE_GLYPHS
 from confman_tui.tui.charts.spark import sparkline
@@ -20,7 +20,6 @@ from confman_tui.tui.node_names import name_of
 from confman_tui.tui.text import Part, clean, fit, line
 from confman_tui.tui.widgets.lines import Lines
 
-_AWAY = frozenset({NodeState.REFUSED, NodeState.SILENT, NodeState.NOT_CONFMAN, NodeState.WRONG})
 _SERVING_WORD = {NodeState.LEADER: "LEADER"}
 _DONE_WORDS = {
     FaultKind.KILL: "killed",
@@ -34,18 +33,13 @@ _UNDONE = frozenset({FaultKind.RESUME, FaultKind.HEAL, FaultKind.RESTART})
 HEAD_WIDTH, ALIGNED_WIDTH = 22, 76
 """From this width of a line on, the facts of all lines begin in one column."""
 LEAST_SPARK = 8
-"""A sparkline keeps so many cells beside the node's CPU, or that is left out."""
+"""A sparkline keeps this many cells beside the node's CPU, or that is left out."""
 KEEP_UNDONE_S = 30.0
-"""How long a card goes on telling that a node was brought back."""
+"""How long a card goes on saying that a node was brought back, in seconds."""
 
 
 class NodeCard(Lines):
     """One node."""
-
-    DEFAULT_CSS = """
-    NodeCard { height: 1fr; padding: 0 1; }
-    NodeCard.full { border: round $foreground 35%; }
-    """
 
     def __init__(self, node: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -73,7 +67,7 @@ class NodeCard(Lines):
         """For the mouse: the whole address, what the state means, and the last error at length."""
         view = self._view(frame)
         words = f"{clean(self.node, 80)}: {STATE_WORDS[view.state]} ({STATE_HELP[view.state]})"
-        if view.detail and view.state in _AWAY:
+        if view.detail and view.state in FAILED_STATES:
             words += f". {clean(view.detail, 300)}"
         if str(self.tooltip) != words:
             self.tooltip = Content(words)
@@ -121,12 +115,12 @@ class NodeCard(Lines):
         spark = sparkline(tuple(frame.history.health(self.node)), max(0, width - len(latency) - 2))
         second = Content.assemble((f"{latency}  ", look.text), (spark, look.state(view.state)))
         done = _done(frame, self.node)
-        error = clean(view.detail) if view.detail and view.state in _AWAY else ""
+        error = clean(view.detail) if view.detail and view.state in FAILED_STATES else ""
         third = Content.assemble((fit(error, width), look.dim)) if error else second
-        deed = Content.assemble((fit(f"⚑ {done}", width), f"bold {look.warn}")) if done else None
+        mark = Content.assemble((fit(f"⚑ {done}", width), f"bold {look.warn}")) if done else None
         if height >= 3:
-            return (first, third, deed) if deed is not None else (first, second, third if error else Content(""))
-        return (first, deed if deed is not None else third)
+            return (first, third, mark) if mark is not None else (first, second, third if error else Content(""))
+        return (first, mark if mark is not None else third)
 
     def _line(self, frame: Frame, view: NodeView, width: int, look: Look) -> Content:
         done = _done(frame, self.node)
@@ -138,7 +132,7 @@ class NodeCard(Lines):
         if done:
             parts.append(Part(f"⚑ {done}", f"bold {look.warn}", 3, f"⚑ {done.split()[0]}"))
         right = []
-        if view.state not in _AWAY:
+        if view.state not in FAILED_STATES:
             right = [Part(_cpu(frame, self.node), look.dim, 5)]
             right.append(Part(_latency(view).removeprefix("health "), look.text, 4))
             right.append(Part(sparkline(tuple(frame.history.health(self.node)), 10), look.state(view.state), 6))
@@ -154,7 +148,7 @@ def _facts(frame: Frame, view: NodeView, look: Look) -> list[Part]:
     """What is known, most important first."""
     parts = []
     term = Part(f"term {view.term}", look.term(view.term), 1) if view.term is not None else Part("")
-    if view.state in _AWAY:
+    if view.state in FAILED_STATES:
         start = view.last_answer if view.state is NodeState.SILENT and view.last_answer is not None else view.since
         if start is not None:
             word = "silent for" if view.state is NodeState.SILENT else "for"
@@ -178,14 +172,14 @@ def _latency(view: NodeView) -> str:
 
 
 def _cpu(frame: Frame, node: str) -> str:
-    """CPU of the node's process in per cent of a core; empty where it runs elsewhere or can't be told."""
+    """CPU of the node's process in per cent of a core; empty where it runs elsewhere or is not known."""
     watched = frame.state.generator
     cpu = watched.node_cpu.get(node) if watched is not None else None
     return f"cpu {numbers.per_cent(cpu)}" if cpu is not None else ""
 
 
 def _done(frame: Frame, node: str) -> str:
-    """``killed by you 00:12 ago``; what brought a node back is told for a while only."""
+    """``killed by you 00:12 ago``; what brought a node back is said for a while only."""
     fault = frame.state.done_to.get(node)
     if fault is None:
         return ""
@@ -200,15 +194,15 @@ class NodeCards(Grid):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._members: tuple[str, ...] = ()
+        self._shown_nodes: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield from ()
 
     def show(self, frame: Frame, nodes: tuple[str, ...], style: CardStyle) -> None:
         """Show these nodes in this style."""
-        if nodes != self._members:
-            self._members = nodes
+        if nodes != self._shown_nodes:
+            self._shown_nodes = nodes
             self.remove_children()
             self.mount_all([NodeCard(node) for node in nodes])
         for card in self.query(NodeCard):

@@ -2,110 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 from typing import Any, ClassVar
 
-from textual.geometry import Size
-
-from confman_tui.tui.charts.axis import TimeAxis, span_words
+from confman_tui.tui.charts.axis import span_words
+from confman_tui.tui.charts.curves import Curve
 from confman_tui.tui.charts.graphs import LatencyPlot, LegendItem, ThroughputPlot
-from confman_tui.tui.charts.histogram import drill_spec, histogram_spec
-from confman_tui.tui.charts.renderer_client import ChartRenderer, Rows
+from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.charts.spec import GraphSpec
 from confman_tui.tui.charts.strips import Row
-from confman_tui.tui.history import History
 from confman_tui.tui.widgets.graph_base import PictureWidget, TitlePart
+
+Build = Callable[[int, int], GraphSpec | None]
+"""Gives the graph for a width and a height; None when there is nothing to draw."""
 
 _keys = count(1)
 
 
 class Graph(PictureWidget):
-    """One graph drawn by the renderer's process."""
+    """One graph drawn by the renderer's process.
 
-    DEFAULT_CSS = """
-    Graph { width: 1fr; height: 1fr; min-width: 20; min-height: 4; }
+    Our own: Textual has no widget for plots, and a plot drawn in this process would hold up the load.
     """
 
     TITLE: ClassVar[str] = ""
 
-    def __init__(
-        self,
-        renderer: ChartRenderer,
-        *,
-        legend_in_border: bool = True,
-        empty_text: str = "",
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
-    ) -> None:
+    def __init__(self, renderer: ChartRenderer, *, empty_text: str = "", id: str | None = None) -> None:
         """``empty_text``: what to say while there is nothing to draw (plain text, lines apart by line breaks)."""
-        super().__init__(name=name, id=id, classes=classes)
+        super().__init__(id=id)
         self._renderer = renderer
-        self._legend_in_border = legend_in_border
         self._empty_text = empty_text
         self._key = f"graph-{next(_keys)}"
-        self._build: Callable[[int, int], GraphSpec | None] | None = None
-        self._asked: dict[str, Any] | None = None
-        self.legend: tuple[LegendItem, ...] = ()
-        """(glyph, word, role) of each series shown; `PictureWidget.color` gives the role's colour."""
+        self._build: Build | None = None
+        self._asked: GraphSpec | None = None
+        """What is drawn, or will be when the renderer answers."""
 
     @property
-    def empty_text(self) -> str:
-        """What the graph says while there is nothing to draw."""
-        return self._empty_text
+    def legend(self) -> tuple[LegendItem, ...]:
+        """(glyph, word, role) of each series shown; `PictureWidget.color` gives the role's colour."""
+        return ()
 
-    @empty_text.setter
-    def empty_text(self, text: str) -> None:
-        if text != self._empty_text:
-            self._empty_text = text
-            if self._asked is None:
-                self._ask()
+    @property
+    def title(self) -> str:
+        """What stands in the border."""
+        return self.TITLE
 
     def on_mount(self) -> None:
         """Draw what there is: the words for an empty graph, most often."""
-        self._ask()
+        self.show(self._build)
 
     def on_resize(self) -> None:
         """Ask anew for the new size."""
-        self._ask()
+        self.show(self._build)
 
     def on_show(self) -> None:
         """Ask for what was not drawn while nobody saw it."""
-        self._ask()
+        self.show(self._build)
 
     def on_unmount(self) -> None:
         """Want no more answers."""
         self._renderer.forget(self._key)
 
-    def _ask(self) -> None:
-        """Have the graph drawn, unless it can't be seen or nothing changed."""
+    def show(self, build: Build | None) -> None:
+        """Have what ``build`` gives drawn, unless it can't be seen or nothing changed."""
+        self._build = build
         if not self.seen:
             return
         width, height = self.size
-        spec = self._build(width, height) if self._build is not None else None
+        spec = build(width, height) if build is not None else None
         self._set_legend()
         if spec is None:
             if self._asked is not None or not self._rows or len(self._rows) != height:
                 self._renderer.forget(self._key)
             self._asked = None
             self._paint_words(width, height)
-            return
-        wire = spec.to_wire()
-        if wire == self._asked:
-            return
-        self._asked = wire
-        self._renderer.request(self._key, spec, partial(self._answered, spec.roles(), self.size))
-
-    def _answered(self, roles: list[str], size: Size, rows: Rows) -> None:
-        """Show the rows, unless the widget's size is another one by now."""
-        if size != self.size or self._asked is None:
-            return
-        numbers = [self.number(_styled(role)) for role in roles]
-        for row in rows:
-            row[1::2] = [numbers[int(style)] for style in row[1::2]]
-        self.paint(list(rows))
+        elif spec != self._asked:
+            self._asked = spec
+            answer = partial(self.paint, roles=[_styled(role) for role in spec.roles()], size=self.size)
+            self._renderer.request(self._key, spec, answer)
 
     def _paint_words(self, width: int, height: int) -> None:
         lines = [line for line in self._empty_text.split("\n") if len(line) <= width][:height]
@@ -116,12 +92,7 @@ class Graph(PictureWidget):
             rows[y] = [line.center(width), style]
         self.paint(rows)
 
-    def _title(self) -> str:
-        return self.TITLE
-
     def _set_legend(self) -> None:
-        if not self._legend_in_border:
-            return
         room = self.outer_size.width - 6
         subtitle: list[TitlePart] = []
         for glyph, word, role in self.legend:
@@ -130,7 +101,7 @@ class Graph(PictureWidget):
                 break
             room -= len(text)
             subtitle.append((text, role))
-        self.set_borders([(self._title(), "")], subtitle)
+        self.set_borders([(self.title, "")], subtitle)
 
 
 def _styled(role: str) -> str:
@@ -138,8 +109,8 @@ def _styled(role: str) -> str:
     return f"{role} bold" if role.startswith("term") else role
 
 
-class _TimeGraph(Graph):
-    """A graph on the dashboard's time axis."""
+class TimeGraph(Graph):
+    """A graph on the dashboard's time axis: `show` it what its ``plot`` gives for an axis and a history."""
 
     PLOT: ClassVar[type[ThroughputPlot] | type[LatencyPlot]]
     MERGED: ClassVar[str]
@@ -147,24 +118,19 @@ class _TimeGraph(Graph):
 
     def __init__(self, renderer: ChartRenderer, **options: Any) -> None:
         super().__init__(renderer, **options)
-        self._plot = self.PLOT()
+        self.plot = self.PLOT()
 
-    def show(self, axis: TimeAxis, history: History) -> None:
-        """Draw this stretch of the history. Call it when time or data move on; nothing is drawn in vain."""
-        self._build = partial(self._spec, axis, history)
-        self._ask()
+    @property
+    def legend(self) -> tuple[LegendItem, ...]:
+        return self.plot.legend
 
-    def _spec(self, axis: TimeAxis, history: History, width: int, height: int) -> GraphSpec | None:
-        spec = self._plot.spec(axis, history, width, height)
-        self.legend = self._plot.legend
-        return spec
-
-    def _title(self) -> str:
-        seconds = self._plot.seconds
+    @property
+    def title(self) -> str:
+        seconds = self.plot.seconds
         return self.TITLE if seconds <= 1 else f"{self.TITLE}, {self.MERGED} of {span_words(seconds)}"
 
 
-class ThroughputGraph(_TimeGraph):
+class ThroughputGraph(TimeGraph):
     """Requests per second: successful ones as an area, failed ones as columns of their cause's glyph."""
 
     TITLE = "throughput · requests/s"
@@ -172,7 +138,7 @@ class ThroughputGraph(_TimeGraph):
     MERGED = "mean"
 
 
-class LatencyGraph(_TimeGraph):
+class LatencyGraph(TimeGraph):
     """Latency percentiles of successful requests, in milliseconds on a logarithmic axis."""
 
     TITLE = "latency · ms, log"
@@ -185,22 +151,11 @@ class HistogramGraph(Graph):
 
     TITLE = "latency histogram · requests per bucket"
 
-    def show(self, histogram_base64: str) -> None:
-        """Draw this histogram (`RunOutcome.histogram`)."""
-        self._build = partial(histogram_spec, histogram_base64) if histogram_base64 else None
-        self._ask()
-
 
 class DrillStrip(Graph):
     """Acknowledged writes around a fault: one round of a drill, small."""
 
     TITLE = "acknowledged writes per 0.1 s from the fault"
-
-    def show(self, ok_per_tenth: Sequence[tuple[float, int]], marks: Sequence[tuple[float, str]] = ()) -> None:
-        """Draw (seconds from the fault, acknowledged writes in that tenth), with marks at (seconds, text)."""
-        tenths, moments = tuple(ok_per_tenth), tuple(marks)
-        self._build = partial(drill_spec, tenths, moments) if tenths else None
-        self._ask()
 
 
 class CurveGraph(Graph):
@@ -208,18 +163,23 @@ class CurveGraph(Graph):
 
     def __init__(self, renderer: ChartRenderer, **options: Any) -> None:
         super().__init__(renderer, **options)
-        self.words = ""
-        """What stands in its border."""
+        self._title = ""
+        self._legend: tuple[LegendItem, ...] = ()
 
-    def show(self, build: Callable[[int, int], tuple[GraphSpec | None, tuple[LegendItem, ...]]]) -> None:
-        """Draw what ``build`` gives for a width and a height."""
+    @property
+    def legend(self) -> tuple[LegendItem, ...]:
+        return self._legend
+
+    @property
+    def title(self) -> str:
+        return self._title
+
+    def show_curve(self, title: str, build: Callable[[int, int], Curve]) -> None:
+        """Draw what ``build`` gives for a width and a height, under this title."""
 
         def spec(width: int, height: int) -> GraphSpec | None:
-            drawn, self.legend = build(width, height)
+            drawn, self._legend = build(width, height)
             return drawn
 
-        self._build = spec
-        self._ask()
-
-    def _title(self) -> str:
-        return self.words
+        self._title = title
+        self.show(spec)

@@ -7,15 +7,14 @@ from typing import Any, Self
 
 from rich.style import Style
 from textual.content import Content
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.style import Style as VisualStyle
 from textual.widget import Widget
 
-from confman_tui.tui.breath import breathe
-from confman_tui.tui.charts.narrow_updates import narrow_updates
 from confman_tui.tui.charts.palette import role_colors, term_color
-from confman_tui.tui.charts.strips import Picture, Row, refresh_changed
+from confman_tui.tui.charts.strips import Picture, Row
+from confman_tui.tui.yield_cpu import yield_cpu
 
 TitlePart = tuple[str, str]
 """(text, role): a piece of a border's title; role "" is the border's own colour."""
@@ -28,8 +27,8 @@ class PictureWidget(Widget):
     ``dim``.
     """
 
-    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(name=name, id=id, classes=classes)
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self._picture = Picture()
         self._numbers: dict[str, int] = {}
         self._rows: list[Row] = []
@@ -37,7 +36,6 @@ class PictureWidget(Widget):
         self._styled_for: tuple[object, ...] = ()
         self._titles: tuple[tuple[TitlePart, ...], tuple[TitlePart, ...]] | None = None
         self._quiet = False
-        narrow_updates()
 
     @property
     def seen(self) -> bool:
@@ -49,15 +47,28 @@ class PictureWidget(Widget):
         """The number that stands for a role in rows."""
         return self._numbers.setdefault(role, len(self._numbers))
 
-    def paint(self, rows: list[Row]) -> None:
-        """Show these rows; what did not change is not written again."""
-        breathe()
-        self._rows = rows
-        refresh_changed(self.refresh, self._picture.update(rows, self._current_styles(), self.size.width))
+    def paint(self, rows: Sequence[Row], roles: Sequence[str] | None = None, size: Size | None = None) -> None:
+        """Show these rows; what did not change is not written again.
+
+        ``roles``: what the rows' numbers count along; None: they are those of `number`. ``size``: what the rows were
+        drawn for; they are dropped when the widget has another size by now.
+        """
+        if size is not None and size != self.size:
+            return
+        yield_cpu()
+        if roles is not None:
+            numbers = [self.number(role) for role in roles]
+            rows = [[numbers[int(part)] if at % 2 else part for at, part in enumerate(row)] for row in rows]
+        self._rows = list(rows)
+        changed = self._picture.update(self._rows, self._current_styles(), self.size.width)
+        if changed is None:
+            super().refresh()
+        elif changed:
+            super().refresh(*changed)
 
     def render_line(self, y: int) -> Strip:
         """A line of the picture, on the widget's own background."""
-        breathe()
+        yield_cpu()
         self._restyle()
         strip = self._picture.line(y)
         background = self.visual_style.rich_style

@@ -7,19 +7,15 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from confman_tui.tui import status
-from confman_tui.tui.actions import key_of
 from confman_tui.tui.colours import Look
 from confman_tui.tui.frame import Frame
+from confman_tui.tui.keys.table import shown_key
 from confman_tui.tui.text import Part, line
 from confman_tui.tui.widgets.lines import Lines
 
 
 class Header(Lines):
     """The header; the most important fact stands first on its second line."""
-
-    DEFAULT_CSS = """
-    Header { padding: 0 1; background: $surface; }
-    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -41,7 +37,7 @@ class Header(Lines):
         )
         right = status.activity(frame, look, width)
         if frame.held is not None:
-            held = f" ‖ view held · {frame.held} behind · {key_of('hold', frame.state)} goes on "
+            held = f" ‖ view held · {frame.held} behind · {shown_key('hold', frame.state.keys)} goes on "
             right = [Part(held, look.pill(look.warn), 1, f" ‖ held · {frame.held} ")]
         second = line(width, [status.writes(frame, look), status.leadership(state, look)], right)
         return (first, second) if height > 1 else (second,)

@@ -10,18 +10,17 @@ from textual.content import Content
 from textual.events import Click, Leave, MouseMove
 from textual.message import Message
 
-from confman_tui.tui.actions import KeyHint
 from confman_tui.tui.colours import Look
+from confman_tui.tui.keys.hints import KeyHint
 from confman_tui.tui.widgets.lines import Lines
 
 _GAP = 2
 
 
 class KeyBar(Lines):
-    """One or two lines of keys. Places that don't fit are left out whole, the least needed first."""
+    """One or two lines of keys. Places that don't fit are left out whole, the least needed first.
 
-    DEFAULT_CSS = """
-    KeyBar { padding: 0 1; background: $surface; }
+    Our own, not `Footer`: that makes a widget of each key, mounts all anew when one changes, and cuts off at the edge.
     """
 
     @dataclass

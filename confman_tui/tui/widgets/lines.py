@@ -12,8 +12,9 @@ from textual.style import Style
 from textual.visual import Visual
 from textual.widget import Widget
 
-from confman_tui.tui.breath import breathe
 from confman_tui.tui.colours import Look
+from confman_tui.tui.textual_hacks import forget_dirty_regions
+from confman_tui.tui.yield_cpu import yield_cpu
 
 
 def changed_cells(old: Content, new: Content) -> tuple[int, int] | None:
@@ -46,18 +47,14 @@ def _characters(content: Content) -> list[tuple[str, object]]:
 class Lines(Widget):
     """Shows lines of `Content`; subclasses build them in `build` from what they were last given.
 
-    Textual repaints a refreshed widget as a whole. Over a slow line that would send the same cells again and again,
-    so only the stretches of a row whose text or style differ are marked for repainting.
-    """
-
-    DEFAULT_CSS = """
-    Lines { text-wrap: nowrap; text-overflow: clip; height: auto; }
+    Our own, not `Static`: Textual lays out and repaints a refreshed widget as a whole, which holds up the load in this
+    process and sends the same cells over a slow line again. Here only the cells whose text or style differ are written.
     """
 
     ALLOW_SELECT = False
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self._shown: list[Content] = []
         self._shown_width = -1
         self._strips: dict[int, tuple[Content, Style, int, Strip]] = {}
@@ -74,7 +71,7 @@ class Lines(Widget):
 
     def redraw(self) -> None:
         """Build the lines again and repaint those that differ."""
-        breathe()
+        yield_cpu()
         width, height = self.content_size
         if not self.is_attached or width < 1 or height < 1:
             return
@@ -112,9 +109,9 @@ class Lines(Widget):
     def render_line(self, y: int) -> Strip:
         """Made anew only where the line changed: Textual would lay out all lines for a change in one of them, and the
         load waits for that."""
-        breathe()
+        yield_cpu()
         width, style = self.size.width, self.visual_style
-        self._dirty_regions.clear()
+        forget_dirty_regions(self)
         content = self._shown[y] if y < len(self._shown) else Content("")
         kept = self._strips.get(y)
         if kept is not None and kept[0] is content and kept[1] == style and kept[2] == width:

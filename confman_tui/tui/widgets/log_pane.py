@@ -30,11 +30,10 @@ class _Shown:
 
 
 class EventLogPane(Lines, can_focus=True):
-    """All events, each once. A cursor picks the line that ``c`` copies; new lines do not move it off its line."""
+    """All events, each once. A cursor picks the line that ``c`` copies; new lines do not move it off its line.
 
-    DEFAULT_CSS = """
-    EventLogPane { border: round $foreground 35%; padding: 0 1; }
-    EventLogPane:focus { border: round $primary; }
+    Our own, not `RichLog`: that only appends, while here lines that come late take their place by time, can be narrowed
+    to a topic and chosen.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -123,10 +122,9 @@ class EventLogPane(Lines, can_focus=True):
             self._retitle()
             self.redraw()
 
-    def on_focus(self) -> None:
-        self.redraw()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, focused: bool) -> None:
+        """Show the cursor, or take it away. (Our handler of the focus event would run before ``has_focus`` is set.)"""
+        super().watch_has_focus(focused)
         self.redraw()
 
     def _move_into_range(self) -> None:
@@ -179,10 +177,6 @@ def entry_lines(entry: LogLine, width: int, look: Look) -> list[Content]:
 
 class LastEvent(Lines):
     """The newest line of the log."""
-
-    DEFAULT_CSS = """
-    LastEvent { padding: 0 1; }
-    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

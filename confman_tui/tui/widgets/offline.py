@@ -26,10 +26,6 @@ def stands(state: UiState) -> bool:
 class OfflinePanel(Lines):
     """The panel."""
 
-    DEFAULT_CSS = """
-    OfflinePanel { border: round $foreground 35%; padding: 1 3; height: 1fr; }
-    """
-
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._frame: Frame | None = None

@@ -1,4 +1,4 @@
-"""The scenario table, and the running row that stands in for it on a small screen."""
+"""The scenario table."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from textual.content import Content
 from textual.events import Click
 from textual.message import Message
 
-from confman_tui.session.events import Phase
-from confman_tui.tui import numbers
-from confman_tui.tui.actions import key_of
 from confman_tui.tui.colours import Look
 from confman_tui.tui.frame import Frame
+from confman_tui.tui.keys.table import shown_key
 from confman_tui.tui.rows import Row, RowStatus
-from confman_tui.tui.text import Part, line
 from confman_tui.tui.widgets.lines import Lines
+from confman_tui.tui.widgets.row_fields import row_fields
 
 _WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -63,11 +61,10 @@ def columns_for(width: int, *, open_loop: bool = False) -> tuple[Column, ...]:
 
 
 class ScenarioTable(Lines, can_focus=True):
-    """A row per scenario: live figures of the last second for the running one, the run's figures afterwards."""
+    """A row per scenario: live figures of the last second for the running one, the run's figures afterwards.
 
-    DEFAULT_CSS = """
-    ScenarioTable { border: round $foreground 35%; padding: 0 1; }
-    ScenarioTable:focus { border: round $primary; }
+    Our own, not `DataTable`: that repaints the whole table at each update, several times a second beside the
+    load; it has no cell that starts a scenario, and does not drop its least needed columns.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -98,9 +95,9 @@ class ScenarioTable(Lines, can_focus=True):
     def show(self, frame: Frame) -> None:
         """Show this frame."""
         self._frame = frame
-        told = "▲ generator-bound: enter tells more" if any(row.limit for row in frame.state.rows.values()) else ""
-        if told != (self.border_subtitle or ""):
-            self.border_subtitle = told
+        hint = "▲ generator-bound: enter tells more" if any(row.limit for row in frame.state.rows.values()) else ""
+        if hint != (self.border_subtitle or ""):
+            self.border_subtitle = hint
         self.redraw()
 
     @property
@@ -117,10 +114,9 @@ class ScenarioTable(Lines, can_focus=True):
         if self._names:
             self.post_message(self.RowOpened(self._names[self.cursor]))
 
-    def on_focus(self) -> None:
-        self.redraw()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, focused: bool) -> None:
+        """Show the cursor, or take it away. (Our handler of the focus event would run before ``has_focus`` is set.)"""
+        super().watch_has_focus(focused)
         self.redraw()
 
     def on_click(self, event: Click) -> None:
@@ -153,7 +149,7 @@ class ScenarioTable(Lines, can_focus=True):
             word = _WORDS[len(suite)] if len(suite) < len(_WORDS) else str(len(suite))
             queued = len(frame.state.queue)
             fields = {"scenario": f"  all {word}", "time": f"{queued} to go" if queued else ""}
-            values = (f" {key_of('suite', frame.state)}", *(fields.get(column.title, "") for column in columns))
+            values = (f" {shown_key('suite', frame.state.keys)}", *(fields.get(column.title, "") for column in columns))
             lines.append(_cells(values, columns, f"bold {look.accent}", look.text, self._gap))
         return lines
 
@@ -175,56 +171,6 @@ class ScenarioTable(Lines, can_focus=True):
         return content
 
 
-def row_fields(frame: Frame, row: Row) -> dict[str, str]:
-    """A row's figures as text, by column title."""
-    scenario, started, sample = row.scenario, row.started, row.sample
-    fields = {"users": str(scenario.users), "time": numbers.NOTHING, "failed": ""}
-    if row.status is RowStatus.QUEUED:
-        fields["time"] = "queued"
-    elif row.status is RowStatus.RUNNING and started is not None:
-        elapsed = frame.now - started.at - started.warmup_s
-        if elapsed < 0:
-            fields["time"] = f"warm {numbers.minutes(started.warmup_s + elapsed)}"
-        elif started.duration_s is not None:
-            ended = min(elapsed, started.duration_s) if frame.state.phase is Phase.RUNNING else elapsed
-            fields["time"] = f"{numbers.minutes(ended)}/{numbers.minutes(started.duration_s)}"
-        else:
-            fields["time"] = numbers.minutes(elapsed)
-        fields["users"] = str(started.users)
-        fields["entries"] = numbers.count(started.entries_before)
-        fields["failed"] = numbers.count(row.failures)
-        if row.rate is not None:
-            fields["rate"] = numbers.asked(row.rate)
-        if sample is not None:
-            seconds = max(sample.end - sample.start, 1e-3)
-            fields["req/s"] = numbers.rate(sample.ok / seconds)
-            fields["p50"] = numbers.milliseconds(sample.p50_us)
-            fields["p95"] = numbers.milliseconds(sample.p95_us)
-            fields["p99"] = numbers.milliseconds(sample.p99_us)
-            fields["uncorr"] = numbers.milliseconds(sample.uncorrected_p99_us) if row.rate is not None else ""
-            fields["waiting"] = numbers.count(sample.not_started) if sample.not_started else ""
-            fields["max"] = numbers.milliseconds(row.max_us)
-    elif row.result is not None:
-        result, outcome = row.result, row.result.outcome
-        stopped = row.status is RowStatus.STOPPED
-        mark = "✗" if row.broken else "▲" if row.limit is not None else "■" if stopped else "✓"
-        fields["time"] = f"{mark} {result.duration_s:.1f} s"
-        fields["users"] = str(result.users)
-        fields["entries"] = numbers.count(result.entries_before)
-        fields["failed"] = numbers.count(outcome.failures)
-        fields["req/s"] = numbers.rate(outcome.rps)
-        fields["p50"] = numbers.milliseconds(outcome.p50_us)
-        fields["p95"] = numbers.milliseconds(outcome.p95_us)
-        fields["p99"] = numbers.milliseconds(outcome.p99_us)
-        if row.rate is not None:
-            fields["rate"] = numbers.asked(row.rate)
-        if outcome.uncorrected is not None:
-            fields["uncorr"] = numbers.milliseconds(outcome.uncorrected.p99_us)
-            fields["waiting"] = numbers.count(outcome.not_started) if outcome.not_started else ""
-        fields["max"] = numbers.milliseconds(outcome.max_us)
-    return fields
-
-
 def _cells(
     values: Sequence[str],
     columns: Sequence[Column],
@@ -239,83 +185,3 @@ def _cells(
         text = value + pad if column.left else pad + value
         spans.append((gap + text, (special or {}).get(column.title, style)))
     return Content.assemble(*spans)
-
-
-class RunningRow(Lines):
-    """Two lines: what runs, and its figures; without a run, how to start one."""
-
-    DEFAULT_CSS = """
-    RunningRow { padding: 0 1; }
-    """
-
-    def __init__(self, start_keys: str, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._start_keys = start_keys
-        self._frame: Frame | None = None
-
-    def show(self, frame: Frame) -> None:
-        """Show this frame."""
-        self._frame = frame
-        self.redraw()
-
-    def build(self, width: int, height: int, look: Look) -> Sequence[Content]:
-        frame = self._frame
-        if frame is None:
-            return ()
-        rows = tuple(frame.state.rows.values())
-        row = frame.state.running_row
-        if row is None:
-            done = [row for row in rows if row.result is not None]
-            row = max(done, key=lambda row: row.result.outcome.ended if row.result else 0.0, default=None)
-        if row is None:
-            return self._offer(rows, width, height, look)
-        fields = row_fields(frame, row)
-        running = row.status is RowStatus.RUNNING
-        style = f"bold {look.accent}" if running else look.text
-        marked = f"{'▸' if running else ' '} {row.scenario.name}"
-        users = "1 user" if fields["users"] == "1" else f"{fields['users']} users"
-        time_style = f"bold {look.alarm}" if row.broken else f"bold {look.warn}" if row.limit else look.text
-        head = [Part(marked, style), Part(fields["time"], time_style, 1), Part(users, look.dim, 3)]
-        if rate := fields.get("rate"):
-            head.append(Part(f"at {rate}", look.text, 2, rate))
-        if row.limit is not None:
-            head.insert(2, Part("generator-bound", f"bold {look.warn}", 1))
-        failed = f"{fields['failed']} failed"
-        right = [Part(failed, f"bold {look.alarm}" if row.failures else look.dim, 2)] if fields["failed"] else []
-        if waiting := fields.get("waiting"):
-            word = "waiting" if running else "never began"
-            right.insert(0, Part(f"{waiting} {word}", f"bold {look.warn}", 2))
-        if entries := fields.get("entries"):
-            right.insert(0, Part(f"{entries} entries before", look.dim, 4))
-        figures = [
-            Part(f"{fields[title]} req/s" if title == "req/s" else f"{title} {fields[title]}", style, rank)
-            for title, rank in (("req/s", 0), ("p50", 2), ("p95", 4), ("p99", 1), ("max", 3))
-            if title in fields
-        ]
-        if figures and fields.get("uncorr"):
-            figures.append(Part(f"uncorrected p99 {fields['uncorr']}", look.text, 3, f"unc. {fields['uncorr']}"))
-        if not figures:
-            return (line(width, head, right),)
-        unit = [Part("ms", look.dim, 5)]
-        return (line(width, head, right), line(width, [Part(" ", ""), *figures, *unit], gap="  "))[:height]
-
-    def _offer(self, rows: Sequence[Row], width: int, height: int, look: Look) -> Sequence[Content]:
-        """Each scenario's key and name, as far as they fit; failing that, the keys alone."""
-        lines: list[list[Row]] = [[]]
-        used = 0
-        for row in rows:
-            needed = len(row.scenario.key) + 1 + cell_len(row.scenario.name) + (2 if lines[-1] else 0)
-            if lines[-1] and used + needed > width:
-                lines.append([])
-                used, needed = 0, needed - 2
-            lines[-1].append(row)
-            used += needed
-        if len(lines) > height or used > width:
-            return (line(width, [Part(f"{self._start_keys} start a scenario", look.text)]),)
-        return [
-            Content("  ").join(
-                Content.assemble((row.scenario.key, f"bold {look.accent}"), (f" {row.scenario.name}", look.text))
-                for row in group
-            )
-            for group in lines
-        ]

@@ -10,22 +10,23 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 
+from confman_tui.cluster.node_names import short_names
 from confman_tui.cluster.states import STATE_WORDS
 from confman_tui.tui.charts.axis import TimeAxis, TimeWindow, clock_words
 from confman_tui.tui.charts.lanes import Grid, Lanes, label_width
 from confman_tui.tui.charts.palette import FAULT_GLYPH, STATE_GLYPHS, term_role
-from confman_tui.tui.history import History, Moment
-from confman_tui.tui.node_names import name_of, short_names
+from confman_tui.tui.history.history import History
+from confman_tui.tui.history.moments import Moment
+from confman_tui.tui.node_names import name_of
 from confman_tui.tui.numbers import milliseconds, short_seconds
 from confman_tui.tui.text import clean
 from confman_tui.tui.widgets.graph_base import PictureWidget, TitlePart
 
 
 class ClusterTimeline(PictureWidget, can_focus=True):
-    """A lane per node, a lane of acknowledged writes and a line of terms, on the dashboard's time axis."""
+    """A lane per node, a lane of acknowledged writes and a line of terms, on the dashboard's time axis.
 
-    DEFAULT_CSS = """
-    ClusterTimeline { width: 1fr; height: auto; }
+    Our own: Textual has no widget for lanes over time.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,11 +53,9 @@ class ClusterTimeline(PictureWidget, can_focus=True):
             self.at = at
             """Seconds since the epoch; None when there is no cursor."""
 
-    def __init__(
-        self, window: TimeWindow, *, name: str | None = None, id: str | None = None, classes: str | None = None
-    ) -> None:
+    def __init__(self, window: TimeWindow, *, id: str | None = None) -> None:
         """``window`` is shared with the graphs of the dashboard."""
-        super().__init__(name=name, id=id, classes=classes)
+        super().__init__(id=id)
         self._window = window
         self._lanes = Lanes()
         self._view: tuple[TimeAxis, History] | None = None
@@ -200,7 +199,7 @@ class ClusterTimeline(PictureWidget, can_focus=True):
         return parts
 
     def _moment(self, moment: Moment) -> list[TitlePart]:
-        """What was at a moment, the most telling first."""
+        """What was at a moment, the most important first."""
         parts: list[TitlePart] = [(clock_words(moment.at, tenths=True), "text bold")]
         parts += [
             (f"{FAULT_GLYPH} {fault.kind.value} {name_of(fault.node, self._names)}", "alarm") for fault in moment.faults

@@ -100,7 +100,7 @@ def test_the_program_ends_and_the_paused_node_is_resumed(end: str) -> None:
         wait_for(lambda: not psutil.pid_exists(guard) or psutil.Process(guard).status() == psutil.STATUS_ZOMBIE)
 
 
-def test_the_guardian_outlives_what_a_terminal_sends() -> None:
+def test_the_resume_guard_outlives_what_a_terminal_sends() -> None:
     control = LocalControl()
     with listener() as (node, process):
         control.pause(node)
@@ -116,7 +116,7 @@ def test_the_guardian_outlives_what_a_terminal_sends() -> None:
         wait_for(lambda: not stopped(process))
 
 
-def test_a_killed_guardian_is_replaced_before_the_next_pause(control: LocalControl) -> None:
+def test_a_killed_resume_guard_is_replaced_before_the_next_pause(control: LocalControl) -> None:
     with listener() as (node, process):
         control.pause(node)
         first = control._resume_guard.pid
@@ -217,7 +217,7 @@ def test_another_users_process(control: LocalControl, monkeypatch: pytest.Monkey
         assert process.is_running()
 
 
-def test_another_users_process_that_the_system_does_not_tell_of(
+def test_another_users_process_that_the_system_does_not_show(
     control: LocalControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with listener() as (node, process):

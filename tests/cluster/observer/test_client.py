@@ -1,4 +1,4 @@
-"""The process that polls and probes: it tells what is so, keeps its secrets, and ends with the program."""
+"""The process that polls and probes: it reports what is so, keeps its secrets, and ends with the program."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import psutil
 import pytest
 from hypothesis import given
@@ -17,18 +18,26 @@ from hypothesis import strategies as st
 
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.elections import WriteOutcome
-from confman_tui.cluster.observer import messages as wire
 from confman_tui.cluster.observer.client import Observer
-from confman_tui.cluster.observer.probe import PROBE_NAMESPACE
-from confman_tui.cluster.observer.process import Teller
+from confman_tui.cluster.observer.messages import (
+    NodePolled,
+    ObserverOptions,
+    ProbeWriteEnded,
+    ToObserver,
+    ToProgram,
+)
+from confman_tui.cluster.observer.process import Outbox
 from confman_tui.cluster.observer.shared_times import SharedWriteTimes
 from confman_tui.cluster.states import Poll, PollKind
 from confman_tui.cluster.watch_mode import WatchPace
 from confman_tui.cluster.writes.ledger import WriteBook
+from confman_tui.core.child_process.pipes import line_of
 from confman_tui.core.clock import now
 from confman_tui.core.errors import ClusterError
 from confman_tui.demo.supervisor import DemoCluster
+from confman_tui.settings.tiers import PROBE_NAMESPACE
 from tests.support.keys import ADMIN
+from tests.support.waiting import until
 
 texts = st.text(max_size=40)
 times = st.floats(0, 2e9)
@@ -48,57 +57,56 @@ polls = st.builds(
 
 @given(polls)
 def test_a_poll_survives_its_way(poll: Poll) -> None:
-    [message] = wire.read_messages(wire.messages_line([wire.poll_message(poll)]).strip())
-    assert wire.read_poll(message) == poll
+    message = NodePolled(poll)
+    assert msgspec.json.decode(line_of(message), type=ToProgram) == message
 
 
 paces = st.builds(WatchPace, st.floats(0.01, 10), st.floats(0.01, 10), st.none() | st.floats(0, 10))
 
 
 @given(st.lists(texts, min_size=1, max_size=9), texts, paces, st.floats(-1e9, 2e9))
-def test_a_config_survives_its_way(nodes: list[str], key: str, pace: WatchPace, offset: float) -> None:
-    config = wire.Config(tuple(nodes), key, pace, "abcdef", offset)
-    line = wire.config_line(config)
+def test_options_survive_their_way(nodes: list[str], key: str, pace: WatchPace, offset: float) -> None:
+    options = ObserverOptions(tuple(nodes), key, pace, "abcdef", offset, 7)
+    line = line_of(options)
     assert line.count(b"\n") == 1
-    assert wire.read_config(line) == config
+    assert msgspec.json.decode(line, type=ObserverOptions) == options
 
 
-def test_a_config_does_not_show_the_key() -> None:
-    assert "swordfish" not in repr(wire.Config(("http://127.0.0.1:1",), "swordfish", WatchPace(), "abcdef", 0.0))
+def test_options_do_not_show_the_key() -> None:
+    options = ObserverOptions(("http://127.0.0.1:1",), "swordfish", WatchPace(), "abcdef", 0.0, 7)
+    assert "swordfish" not in repr(options)
 
 
 def test_a_digest_of_64_bits_survives_its_way() -> None:
-    digest = 2**64 - 1
-    [message] = wire.read_messages(
-        wire.messages_line([wire.ended_message("n", "k", digest, 1.0, 2.0, "u", WriteOutcome.UNKNOWN)])
-    )
-    assert message[3] == digest
-    assert WriteOutcome(message[7]) is WriteOutcome.UNKNOWN
+    ended = ProbeWriteEnded("n", "k", 2**64 - 1, 1.0, 2.0, "u", WriteOutcome.UNKNOWN)
+    assert msgspec.json.decode(line_of(ended), type=ToProgram) == ended
 
 
-async def until(condition: Callable[[], bool], deadline_s: float) -> None:
-    deadline = now() + deadline_s
-    while not condition():
-        assert now() < deadline
-        await asyncio.sleep(0.01)
+@pytest.mark.parametrize(
+    "line", [b'["sign","why"]', b'{"type":"BeAlert"}', b'{"type":"BookWrites","booking":1}', b'{"type":"Polling"}']
+)
+def test_what_the_observer_does_not_understand_is_refused(line: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        msgspec.json.decode(line, type=ToObserver)
 
 
-async def test_news_of_a_change_goes_at_once_and_takes_along_what_waited() -> None:
-    lines: list[bytes] = []
-    teller = Teller(lines.append)
-    teller.tell(("a",))
-    assert lines == []
-    teller.tell(("b",), at_once=True)
-    assert wire.read_messages(lines[0]) == [["a"], ["b"]]
-    teller.tell(("c",))
-    await until(lambda: len(lines) == 2, 2.0)
-    assert wire.read_messages(lines[1]) == [["c"]]
-    teller.flush()
-    assert len(lines) == 2
+async def test_a_change_goes_at_once_and_takes_along_what_waited() -> None:
+    sent: list[tuple[object, ...]] = []
+    outbox = Outbox(lambda *messages: sent.append(messages))
+    first, second, third = (ProbeWriteEnded("n", key, 1, 1.0, 2.0, "u", WriteOutcome.UNKNOWN) for key in "abc")
+    outbox.put(first)
+    assert sent == []
+    outbox.put(second, at_once=True)
+    assert sent == [(first, second)]
+    outbox.put(third)
+    await until(lambda: len(sent) == 2)
+    assert sent[1] == (third,)
+    outbox.flush()
+    assert len(sent) == 2
 
 
 class Watched:
-    """A observer and what it told."""
+    """An observer and what it reported."""
 
     def __init__(self, nodes: tuple[str, ...], probe_s: float, command: list[str] | None = None) -> None:
         self.polls: list[Poll] = []
@@ -115,9 +123,6 @@ class Watched:
             on_trouble=self.troubles.append,
             command=command,
         )
-
-    async def until(self, condition: Callable[[], bool], deadline_s: float = 15.0) -> None:
-        await until(condition, deadline_s)
 
 
 @asynccontextmanager
@@ -141,13 +146,13 @@ def keys_of(book: WriteBook) -> list[str]:
 async def test_it_polls_and_probes_and_the_writes_are_there(demo: DemoCluster) -> None:
     async with watching(demo.urls) as watched:
         before = now()
-        await watched.until(lambda: {poll.node for poll in watched.polls} == set(demo.urls))
+        await until(lambda: {poll.node for poll in watched.polls} == set(demo.urls))
         assert all(poll.kind is PollKind.ANSWER for poll in watched.polls)
         assert all(abs(poll.sent - before) < 15 and poll.answered >= poll.sent for poll in watched.polls)
         assert watched.book.stream.last_started is None, "nobody allowed it to write yet"
         watched.observer.book(True)
         watched.observer.start_probe()
-        await watched.until(lambda: len(keys_of(watched.book)) >= 5)
+        await until(lambda: len(keys_of(watched.book)) >= 5)
         await watched.observer.stop_probe()
         keys = keys_of(watched.book)
         assert len(set(keys)) == len(keys)
@@ -158,59 +163,60 @@ async def test_it_polls_and_probes_and_the_writes_are_there(demo: DemoCluster) -
         assert kept >= set(keys)
         at_rest = watched.book.stream.last_started
         polled = len(watched.polls)
-        await watched.until(lambda: len(watched.polls) > polled + 6)
+        await until(lambda: len(watched.polls) > polled + 6)
         assert watched.book.stream.last_started == at_rest, "a stopped probe writes no more"
 
 
-async def test_a_write_of_an_earlier_run_that_is_told_late_is_not_booked_in_the_next() -> None:
+async def test_a_write_of_an_earlier_run_that_is_reported_late_is_not_booked_in_the_next() -> None:
     """Between two runs its key was removed with all of that run, and it would seem lost."""
     watched = Watched(("http://127.0.0.1:9",), 0.1)
 
-    def told(key: str, started: float) -> None:
-        watched.observer._take(wire.messages_line([("end", PROBE_NAMESPACE, key, 1, started, started + 0.001, "n", 0)]))
+    def ended(key: str, started: float) -> None:
+        outcome = WriteOutcome.ACKNOWLEDGED
+        watched.observer._on_message(ProbeWriteEnded(PROBE_NAMESPACE, key, 1, started, started + 0.001, "n", outcome))
 
     watched.observer.book(True)
-    told("key-first", now())
+    ended("key-first", now())
     watched.observer.book(False)
     sent = now()
-    watched.book.turn_page()
+    watched.book.hand_over_ledger()
     watched.observer.book(True)
-    told("key-late", sent)
-    told("key-second", now())
+    ended("key-late", sent)
+    ended("key-second", now())
     assert keys_of(watched.book) == ["key-second"]
 
 
 async def test_a_write_of_the_load_keeps_the_probe_quiet(demo: DemoCluster) -> None:
     async with watching(demo.urls, probe_s=0.3) as watched:
         watched.observer.start_probe()
-        await watched.until(lambda: watched.book.stream.last_ack is not None)
-        told: list[float] = []
-        starts = watched.book.stream.started
+        await until(lambda: watched.book.stream.last_ack is not None)
+        started: list[float] = []
+        pass_on = watched.book.stream.started
 
-        def hear(at: float) -> None:
-            told.append(at)
-            starts(at)
+        def on_started(at: float) -> None:
+            started.append(at)
+            pass_on(at)
 
-        watched.book.started = hear
+        watched.book.started = on_started
         polled = len(watched.polls)
         while len(watched.polls) < polled + 60:  # a second's polls of three nodes
             watched.stamp.set_started(now())
             await asyncio.sleep(0.02)
-        assert len(told) <= 1, "at most the one that was on its way"
+        assert len(started) <= 1, "at most the one that was on its way"
 
 
-async def test_a_lookout_that_is_killed_is_replaced_and_goes_on_with_other_keys(demo: DemoCluster) -> None:
+async def test_an_observer_that_is_killed_is_replaced_and_goes_on_with_other_keys(demo: DemoCluster) -> None:
     async with watching(demo.urls) as watched:
         watched.observer.book(True)
         watched.observer.start_probe()
-        await watched.until(lambda: len(keys_of(watched.book)) >= 2)
+        await until(lambda: len(keys_of(watched.book)) >= 2)
         pid = watched.observer.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        await watched.until(lambda: watched.observer.pid not in (None, pid))
+        await until(lambda: watched.observer.pid not in (None, pid))
         first = set(keys_of(watched.book))
         polled = len(watched.polls)
-        await watched.until(lambda: len(watched.polls) > polled and set(keys_of(watched.book)) > first)
+        await until(lambda: len(watched.polls) > polled and set(keys_of(watched.book)) > first)
         keys = keys_of(watched.book)
         assert len(set(keys)) == len(keys)
         assert all(watched.observer.is_spent_key(key) for key in keys)
@@ -230,15 +236,21 @@ async def test_its_process_shows_the_key_to_nobody_and_ends_with_it(
     assert not psutil.pid_exists(pid)
 
 
+CRASH = '{"type":"ObserverCrashed","error":"no sockets left"}'
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [
         (["/nonexistent/python"], "can't be started: No such file or directory"),
         ([sys.executable, "-c", "raise SystemExit(3)"], "did not begin: it ended"),
-        ([sys.executable, "-c", 'print(\'[["crash","no sockets left"]]\')'], "did not begin: no sockets left"),
+        (
+            [sys.executable, "-c", 'print(\'{"type":"ObserverCrashed","error":"no sockets left"}\')'],
+            "did not begin: no sockets left",
+        ),
     ],
 )
-async def test_one_that_does_not_begin_is_told_in_a_sentence(command: list[str], words: str) -> None:
+async def test_one_that_does_not_begin_is_reported_in_a_sentence(command: list[str], words: str) -> None:
     watched = Watched(("http://127.0.0.1:1",), 0.1, command)
     with pytest.raises(ClusterError, match=words):
         await watched.observer.start()

@@ -11,9 +11,10 @@ import pytest
 from confman_tui.cluster.api import WriteAttempt
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.elections import WriteOutcome, value_digest
-from confman_tui.cluster.observer.probe import PROBE_NAMESPACE, WriteProbe
+from confman_tui.cluster.observer.probe import WriteProbe
 from confman_tui.cluster.writes.ledger import WriteBook
 from confman_tui.core.clock import now
+from confman_tui.settings.tiers import PROBE_NAMESPACE
 from tests.support.three_servers import Trio
 
 

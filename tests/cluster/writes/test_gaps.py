@@ -100,14 +100,14 @@ def brute_force(writes: list[Write]) -> list[WriteWindow]:
 
 
 def replay(writes: list[Write], step: float = 0.2) -> tuple[WriteStream, list[WriteWindow], dict[float, int]]:
-    """Tells the stream of the writes in the order of time and drains it every ``step`` seconds."""
+    """Reports the writes to the stream in the order of time and drains it every ``step`` seconds."""
     stream = WriteStream()
-    told = [(write.start, 0, write) for write in writes]
-    told += [(write.ack, 1, write) for write in writes if write.ack is not None]
-    told.sort(key=lambda entry: entry[:2])
+    events = [(write.start, 0, write) for write in writes]
+    events += [(write.ack, 1, write) for write in writes if write.ack is not None]
+    events.sort(key=lambda entry: entry[:2])
     closed: list[WriteWindow] = []
     slots: dict[float, int] = {}
-    clock = told[0][0] if told else EPOCH
+    clock = events[0][0] if events else EPOCH
 
     def drain() -> None:
         drained = stream.drain(clock)
@@ -115,7 +115,7 @@ def replay(writes: list[Write], step: float = 0.2) -> tuple[WriteStream, list[Wr
         for slot, count in drained.counts:
             slots[slot] = slots.get(slot, 0) + count
 
-    for at, kind, write in told:
+    for at, kind, write in events:
         while at > clock + step:
             clock += step
             drain()
@@ -125,7 +125,7 @@ def replay(writes: list[Write], step: float = 0.2) -> tuple[WriteStream, list[Wr
                 stream.evidence.failed(at, write.node)
         else:
             stream.acknowledged(at, write.start, None, write.node)
-    clock = (told[-1][0] if told else EPOCH) + 1.0
+    clock = (events[-1][0] if events else EPOCH) + 1.0
     drain()
     return stream, closed, slots
 
@@ -182,32 +182,32 @@ def test_order_of_telling_within_the_settling_time_does_not_matter(writes: list[
         return
     straight = replay(writes)[0].windows
     shuffled = WriteStream()
-    told = [(write.start, write, 0) for write in writes]
-    told += [(write.ack, write, 1) for write in writes if write.ack is not None]
-    told.sort(key=lambda entry: entry[0] + random.uniform(0, 0.04))  # type: ignore[attr-defined]
-    for at, write, kind in told:
+    events = [(write.start, write, 0) for write in writes]
+    events += [(write.ack, write, 1) for write in writes if write.ack is not None]
+    events.sort(key=lambda entry: entry[0] + random.uniform(0, 0.04))  # type: ignore[attr-defined]
+    for at, write, kind in events:
         if kind == 0:
             shuffled.started(at)
         else:
             shuffled.acknowledged(at, write.start)
         shuffled.drain(at)
-    shuffled.drain(told[-1][0] + 1.0)
+    shuffled.drain(events[-1][0] + 1.0)
     assert [(w.start, w.end, w.intended) for w in shuffled.windows if w.end] == [
         (w.start, w.end, w.intended) for w in straight if w.end
     ]
 
 
-def told_of(writes: list[Write]) -> tuple[object, ...]:
+def seen_by(writes: list[Write]) -> tuple[object, ...]:
     stream, closed, slots = replay(writes)
     end = max(write.ack or write.start for write in writes)
     return (
         closed,
         slots,
         stream.windows,
-        stream.threshold_s,
-        stream.per_tenth(EPOCH, end + 1),
-        stream.longest_gap(EPOCH, end),
-        stream.judged_until,
+        stream.usual.threshold_s,
+        stream.history.per_tenth(EPOCH, end + 1),
+        stream.history.longest_gap(EPOCH, end),
+        stream.settled_until,
     )
 
 
@@ -225,10 +225,10 @@ def test_many_at_once_are_judged_as_one_by_one(first: list[Write], second: list[
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(WriteStream, "_take_without_gaps", counted)
-        at_once = told_of(writes)
+        at_once = seen_by(writes)
         assert sum(looked) > 200
-        patched.setattr("confman_tui.cluster.writes.gaps._WORTH_A_LOOK", 10**9)
-        assert told_of(writes) == at_once
+        patched.setattr("confman_tui.cluster.writes.gaps._LEAST_AT_ONCE", 10**9)
+        assert seen_by(writes) == at_once
 
 
 def steady(start: float, end: float, every: float, wait: float = 0.005) -> list[Write]:
@@ -277,7 +277,7 @@ def test_the_client_waits_since_the_write_was_due_but_windows_are_judged_by_what
     assert window.end == EPOCH + 4.5
     assert window.longest_wait_s == pytest.approx(2.4)
     assert window.intended == 6
-    # judged from when it was due, this would be the half second between two attempts in the middle of the outage
+    # counted from when it was due, this would be the half second between two attempts in the middle of the outage
     plain = WriteStream()
     for at in [*attempts, *outage, EPOCH + 4.49]:
         plain.started(at)
@@ -302,7 +302,7 @@ class Outage:
 
 
 def an_outage(chance: Random) -> Outage:
-    """``a`` leads until 10 s, ``b`` some time later; the users go on trying ``a`` until they are told of ``b``."""
+    """``a`` leads until 10 s, ``b`` some time later; the users go on trying ``a`` until they know of ``b``."""
     lost, seconds = EPOCH + 10.0, chance.uniform(0.5, 4.0)
     wait = chance.uniform(0.001, 0.03)
     found = lost + seconds
@@ -495,28 +495,28 @@ def test_longest_gap_and_throughput_are_kept_for_the_meter() -> None:
     ]
     stream, closed, _ = replay(writes)
     assert closed == []
-    found = stream.longest_gap(EPOCH + 10, EPOCH + 10.3)
+    found = stream.history.longest_gap(EPOCH + 10, EPOCH + 10.3)
     assert found is not None
     gap, counts = found
     assert not counts
     assert gap.end is not None
     assert gap.end - gap.start == pytest.approx(0.22)
     assert gap.seconds == pytest.approx((0.24 + 0.175) / 2, abs=1e-6)
-    small = stream.longest_gap(EPOCH + 11, EPOCH + 12)
+    small = stream.history.longest_gap(EPOCH + 11, EPOCH + 12)
     assert small is None or (small[0].seconds or 0) < 0.03
-    assert stream.acknowledged_between(EPOCH + 5, EPOCH + 7) == 100
+    assert stream.history.between(EPOCH + 5, EPOCH + 7) == 100
 
 
 def test_two_threads_lose_nothing() -> None:
     stream = WriteStream()
     each = 20_000
 
-    def tell() -> None:
+    def report() -> None:
         for n in range(each):
             stream.started(EPOCH + n * 1e-4)
             stream.acknowledged(EPOCH + n * 1e-4 + 1e-5, EPOCH + n * 1e-4)
 
-    threads = [threading.Thread(target=tell) for _ in range(2)]
+    threads = [threading.Thread(target=report) for _ in range(2)]
     for thread in threads:
         thread.start()
     counted = 0
@@ -536,6 +536,6 @@ def test_memory_is_bounded() -> None:
         stream.acknowledged(at + 0.01, at)
         if n % 10 == 0:
             stream.drain(at)
-    held = stream.__dict__
+    held = {**stream.__dict__, **stream.history.__dict__, **stream.usual.__dict__}
     sizes = {name: len(value) for name, value in held.items() if hasattr(value, "__len__")}
     assert max(sizes.values()) < 2_000, sizes

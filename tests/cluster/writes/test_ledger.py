@@ -66,11 +66,11 @@ def test_two_threads_that_tell_the_book_lose_nothing(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(ledger_module, "_CHUNK_BYTES", 1000)
     book = WriteBook()
 
-    def tell(number: int) -> None:
+    def report(number: int) -> None:
         for n in range(10_000):
             book.ended("shared", f"key-{number:04x}{n:08x}", n, 1.0, 2.0, NODES[number], WriteOutcome.ACKNOWLEDGED)
 
-    threads = [threading.Thread(target=tell, args=(number,)) for number in range(2)]
+    threads = [threading.Thread(target=report, args=(number,)) for number in range(2)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
@@ -94,7 +94,7 @@ def test_a_full_disk_keeps_the_writes_in_memory(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(SpillFile, "put", sometimes)
     ledger = WriteLedger()
     fill(ledger, 0)
-    kinds = {type(chunk) for chunk in ledger._pages["shared"].chunks}
+    kinds = {type(chunk) for chunk in ledger._namespaces["shared"].chunks}
     assert kinds == {bytearray, Spilled}
     assert [write.digest for write in ledger.writes("shared")] == list(range(10_000))
     assert ledger.outcomes() == (10_000, 0, 0)
@@ -133,7 +133,7 @@ def test_the_book_tells_stream_and_ledger_and_turns_its_page() -> None:
         observer.ended("bench", f"key-{n:012x}", value_digest("v"), 100.0 + n, 100.5 + n, NODES[0], outcome)
     drained = book.drain(200.0)
     assert drained.counts == ((100.5, 1),)
-    finished = book.turn_page()
+    finished = book.hand_over_ledger()
     assert finished.outcomes() == (1, 1, 1)
     assert len(book.ledger) == 0
     observer.ended("bench", "key-0000000000ff", 1, 1.0, 2.0, NODES[0], WriteOutcome.ACKNOWLEDGED)
@@ -148,4 +148,4 @@ def test_what_the_loads_thread_settles_is_booked_once() -> None:
         book.settle()
     book.ended("bench", f"key-{10:012x}", 10, 11.0, 12.0, NODES[0], WriteOutcome.UNKNOWN)
     assert book.drain(200.0).counts[0] == (2.0, 1)
-    assert [write.digest for write in book.turn_page().writes("bench")] == list(range(11))
+    assert [write.digest for write in book.hand_over_ledger().writes("bench")] == list(range(11))

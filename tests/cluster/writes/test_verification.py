@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.elections import UnreadNode, Verification, WriteOutcome, value_digest
+from confman_tui.cluster.writes import slices
 from confman_tui.cluster.writes import verification as verify_module
 from confman_tui.cluster.writes.ledger import BookedWrite, WriteBook, WriteLedger
-from confman_tui.cluster.writes.rules import Seen, demand
+from confman_tui.cluster.writes.rules import KeyState, demand
 from confman_tui.cluster.writes.verification import verify
 from confman_tui.core.clock import now
 from tests.support.three_servers import PutRule, Trio
@@ -24,7 +25,7 @@ NAMESPACES = ("bench-small-000", "bench-small-001")
 
 
 async def load(trio: Trio, http: ConfmanClient, writes: int = 30, timeout_s: float = 2.0) -> WriteBook:
-    """So many writes through the client, in turn to each node and namespace, booked as a run books them."""
+    """This many writes through the client, in turn to each node and namespace, booked as a run books them."""
     book = WriteBook()
     for number in range(writes):
         namespace, key, value = NAMESPACES[number % len(NAMESPACES)], f"key-{number:012x}", secrets.token_hex(32)
@@ -39,7 +40,7 @@ def lost_at(number: int) -> tuple[str, str]:
     return NAMESPACES[number % len(NAMESPACES)], f"key-{number:012x}"
 
 
-async def judged(
+async def verified(
     harm: Callable[[Trio], None], rule: PutRule | None = None, reread_s: float = 0.3, **options: object
 ) -> Verification:
     async with Trio(rule) as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
@@ -56,10 +57,10 @@ class TestOneWriteOfThirty:
     def way(self, by_key: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         if by_key:
             monkeypatch.setattr(verify_module, "LISTING_BYTES", 10)
-            monkeypatch.setattr(verify_module, "SLICE", 4)
+            monkeypatch.setattr(slices, "SLICE_KEYS", 4)
 
     async def test_nothing_wrong(self) -> None:
-        result = await judged(lambda trio: None)
+        result = await verified(lambda trio: None)
         assert (result.acknowledged, result.checked, result.lost, result.stale) == (30, 30, 0, 0)
         assert result.passed
         assert result.note == ""
@@ -71,7 +72,7 @@ class TestOneWriteOfThirty:
             for number, (how, nodes) in enumerate(harms):
                 getattr(trio, how)(*lost_at(number), *nodes)
 
-        result = await judged(harm)
+        result = await verified(harm)
         expected = {"/".join(lost_at(number)) for number, (_, nodes) in enumerate(harms) if len(nodes) > 1}
         assert set(result.lost_keys) == expected
         assert (result.lost, result.stale, result.phantom, result.checked) == (len(expected), 6, 0, 30)
@@ -81,18 +82,18 @@ class TestOneWriteOfThirty:
     @pytest.mark.parametrize("nodes", [(0,), (1, 2)])
     @pytest.mark.parametrize("how", ["lose", "alter"])
     async def test_one_write_alone_is_found(self, nodes: tuple[int, ...], how: str) -> None:
-        result = await judged(lambda trio: getattr(trio, how)(*lost_at(7), *nodes))
+        result = await verified(lambda trio: getattr(trio, how)(*lost_at(7), *nodes))
         assert (result.lost, result.stale) == ((0, 1) if len(nodes) == 1 else (1, 0))
         assert result.passed == (len(nodes) == 1)
 
     async def test_delayed_by_less_than_the_time_to_read_again_is_well(self) -> None:
-        result = await judged(lambda trio: trio.delay(*lost_at(7), 0.5, 0, 1), reread_s=5.0)
+        result = await verified(lambda trio: trio.delay(*lost_at(7), 0.5, 0, 1), reread_s=5.0)
         assert (result.lost, result.stale, result.checked) == (0, 0, 30)
         assert 0.25 <= result.seconds < 4.0
 
     async def test_delayed_by_more_is_not(self) -> None:
-        assert (await judged(lambda trio: trio.delay(*lost_at(7), 3.0, 2))).stale == 1
-        assert (await judged(lambda trio: trio.delay(*lost_at(7), 3.0, 1, 2))).lost == 1
+        assert (await verified(lambda trio: trio.delay(*lost_at(7), 3.0, 2))).stale == 1
+        assert (await verified(lambda trio: trio.delay(*lost_at(7), 3.0, 1, 2))).lost == 1
 
 
 async def test_a_node_that_lags_in_many_namespaces_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +104,7 @@ async def test_a_node_that_lags_in_many_namespaces_is_waited_for_once(monkeypatc
     def harm(trio: Trio) -> None:
         trio.nodes[2].entries.clear()
 
-    result = await judged(harm, reread_s=1.2)
+    result = await verified(harm, reread_s=1.2)
     assert (result.stale, result.lost, result.checked) == (30, 0, 30)
     assert 1.2 <= result.seconds < 1.2 + 5 * 0.6
 
@@ -133,17 +134,17 @@ async def test_unknown_and_present_is_recovered_and_absent_is_nothing(verdict: s
 
 
 async def test_refused_but_present_is_a_phantom_and_absent_is_well() -> None:
-    result = await judged(lambda trio: None, nth(5, "refuse", keep=True))
+    result = await verified(lambda trio: None, nth(5, "refuse", keep=True))
     assert (result.acknowledged, result.refused, result.phantom, result.lost) == (29, 1, 1, 0)
     assert result.lost_keys == ("/".join(lost_at(4)),)
     assert not result.passed
-    result = await judged(lambda trio: None, nth(5, "refuse", keep=False))
+    result = await verified(lambda trio: None, nth(5, "refuse", keep=False))
     assert (result.refused, result.phantom) == (1, 0)
     assert result.passed
 
 
 async def test_a_phantom_on_one_node_only_is_one_too() -> None:
-    result = await judged(lambda trio: trio.lose(*lost_at(4), 0, 1), nth(5, "refuse", keep=True))
+    result = await verified(lambda trio: trio.lose(*lost_at(4), 0, 1), nth(5, "refuse", keep=True))
     assert result.phantom == 1
 
 
@@ -155,13 +156,13 @@ async def test_a_lying_leader_is_caught_at_every_place() -> None:
             trio.lose(namespace, key, 0, 1, 2)
         return None
 
-    result = await judged(lambda trio: None, rule)
+    result = await verified(lambda trio: None, rule)
     assert result.lost == 10
     assert len(result.lost_keys) == 10
 
 
 async def test_no_acknowledged_write_is_nothing_to_judge() -> None:
-    result = await judged(lambda trio: None, lambda *_: "unknown")
+    result = await verified(lambda trio: None, lambda *_: "unknown")
     assert (result.acknowledged, result.unknown, result.recovered) == (0, 30, 30)
     assert not result.judged
     assert not result.passed
@@ -262,24 +263,24 @@ async def test_progress_is_told_and_a_stop_ends_it_with_what_is_known(monkeypatc
         book = await load(trio, http, writes=300)
         for number in range(300):
             trio.lose(*lost_at(number), 0)  # a key that only this node was asked for must not seem lost
-        told: list[tuple[int, int]] = []
+        reports: list[tuple[int, int]] = []
         stop = asyncio.Event()
 
         def progress(done: int, total: int) -> None:
-            told.append((done, total))
+            reports.append((done, total))
             if done >= 200:
                 stop.set()
 
         result = await verify(http, book.ledger, trio.urls, progress=progress, stop=stop, reread_s=0.1)
-        assert {total for _, total in told} == {300}
-        assert [done for done, _ in told] == sorted(done for done, _ in told)
+        assert {total for _, total in reports} == {300}
+        assert [done for done, _ in reports] == sorted(done for done, _ in reports)
         assert 150 <= result.checked < 300
         assert result.lost == 0
         assert "stopped" in result.note
 
 
 async def test_many_writes_are_judged_in_slices_from_a_listing_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify_module, "SLICE", 10)
+    monkeypatch.setattr(slices, "SLICE_KEYS", 10)
     async with Trio() as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
         book = await load(trio, http, writes=50)
         trio.lose(*lost_at(3), 0, 1)
@@ -310,11 +311,11 @@ def test_slices_hold_each_key_once_with_all_its_writes(
     if positions is not None:
         wanted = {f"key-{letter * 12}" for number, (letter, _, _) in enumerate(writes) if number in positions}
 
-    async def pieces() -> list[verify_module._Work]:
-        return [work async for work in verify_module._works(ledger, "ns", positions, 100)]
+    async def pieces() -> list[slices.Slice]:
+        return [work async for work in slices.slices_of(ledger, "ns", positions, 100)]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verify_module, "SLICE", size)
+        patch.setattr(slices, "SLICE_KEYS", size)
         works = asyncio.run(pieces())
     found = [(key, demanded) for work in works for key, demanded in work.demands.items()]
     assert len(found) == len(dict(found)), "each key once"
@@ -353,9 +354,9 @@ def test_what_may_stand_is_what_some_order_of_the_writes_leaves(writes: list[Boo
             possible.add(last.digest)
     seen = demand(writes).see(shown)
     if shown in possible:
-        assert seen in (Seen.GOOD, Seen.NOTHING)
+        assert seen in (KeyState.GOOD, KeyState.NOTHING)
     elif acknowledged:
-        assert seen in (Seen.BAD, Seen.PHANTOM)
+        assert seen in (KeyState.BAD, KeyState.PHANTOM)
     else:
         refused = {write.digest for write in writes if write.outcome is WriteOutcome.REFUSED}
-        assert (seen is Seen.PHANTOM) == (shown in refused)
+        assert (seen is KeyState.PHANTOM) == (shown in refused)

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from dataclasses import fields, replace
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.load.histogram import nearest_ranks
-from confman_tui.load.run_model import Cause, RunPlan
-from confman_tui.load.second import Bucket, NodeCounts
+from confman_tui.load.run_model import Cause
+from confman_tui.load.second import NodeCounts, SecondCounts
 from confman_tui.load.targets import Targets
 from confman_tui.load.totals import RunTotals
 from confman_tui.load.workers import messages
 from confman_tui.load.workers.clock_offset import ClockOffset, anchor
 from confman_tui.load.workers.merge import WAIT_S, SecondsMerger
+from confman_tui.load.workers.messages import PrepareRun, SecondCounted, UseTargets, WriteBatch, WritesReported
+from confman_tui.load.workers.plan import WorkerShare
 from confman_tui.settings.scenarios import Reads
-from tests.support.load_runs import API_KEY, Book, bucket_of, plan
+from tests.support.load_runs import API_KEY, Book, plan, second_of
 
 latencies = st.lists(st.integers(0, 2**32 - 1), max_size=30)
 counts = latencies.map(Counter)
@@ -31,13 +33,13 @@ nodes = st.sampled_from(["http://a:1", "http://b:2", "http://c:3", ""])
 node_counts = st.builds(NodeCounts, counts, counts, st.integers(0, 99), st.integers(0, 99))
 
 
-def summed_up(**values: Any) -> Bucket:
-    bucket = Bucket(10.0, 11.0, **values)
-    bucket.sum_up()
-    return bucket
+def summed_up(**values: Any) -> SecondCounts:
+    second = SecondCounts(10.0, 11.0, **values)
+    second.sum_up()
+    return second
 
 
-buckets = st.builds(
+seconds = st.builds(
     summed_up,
     users=st.integers(0, 1000),
     uncorrected=counts,
@@ -55,70 +57,115 @@ buckets = st.builds(
 )
 
 
-def over_the_wire(message: object) -> object:
+def over_the_wire(message: messages.FromWorker | messages.FromMaster) -> Any:
     """As Locust's messages carry it."""
     from locust.rpc.protocol import Message
 
-    return Message.unserialize(Message("x", message, "id").serialize()).data  # type: ignore[no-untyped-call]
+    packed = Message(messages.Kind.MESSAGE, messages.encode(message), "id").serialize()  # type: ignore[no-untyped-call]
+    data = Message.unserialize(packed).data  # type: ignore[no-untyped-call]
+    return messages.from_worker(data) if isinstance(message, messages.FromWorker) else messages.from_master(data)
 
 
-@given(buckets)
-def test_a_second_goes_over_the_wire_whole(bucket: Bucket) -> None:
-    back = messages.unpack_bucket(over_the_wire(messages.pack_bucket(bucket)))  # type: ignore[arg-type]
+def altered(message: messages.FromWorker | messages.FromMaster, **changes: object) -> bytes:
+    """A message with other values than its form allows."""
+    plain: dict[str, object] = msgspec.msgpack.decode(messages.encode(message), strict=False)
+    return messages.encode(plain | changes)
+
+
+def there_and_back(second: SecondCounts) -> SecondCounts:
+    back: SecondCounted = over_the_wire(SecondCounted.of(1, 1, second, last=False))
+    return back.second()
+
+
+@given(seconds)
+def test_a_second_goes_over_the_wire_whole(second: SecondCounts) -> None:
+    back = there_and_back(second)
     # equal failures may have changed places, nothing else
-    assert sorted(back.failures) == sorted(bucket.failures)
-    back.failures = bucket.failures
-    assert back == bucket
+    assert sorted(back.failures) == sorted(second.failures)
+    back.failures = second.failures
+    assert back == second
+    assert all(type(each) is Counter for each in (back.reads, back.writes, back.uncorrected, back.redirects))
 
 
 def test_a_latency_beyond_an_hour_goes_over_the_wire() -> None:
-    bucket = bucket_of(1.0, 2.0, reads=[2**32, 5, 5])
-    assert messages.unpack_bucket(messages.pack_bucket(bucket)).reads == {2**32: 1, 5: 2}
+    second = second_of(1.0, 2.0, reads=[2**32, 5, 5])
+    assert there_and_back(second).reads == {2**32: 1, 5: 2}
 
 
 @given(st.dictionaries(st.integers(0, 2**64 - 1), st.sampled_from([1, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32])))
 def test_counts_of_every_width_go_over_the_wire(reads: dict[int, int]) -> None:
-    bucket = Bucket(1.0, 2.0, by_node={"a": NodeCounts(Counter(reads))})
-    assert messages.unpack_bucket(messages.pack_bucket(bucket)).reads == reads
+    second = SecondCounts(1.0, 2.0, by_node={"a": NodeCounts(Counter(reads))})
+    assert there_and_back(second).reads == reads
 
 
-not_packed = st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3))
+def test_ten_thousand_answers_take_few_bytes() -> None:
+    alike = second_of(0.0, 1.0, reads=[1_000 + number % 500 for number in range(10_000)])
+    apart = second_of(0.0, 1.0, reads=[100_000 + number for number in range(10_000)])
+    assert len(messages.encode(SecondCounted.of(1, 1, alike, last=False))) < 4_000
+    assert len(messages.encode(SecondCounted.of(1, 1, apart, last=False))) < 64_000
 
 
-@given(not_packed | st.just(b"\0" * 3))
+not_numbers = st.none() | st.text() | st.integers(-(2**63), -1) | st.floats(allow_nan=False) | st.binary(max_size=3)
+
+
+@given(not_numbers)
 def test_what_is_no_second_is_refused(value: object) -> None:
-    for second in (
-        {"read_marks": ["I", value]},
-        {"redirects": ["c", value]},
-        {"redirects": ["c", [["I", value], ["I", value]]]},
-        {"redirects": ["c", [["I", b"\0" * 8], ["I", b"\0" * 4]]]},
-        {"by_node": ["n", {"http://a:1": value}]},
-        {"by_node": ["n", {"http://a:1": [value, value, 0, 0]}]},
-        {"by_node": ["n", {"http://a:1": [[["I", b""], ["I", b""]], [["I", b""], ["I", b""]], 0]}]},
-    ):
-        with pytest.raises(messages.WireError):
-            messages.unpack_bucket({"start": ["v", 1.0], "end": ["v", 2.0], **second})
-    with pytest.raises(messages.WireError):
-        messages.unpack_bucket(value)  # type: ignore[arg-type]
+    message = SecondCounted.of(1, 1, second_of(0.0, 1.0, reads=[5], failures=[(True, Cause.RESET, "x")]), last=False)
+    counts: dict[str, Any] = msgspec.msgpack.decode(messages.encode(message), strict=False)["counts"]
+    changes: tuple[dict[str, object], ...] = (
+        {"read_marks": value},
+        {"read_marks": [[value]]},
+        {"redirects": value},
+        {"redirects": {5: value}},
+        {"redirects": {"five": 5}},
+        {"by_node": {"http://a:1": value}},
+        {"by_node": {"http://a:1": {"reads": value}}},
+        {"by_node": {"http://a:1": {"reads": {5: value}}}},
+        {"by_node": {5: {}}},
+        {"start": None},
+    )
+    for change in changes:
+        with pytest.raises(ValueError):
+            messages.from_worker(altered(message, counts=counts | change))
+    for wrong in ({"counts": value}, {"failures": value}, {"failures": {"x": 1}}, {"number": value}, {"type": value}):
+        with pytest.raises(ValueError):
+            messages.from_worker(altered(message, **wrong))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xc1", b"\xff" * 9, b"\x80", messages.encode({"type": "PrepareRun", "run": 1})]
+)
+def test_what_is_no_message_of_a_worker_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError):
+        messages.from_worker(data)
+
+
+@pytest.mark.parametrize("data", [None, "text", 5, {}])
+def test_what_is_no_bytes_is_refused(data: Any) -> None:
+    with pytest.raises(TypeError):
+        messages.from_worker(data)
 
 
 def test_a_plan_goes_over_the_wire_without_its_key_and_its_files() -> None:
     whole = replace(plan(csv_prefix=Path("somewhere")), rate=12.5, warmup_s=3.0, workers=2, reads=Reads.FOLLOWERS)
-    packed = messages.pack_plan(whole)
-    assert API_KEY not in json.dumps(packed)
-    assert {item.name for item in fields(RunPlan)} - set(packed) == {"api_key", "csv_prefix"}
-    back = messages.unpack_plan(over_the_wire(packed), "other key")  # type: ignore[arg-type]
-    assert back == replace(whole, csv_prefix=None, api_key="other key")
-    assert isinstance(back.keys[0], tuple)
-    assert type(back.target) is type(whole.target)
-    assert type(back.reads) is Reads
+    share, targets = WorkerShare(1, 2, 3, "abcde", "worker-2"), Targets("http://a:1", ("http://a:1",))
+    message = PrepareRun.of(7, whole, share, targets, observed=True)
+    assert API_KEY.encode() not in messages.encode(message)
+    assert b"somewhere" not in messages.encode(message)
+    back: PrepareRun = over_the_wire(message)
+    assert back.plan == replace(whole, csv_prefix=None, api_key="")
+    assert isinstance(back.plan.keys[0], tuple)
+    assert type(back.plan.target) is type(whole.target)
+    assert type(back.plan.reads) is Reads
+    assert (back.run, back.share, back.targets, back.observed) == (7, share, targets, True)
 
 
 def test_targets_go_over_the_wire() -> None:
     targets = Targets("http://a:1", ("http://a:1", "http://b:2"), "http://c:3", ("http://a:1",))
-    assert messages.unpack_targets(over_the_wire(messages.pack_targets(targets))) == targets  # type: ignore[arg-type]
-    with pytest.raises(messages.WireError):
-        messages.unpack_targets(["http://a:1"])
+    assert over_the_wire(UseTargets(targets)) == UseTargets(targets)
+    for wrong in (["http://a:1"], None, {"ready": "http://a:1"}, {"leader": 5}):
+        with pytest.raises(ValueError):
+            messages.from_master(altered(UseTargets(targets), targets=wrong))
 
 
 writes = st.tuples(
@@ -132,18 +179,24 @@ writes = st.tuples(
 )
 
 
+def replayed(batch: WriteBatch, offset: float) -> Book:
+    book = Book()
+    report: WritesReported = over_the_wire(batch.take(1, offset))
+    report.replay(book)
+    return book
+
+
 @given(st.lists(st.floats(0, 2e9)), st.lists(writes, max_size=20), st.floats(-1e6, 1e6))
 def test_writes_go_over_the_wire_on_the_masters_clock(
     starts: list[float], ends: list[tuple[str, str, int, float, float, str, WriteOutcome]], offset: float
 ) -> None:
-    batch = messages.WriteBatch()
+    batch = WriteBatch()
     for at in starts:
         batch.started(at)
     for end in ends:
         batch.ended(*end)
     assert batch.empty == (not starts and not ends)
-    book = Book()
-    messages.replay_writes(over_the_wire(batch.take(offset)), book)  # type: ignore[arg-type]
+    book = replayed(batch, offset)
     assert batch.empty
     assert book.starts == [at + offset for at in starts]
     assert book.ends == [(*end[:3], end[3] + offset, end[4] + offset, *end[5:]) for end in ends]
@@ -151,21 +204,36 @@ def test_writes_go_over_the_wire_on_the_masters_clock(
 
 
 def test_when_an_open_loops_writes_were_due_goes_over_the_wire_too() -> None:
-    batch = messages.WriteBatch()
+    batch = WriteBatch()
     batch.ended("space", "key", 1, 12.0, 12.5, "node", WriteOutcome.ACKNOWLEDGED, 10.0)
-    book = Book()
-    messages.replay_writes(over_the_wire(batch.take(100.0)), book)  # type: ignore[arg-type]
+    book = replayed(batch, 100.0)
     assert (book.ends[0][3], book.intended) == (112.0, [110.0])
 
 
-def test_what_are_no_writes_is_refused() -> None:
-    batch = messages.WriteBatch()
+@pytest.mark.parametrize(
+    "change",
+    [{0: 5}, {1: None}, {2: -1}, {2: 2**64 - 1 + 0.5}, {3: "early"}, {6: 9}, {7: "late"}],
+)
+def test_what_are_no_writes_is_refused(change: dict[int, object]) -> None:
+    batch = WriteBatch()
     batch.ended("space", "key", 1, 1.0, 2.0, "node", WriteOutcome.UNKNOWN)
-    message = batch.take(0.0)
-    changes: tuple[dict[str, object], ...] = ({"key": []}, {"outcome": b"\x09"}, {"starts": "text"}, {"spaces": []})
-    for change in changes:
-        with pytest.raises(messages.WireError):
-            messages.replay_writes({**message, **change}, Book())
+    message = batch.take(1, 0.0)
+    write: list[object] = list(message.ended[0])
+    for place, value in change.items():
+        write[place] = value
+    for wrong in ({"ended": [write]}, {"ended": [write[:-1]]}, {"ended": write}, {"started": "text"}, {"run": None}):
+        with pytest.raises(ValueError):
+            messages.from_worker(altered(message, **wrong))
+
+
+def test_versions_are_named_so_that_they_differ() -> None:
+    ours = messages.identity()
+    assert messages.version_words({"version": "0.0.7", "protocol": 1}, ours) == "0.0.7"
+    older = {**ours, "protocol": messages.PROTOCOL - 1}
+    assert messages.version_words(older, ours).endswith(f" (messages of form {messages.PROTOCOL - 1})")
+    assert messages.version_words(ours, older).endswith(f" (messages of form {messages.PROTOCOL})")
+    assert messages.version_words({}, ours) == "None"
+    assert messages.version_words({"version": "1\n\x1b" + "x" * 99}, ours) == "1" + "x" * 27
 
 
 # -- seconds
@@ -185,29 +253,29 @@ def test_nothing_is_dropped_and_percentiles_are_those_of_the_pooled_values(
     for name in "abc":
         merger.join(name)
     number = dict.fromkeys("abc", 0)
-    samples, told = [], []
+    samples, whole = [], []
     at = 100.0
     for name, reads, values, failed, delay in reported:
         number[name] += 1
         failures = [(True, Cause.TIMEOUT, "timeout")] if failed else []
         end = 100.0 + number[name]
-        second = bucket_of(end - 1, end, reads=reads, writes=values, node=f"http://{name}:1", failures=failures)
+        second = second_of(end - 1, end, reads=reads, writes=values, node=f"http://{name}:1", failures=failures)
         second.node(f"http://{name}:1").writes_failed += failed
         merger.add(name, number[name], second)
         at = max(at, end) + delay
-        told += merger.due(at)
+        whole += merger.due(at)
     for name in "abc":
         merger.leave(name)
-    told += [*merger.due(at), *merger.rest()]
+    whole += [*merger.due(at), *merger.rest()]
     assert merger.pending == 0
-    for bucket in told:
-        pooled = bucket.reads + bucket.writes
-        sample = totals.add(bucket)
+    for second in whole:
+        pooled = second.reads + second.writes
+        sample = totals.add(second)
         samples.append(sample)
         assert sample.ok == pooled.total()
         assert sample.p99_us == (nearest_ranks(pooled, [99])[0] if pooled else None)
-    ends = [100.0, *(bucket.end for bucket in told)]
-    assert [bucket.start for bucket in told] == ends[:-1]
+    ends = [100.0, *(second.end for second in whole)]
+    assert [second.start for second in whole] == ends[:-1]
     assert ends == sorted(set(ends))
     outcome = totals.outcome(ends[-1] + 0.1, stopped_early=False)
     everything = sorted(value for _n, reads, values, _f, _d in reported for value in reads + values)
@@ -238,15 +306,15 @@ def test_a_second_waits_for_the_late_but_not_for_long() -> None:
     merger = SecondsMerger(0.0)
     merger.join("a")
     merger.join("b")
-    merger.add("a", 1, bucket_of(0.0, 1.0, users=2, reads=[10], in_flight=1))
+    merger.add("a", 1, second_of(0.0, 1.0, users=2, reads=[10], in_flight=1))
     assert merger.due(1.0 + WAIT_S - 0.01) == []
     (first,) = merger.due(1.0 + WAIT_S)
     assert (first.start, first.end, first.reads, first.users) == (0.0, 1.0, Counter([10]), 2)
     # b's first second counts for the next one; its users and its requests in flight count once
-    merger.add("b", 1, bucket_of(0.0, 1.0, users=3, reads=[20], in_flight=3))
-    merger.add("b", 2, bucket_of(1.0, 2.0, users=3, reads=[30], in_flight=2))
+    merger.add("b", 1, second_of(0.0, 1.0, users=3, reads=[20], in_flight=3))
+    merger.add("b", 2, second_of(1.0, 2.0, users=3, reads=[30], in_flight=2))
     assert merger.due(2.1) == []
-    merger.add("a", 2, bucket_of(1.0, 2.01, users=2, reads=[40], in_flight=1))
+    merger.add("a", 2, second_of(1.0, 2.01, users=2, reads=[40], in_flight=1))
     (second,) = merger.due(2.1)
     assert (second.start, second.end) == (1.0, 2.01)
     assert (sorted(second.reads), second.users, second.in_flight) == ([20, 30, 40], 5, 3)
@@ -256,18 +324,18 @@ def test_a_worker_that_is_gone_is_not_waited_for() -> None:
     merger = SecondsMerger(0.0)
     merger.join("a")
     merger.join("b")
-    merger.add("a", 1, bucket_of(0.0, 1.0, reads=[10]))
+    merger.add("a", 1, second_of(0.0, 1.0, reads=[10]))
     assert merger.due(1.01) == []
     merger.leave("b")
-    assert [bucket.reads for bucket in merger.due(1.01)] == [Counter([10])]
-    merger.add("a", 2, bucket_of(1.0, 1.4, reads=[11]), last=True)
-    assert [bucket.end for bucket in [*merger.due(9.0), *merger.rest()]] == [1.4]
+    assert [second.reads for second in merger.due(1.01)] == [Counter([10])]
+    merger.add("a", 2, second_of(1.0, 1.4, reads=[11]), last=True)
+    assert [second.end for second in [*merger.due(9.0), *merger.rest()]] == [1.4]
 
 
-def test_a_second_that_nobody_reports_is_told_as_empty() -> None:
+def test_a_second_that_nobody_reports_is_empty() -> None:
     merger = SecondsMerger(0.0)
     merger.join("a")
-    assert [(bucket.start, bucket.end) for bucket in merger.due(2.0 + WAIT_S)] == [(0.0, 1.0), (1.0, 2.0)]
+    assert [(second.start, second.end) for second in merger.due(2.0 + WAIT_S)] == [(0.0, 1.0), (1.0, 2.0)]
 
 
 # -- clocks

@@ -10,10 +10,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
 import psutil
@@ -24,15 +23,16 @@ from confman_tui.cluster.elections import WriteOutcome, value_digest
 from confman_tui.load.engine import Engine, EngineBusyError
 from confman_tui.load.histogram import decode
 from confman_tui.load.run_model import SecondSample
-from confman_tui.load.second import Bucket
+from confman_tui.load.second import SecondCounts
 from confman_tui.load.workers import messages
-from confman_tui.load.workers.local import Children
-from confman_tui.load.workers.plan import Waiting, WorkerError, WorkerPlan
+from confman_tui.load.workers.launcher import Launcher
+from confman_tui.load.workers.messages import Kind, SecondCounted, TroubleSeen
+from confman_tui.load.workers.plan import WaitProgress, WorkerError, WorkerPlan
 from confman_tui.settings.scenarios import Reads, Target
 from tests.support.confman_server import Server
 from tests.support.load_runs import API_KEY, KEYS, Book, plan, replace, run, wait_until
 
-CREW = WorkerPlan(2, api_key=API_KEY)
+TWO_LOCAL = WorkerPlan(2, api_key=API_KEY)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,7 +44,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder / "confman-tui"
 
 
-class Crewed:
+class WithWorkers:
     """An engine with two workers, and what it said of them."""
 
     def __init__(self) -> None:
@@ -55,38 +55,36 @@ class Crewed:
         self.wait_for_workers()
 
     def wait_for_workers(self) -> str:
-        return self.engine.wait_for_workers(CREW, on_wait=lambda waiting: None).result(30)
+        return self.engine.wait_for_workers(TWO_LOCAL, on_wait=lambda waiting: None).result(30)
 
     def workers(self) -> list[psutil.Process]:
         return [
-            child
-            for child in psutil.Process().children()
-            if "confman_tui.load.workers.local_process" in " ".join(child.cmdline())
+            child for child in psutil.Process().children() if "load.workers.local_worker" in " ".join(child.cmdline())
         ]
 
 
 @pytest.fixture(scope="module")
-def one_crew(state: Path) -> Iterator[Crewed]:
-    crewed = Crewed()
-    yield crewed
-    assert crewed.engine.close(10)
-    assert not crewed.workers()
+def kept(state: Path) -> Iterator[WithWorkers]:
+    made = WithWorkers()
+    yield made
+    assert made.engine.close(10)
+    assert not made.workers()
 
 
 @pytest.fixture
-def crew(one_crew: Crewed) -> Iterator[Crewed]:
-    """The crew, complete and with nothing said."""
-    one_crew.wait_for_workers()
-    one_crew.troubles.clear()
-    yield one_crew
+def workers(kept: WithWorkers) -> Iterator[WithWorkers]:
+    """An engine with its two workers, complete and with nothing said."""
+    kept.wait_for_workers()
+    kept.troubles.clear()
+    yield kept
     # a test that failed leaves its run
-    one_crew.engine.stop_run()
-    wait_until(lambda: not one_crew.engine.health().running)
+    kept.engine.stop_run()
+    wait_until(lambda: not kept.engine.health().running)
 
 
 @pytest.fixture
-def engine(crew: Crewed) -> Engine:
-    return crew.engine
+def engine(workers: WithWorkers) -> Engine:
+    return workers.engine
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -94,8 +92,8 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-def test_samples_totals_files_writes_and_the_server_agree(crew: Crewed, server: Server, tmp_path: Path) -> None:
-    engine = crew.engine
+def test_samples_totals_files_writes_and_the_server_agree(workers: WithWorkers, server: Server, tmp_path: Path) -> None:
+    engine = workers.engine
     server.seed(list(KEYS))
     engine.set_targets(server.url, (server.url,))
     samples: list[SecondSample] = []
@@ -108,11 +106,11 @@ def test_samples_totals_files_writes_and_the_server_agree(crew: Crewed, server: 
         observer=book,
         samples=samples,
     )
-    told = server.control()
+    counted = server.control()
     assert outcome.failures == 0
-    assert outcome.requests == told["put"] + told["get"] == sum(sample.ok for sample in samples)
-    assert (outcome.reads_ok, outcome.writes_ok) == (told["get"], told["put"])
-    assert (told["keys"], told["repeated"]) == (told["put"], 0)
+    assert outcome.requests == counted["put"] + counted["get"] == sum(sample.ok for sample in samples)
+    assert (outcome.reads_ok, outcome.writes_ok) == (counted["get"], counted["put"])
+    assert (counted["keys"], counted["repeated"]) == (counted["put"], 0)
     assert outcome.per_node == {server.url: outcome.requests}
     assert decode(outcome.histogram).get_total_count() == outcome.requests
     assert outcome.max_us == max(sample.max_us or 0 for sample in samples)
@@ -143,39 +141,39 @@ def test_samples_totals_files_writes_and_the_server_agree(crew: Crewed, server: 
         assert outcome.started <= started < ended <= outcome.ended
         assert (node, fate) == (server.url, WriteOutcome.ACKNOWLEDGED)
     assert len({key[4:9] for _namespace, key, *_rest in book.ends}) == 2, "each worker's keys have a token of their own"
-    assert crew.troubles == []
+    assert workers.troubles == []
     assert outcome.invalid == ""
 
 
 def test_the_masters_own_lag_is_not_the_loads(engine: Engine, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What holds the master's hub up delays what is told; requests do not wait for it."""
+    """What holds the master's hub up delays the reports; requests do not wait for it."""
     server.seed(list(KEYS))
     engine.set_targets(server.url, (server.url,))
-    unpack, lags, samples = messages.unpack_bucket, set[float](), list[SecondSample]()
+    whole, lags, samples = SecondCounted.second, set[float](), list[SecondSample]()
 
-    def heard(packed: Mapping[str, Any]) -> Bucket:
-        bucket = unpack(packed)
-        lags.add(bucket.hub_lag_s)
-        return bucket
+    def reported(message: SecondCounted) -> SecondCounts:
+        second = whole(message)
+        lags.add(second.hub_lag_s)
+        return second
 
     def hold_up(sample: SecondSample) -> None:
         samples.append(sample)
         time.sleep(0.4)
 
-    monkeypatch.setattr(messages, "unpack_bucket", heard)
+    monkeypatch.setattr(SecondCounted, "second", reported)
     engine.run(replace(plan(seconds=3.0), workers=2), on_sample=hold_up).result(30)
     assert len(samples) >= 3
-    assert {sample.hub_lag_s for sample in samples} <= lags, "each is what a worker told"
+    assert {sample.hub_lag_s for sample in samples} <= lags, "each is what a worker reported"
 
 
 def test_workers_stay_for_the_next_run_and_the_warm_up_is_left_out(
-    crew: Crewed, server: Server, tmp_path: Path
+    workers: WithWorkers, server: Server, tmp_path: Path
 ) -> None:
-    before = {process.pid for process in crew.workers()}
-    crew.engine.set_targets(server.url, (server.url,))
+    before = {process.pid for process in workers.workers()}
+    workers.engine.set_targets(server.url, (server.url,))
     samples: list[SecondSample] = []
     outcome = run(
-        crew.engine,
+        workers.engine,
         replace(plan(seconds=1, csv_prefix=tmp_path / "warm", wait_s=(0.001, 0.001)), workers=2, warmup_s=1.0),
         samples=samples,
     )
@@ -183,7 +181,7 @@ def test_workers_stay_for_the_next_run_and_the_warm_up_is_left_out(
     assert 0 < outcome.requests == samples[1].ok
     assert server.control()["put"] == samples[0].ok + samples[1].ok
     assert int(rows(tmp_path / "warm_stats.csv")[-1]["Request Count"]) == outcome.requests
-    assert {process.pid for process in crew.workers()} == before
+    assert {process.pid for process in workers.workers()} == before
 
 
 def test_readers_of_all_workers_are_spread_over_the_nodes(engine: Engine, server: Server) -> None:
@@ -200,7 +198,7 @@ def test_readers_of_all_workers_are_spread_over_the_nodes(engine: Engine, server
 
 
 @pytest.mark.parametrize(("reads", "read", "written"), [(Reads.ENTRY, {0}, {0}), (Reads.FOLLOWERS, {0, 2}, {1})])
-def test_reads_of_all_workers_go_where_they_are_told_to(
+def test_reads_of_all_workers_go_where_they_are_sent_to(
     engine: Engine, server: Server, reads: Reads, read: set[int], written: set[int]
 ) -> None:
     with Server() as leader, Server() as third:
@@ -215,8 +213,8 @@ def test_reads_of_all_workers_go_where_they_are_told_to(
         assert outcome.failures == 0
         assert {index for index, one in enumerate(counted) if one["get"]} == read
         assert {index for index, one in enumerate(counted) if one["put"]} == written
-        told = {held.node: (held.reads_ok, held.writes_ok) for held in outcome.by_node}
-        assert told == {
+        by_node = {held.node: (held.reads_ok, held.writes_ok) for held in outcome.by_node}
+        assert by_node == {
             url: (one["get"], one["put"]) for url, one in zip(urls, counted, strict=True) if one["get"] or one["put"]
         }
 
@@ -277,8 +275,8 @@ def test_an_open_loop_is_one_schedule_over_all_workers(engine: Engine, server: S
     wait_until(lambda: len(samples) == 1)
     engine.set_rate(300.0)
     outcome = future.result(30)
-    told = server.control()
-    assert outcome.requests == told["put"]
+    counted = server.control()
+    assert outcome.requests == counted["put"]
     assert samples[0].ok <= 105
     assert 150 < samples[1].ok <= 320
     # three and two users: each worker has its part of the rate
@@ -310,7 +308,7 @@ def test_a_stall_shows_with_workers_too_even_if_one_has_no_user(engine: Engine, 
     assert outcome.schedule_lag_s > 0.7
 
 
-def test_what_goes_wrong_is_told_by_cause(engine: Engine, server: Server) -> None:
+def test_what_goes_wrong_is_reported_by_cause(engine: Engine, server: Server) -> None:
     server.control(mode="no_leader")
     engine.set_targets(server.url, (server.url,))
     book = Book()
@@ -329,69 +327,69 @@ def test_a_defect_of_a_worker_ends_the_run(engine: Engine, server: Server) -> No
     assert run(engine, replace(plan(seconds=0.2), workers=2)).requests > 0
 
 
-def test_a_worker_that_dies_is_told_at_once_and_the_others_go_on(crew: Crewed, server: Server) -> None:
-    crew.engine.set_targets(server.url, (server.url,))
+def test_a_worker_that_dies_is_reported_at_once_and_the_others_go_on(workers: WithWorkers, server: Server) -> None:
+    workers.engine.set_targets(server.url, (server.url,))
     samples: list[SecondSample] = []
-    future = crew.engine.run(
+    future = workers.engine.run(
         replace(plan(users=4, seconds=None, wait_s=(0.01, 0.01)), workers=2), on_sample=samples.append
     )
-    wait_until(lambda: crew.engine.health().users == 4 and len(samples) >= 1)
-    victim = crew.workers()[0]
+    wait_until(lambda: workers.engine.health().users == 4 and len(samples) >= 1)
+    victim = workers.workers()[0]
     victim.kill()
     killed = time.monotonic()
-    wait_until(lambda: bool(crew.troubles))
+    wait_until(lambda: bool(workers.troubles))
     assert time.monotonic() - killed < 1.5
-    assert "ended by signal 9; the run goes on" in crew.troubles[0]
+    assert "ended by signal 9; the run goes on" in workers.troubles[0]
     known = len(samples)
     wait_until(lambda: len(samples) >= known + 2)
     assert samples[-1].users == 2
     assert samples[-1].ok > 0
-    crew.engine.stop_run()
+    workers.engine.stop_run()
     outcome = future.result(10)
-    assert crew.troubles[0].startswith(outcome.invalid)
+    assert workers.troubles[0].startswith(outcome.invalid)
     assert outcome.requests == sum(sample.ok for sample in samples)
     # the next wait_for_workers replaces it, and the next run is a valid one
-    crew.wait_for_workers()
-    assert len(crew.workers()) == 2
-    assert run(crew.engine, replace(plan(seconds=0.2), workers=2)).invalid == ""
+    workers.wait_for_workers()
+    assert len(workers.workers()) == 2
+    assert run(workers.engine, replace(plan(seconds=0.2), workers=2)).invalid == ""
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_late_is_told_and_what_it_did_still_counts(crew: Crewed, server: Server) -> None:
-    crew.engine.set_targets(server.url, (server.url,))
+def test_a_worker_that_is_late_is_reported_and_what_it_did_still_counts(workers: WithWorkers, server: Server) -> None:
+    workers.engine.set_targets(server.url, (server.url,))
     samples: list[SecondSample] = []
-    future = crew.engine.run(
+    future = workers.engine.run(
         replace(plan(users=4, seconds=None, wait_s=(0.01, 0.01)), workers=2), on_sample=samples.append
     )
-    wait_until(lambda: crew.engine.health().users == 4 and len(samples) >= 1)
-    sleeper = crew.workers()[0]
+    wait_until(lambda: workers.engine.health().users == 4 and len(samples) >= 1)
+    sleeper = workers.workers()[0]
     sleeper.suspend()
     try:
-        wait_until(lambda: bool(crew.troubles))
+        wait_until(lambda: bool(workers.troubles))
     finally:
         sleeper.resume()
-    assert "is late" in crew.troubles[0]
+    assert "is late" in workers.troubles[0]
     known = len(samples)
     wait_until(lambda: len(samples) >= known + 2)
-    crew.engine.stop_run()
+    workers.engine.stop_run()
     outcome = future.result(10)
     assert "is late" in outcome.invalid
     assert outcome.requests == sum(sample.ok + sample.failures for sample in samples) == server.control()["put"]
 
 
-def test_a_run_without_its_last_worker_ends(crew: Crewed, server: Server) -> None:
-    crew.engine.set_targets(server.url, (server.url,))
-    future = crew.engine.run(replace(plan(users=2, seconds=None), workers=2), on_sample=lambda _: None)
-    wait_until(lambda: crew.engine.health().users == 2)
-    for worker in crew.workers():
+def test_a_run_without_its_last_worker_ends(workers: WithWorkers, server: Server) -> None:
+    workers.engine.set_targets(server.url, (server.url,))
+    future = workers.engine.run(replace(plan(users=2, seconds=None), workers=2), on_sample=lambda _: None)
+    wait_until(lambda: workers.engine.health().users == 2)
+    for worker in workers.workers():
         worker.kill()
     outcome = future.result(10)
     assert "ended by signal 9" in outcome.invalid
     assert outcome.invalid.endswith("(and 1 more)")
 
 
-def test_the_key_is_on_no_command_line_and_in_no_environment(crew: Crewed, state: Path) -> None:
-    for worker in crew.workers():
+def test_the_key_is_on_no_command_line_and_in_no_environment(workers: WithWorkers, state: Path) -> None:
+    for worker in workers.workers():
         assert API_KEY not in " ".join(worker.cmdline())
         assert API_KEY not in "".join(worker.environ().values())
         assert os.getpgid(worker.pid) == worker.pid
@@ -405,7 +403,7 @@ def test_only_one_thing_at_a_time(engine: Engine, server: Server) -> None:
     future = engine.run(replace(plan(seconds=None), workers=2), on_sample=lambda _: None)
     wait_until(lambda: engine.health().running)
     with pytest.raises(EngineBusyError):
-        engine.wait_for_workers(CREW, on_wait=lambda waiting: None).result(5)
+        engine.wait_for_workers(TWO_LOCAL, on_wait=lambda waiting: None).result(5)
     engine.stop_run()
     future.result(10)
 
@@ -422,15 +420,15 @@ def bare(state: Path) -> Iterator[Engine]:
     assert engine.close(10)
 
 
-def test_whatever_else_speaks_to_the_master_is_left_out(crew: Crewed, server: Server) -> None:
-    port = int(crew.wait_for_workers().rpartition(":")[2])
+def test_whatever_else_speaks_to_the_master_is_left_out(workers: WithWorkers, server: Server) -> None:
+    port = int(workers.wait_for_workers().rpartition(":")[2])
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     stranger = context.socket(zmq.DEALER)
     stranger.setsockopt(zmq.IDENTITY, b"stranger")
     stranger.connect(f"tcp://127.0.0.1:{port}")
     try:
-        odd: tuple[object, ...] = (None, 5, {}, {"run": 1}, {"data": []})
-        sent = [[kind, data, "x"] for kind in ("stats", "client_ready", "quit", *messages.FROM_WORKERS) for data in odd]
+        odd: tuple[object, ...] = (None, 5, {}, {"run": 1}, {"data": []}, b"", messages.encode(TroubleSeen(1, "x")))
+        sent = [[kind, data, "x"] for kind in ("stats", "client_ready", "quit", *Kind) for data in odd]
         for payload in (b"", b"garbage", b"\xc1", *(msgpack.packb(message) for message in (7, ["a", 1], *sent))):
             stranger.send(payload)
         # nobody takes a stranger's word, but a hello is answered
@@ -442,11 +440,11 @@ def test_whatever_else_speaks_to_the_master_is_left_out(crew: Crewed, server: Se
         context.term()
     with socket.create_connection(("127.0.0.1", port)) as raw:
         raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
-    crew.engine.set_targets(server.url, (server.url,))
-    outcome = run(crew.engine, replace(plan(seconds=0.2), workers=2))
+    workers.engine.set_targets(server.url, (server.url,))
+    outcome = run(workers.engine, replace(plan(seconds=0.2), workers=2))
     assert outcome.requests == server.control()["put"]
     assert outcome.invalid == ""
-    assert all("was refused" in trouble for trouble in crew.troubles)
+    assert all("was refused" in trouble for trouble in workers.troubles)
 
 
 def test_logs_go_away_when_all_was_well(bare: Engine, server: Server, state: Path) -> None:
@@ -458,33 +456,33 @@ def test_logs_go_away_when_all_was_well(bare: Engine, server: Server, state: Pat
     assert len([folder for folder in mine if folder.exists()]) == len(mine) - 1
 
 
-def test_a_worker_that_cannot_start_is_told_in_a_sentence(
+def test_a_worker_that_cannot_start_is_reported_in_a_sentence(
     bare: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "gevent.py").write_text("raise ImportError('this installation is broken')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     said = r"^worker-\d can't be started: it ended with code 1: ImportError: this installation is broken$"
     with pytest.raises(WorkerError, match=said):
-        bare.wait_for_workers(CREW, on_wait=lambda waiting: None).result(20)
+        bare.wait_for_workers(TWO_LOCAL, on_wait=lambda waiting: None).result(20)
     assert not [child for child in psutil.Process().children() if child.status() == "zombie"]
 
 
 def test_workers_from_elsewhere_are_waited_for_visibly_and_not_for_ever(bare: Engine) -> None:
-    seen: list[Waiting] = []
-    crew = WorkerPlan(0, remote=2, wait_s=0.4)
+    seen: list[WaitProgress] = []
+    remote = WorkerPlan(0, remote=2, wait_s=0.4)
     with pytest.raises(WorkerError, match=r"0 of 2 workers from elsewhere joined at 127\.0\.0\.1:\d+ within 0\.4 s"):
-        bare.wait_for_workers(crew, on_wait=seen.append).result(5)
+        bare.wait_for_workers(remote, on_wait=seen.append).result(5)
     assert (seen[0].present, seen[0].wanted) == (0, 2)
     assert seen[0].left_s > seen[-1].left_s
     # the way out
-    waiting = bare.wait_for_workers(replace(crew, wait_s=60.0), on_wait=seen.append)
+    waiting = bare.wait_for_workers(replace(remote, wait_s=60.0), on_wait=seen.append)
     bare.stop_run()
     with pytest.raises(WorkerError, match="stopped"):
         waiting.result(5)
 
 
-def test_an_address_that_cannot_be_listened_on_is_told_in_a_sentence(bare: Engine, crew: Crewed) -> None:
-    port = int(crew.wait_for_workers().rpartition(":")[2])
+def test_an_address_that_cannot_be_listened_on_is_reported_in_a_sentence(bare: Engine, workers: WithWorkers) -> None:
+    port = int(workers.wait_for_workers().rpartition(":")[2])
     with pytest.raises(WorkerError, match=rf"can't be listened for on 127\.0\.0\.1:{port}: the port is taken"):
         bare.wait_for_workers(WorkerPlan(0, 1, ("127.0.0.1", port)), on_wait=lambda waiting: None).result(5)
     with pytest.raises(WorkerError, match=r"on nowhere\.invalid:0: "):
@@ -493,7 +491,8 @@ def test_an_address_that_cannot_be_listened_on_is_told_in_a_sentence(bare: Engin
 
 MASTER = """
 import sys
-from confman_tui.load.engine import Engine, prepare
+from confman_tui.load.engine import Engine
+from confman_tui.load.locust_setup import prepare
 from confman_tui.load.run_model import RunPlan
 from dataclasses import replace
 from tests.support.load_runs import plan
@@ -531,24 +530,24 @@ def test_logs_of_programs_that_are_gone_are_swept(state: Path) -> None:
     (gone / "worker-1.log").write_text("left\n")
     lives = state / f"workers-{os.getppid()}-1"
     lives.mkdir()
-    children = Children(("127.0.0.1", 1), API_KEY)
+    children = Launcher(("127.0.0.1", 1), API_KEY)
     child = children.start()
-    children.kill(child)
+    children.reap(child)
     children.end_all()
     assert not gone.exists()
     assert lives.exists()
     lives.rmdir()
 
 
-def test_a_worker_from_elsewhere_tells_its_times_on_the_masters_clock(
+def test_a_worker_from_elsewhere_gives_its_times_on_the_masters_clock(
     bare: Engine, server: Server, tmp_path: Path
 ) -> None:
     """Its own clock is an hour wrong."""
     wrong = tmp_path / "sitecustomize.py"
     wrong.write_text("import time\nright = time.time\ntime.time = lambda: right() + 3600\n")
     addresses: list[str] = []
-    crew = WorkerPlan(0, remote=1, wait_s=20.0)
-    waited_for = bare.wait_for_workers(crew, on_wait=lambda waiting: addresses.append(waiting.address))
+    remote = WorkerPlan(0, remote=1, wait_s=20.0)
+    waited_for = bare.wait_for_workers(remote, on_wait=lambda waiting: addresses.append(waiting.address))
     wait_until(lambda: bool(addresses))
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "CONFMAN_BENCH_API_KEY": API_KEY}
     command = [sys.executable, "-m", "confman_tui", "worker", "--master", addresses[0]]
@@ -576,12 +575,12 @@ def test_a_worker_from_elsewhere_tells_its_times_on_the_masters_clock(
 
 
 @pytest.mark.slow
-def test_requests_that_never_end_are_cut_off_and_counted(crew: Crewed, server: Server, tmp_path: Path) -> None:
+def test_requests_that_never_end_are_cut_off_and_counted(workers: WithWorkers, server: Server, tmp_path: Path) -> None:
     server.control(mode="drip")
-    crew.engine.set_targets(server.url, (server.url,))
+    workers.engine.set_targets(server.url, (server.url,))
     book = Book()
     outcome = run(
-        crew.engine,
+        workers.engine,
         replace(plan(users=2, seconds=0.2, csv_prefix=tmp_path / "drip"), workers=2),
         observer=book,
     )

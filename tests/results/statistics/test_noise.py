@@ -51,24 +51,24 @@ def test_the_probability_is_the_integral_of_the_density(freedom: int, t: float) 
 
 @given(_VALUES)
 def test_a_spread_holds_its_sample(values: list[float]) -> None:
-    told = spread(values)
-    assert (told.runs, told.min, told.max) == (len(values), min(values), max(values))
-    assert told.min <= told.median <= told.max
-    assert told.mad <= told.max - told.min
+    found = spread(values)
+    assert (found.runs, found.min, found.max) == (len(values), min(values), max(values))
+    assert found.min <= found.median <= found.max
+    assert found.mad <= found.max - found.min
     if len(values) == 1:
-        assert (told.stdev, told.ci95_low, told.ci95_high) == (None, None, None)
+        assert (found.stdev, found.ci95_low, found.ci95_high) == (None, None, None)
     else:
-        assert told.ci95_low is not None
-        assert told.ci95_high is not None
-        assert told.ci95_low <= told.mean * (1 + 1e-9)
-        assert told.ci95_high >= told.mean * (1 - 1e-9)
+        assert found.ci95_low is not None
+        assert found.ci95_high is not None
+        assert found.ci95_low <= found.mean * (1 + 1e-9)
+        assert found.ci95_high >= found.mean * (1 - 1e-9)
 
 
 def test_a_spread_by_hand() -> None:
-    told = spread([98.0, 100.0, 102.0, 110.0, 90.0])
-    assert (told.median, told.mean, told.mad) == (100.0, 100.0, 2.0)
-    assert told.stdev == pytest.approx(math.sqrt(52))
-    assert told.ci95_high == pytest.approx(100 + 2.7764 * math.sqrt(52 / 5), abs=0.001)
+    found = spread([98.0, 100.0, 102.0, 110.0, 90.0])
+    assert (found.median, found.mean, found.mad) == (100.0, 100.0, 2.0)
+    assert found.stdev == pytest.approx(math.sqrt(52))
+    assert found.ci95_high == pytest.approx(100 + 2.7764 * math.sqrt(52 / 5), abs=0.001)
     with pytest.raises(ValueError):
         spread([])
 
@@ -78,10 +78,10 @@ def test_the_interval_covers_the_true_mean_19_times_in_20() -> None:
     trials = 2000
     covered = 0
     for _ in range(trials):
-        told = spread([chance.gauss(200, 10) for _ in range(5)])
-        assert told.ci95_low is not None
-        assert told.ci95_high is not None
-        covered += told.ci95_low <= 200 <= told.ci95_high
+        found = spread([chance.gauss(200, 10) for _ in range(5)])
+        assert found.ci95_low is not None
+        assert found.ci95_high is not None
+        covered += found.ci95_low <= 200 <= found.ci95_high
     assert covered / trials == pytest.approx(0.95, abs=0.015)
 
 
@@ -93,25 +93,25 @@ def test_equal_systems_differ_beyond_the_noise_once_in_20_and_others_always() ->
 
     alike = [difference(runs(200), runs(200)) for _ in range(1000)]
     apart = [difference(runs(200), runs(240)) for _ in range(200)]
-    assert sum(not told.within_noise for told in alike if told) / len(alike) == pytest.approx(0.05, abs=0.02)
-    assert not any(told.within_noise for told in apart if told)
+    assert sum(not found.within_noise for found in alike if found) / len(alike) == pytest.approx(0.05, abs=0.02)
+    assert not any(found.within_noise for found in apart if found)
 
 
 def test_a_welch_test_by_hand() -> None:
-    told = difference([100.0, 102.0, 98.0], [110.0, 113.0, 107.0, 114.0])
-    assert told is not None
-    assert told.change == pytest.approx(0.11)
+    found = difference([100.0, 102.0, 98.0], [110.0, 113.0, 107.0, 114.0])
+    assert found is not None
+    assert found.change == pytest.approx(0.11)
     error = math.sqrt(4 / 3 + 10 / 4)
     # 4.98 degrees of freedom by Welch and Satterthwaite, rounded down
-    assert told.noise == pytest.approx(t_quantile(4) * error / 100)
-    assert not told.within_noise
+    assert found.noise == pytest.approx(t_quantile(4) * error / 100)
+    assert not found.within_noise
 
 
 def test_a_single_run_is_judged_by_the_spread_of_the_others() -> None:
-    told = difference([100.0, 104.0, 96.0], [103.0])
-    assert told is not None
-    assert told.noise == pytest.approx(4.3027 * 4 * math.sqrt(4 / 3) / 100, rel=1e-4)
-    assert told.within_noise
+    found = difference([100.0, 104.0, 96.0], [103.0])
+    assert found is not None
+    assert found.noise == pytest.approx(4.3027 * 4 * math.sqrt(4 / 3) / 100, rel=1e-4)
+    assert found.within_noise
     alone = difference([100.0], [103.0])
     assert alone is not None
     assert alone.noise is None
@@ -120,11 +120,11 @@ def test_a_single_run_is_judged_by_the_spread_of_the_others() -> None:
 
 @given(_VALUES, _VALUES)
 def test_any_two_sets_of_runs_can_be_compared(before: list[float], after: list[float]) -> None:
-    told = difference(before, after)
-    assert told is not None
-    assert told.change == pytest.approx(fmean(after) / fmean(before) - 1, abs=1e-6)
-    assert (told.noise is None) == (len(before) == len(after) == 1)
-    assert told.noise is None or told.noise >= 0
+    found = difference(before, after)
+    assert found is not None
+    assert found.change == pytest.approx(fmean(after) / fmean(before) - 1, abs=1e-6)
+    assert (found.noise is None) == (len(before) == len(after) == 1)
+    assert found.noise is None or found.noise >= 0
 
 
 @pytest.mark.parametrize(("before", "after"), [([], [1.0]), ([1.0], []), ([0.0], [1.0])])

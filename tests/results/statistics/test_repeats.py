@@ -11,12 +11,14 @@ import pytest
 
 from confman_tui.cluster.elections import UnreadNode, Verification
 from confman_tui.core.errors import UsageError
-from confman_tui.results.kept import Kept
+from confman_tui.results.files.scenario_json import scenario_document
+from confman_tui.results.files.summary import read_summary, save_result
+from confman_tui.results.kept_run import KeptRun
 from confman_tui.results.model import ScenarioResult
-from confman_tui.results.statistics.opening import opening_line, opening_matters
-from confman_tui.results.statistics.repeats import combined, comparison_line, spreads, typical, values_of
-from confman_tui.results.summary import read_summary, save_result, scenario_document
-from confman_tui.results.tables import results_table
+from confman_tui.results.statistics.opening import opening_matters
+from confman_tui.results.statistics.repeats import combined, spreads, typical, values_of
+from confman_tui.results.tables.results_table import results_table
+from confman_tui.results.tables.sentences import comparison_line, opening_line
 from tests.support import result_samples
 
 
@@ -24,8 +26,8 @@ def test_repeats_hold_each_run_and_their_spread() -> None:
     result = result_samples.repeated([100, 104, 96, 102, 98])
     assert [run.number for run in result.repeats] == [1, 2, 3, 4, 5]
     assert result.outcome.rps == 98, "the last run's, as its files are"
-    told = spreads(result)["rps"]
-    assert (told.runs, told.median, told.min, told.max, told.mean) == (5, 100, 96, 104, 100)
+    rps = spreads(result)["rps"]
+    assert (rps.runs, rps.median, rps.min, rps.max, rps.mean) == (5, 100, 96, 104, 100)
     assert typical(result, "rps") == 100
     document = scenario_document(result)
     assert [run["rps"] for run in document["repeats"]] == [100, 104, 96, 102, 98]
@@ -68,8 +70,7 @@ def test_a_run_that_was_stopped_counts_for_no_spread() -> None:
 
 def test_runs_without_success_have_a_spread_of_what_there_is() -> None:
     nothing = result_samples.run(0, p99_us=None)
-    told = spreads(combined(nothing, nothing))
-    assert list(told) == ["rps"]
+    assert list(spreads(combined(nothing, nothing))) == ["rps"]
     assert "p99" not in results_table([combined(nothing, nothing)]).split("elections")[0].split("\n\n")[-1]
 
 
@@ -79,15 +80,15 @@ def saved(result: ScenarioResult, folder: Path, **flags: str) -> ScenarioResult:
 
 def test_what_was_saved_comes_back(tmp_path: Path) -> None:
     kept = saved(result_samples.repeated([100, 104, 96]), tmp_path)
-    later = Kept(result_samples.settings_for(tmp_path), "read-10u").compared(
+    later = KeptRun(result_samples.settings_for(tmp_path), "read-10u").compared(
         replace(result_samples.run(103, opening=result_samples.opening(left_out=True)), warmup_s=0.0)
     )
     assert later.comparison is not None
-    back = read_summary(Path(saved(later, tmp_path).files[-1]))
+    back = read_summary(Path(saved(later, tmp_path).files[-1]))[0]
     assert back.comparison is not None
     assert back.comparison.changes[0].change == pytest.approx(0.03)
     assert back.outcome.opening == later.outcome.opening
-    assert [run.rps for run in read_summary(Path(saved(kept, tmp_path).files[-1])).repeats] == [100, 104, 96]
+    assert [run.rps for run in read_summary(Path(saved(kept, tmp_path).files[-1]))[0].repeats] == [100, 104, 96]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_a_difference_smaller_than_the_noise_is_said_to_be_noise(
     tmp_path: Path, before: list[float], after: list[float], words: str
 ) -> None:
     saved(result_samples.repeated(before), tmp_path)
-    later = Kept(result_samples.settings_for(tmp_path), "read-10u").compared(result_samples.repeated(after))
+    later = KeptRun(result_samples.settings_for(tmp_path), "read-10u").compared(result_samples.repeated(after))
     assert words in comparison_line(later)
     # lines of the table are wrapped
     assert words in results_table([later]).replace("\n    ", " ")
@@ -128,18 +129,18 @@ def test_runs_under_other_settings_are_not_compared(
     saved(result_samples.run(100), tmp_path)
     settings = result_samples.settings_for(tmp_path, **flags)
     name = changes.get("name", "read-10u")
-    assert Kept(settings, name).compared(replace(result_samples.run(101), **changes)).comparison is None
+    assert KeptRun(settings, name).compared(replace(result_samples.run(101), **changes)).comparison is None
 
 
 def test_no_run_a_broken_one_or_a_stopped_one_is_nothing_to_compare_with(tmp_path: Path) -> None:
     settings = result_samples.settings_for(tmp_path)
-    assert Kept(settings, "read-10u").compared(result_samples.run(101)).comparison is None
+    assert KeptRun(settings, "read-10u").compared(result_samples.run(101)).comparison is None
     (tmp_path / "small-read-10u_summary.json").write_text("{broken")
-    assert Kept(settings, "read-10u").compared(result_samples.run(101)).comparison is None
+    assert KeptRun(settings, "read-10u").compared(result_samples.run(101)).comparison is None
     saved(result_samples.run(100, stopped_early=True), tmp_path)
-    assert Kept(settings, "read-10u").compared(result_samples.run(101)).comparison is None
+    assert KeptRun(settings, "read-10u").compared(result_samples.run(101)).comparison is None
     saved(result_samples.run(100), tmp_path)
-    kept = Kept(settings, "read-10u")
+    kept = KeptRun(settings, "read-10u")
     assert kept.compared(result_samples.run(101, stopped_early=True)).comparison is None
     assert kept.compared(result_samples.run(101)).comparison is not None
 
@@ -150,7 +151,7 @@ def test_a_summary_of_an_earlier_version_is_read(tmp_path: Path, name: str) -> N
     document = json.loads(path.read_text())
     del document[name]
     path.write_text(json.dumps(document))
-    assert read_summary(path).outcome.rps == 100
+    assert read_summary(path)[0].outcome.rps == 100
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_the_table_of_repeated_runs() -> None:
     assert max(map(len, lines)) <= 100
 
 
-def test_the_first_seconds_are_told_where_they_matter() -> None:
+def test_the_first_seconds_are_shown_where_they_matter() -> None:
     first = result_samples.run(88, opening=result_samples.opening())
     assert opening_matters(first)
     assert opening_line(first) == (

@@ -36,7 +36,7 @@ from confman_tui.tui.charts.ticks import (
     nice_step,
     rate_label,
 )
-from confman_tui.tui.history import History
+from confman_tui.tui.history.history import History
 from tests.support.chart_history import NODES, SAMPLE, T0, Feed, view
 from tests.support.colour_vision import EYES, GROUNDS, contrast, distance
 
@@ -52,7 +52,7 @@ def filled(seconds: float, **options: float) -> History:
 
 def text_of(spec: GraphSpec | None) -> list[str]:
     assert spec is not None
-    return ["".join(str(part) for part in row[::2]) for row in draw(spec.to_wire())]
+    return ["".join(str(part) for part in row[::2]) for row in draw(spec)]
 
 
 def lane_texts(history: History, axis: TimeAxis, width: int = 120, cursor: int | None = None) -> list[str]:
@@ -188,7 +188,7 @@ def test_a_logarithmic_scale_grows_at_once_and_shrinks_late() -> None:
 # Lanes
 
 
-def test_lanes_tell_the_story_of_an_election_without_colour() -> None:
+def test_lanes_show_the_story_of_an_election_without_colour() -> None:
     history = filled(40)
     axis = TimeWindow(30.0).axis(T0 + 25)
     first, second, third, writes, terms = lane_texts(history, axis)
@@ -444,7 +444,7 @@ def test_sparklines_show_hiccups_and_silence() -> None:
 
 @pytest.mark.parametrize("dark", [True, False])
 @pytest.mark.parametrize("series", [("p50", "p95", "p99", "max"), ("ok", *(cause.value for cause in Cause))])
-def test_series_are_told_apart_by_colour_blind_people(dark: bool, series: tuple[str, ...]) -> None:
+def test_colour_blind_people_can_distinguish_series(dark: bool, series: tuple[str, ...]) -> None:
     colors = role_colors(dark)
     for eye in EYES:
         for one, other in combinations(series, 2):

@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from confman_tui.tui.charts import renderer_client as client_module
-from confman_tui.tui.charts.renderer_client import ChartRenderer, Rows
+from confman_tui.tui.charts.renderer_client import ChartRenderer
+from confman_tui.tui.charts.spec import Rows
 from tests.support.graph_spec import spec
 
 
@@ -134,7 +135,7 @@ async def test_a_renderer_that_always_dies_is_started_seldom_and_says_so_once() 
         renderer.close()
 
 
-async def test_a_command_that_does_not_exist_is_told() -> None:
+async def test_a_command_that_does_not_exist_is_reported() -> None:
     notices: list[str] = []
     renderer = ChartRenderer(notices.append, command=["/nonexistent/python"])
     renderer.request("a", spec(), lambda rows: None)
@@ -142,7 +143,7 @@ async def test_a_command_that_does_not_exist_is_told() -> None:
     assert notices == ["the graph renderer can't be started: No such file or directory"]
 
 
-async def test_a_graph_that_can_not_be_drawn_is_told_and_the_child_lives(renderer: ChartRenderer) -> None:
+async def test_a_graph_that_can_not_be_drawn_is_reported_and_the_child_lives(renderer: ChartRenderer) -> None:
     answers: list[Rows] = []
     broken = spec()
     broken.layers[0].runs = [([0.0, 1.0], ["x", "y"])]  # type: ignore[list-item]

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 from textual.geometry import Region
+from textual.widget import Widget
 from textual.widgets import Static
 
 from confman_tui.cluster.states import ClusterView, NodeState, NodeView
 from confman_tui.session import events
+from confman_tui.tui.base_app import STYLES
 from confman_tui.tui.charts.axis import TimeWindow
 from confman_tui.tui.charts.renderer_client import ChartRenderer
-from confman_tui.tui.history import History
+from confman_tui.tui.history.history import History
 from confman_tui.tui.widgets.graph import Graph, LatencyGraph, ThroughputGraph
 from confman_tui.tui.widgets.graph_base import PictureWidget
 from confman_tui.tui.widgets.timeline import ClusterTimeline
@@ -28,6 +31,7 @@ T0 = 1_800_000_000.0
 class Board(App[None]):
     """A timeline over two graphs."""
 
+    CSS_PATH = STYLES / "dashboard.tcss"
     CSS = """
     ClusterTimeline, Graph { border: round $primary; }
     .hidden { display: none; }
@@ -62,8 +66,10 @@ class Board(App[None]):
     def show(self) -> None:
         axis = self.window.axis(self.time)
         for widget in self.query(PictureWidget):
-            if isinstance(widget, ClusterTimeline | ThroughputGraph | LatencyGraph):
+            if isinstance(widget, ClusterTimeline):
                 widget.show(axis, self.history)
+            elif isinstance(widget, ThroughputGraph | LatencyGraph):
+                widget.show(partial(widget.plot.spec, axis, self.history))
 
     def on_cluster_timeline_view_changed(self) -> None:
         self.show()
@@ -139,14 +145,14 @@ async def test_only_what_changed_is_written(monkeypatch: pytest.MonkeyPatch) -> 
         await until(lambda: drawn(graph) and app.renderer.idle)
         await pilot.pause()
         written: list[Region] = []
-        refresh = PictureWidget.refresh
+        refresh = Widget.refresh
 
-        def note(self: PictureWidget, *regions: Region, **options: bool) -> PictureWidget:
-            if self is graph and not self._quiet:
+        def note(self: Widget, *regions: Region, **options: bool) -> Widget:
+            if self is graph:
                 written.extend(regions or [self.size.region])
             return refresh(self, *regions, **options)
 
-        monkeypatch.setattr(PictureWidget, "refresh", note)
+        monkeypatch.setattr(Widget, "refresh", note)
         app.show()
         await pilot.pause()
         assert written == [], "the same picture again"
@@ -184,7 +190,7 @@ async def test_a_dead_renderer_comes_back_by_itself() -> None:
     assert app.renderer.pid is None
 
 
-async def test_keys_move_a_cursor_that_tells_what_was() -> None:
+async def test_keys_move_a_cursor_that_says_what_was() -> None:
     app = Board()
     async with app.run_test(size=(120, 30)) as pilot:
         app.advance(30)

@@ -1,0 +1,1 @@
+"""The files of the output folder, written whole and read back checked: JSON documents and CSV tables."""

@@ -1,0 +1,190 @@
+"""Sentences about a scenario's result, for the lines below a table, the log and the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from confman_tui.cluster.elections import Election, Verification
+from confman_tui.load.run_model import NodeOutcome
+from confman_tui.load.saturation import GeneratorBound
+from confman_tui.results.formatting import milliseconds, per_cent, seconds, sensible, short_node
+from confman_tui.results.model import Change, ScenarioResult
+from confman_tui.results.statistics.opening import opening_matters
+from confman_tui.results.statistics.repeats import added_verdicts
+from confman_tui.settings.scenarios import Reads
+
+READS_WORDS = {
+    Reads.ALL: "all nodes",
+    Reads.ENTRY: "the entry",
+    Reads.LEADER: "the leader",
+    Reads.FOLLOWERS: "the followers",
+}
+MEASURE_WORDS = {
+    "rps": "req/s",
+    "p50_us": "p50 ms",
+    "p95_us": "p95 ms",
+    "p99_us": "p99 ms",
+    "max_us": "max ms",
+}
+_WORTH_A_NOTE = 0.01
+"""Share of the requests from which a person should know what the watch added."""
+
+
+def reads_words(reads: Reads | None) -> str:
+    """Where the reads of a run go, in words; empty where they go as they do by default, and where there are none."""
+    return "" if reads is None or reads is Reads.ALL else f"reads from {READS_WORDS[reads]}"
+
+
+def nodes_notes(result: ScenarioResult) -> list[str]:
+    """Which nodes were read from, a sentence: where that isn't all of them, and of one user, who reads from one."""
+    if result.reads is None or (result.reads is Reads.ALL and result.users != 1):
+        return []
+    read = [node for node in result.outcome.by_node if node.reads]
+    if not read:
+        return []
+    words = reads_words(result.reads)
+    return [f"{words}: {_shares(read)}" if words else f"reads from {_shares(read)}"]
+
+
+def _shares(read: Sequence[NodeOutcome]) -> str:
+    """``127.0.0.1:6100``; of several nodes each with its share of the reads."""
+    if len(read) == 1:
+        return short_node(read[0].node)
+    whole = sum(node.reads for node in read)
+    return ", ".join(f"{short_node(node.node)} {per_cent(node.reads, whole)}" for node in read)
+
+
+def open_loop_notes(result: ScenarioResult) -> list[str]:
+    """What a reader must know of the schedule, in sentences: how it went, who was left out, and what to do."""
+    outcome = result.outcome
+    if result.rate is None:
+        return []
+    notes = []
+    changes = result.rate_changes
+    rate = f"{result.rate:g} requests/s asked for"
+    if changes:
+        times = "once" if len(changes) == 1 else f"{len(changes)} times"
+        rate += f", changed {times}, to {sensible(changes[-1].rate)} at the end"
+    notes.append(f"{rate}; the longest that one began late: {milliseconds(round(outcome.schedule_lag_s * 1e6))} ms")
+    if outcome.not_started:
+        due = outcome.requests + outcome.not_started
+        notes.append(
+            f"{outcome.not_started:,} of {due:,} requests were due and never began, the oldest waited up to "
+            f"{seconds(outcome.schedule_lag_s)}: the figures don't hold them. Their latency would have been worse; "
+            "a lower --rate or more --users would keep the schedule"
+        )
+    return notes
+
+
+def redirect_notes(result: ScenarioResult) -> list[str]:
+    """How many requests were redirected, and what that cost them."""
+    outcome = result.outcome
+    if not outcome.redirected:
+        return []
+    some = "1 request" if outcome.redirected == 1 else f"{outcome.redirected:,} requests"
+    if outcome.redirect_p50_us is None:
+        return [f"after a redirect: {some}"]
+    cost = f"{milliseconds(outcome.redirect_p50_us)} ms (median), at most {milliseconds(outcome.redirect_max_us)} ms"
+    return [f"served after a redirect: {some}; of their times, the redirects took {cost}"]
+
+
+def bound_line(name: str, bound: GeneratorBound) -> str:
+    """That a run's figures say more of the generator than of the cluster, why, and what to do."""
+    line = f"{name}: generator-bound for {bound.seconds} s, not the cluster's limit: {bound.reason}"
+    return f"{line}; try {bound.advice}" if bound.advice else line
+
+
+def opening_line(result: ScenarioResult) -> str:
+    """The first seconds apart from the rest, in words, where that matters: they were left out, or they differ so much
+    that the whole run's figures are not those of a steady state. Empty otherwise."""
+    first = result.outcome.opening
+    if first is None:
+        return ""
+    at_first = _figures(first.rps, first.p50_us, first.p99_us)
+    then = _figures(first.rest_rps, first.rest_p50_us, first.rest_p99_us)
+    if first.left_out:
+        return f"{result.name}: warm-up of {first.seconds:.1f} s left out: {at_first}; then {then}"
+    if not opening_matters(result):
+        return ""
+    advice = f"--warmup {max(1, round(first.seconds))} leaves them out"
+    return f"{result.name}: first {first.seconds:.1f} s: {at_first}; then {then}; {advice}"
+
+
+def _figures(rps: float, p50_us: int | None, p99_us: int | None) -> str:
+    return f"{sensible(rps)} req/s, p50 {milliseconds(p50_us)}, p99 {milliseconds(p99_us)} ms"
+
+
+def change_words(change: Change) -> str:
+    """``req/s 3.1 % more, within the noise (± 5.0 %)``."""
+    name = MEASURE_WORDS[change.measure].removesuffix(" ms")
+    more, less = ("more", "less") if change.measure == "rps" else ("longer", "shorter")
+    size = f"{abs(change.change) * 100:.1f} % {more if change.change >= 0 else less}"
+    if change.noise is None:
+        return f"{name} {size}"
+    word = "within" if change.within_noise else "more than"
+    return f"{name} {size}, {word} the noise (± {change.noise * 100:.1f} %)"
+
+
+def comparison_line(result: ScenarioResult, *, short: bool = False) -> str:
+    """How a result compares with the kept run, in words; empty when there is nothing to compare. In short: throughput
+    alone, and only where the noise is known."""
+    comparison = result.comparison
+    if comparison is None:
+        return ""
+    if short:
+        changes = [change_words(change) for change in comparison.changes if change.noise is not None]
+        return f"against the kept run: {changes[0]}" if changes else ""
+    when = datetime.fromtimestamp(comparison.kept_at).strftime("%Y-%m-%d %H:%M")
+    runs = f"{comparison.runs_before} run{'s' if comparison.runs_before != 1 else ''}"
+    line = f"{result.name} against the kept run of {when} ({runs}, {comparison.entries_before:,} entries before): "
+    line += "; ".join(change_words(change) for change in comparison.changes)
+    if all(change.noise is None for change in comparison.changes):
+        line += "; one run each can't tell such a difference from noise: --repeat 5 can"
+    return line
+
+
+def watch_line(result: ScenarioResult) -> str:
+    """What the watch added, where that was more than 1 % of the requests; otherwise empty."""
+    use = result.watch
+    if use is None or use.polls + use.probe_writes <= _WORTH_A_NOTE * result.outcome.requests:
+        return ""
+    line = f"{result.name}: watching added {use.polls:,} health polls and {use.probe_writes:,} probe writes"
+    return f"{line} (alert for {use.alert_s:.1f} s)" if use.alert_s else line
+
+
+def verdict_lines(results: Sequence[ScenarioResult]) -> list[str]:
+    """What became of the acknowledged writes, over all scenarios."""
+    lines = []
+    whole = added_verdicts(result.verification for result in results)
+    if whole is not None:
+        lines.append(verdict_line(whole))
+        notes = dict.fromkeys(result.verification.note for result in results if result.verification is not None)
+        lines += [f"writes: {note}" for note in notes if note]
+    silent = [result.name for result in results if result.verification is None and result.outcome.writes_ok]
+    if silent:
+        lines.append(f"writes: not verified: {', '.join(silent)}")
+    return lines
+
+
+def verdict_line(verification: Verification) -> str:
+    """One verdict in words."""
+    v = verification
+    if not v.judged:
+        return f"writes: {v.acknowledged:,} acknowledged, {v.checked:,} read back: nothing to judge"
+    word = "ok" if v.passed else "LOST WRITES" if v.lost else "PHANTOM WRITES"
+    counts = f"{v.acknowledged:,} acknowledged, {v.checked:,} read back, {v.lost:,} lost, {v.stale:,} stale"
+    return f"writes: {word}: {counts}, {v.phantom:,} phantom, {v.recovered:,} of {v.unknown:,} unknown present"
+
+
+def election_line(election: Election) -> str:
+    """One election in words."""
+    cause = f"{election.fault.kind}, " if election.fault is not None else ""
+    line = f"{cause}term {election.term_before} to {election.term_after}"
+    if election.new_leader is not None:
+        line += f", {short_node(election.new_leader)}"
+        line += f" led after {seconds(election.serving_s)}" if election.serving_s is not None else " named"
+    if election.without_writes_s is not None:
+        line += f", {election.without_writes_s:.2f} ± {election.write_uncertainty_s:.2f} s without writes"
+        line += " (from the last good poll)" * election.writes_from_poll
+    return line

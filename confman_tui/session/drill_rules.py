@@ -1,0 +1,156 @@
+"""The rules of the election drill: when the cluster is steady, when a round counts, and what the verdict is. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from statistics import median
+
+from confman_tui.cluster.elections import Election, FaultKind, Verification
+from confman_tui.cluster.node_names import short_names
+from confman_tui.cluster.states import NO_ANSWER_STATES, STATE_WORDS, WELL_STATES, ClusterView, NodeView
+from confman_tui.cluster.writes.gaps import WriteStream
+from confman_tui.core.errors import EXIT_GENERATOR_BOUND, EXIT_LOST, EXIT_NO_SUCCESS, EXIT_OK, EXIT_UNAVAILABLE
+from confman_tui.load.saturation import GeneratorBound
+from confman_tui.session.events import DrillEnded, DrillRound
+
+LEAST_RATE = 5.0
+"""Acknowledged writes per second below which a round does not count."""
+STEADY_SHARE = 0.4
+"""The rate of writes is steady when no second of the time before differs from their mean by more than this share."""
+MOST_UNCERTAIN_S = 1.0
+"""An outage does not count whose shortest and longest possible time are further apart than this: too few writes …"""
+UNCERTAIN_SHARE = 0.4
+"""… nor one of which more than this share is open in that way …"""
+LEAST_UNCERTAIN_S = 0.3
+"""… unless it is less than this: retrying clients make pauses of that length."""
+WRITES_LAG_S = 0.3
+"""Acknowledgements younger than this may not have been drained yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillPlan:
+    """What a drill does. Times in seconds."""
+
+    rounds: int
+    kind: FaultKind
+    """KILL, PAUSE or ISOLATE, always of the leader."""
+    max_unavailable_s: float | None = None
+    """``--max-unavailable``: in no round may writes be impossible for longer."""
+    steady_s: float = 3.0
+    """How long all must be well before the fault."""
+    steady_limit_s: float = 45.0
+    """How long to wait for that."""
+    down_limit_s: float = 10.0
+    """How long a node that the drill did not hurt may fail to answer meanwhile; then the drill ends."""
+    recovery_limit_s: float = 60.0
+    """How long to wait for a new leader and an acknowledged write."""
+    throughput_limit_s: float = 10.0
+    """How long to wait, after that, for the throughput."""
+    return_limit_s: float = 30.0
+    """``--wait``: how long to wait until the failed node has caught up; then the drill ends."""
+
+
+def nodes_down(view: ClusterView) -> tuple[NodeView, ...]:
+    """The nodes that do not answer as Confman does."""
+    return tuple(node for node in view.nodes if node.state in NO_ANSWER_STATES)
+
+
+def why_not_steady(view: ClusterView, writes: WriteStream, plan: DrillPlan, now: float) -> str:
+    """Why the state is not steady, in words; empty when it is."""
+    names = short_names(node.node for node in view.nodes)
+    for node in view.nodes:
+        if node.state not in WELL_STATES:
+            return f"{names[node.node]} is {STATE_WORDS[node.state]}"
+    if view.leader is None:
+        return "no node leads"
+    for node in view.nodes:
+        if node.names_leader != view.leader:
+            return f"{names[node.node]} does not follow {names[view.leader]}"
+    if view.leader_since is None or now - view.leader_since < plan.steady_s:
+        return f"{names[view.leader]} has led for less than {plan.steady_s:g} s"
+    seconds = max(1, round(plan.steady_s))
+    end = now - WRITES_LAG_S
+    rates = [writes.history.between(end - back - 1, end - back) for back in range(seconds)]
+    mean = sum(rates) / seconds
+    if mean < LEAST_RATE:
+        return f"too few writes: {mean:.1f} acknowledged per second, at least {LEAST_RATE:g} are needed"
+    if min(rates) < mean * (1 - STEADY_SHARE) or max(rates) > mean * (1 + STEADY_SHARE):
+        return f"the rate of writes is unsteady: {min(rates)} to {max(rates)} per second"
+    return ""
+
+
+def too_uncertain(election: Election) -> bool:
+    """Whether the outage is known too roughly to be measured: too few writes were tried in it."""
+    allowed = max(LEAST_UNCERTAIN_S, UNCERTAIN_SHARE * (election.without_writes_s or 0.0))
+    return 2 * election.write_uncertainty_s > min(MOST_UNCERTAIN_S, allowed)
+
+
+def drill_verdict(
+    rounds: list[DrillRound],
+    verification: Verification | None,
+    plan: DrillPlan,
+    gone: str | None = None,
+    unrecovered: int = 0,
+    stopped: bool = False,
+) -> tuple[str, int]:
+    """The verdict as one sentence, and the exit code.
+
+    Lost or phantom writes weigh most (exit 5), then a node that did not come back and a broken limit (exit 4). With a
+    limit, a round that does not count breaks it too: it is never counted as good. Without any round that counts, or
+    with nothing to verify where verification was asked for, there is no success (exit 1).
+    """
+    counted = [round_ for round_ in rounds if round_.judged]
+    gaps = [
+        round_.election.without_writes_s
+        for round_ in counted
+        if round_.election is not None and round_.election.without_writes_s is not None
+    ]
+    parts = [f"{len(counted)} of {plan.rounds} rounds judged" + (" (stopped)" if stopped else "")]
+    if gaps:
+        parts.append(f"without writes for {median(gaps):.2f} s in the median, {max(gaps):.2f} s at most")
+    code = EXIT_OK if counted else EXIT_NO_SUCCESS
+    if verification is not None and not verification.acknowledged:
+        code = EXIT_NO_SUCCESS
+    limit = plan.max_unavailable_s
+    if limit is not None:
+        broken = sum(gap > limit for gap in gaps) + unrecovered
+        unproven = len(rounds) - len(counted) - unrecovered
+        if broken:
+            parts.append(f"the limit of {limit:g} s was broken in {broken} of {len(rounds)} rounds")
+        elif unproven or not counted:
+            parts.append(
+                f"that the limit of {limit:g} s holds could not be shown in {unproven} of {len(rounds)} rounds"
+            )
+        else:
+            parts.append(f"the limit of {limit:g} s held")
+        if broken or unproven or not counted:
+            code = EXIT_UNAVAILABLE
+    elif unrecovered:
+        parts.append(f"writes did not come back within {plan.recovery_limit_s:g} s in {unrecovered} rounds")
+        code = EXIT_UNAVAILABLE
+    if gone is not None:
+        parts.append(gone)
+        code = EXIT_UNAVAILABLE
+    if verification is not None and (verification.lost or verification.phantom):
+        parts.append(f"{verification.lost} acknowledged writes lost, {verification.phantom} refused ones present")
+        code = EXIT_LOST
+    elif verification is not None and verification.judged:
+        parts.append("no acknowledged write lost" if not verification.stale else f"{verification.stale} stale writes")
+        if verification.checked < verification.acknowledged:
+            parts[-1] += f" among the {verification.checked} that were read back"
+    else:
+        parts.append("writes not verified")
+    return "; ".join(parts), code
+
+
+def with_generator_bound(ended: DrillEnded, bound: GeneratorBound | None, *, strict: bool) -> DrillEnded:
+    """Says in the verdict that the generator was the limit of the load; with ``strict`` the drill fails then, unless
+    it has failed for what is worse."""
+    if bound is None:
+        return ended
+    fails = strict and ended.exit_code in (EXIT_OK, EXIT_NO_SUCCESS)
+    return replace(
+        ended,
+        verdict=f"{ended.verdict.rstrip('.')}; generator-bound for {bound.seconds} s: {bound.reason}",
+        exit_code=EXIT_GENERATOR_BOUND if fails else ended.exit_code,
+    )

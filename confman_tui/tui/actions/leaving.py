@@ -1,0 +1,54 @@
+"""The ways out: asked, unasked, in haste, too slow."""
+
+from __future__ import annotations
+
+from confman_tui.tui.base_app import BaseApp
+from confman_tui.tui.screens.confirm import ConfirmDialog
+
+
+class LeavingActions(BaseApp):
+    """Leaving. The session is asked to end first; the screen goes when it has, or when the limit is over."""
+
+    left_at_once = False
+    """Whether the screen went without waiting for the session's end."""
+    stays_behind = ""
+    """What was left undone when the screen went at once; empty when nothing was."""
+    forced_exit: int | None = None
+    """The exit code that a signal asked for."""
+
+    async def action_quit(self) -> None:
+        """Leave, after a question where something runs; a second time: at once."""
+        if self.closing_since is not None:
+            self.leave_at_once()
+        elif self.state.busy:
+            what = f"{self.state.running} is running" if self.state.running else f"{self.state.phase.value} goes on"
+            facts = (f"{what}. Quitting stops it, saves its figures so far and cleans up the data.",)
+            dialog = ConfirmDialog("Quit?", facts, "", "quit", q_is_yes=True)
+            self.push_screen(dialog, lambda sure: self.leave() if sure else None)
+        else:
+            self.leave()
+
+    def leave(self) -> None:
+        """Ask the session to end."""
+        if self.closing_since is not None:
+            return
+        self.closing_since = self.options.clock()
+        self.session.quit()
+        while self.screen is not self.dashboard and len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.draw()
+
+    def watch_leaving(self) -> None:
+        """Go when the limit is over."""
+        if self.closing_since is not None and self.options.clock() - self.closing_since >= self.options.quit_limit_s:
+            self.leave_at_once()
+
+    def leave_at_once(self) -> None:
+        """Go without waiting for the session, and keep what stays behind."""
+        self.left_at_once = True
+        self.stays_behind = self.session.leave_behind()
+        self.finish()
+
+    def finish(self) -> None:
+        """End the screen."""
+        self.exit(self.state.exit_code if self.forced_exit is None else self.forced_exit)

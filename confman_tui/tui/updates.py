@@ -1,0 +1,183 @@
+"""What each event changes in the screen's state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from confman_tui.cluster.node_names import short_names
+from confman_tui.core.errors import EXIT_LOST, EXIT_OK
+from confman_tui.session.events import (
+    ClusterChanged,
+    ConfigurationChanged,
+    DeferredRunDropped,
+    DrillEnded,
+    DrillRoundEnded,
+    ElectionMeasured,
+    Event,
+    FaultCaused,
+    GeneratorLimitReached,
+    GeneratorWatched,
+    LeftoversFound,
+    Phase,
+    PhaseChanged,
+    ProgressMade,
+    RateChanged,
+    RunDeferred,
+    SampleRecorded,
+    ScenarioEnded,
+    ScenarioStarted,
+    SeriesEnded,
+    SeriesStepEnded,
+    VerificationEnded,
+    WatchModeChanged,
+    WritesAcknowledged,
+)
+from confman_tui.tui.log import describe
+from confman_tui.tui.rows import RowStatus
+from confman_tui.tui.state import UiState
+
+MOST_ELECTIONS = 500
+
+
+def asked(state: UiState, names: Sequence[str]) -> None:
+    """A person asked for these scenarios: their rows say so until they begin."""
+    for name in names:
+        row = state.rows.get(name)
+        if row is not None and row.status is not RowStatus.RUNNING:
+            row.status = RowStatus.QUEUED
+            state.queue.append(name)
+
+
+def _forget_queue(state: UiState) -> None:
+    for name in state.queue:
+        row = state.rows[name]
+        row.status = RowStatus.DONE if row.result else RowStatus.NEVER
+    state.queue.clear()
+    state.deferred = ()
+
+
+def apply(state: UiState, event: Event, now: float) -> bool:
+    """Take ``event`` into ``state``. True when a person should see it at once, False for a gauge."""
+    if isinstance(event, ClusterChanged):
+        state.view = event.view
+        state.loop_lag_s = event.loop_lag_s
+        if tuple(state.names) != (nodes := tuple(view.node for view in event.view.nodes)):
+            state.names = short_names(nodes)
+        return event.news
+    if isinstance(event, WritesAcknowledged):
+        _acknowledged(state, event)
+        return False
+    if isinstance(event, ProgressMade):
+        state.progress = event
+        return False
+    if isinstance(event, WatchModeChanged):
+        state.watch = event
+        return False
+    if isinstance(event, GeneratorWatched):
+        state.generator = event.sample
+        return False
+    line = describe(event, state.names, {election.origin for election in state.elections}, now)
+    if line is not None:
+        state.log.add(line)
+    state.events += 1
+    _change(state, event)
+    return not isinstance(event, SampleRecorded)
+
+
+def _change(state: UiState, event: Event) -> None:
+    match event:
+        case PhaseChanged():
+            _change_phase(state, event)
+        case ConfigurationChanged():
+            state.config = event
+            state.names = short_names(event.nodes)
+            if state.view is None or tuple(node.node for node in state.view.nodes) != event.nodes:
+                state.view = None
+        case FaultCaused(fault):
+            state.done_to[fault.node] = fault
+        case ElectionMeasured(election):
+            state.elections = [known for known in state.elections if known.origin != election.origin]
+            state.elections = [*state.elections, election][-MOST_ELECTIONS:]
+        case VerificationEnded(_, result):
+            state.verification = result
+            if result.judged and not result.passed:
+                state.exit_code = EXIT_LOST
+        case DrillRoundEnded(ended):
+            before = state.drill_rounds if state.drill_ended is None else ()
+            state.drill_rounds, state.drill_ended = (*before, ended), None
+        case DrillEnded():
+            state.drill_rounds, state.drill_ended = event.rounds, event
+            state.verification = event.verification or state.verification
+            if state.exit_code != EXIT_LOST:
+                state.exit_code = event.exit_code
+        case SeriesStepEnded(series) | SeriesEnded(series):
+            state.series = series
+        case LeftoversFound(namespaces):
+            state.leftovers = namespaces
+        case _:
+            _change_run(state, event)
+
+
+def _change_run(state: UiState, event: Event) -> None:
+    """What an event changes in the run that goes on, in its row, and in those that wait."""
+    match event:
+        case ScenarioStarted(name):
+            state.running = name
+            state.rate = event.rate
+            if name in state.queue:
+                state.queue.remove(name)
+            if (row := state.row(name)) is not None:
+                row.start(event)
+        case RunDeferred(names):
+            _forget_queue(state)
+            asked(state, names)
+            state.deferred = names
+        case DeferredRunDropped():
+            _forget_queue(state)
+        case RateChanged(name, _, rate):
+            state.rate = rate
+            if (row := state.row(name)) is not None:
+                row.rate = rate
+        case SampleRecorded(name, sample):
+            state.sample = sample
+            state.limit = event.limit
+            if (row := state.row(name)) is not None:
+                row.add(sample)
+                row.generator = event.generator
+        case GeneratorLimitReached(name):
+            if (row := state.row(name)) is not None:
+                row.limit = event.bound
+        case ScenarioEnded(result):
+            state.running = state.rate = None
+            state.sample = None
+            state.limit = None
+            if (row := state.row(result.name)) is not None:
+                row.end(result)
+        case _:
+            pass
+
+
+def _change_phase(state: UiState, event: PhaseChanged) -> None:
+    state.phase = event.phase
+    state.phase_detail = event.detail
+    state.phase_since = event.at
+    state.progress = None
+    if event.phase in (Phase.GATHERING, Phase.SEEDING, Phase.IDLE, Phase.RUNNING, Phase.DRILLING) and not state.found:
+        state.found = True
+        state.exit_code = EXIT_OK
+    if event.phase is Phase.DRILLING and state.drill_ended is not None:
+        state.drill_rounds, state.drill_ended = (), None
+    if event.phase is Phase.IDLE and state.deferred:
+        state.deferred = ()  # the data is there, and they begin now
+    elif event.phase in (Phase.IDLE, Phase.OFFLINE, Phase.CLOSED):
+        _forget_queue(state)
+        state.running = state.rate = None
+
+
+def _acknowledged(state: UiState, event: WritesAcknowledged) -> None:
+    state.open_window = event.open_window
+    state.ack_at = event.at
+    if event.counts:
+        state.last_ack = event.counts[-1][0]
+    merged = [*state.ack_slots, *event.counts]
+    state.ack_slots = [slot for slot in merged if slot[0] >= event.at - 2.0]

@@ -1,0 +1,29 @@
+"""Elections and lost writes as CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from confman_tui.cluster.elections import Verification
+from confman_tui.results.files.election_files import write_elections, write_lost
+from tests.support import result_samples
+
+
+def test_a_later_run_leaves_no_lost_keys_nor_elections_of_the_earlier_one(tmp_path: Path) -> None:
+    bad = Verification(acknowledged=1, checked=1, lost=1, lost_keys=("a/b",))
+    write_lost(tmp_path, "small", "write-1u", bad)
+    write_elections(tmp_path, "small", "write-1u", [result_samples.election()])
+    assert write_lost(tmp_path, "small", "write-1u", Verification(acknowledged=1, checked=1)) is None
+    path = write_elections(tmp_path, "small", "write-1u", [])
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    assert len(path.read_text().splitlines()) == 1
+
+
+def test_elections_in_rows(tmp_path: Path) -> None:
+    path = write_elections(
+        tmp_path, "small", "write-1u", [result_samples.election(), result_samples.election(fault=None, agree_s=None)]
+    )
+    heading, first, second = (line.split(",") for line in path.read_text().splitlines())
+    row = dict(zip(heading, first, strict=True))
+    assert (row["fault"], row["fault_node"], row["serving_s"]) == ("kill", result_samples.NODES[0], "1.43")
+    assert dict(zip(heading, second, strict=True))["agree_s"] == ""
