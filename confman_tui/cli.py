@@ -23,6 +23,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     open_missing_streams()
     try:
         parsed = parse(sys.argv[1:] if argv is None else argv)
+        if parsed.help_keys:
+            from confman_tui.tui.keys.listing import listing
+
+            write_result(listing())
+            return errors.EXIT_OK
         resolved = resolve(parsed.command, parsed.flags, os.environ, config_file(), themes.chosen_last())
         if resolved.settings.print_config:
             write_result(resolved.explain())

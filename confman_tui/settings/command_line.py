@@ -30,6 +30,8 @@ class Parsed:
     """``bench`` (no subcommand), ``demo``, ``clean``, ``drill``, ``sweep`` or ``worker``."""
     flags: Flags
     """Per setting's name, its text."""
+    help_keys: bool = False
+    """The screen's keys are to be listed, and nothing else done."""
 
 
 _COMMAND_LINE = click.Command(
@@ -38,6 +40,7 @@ _COMMAND_LINE = click.Command(
         # Any flag may stand before or behind the command; which command takes which is checked afterwards.
         *(click.Option([setting.flag], is_flag=setting.switch or None, multiple=setting.many) for setting in SETTINGS),
         click.Option(["--help", "-h"], is_flag=True),
+        click.Option(["--help-keys"], is_flag=True),
         click.Option(["--version"], is_flag=True),
         click.Argument(["words"], nargs=-1),
     ],
@@ -70,6 +73,9 @@ def parse(argv: Sequence[str]) -> Parsed:
 
         write_result(help_text(command))
         raise SystemExit(0)
+    if context.params["help_keys"]:
+        # Only the screen's package knows them, and no setting counts: a wrong table [keys] is a reason to ask.
+        return Parsed(command, {}, help_keys=True)
     for name in flags:
         takers = BY_NAME[name].commands
         if command not in takers:
@@ -107,7 +113,7 @@ def _called(command: str) -> str:
 def _unknown_flag(option: str, argv: Sequence[str]) -> str:
     # Of -demo, click names -d only. What follows a flag is not repeated: it may be a key.
     word = next((word for word in argv if word.startswith(option)), option).split("=")[0]
-    close = closest(word, [setting.flag for setting in SETTINGS] + ["--help", "--version"])
+    close = closest(word, [setting.flag for setting in SETTINGS] + ["--help", "--help-keys", "--version"])
     hint = f"did you mean {close}?" if close else f"{PROGRAM} --help lists what there is"
     return f"unknown flag {word[:40]}; {hint}"
 

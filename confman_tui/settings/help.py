@@ -24,6 +24,7 @@ def help_text(command: str) -> str:
             "\nBenchmark a Confman cluster from the terminal, and watch its elections under load.\n"
             f"Without a command and without --headless it opens the screen.\n\nFirst try: {PROGRAM} --demo\n"
         )
+        general.append(("--help-keys", "list the screen's keys and their names for the settings file, and exit"))
         general.append(("--version", "show program's version number and exit"))
     else:
         summary = SUBCOMMANDS[command]
@@ -61,7 +62,8 @@ def _environment() -> str:
         f"  {'NO_COLOR':<{width}}  no colours on the screen",
         "",
         "settings file: confman-tui/config.toml in $XDG_CONFIG_HOME (TOML: keys as the flags,",
-        "and a table [keys] for the screen's keys); --print-config tells where it is looked for",
+        "and a table [keys] for the screen's keys, which --help-keys lists); --print-config tells",
+        "where it is looked for",
         "",
         "exit codes:",
     ]
