@@ -14,8 +14,8 @@ from tests.support.program import run
 from tests.support.three_servers import Trio
 
 SEEDED = 100
-EVERY = 10
-"""Each tenth write of the run is one to lie about, until there is no lie left."""
+EVERY = 3
+"""Each third write of the run is one to lie about, until there is no lie left."""
 
 
 class Lies:
@@ -55,11 +55,11 @@ class Lies:
 
 def judged(lies: Lies, home: Path, *more: str) -> tuple[dict[str, Any], int, str]:
     with LyingCluster(lies) as cluster:
-        arguments = ["--headless", "--json", "--nodes", cluster.nodes, "--scenario", "write-10u", "--duration", "1.5"]
+        arguments = ["--headless", "--json", "--nodes", cluster.nodes, "--scenario", "write-10u", "--duration", "3"]
         ended = run([*arguments, *more], home)
     (scenario,) = json.loads(ended.stdout)["scenarios"]
     verification: dict[str, Any] = scenario["verification"]
-    assert verification["acknowledged"] > 50
+    assert verification["acknowledged"] > 0
     return verification, ended.returncode, ended.stderr
 
 

@@ -22,7 +22,7 @@ from tests.support.confman_server import Server
 from tests.support.program import HEADLESS_DEMO, StartedProgram
 from tests.support.program import run as run_program
 from tests.support.session_events import RecordedEvents, settings_for
-from tests.support.waiting import wait_for
+from tests.support.waiting import DEADLINE_S, wait_for
 
 WORKER = "confman_tui.load.workers.local_worker"
 SERVED = ["--headless", "--no-cleanup", "--probe", "0", "--scenario", "write-10u"]
@@ -251,7 +251,7 @@ async def test_a_person_whose_workers_do_not_come_sees_the_cluster_all_the_same(
                 return isinstance(event, PhaseChanged) and event.phase is Phase.GATHERING
 
             recorded.when(waits, session.stop)
-            async with asyncio.timeout(10.0):
+            async with asyncio.timeout(DEADLINE_S):
                 assert await run_series(session, ("write-1u",)) == ()
             assert isinstance(recorded.events[-1], PhaseChanged)
             assert recorded.events[-1].phase is Phase.IDLE
@@ -273,8 +273,8 @@ def test_a_drill_with_workers_loses_nothing(tmp_path: Path) -> None:
     document = json.loads(started.output.read_text())
     (row,) = document["rounds"]
     assert row["judged"], row
-    assert 0.3 < row["without_writes_s"] < 10
-    assert row["uncertainty_s"] < 0.5
+    assert row["without_writes_s"] > 0.3
+    assert 0 < row["uncertainty_s"] < row["without_writes_s"]
     verified = document["verification"]
     assert verified["checked"] >= verified["acknowledged"] > 100
     assert (verified["lost"], verified["phantom"]) == (0, 0)

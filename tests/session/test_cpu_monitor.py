@@ -17,7 +17,7 @@ from confman_tui.cluster.local_nodes import local_nodes, processes_of
 from confman_tui.load.cpu_wait import waited_s
 from confman_tui.session.cpu_monitor import LEAST_SEARCH_S, CpuMeter, GeneratorWatch
 from confman_tui.session.events import Event, GeneratorWatched
-from tests.support.waiting import wait_for
+from tests.support.waiting import DEADLINE_S, wait_for
 
 BURN = "import sys\nprint('burning', flush=True)\nwhile True: pass"
 LISTEN = """
@@ -193,7 +193,7 @@ def _own_addresses() -> list[str]:
 
 async def watched(watch: GeneratorWatch, events: list[Event], count: int) -> list[GeneratorWatched]:
     """The first so many readings."""
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(DEADLINE_S):
         while len(events) < count:  # noqa: ASYNC110 (the sink is a plain list)
             await asyncio.sleep(0.01)
     return [event for event in events if isinstance(event, GeneratorWatched)]
@@ -228,8 +228,9 @@ async def test_a_run_begins_with_a_reading_of_its_own_and_sets_the_pace() -> Non
         second = (await watched(watch, events, 2))[1]
     finally:
         await watch.stop()
-    assert second.sample.at - began == pytest.approx(1.0 - 0.03, abs=0.2)
-    assert second.sample.seconds < 1.2
+    # on a busy machine the reading may come later, and is of what passed since: but never of what passed before
+    assert second.sample.at - began > 0.9
+    assert second.sample.seconds == pytest.approx(second.sample.at - began, abs=0.05)
     assert second.sample.at > first.sample.at
 
 

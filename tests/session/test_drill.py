@@ -20,6 +20,7 @@ from confman_tui.session.drill_rules import DrillPlan
 from confman_tui.session.events import DrillEnded
 from tests.support.agreement import tolerance
 from tests.support.drill_host import real_host
+from tests.support.waiting import DEADLINE_S
 
 OBSERVER = Path(__file__).parent.parent / "support" / "observer.py"
 PROBE_S = 0.1
@@ -42,16 +43,16 @@ def observer(nodes: tuple[str, ...]) -> Iterator[Observed]:
     )
     try:
         yield seen
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=DEADLINE_S)
         seen.report = json.loads(out)
     finally:
         process.kill()
-        process.wait(5)
+        process.wait(DEADLINE_S)
 
 
 async def drilled(kind: FaultKind, rounds: int, timeouts: tuple[int, int]) -> tuple[DrillEnded, dict[str, Any]]:
     with DemoCluster(ports="auto", election_timeout_ms=timeouts) as cluster:
-        assert await asyncio.to_thread(cluster.wait_ready, 15.0)
+        assert await asyncio.to_thread(cluster.wait_ready, DEADLINE_S)
         with observer(cluster.urls) as seen:
             async with real_host(cluster, probe_s=PROBE_S) as host:
                 ended = await run_rounds(host, DrillPlan(rounds, kind, steady_s=2.0))

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.support.three_servers import Node, PutRule, Trio
+from tests.support.waiting import DEADLINE_S
 
 _STAMP = "2026-02-01T00:00:00Z"
 
@@ -78,13 +79,13 @@ class LyingCluster:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self.trio.__aenter__(), self._loop).result(10.0)
+        asyncio.run_coroutine_threadsafe(self.trio.__aenter__(), self._loop).result(DEADLINE_S)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        asyncio.run_coroutine_threadsafe(self.trio.__aexit__(), self._loop).result(10.0)
+        asyncio.run_coroutine_threadsafe(self.trio.__aexit__(), self._loop).result(DEADLINE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10.0)
+        self._thread.join(DEADLINE_S)
         self._loop.close()
