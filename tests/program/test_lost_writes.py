@@ -18,6 +18,9 @@ EVERY = 3
 """Each third write of the run is one to lie about, until there is no lie left."""
 
 
+ATTEMPTS = 5
+
+
 class Lies:
     """Each of its lies once, about writes of the run, not about seeds or the probe's."""
 
@@ -53,7 +56,22 @@ class Lies:
         return None
 
 
-def judged(lies: Lies, home: Path, *more: str) -> tuple[dict[str, Any], int, str]:
+def judged(kinds: tuple[str, ...], home: Path, *more: str) -> tuple[dict[str, Any], int, str, Lies]:
+    """A run whose every node was read. A node that does not answer in time just then is left out, as it should be, but
+    what is told of it then is not what it lied about: on a busy machine, again."""
+    for attempt in range(ATTEMPTS):
+        folder = home / f"{attempt}"
+        folder.mkdir()
+        lies = Lies(*kinds)
+        verification, code, said = run_once(lies, folder, *more)
+        if not verification["without"]:
+            (home / "last").symlink_to(folder)
+            return verification, code, said, lies
+        assert "without" in verification["note"] or "no node was left" in verification["note"], verification
+    pytest.skip(f"the machine was so busy that nodes were silent in each of {ATTEMPTS} runs")
+
+
+def run_once(lies: Lies, home: Path, *more: str) -> tuple[dict[str, Any], int, str]:
     with LyingCluster(lies) as cluster:
         arguments = ["--headless", "--json", "--nodes", cluster.nodes, "--scenario", "write-10u", "--duration", "3"]
         ended = run([*arguments, *more], home)
@@ -64,31 +82,30 @@ def judged(lies: Lies, home: Path, *more: str) -> tuple[dict[str, Any], int, str
 
 
 def test_a_broken_promise_is_exit_5_and_names_the_keys(tmp_path: Path) -> None:
-    lies = Lies("lost", "lost on two", "altered", "phantom")
-    verification, code, said = judged(lies, tmp_path)
+    verification, code, said, lies = judged(("lost", "lost on two", "altered", "phantom"), tmp_path)
     assert len(lies.keys) == 4, "each lie had its turn"
     assert code == 5, said
     assert (verification["lost"], verification["phantom"], verification["stale"]) == (3, 1, 0)
     assert verification["passed"] is False
-    with (tmp_path / "results" / "small-write-10u_lost.csv").open() as stream:
+    results = tmp_path / "last" / "results"
+    with (results / "small-write-10u_lost.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert {f"{row['namespace']}/{row['key']}" for row in rows} == set(lies.keys.values())
-    summary = json.loads((tmp_path / "results" / "small-write-10u_summary.json").read_text())
+    summary = json.loads((results / "small-write-10u_summary.json").read_text())
     assert summary["verification"]["lost"] == 3
 
 
 @pytest.mark.slow
 def test_what_is_no_loss_is_counted_under_its_own_name(tmp_path: Path) -> None:
-    lies = Lies("stale", "late", "recovered")
-    verification, code, said = judged(lies, tmp_path)
+    verification, code, said, lies = judged(("stale", "late", "recovered"), tmp_path)
     assert len(lies.keys) == 3, "each lie had its turn"
     assert code == 0, said
     assert (verification["lost"], verification["phantom"]) == (0, 0)
     assert (verification["stale"], verification["recovered"]) == (1, 1)
-    assert not (tmp_path / "results" / "small-write-10u_lost.csv").exists()
+    assert not (tmp_path / "last" / "results" / "small-write-10u_lost.csv").exists()
 
 
 def test_without_verification_nothing_is_claimed(tmp_path: Path) -> None:
-    verification, code, _ = judged(Lies("lost"), tmp_path, "--verify", "off")
+    verification, code, _ = run_once(Lies("lost"), tmp_path, "--verify", "off")
     assert (code, verification["judged"], verification["passed"], verification["checked"]) == (0, False, False, 0)
     assert "off" in verification["note"]
