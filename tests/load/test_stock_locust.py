@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import subprocess
@@ -60,7 +59,7 @@ def test_it_runs_them(server: Server, tmp_path: Path) -> None:
             "6",
             "-r",
             "6",
-            "--csv",
+            "--json-file",
             str(tmp_path / "stock"),
             "--stop-timeout",
             "3",
@@ -76,10 +75,9 @@ def test_it_runs_them(server: Server, tmp_path: Path) -> None:
     seeded = {f"{namespace}/{key}" for namespace, key in KEYS}
     written = [value for name, value in served["values"].items() if name not in seeded]
     assert len([value for value in written if len(value) == 64]) == served["put"]
-    with (tmp_path / "stock_stats.csv").open(newline="") as lines:
-        rows = {(row["Type"], row["Name"]): row for row in csv.DictReader(lines)}
-    assert set(rows) == {("GET", "/config/[key] GET"), ("PUT", "/config/[key] PUT"), ("", "Aggregated")}
-    assert {row["Failure Count"] for row in rows.values()} == {"0"}
+    rows = {(row["method"], row["name"]): row for row in json.loads((tmp_path / "stock.json").read_text())}
+    assert set(rows) == {("GET", "/config/[key] GET"), ("PUT", "/config/[key] PUT")}
+    assert {row["num_failures"] for row in rows.values()} == {0}
     assert API_KEY not in done.stdout + done.stderr
 
 
