@@ -8,14 +8,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.support.lying_servers import LyingCluster, Whole
+from tests.support.lying_servers import LyingCluster, Whole, WritesOfTheRun
 from tests.support.odd_servers import free_port
 from tests.support.program import run
 from tests.support.three_servers import PutRule, Trio
 
-SEEDED = 100
 FALLS_BEHIND_AT = 10
-"""The number of the write after which node 2 knows no leader; from then on it lacks what is written."""
+"""The number of the run's write after which node 2 knows no leader; from then on it lacks what is written."""
 
 
 class FallsBehind:
@@ -23,11 +22,12 @@ class FallsBehind:
 
     def __init__(self, back_s: float | None = None) -> None:
         self._back_s = back_s
+        self._writes = WritesOfTheRun()
         self.missed: list[tuple[str, str, str]] = []
 
     def __call__(self, trio: Trio, number: int, namespace: str, key: str, value: str) -> str | None:
         assert isinstance(trio, Whole)
-        if number == SEEDED + FALLS_BEHIND_AT:
+        if self._writes.takes(namespace, key) and self._writes.count == FALLS_BEHIND_AT:
             trio.not_ready.add(2)
             if self._back_s is not None:
                 asyncio.get_running_loop().call_later(self._back_s, self._catch_up, trio)

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.lying_servers import LyingCluster
+from tests.support.lying_servers import LyingCluster, WritesOfTheRun
 from tests.support.program import run
 from tests.support.three_servers import Trio
 
-SEEDED = 100
 EVERY = 3
 """Each third write of the run is one to lie about, until there is no lie left."""
 
@@ -26,15 +25,12 @@ class Lies:
 
     def __init__(self, *kinds: str) -> None:
         self._left = list(kinds)
-        self._met = 0
+        self._writes = WritesOfTheRun()
         self.keys: dict[str, str] = {}
         """Per lie, its key."""
 
     def __call__(self, trio: Trio, number: int, namespace: str, key: str, value: str) -> str | None:
-        if not namespace.startswith("bench-small-") or number <= SEEDED:
-            return None
-        self._met += 1
-        if self._met % EVERY or not self._left:
+        if not self._writes.takes(namespace, key) or self._writes.count % EVERY or not self._left:
             return None
         kind = self._left.pop(0)
         self.keys[kind] = f"{namespace}/{key}"

@@ -79,7 +79,11 @@ def burn(seconds: float) -> None:
 
 def test_a_process_and_its_children_are_one_figure() -> None:
     with child(BURN) as (process, _):
-        measure, used = meter(), lambda: time.process_time() + _cpu(process.pid)
+        measure = meter()
+
+        def used() -> float:
+            return time.process_time() + _cpu(process.pid)
+
         earliest = used()
         measure.read()
         begun = used()

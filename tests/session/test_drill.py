@@ -70,7 +70,8 @@ def compare(ended: DrillEnded, report: dict[str, Any]) -> list[tuple[float, floa
         middle = election.origin + (election.first_write_s or 0.0) / 2
         [gap] = [gap for gap in report["gaps"] if gap["start"] < middle < gap["end"]]
         uncertain = election.write_uncertainty_s
-        assert uncertain <= 2.5 * PROBE_S
+        # a busy machine makes both less sure
+        assert uncertain <= max(2.5 * PROBE_S, gap["uncertainty"])
         # The probe's interval and the observer's. On a machine that is busy with other things both may start a write
         # late, and both say so themselves.
         rows.append((election.without_writes_s, gap["seconds"], tolerance(PROBE_S, uncertain, gap["uncertainty"])))
