@@ -46,7 +46,7 @@ def verified(rule: PutRule, home: Path, *more: str, extra_node: str = "") -> tup
     """The verification, what the program said, and the short name of node 2."""
     with LyingCluster(rule) as cluster:
         nodes = ",".join([cluster.nodes, *([extra_node] if extra_node else [])])
-        arguments = ["--headless", "--json", "--nodes", nodes, "--scenario", "write-10u", "--duration", "2"]
+        arguments = ["--headless", "--json", "--nodes", nodes, "--scenario", "write-10u", "--duration", "1"]
         ended = run([*arguments, *more], home)
         name = ":" + cluster.trio.urls[2].rpartition(":")[2]
     (scenario,) = json.loads(ended.stdout)["scenarios"]
@@ -62,13 +62,13 @@ def test_a_node_that_stays_not_ready_is_named_and_its_old_values_are_not_held_ag
     tmp_path: Path,
 ) -> None:
     rule = FallsBehind()
-    verification, said, name = verified(rule, tmp_path, "--wait", "2")
+    verification, said, name = verified(rule, tmp_path, "--wait", "5")
     assert rule.missed, "it lacks acknowledged writes"
     assert f"waiting for {name} (not ready)" in said
     (without,) = verification["without"]
     assert without["node"].endswith(name)
-    # behind since the run's beginning or a bit later: two seconds of it are enough
-    assert int(without["why"].removeprefix("not ready for ").removesuffix(" s")) >= 2
+    # behind since the run's beginning or a bit later: five seconds of it are enough
+    assert int(without["why"].removeprefix("not ready for ").removesuffix(" s")) >= 5
     assert f"judged without {name} ({without['why']})" in verification["note"]
     assert f"; judged without {name} ({without['why']})" in said
     summary = json.loads((tmp_path / "results" / "small-write-10u_summary.json").read_text())
@@ -76,7 +76,7 @@ def test_a_node_that_stays_not_ready_is_named_and_its_old_values_are_not_held_ag
 
 
 def test_a_node_that_catches_up_in_time_is_waited_for_and_read(tmp_path: Path) -> None:
-    rule = FallsBehind(back_s=3.0)
+    rule = FallsBehind(back_s=6.0)
     verification, said, name = verified(rule, tmp_path, "--wait", "50")
     assert rule.missed
     assert f"waiting for {name} (not ready)" in said
