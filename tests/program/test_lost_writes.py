@@ -15,9 +15,8 @@ from tests.support.three_servers import Trio
 
 EVERY = 3
 """Each third write of the run is one to lie about, until there is no lie left."""
-
-
 ATTEMPTS = 5
+"""Runs at most, where the machine is so busy that nodes are silent at the end of one."""
 
 
 class Lies:
