@@ -194,7 +194,10 @@ class ElectionMeter:
         if on != opened.new_leader or since < opened.lost.at:
             return
         if opened.agree is None:
-            opened.agree = Step(since, opened.serving.uncertainty)
+            # Followers may have named it in answers from before the one that shows the claim: they agree on it from
+            # the claim on.
+            claimed = opened.claim or opened.serving
+            opened.agree = Step(max(since, claimed.at), opened.serving.uncertainty)
 
     def _over(self, opened: OpenElection, now: float) -> bool:
         given_up = now - opened.serving_seen > FOLLOWING_LIMIT_S

@@ -220,6 +220,19 @@ def test_an_isolated_leader_goes_on_claiming_until_a_higher_term() -> None:
     assert election.agree_s == pytest.approx(1.8, abs=0.12)
 
 
+def test_agreement_is_not_earlier_than_the_claim_that_it_is_about() -> None:
+    """A follower's answer that names the new leader may have been asked for before the one that shows the claim."""
+    meter = ElectionMeter(NODES, WriteStream())
+    meter.fact(Fact(FactKind.LEADER_LOST, EPOCH + 1.0, A, 1, uncertainty_s=0.01))
+    meter.fact(Fact(FactKind.ELECTED, EPOCH + 2.008, B, 2, uncertainty_s=0.01))
+    meter.fact(Fact(FactKind.LEADER_SERVING, EPOCH + 2.008, B, 2, uncertainty_s=0.01))
+    meter.agreed(B, EPOCH + 2.0)
+    election = meter.unfinished()
+    assert election is not None
+    assert election.claim_s is not None
+    assert election.agree_s == election.claim_s
+
+
 def quiet_writes(replay: Replay, end: float, *outages: tuple[float, float]) -> None:
     """Steady writes that fail within the outages."""
     at = 0.0

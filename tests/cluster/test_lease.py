@@ -23,6 +23,7 @@ from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.lease import Lease, LeaseHeldError, Owner, owners
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.settings.tiers import PROBE_NAMESPACE, owner_namespace
+from tests.support.waiting import DEADLINE_S
 from tests.support.watched_cluster import Watch, watched_client
 
 ROOT = Path(__file__).parent.parent.parent
@@ -57,7 +58,7 @@ def locks(folder: Path) -> list[Path]:
 
 async def line(process: asyncio.subprocess.Process) -> str:
     assert process.stdout is not None
-    return (await asyncio.wait_for(process.stdout.readline(), 15)).decode().strip()
+    return (await asyncio.wait_for(process.stdout.readline(), DEADLINE_S)).decode().strip()
 
 
 async def present(client: ConfmanClient, watch: Watch, tier: str) -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import accumulate, cycle, islice, pairwise
 from pathlib import Path
 from random import Random
-from statistics import median
 from typing import Any
 
 import pytest
@@ -20,6 +19,8 @@ from confman_tui.cluster.states import FactKind, NodeState, Poll, PollKind
 from confman_tui.core.clock import now
 from confman_tui.demo.supervisor import DemoCluster
 from tests.support.odd_servers import OddServer, answering, free_port, http, serving
+from tests.support.stepped_loop import run_stepped
+from tests.support.waiting import DEADLINE_S
 from tests.support.watched_cluster import Watch
 
 NODE = "http://127.0.0.1:6100"
@@ -126,7 +127,7 @@ def test_any_cluster_section_gives_a_poll_that_can_be_trusted(status: int, clust
         assert 0 <= poll.term < 2**63
 
 
-async def one_poll(url: str, deadline_s: float = 1.0) -> Poll:
+async def one_poll(url: str, deadline_s: float = DEADLINE_S) -> Poll:
     (poll,) = await poll_once((url,), deadline_s=deadline_s)
     return poll
 
@@ -138,7 +139,7 @@ async def test_a_port_without_a_listener_is_refused() -> None:
 
 
 async def test_a_name_that_does_not_resolve_is_an_error_in_words() -> None:
-    poll = await one_poll("http://nowhere.invalid:6100", 5.0)
+    poll = await one_poll("http://nowhere.invalid:6100")
     assert poll.kind is PollKind.ERROR
     assert "resolve" in poll.detail
 
@@ -185,7 +186,7 @@ async def test_an_endless_answer_ends_at_the_deadline_or_at_its_size() -> None:
     async with serving(drip) as server:
         poll = await one_poll(server.url, 0.2)
         assert poll.kind is PollKind.TIMEOUT
-        assert 0.2 <= poll.answered - poll.sent < 0.4
+        assert poll.answered - poll.sent >= 0.2
     async with serving(flood) as server:
         assert (await one_poll(server.url)).kind is PollKind.NOT_CONFMAN
 
@@ -201,42 +202,61 @@ class Polls(list[Poll]):
         self.append(poll)
         self._news.set()
 
-    async def until(self, condition: Callable[[Polls], bool], deadline_s: float = 5.0) -> None:
+    async def until(self, condition: Callable[[Polls], bool], deadline_s: float = DEADLINE_S) -> None:
         async with asyncio.timeout(deadline_s):
             while not condition(self):
                 self._news.clear()
                 await self._news.wait()
 
 
-async def lateness(period_s: float, ticks: int = 29) -> float:
-    """By how much a plain timer of this loop is late in the median, as a share of its period."""
-    loop = asyncio.get_running_loop()
-    begun, late = loop.time(), []
-    for tick in range(1, ticks + 1):
-        await asyncio.sleep(max(0.0, begun + tick * period_s - loop.time()))
-        late.append((loop.time() - begun) / period_s - tick)
-    return median(late)
+def test_polls_keep_to_the_schedule_over_one_connection() -> None:
+    """On a grid: what one answer takes is not handed on to the next polls, and a slot that passes is left out."""
+    answers_s = cycle([0.0, 0.02, 0.07, 0.03, 0.18])
+    slots_on = (1, 1, 2, 1, 4)
+
+    async def slow(server: OddServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await server.read_request(reader)
+            await asyncio.sleep(next(answers_s))
+            writer.write(http(200, json.dumps(READY)))
+
+    async def polled() -> None:
+        async with serving(lambda reader, writer: slow(server, reader, writer)) as server:
+            loop, polls = asyncio.get_running_loop(), Polls()
+            begun = loop.time()
+            poller = Poller((server.url,), polls.take, poll_s=0.05, clock=loop.time)
+            poller.start()
+            await polls.until(lambda seen: len(seen) >= 30)
+            await poller.stop()
+            assert server.connections == 1
+            slots = [0, *accumulate(islice(cycle(slots_on), len(polls) - 1))]
+            assert [poll.sent for poll in polls] == pytest.approx([begun + slot * 0.05 for slot in slots], abs=1e-6)
+            count = len(polls)
+            await server.all_closed()
+            assert len(polls) == count
+
+    run_stepped(polled())
 
 
-async def test_polls_keep_to_the_schedule_over_one_connection() -> None:
-    async with answering(http(200, json.dumps(READY))) as server:
-        polls = Polls()
-        poller = Poller((server.url,), polls.take, poll_s=0.05)
-        poller.start()
-        reference = asyncio.create_task(lateness(0.05))
-        await polls.until(lambda seen: len(seen) >= 30)
-        await poller.stop()
-        assert server.connections == 1
-        # On a grid: what one poll was late by is not handed on to the next ones. How late a timer of this loop is on
-        # this machine now, a plain one beside it shows.
-        offsets = [(poll.sent - polls[1].sent) / 0.05 for poll in polls[1:]]
-        assert median(abs(offset - round(offset)) for offset in offsets) < 0.15 + await reference
-        count = len(polls)
-        await server.all_closed()
-        assert len(polls) == count
+def test_an_answer_that_does_not_come_is_given_up_after_390_ms() -> None:
+    async def polled() -> None:
+        async with answering(lambda _: None) as silent:
+            loop, polls = asyncio.get_running_loop(), Polls()
+            poller = Poller((silent.url,), polls.take, poll_s=0.1, clock=loop.time)
+            poller.start()
+            await polls.until(lambda seen: len(seen) >= 3)
+            await poller.stop()
+            assert {poll.kind for poll in polls} == {PollKind.TIMEOUT}
+            assert [poll.answered - poll.sent for poll in polls] == pytest.approx([0.39] * len(polls))
+
+    run_stepped(polled())
 
 
-async def test_polls_of_a_silent_node_never_pile_up_and_leave_the_others_alone() -> None:
+def test_polls_of_a_silent_node_never_pile_up_and_leave_the_others_alone() -> None:
+    run_stepped(one_silent_one_well())
+
+
+async def one_silent_one_well() -> None:
     async with answering(lambda _: None) as silent, answering(http(200, json.dumps(READY))) as well:
         polls = Polls()
         poller = Poller((silent.url, well.url), polls.take, poll_s=0.05, deadline_s=0.2)
@@ -271,7 +291,7 @@ async def test_a_poll_given_up_in_the_moment_of_its_answer_leaves_the_next_ones_
                 for _ in range(30):
                     poller._deadline_s = chance.uniform(0.0003, 0.01)
                     hasty += (await poller.poll()).kind is PollKind.TIMEOUT
-                poller._deadline_s = 10.0
+                poller._deadline_s = DEADLINE_S
                 patient += (await poller.poll()).kind is PollKind.ANSWER
             finally:
                 await poller.aclose()
@@ -289,7 +309,7 @@ async def test_a_node_that_closes_idle_connections_is_asked_again_at_once() -> N
 
     async with serving(once) as server:
         polls = Polls()
-        poller = Poller((server.url,), polls.take, poll_s=0.02)
+        poller = Poller((server.url,), polls.take, poll_s=0.02, deadline_s=DEADLINE_S)
         poller.start()
         await polls.until(lambda seen: len(seen) >= 6)
         await poller.stop()
@@ -330,7 +350,7 @@ async def test_a_listener_that_fails_is_heard_of_and_polling_goes_on() -> None:
             if len(polls) == 1:
                 raise ZeroDivisionError
 
-        poller = Poller((server.url,), fail_once, poll_s=0.01)
+        poller = Poller((server.url,), fail_once, poll_s=0.01, deadline_s=DEADLINE_S)
         poller.start()
         await polls.until(lambda seen: len(seen) >= 3)
         await poller.stop()
@@ -340,7 +360,7 @@ async def test_a_listener_that_fails_is_heard_of_and_polling_goes_on() -> None:
 async def test_stop_is_final_and_start_is_idempotent() -> None:
     async with answering(http(200, json.dumps(READY))) as server:
         polls = Polls()
-        poller = Poller((server.url,), polls.take, poll_s=0.01)
+        poller = Poller((server.url,), polls.take, poll_s=0.01, deadline_s=DEADLINE_S)
         poller.start()
         poller.start()
         await polls.until(lambda seen: len(seen) >= 3)
@@ -349,28 +369,30 @@ async def test_stop_is_final_and_start_is_idempotent() -> None:
         assert server.connections == 1
 
 
-async def test_real_faults_show_in_time(mortal: DemoCluster) -> None:
-    """A killed node within 200 ms, a paused one within 500 ms, a new leader within 250 ms of its first such answer."""
+async def test_real_faults_show_in_the_first_poll_after_them(mortal: DemoCluster) -> None:
+    """So a killed node shows within an interval, and a paused one within that and the deadline of a poll."""
     async with Watch(mortal.urls, poll_s=0.1) as watch:
         await watch.until(lambda: {watch.state(node) for node in mortal.urls} == {NodeState.LEADER, NodeState.FOLLOWER})
         first = watch.leader()
         assert first is not None
+        known = len(watch.facts)
         mortal.kill(first)
         killed_at = now()
         await watch.until(lambda: watch.state(first) is NodeState.REFUSED)
-        assert now() - killed_at < 0.3  # 200 ms, and what a busy machine adds
+        assert {poll.kind for poll in watch.polls_of(first, killed_at)} == {PollKind.REFUSED}
         await watch.until(lambda: watch.leader() not in (None, first))
         second = watch.leader()
         assert second is not None
-        serving_fact = watch.facts[-1] if watch.facts[-1].node == second else watch.facts[-2]
-        assert serving_fact.seen - serving_fact.at < 0.25
+        (serving,) = (fact for fact in watch.facts[known:] if fact.kind is FactKind.LEADER_SERVING)
+        first_word = next(poll for poll in watch.polls_of(second, killed_at) if poll.role == "leader" and poll.ready)
+        assert (serving.node, serving.seen) == (second, first_word.answered)
         mortal.restart(first)
         await watch.until(lambda: watch.state(first) is NodeState.FOLLOWER)
         mortal.pause(second)
         paused_at = now()
         try:
             await watch.until(lambda: watch.state(second) is NodeState.SILENT)
-            assert now() - paused_at < 0.6  # 500 ms, and what a busy machine adds
+            assert {poll.kind for poll in watch.polls_of(second, paused_at)} == {PollKind.TIMEOUT}
             await watch.until(lambda: watch.leader() not in (None, second))
             third = watch.leader()
         finally:

@@ -19,6 +19,7 @@ from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.settings.tiers import PROBE_NAMESPACE, TIERS, Tier, namespaces_of
 from tests.support.keys import READER
+from tests.support.waiting import DEADLINE_S
 from tests.support.watched_cluster import watched_client
 
 SMALL = TIERS["small"]
@@ -215,7 +216,7 @@ async def test_without_a_leader_patience_ends_with_a_sentence_and_a_stop_ends_it
     await asyncio.sleep(0)
     stop.set()
     with pytest.raises(StoppedError):
-        await asyncio.wait_for(waiting, 1.0)
+        await asyncio.wait_for(waiting, DEADLINE_S)
 
 
 async def test_a_request_to_a_lost_leader_is_given_up_for_the_next_one() -> None:
@@ -229,7 +230,7 @@ async def test_a_request_to_a_lost_leader_is_given_up_for_the_next_one() -> None
             await asyncio.Event().wait()
         return node
 
-    assert await asyncio.wait_for(LeaderRequests(lambda: leader).do(ask), 2.0) == "new"
+    assert await asyncio.wait_for(LeaderRequests(lambda: leader).do(ask), DEADLINE_S) == "new"
     assert asked == ["old", "new"]
 
 

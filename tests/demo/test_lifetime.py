@@ -21,7 +21,7 @@ from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.demo import datafolder
 from confman_tui.demo.supervisor import DemoCluster
 from tests.support.demo_client import ask, wait_agreed
-from tests.support.waiting import wait_for
+from tests.support.waiting import DEADLINE_S, wait_for
 
 PROGRAM = """
 import json, signal, sys, threading
@@ -30,7 +30,7 @@ cluster = DemoCluster(ports="auto", election_timeout_ms=(200, 400))
 starter = threading.Thread(target=cluster.start)  # a thread that ends: the nodes must outlive it
 starter.start()
 starter.join()
-cluster.wait_ready(10)
+cluster.wait_ready(60)
 cluster.pause(cluster.urls[1])
 cluster.isolate(cluster.urls[2])
 print(json.dumps({"pids": list(cluster.pids.values()), "folder": str(cluster.data_folder), "urls": cluster.urls}))
@@ -67,7 +67,7 @@ def test_with_sigkill_of_the_program_no_node_survives_not_even_a_paused_one(
     program, described = started("signal.pause()", tmp_path)
     program.kill()
     program.wait()
-    wait_for(lambda: not any(runs(pid) for pid in described["pids"]), "all nodes ended", 5)
+    wait_for(lambda: not any(runs(pid) for pid in described["pids"]), "all nodes ended")
     # The folder could not be removed by anybody: the next start does it.
     assert Path(described["folder"]).exists()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -80,7 +80,7 @@ def test_with_sigkill_of_the_program_no_node_survives_not_even_a_paused_one(
 @pytest.mark.parametrize("end", ["", "raise RuntimeError('a defect')", "cluster.stop(); cluster.stop()"])
 def test_a_program_that_ends_leaves_nothing(tmp_path: Path, end: str) -> None:
     program, described = started(end, tmp_path)
-    program.wait(10)
+    program.wait(DEADLINE_S)
     assert not any(runs(pid) for pid in described["pids"])
     assert list(tmp_path.iterdir()) == []
 
@@ -115,7 +115,7 @@ def test_foreground_says_how_to_use_it_and_ends_in_order(tmp_path: Path, number:
     nodes = psutil.Process(program.pid).children()
     assert len(nodes) == 3
     program.send_signal(number)
-    rest, errors = program.communicate(timeout=10)
+    rest, errors = program.communicate(timeout=DEADLINE_S)
     assert program.returncode == 0
     assert "Ending" in rest
     assert errors == ""
@@ -133,16 +133,16 @@ def test_nodes_are_in_sessions_of_their_own_and_carry_no_key() -> None:
 def test_a_node_that_ends_by_itself_is_reported_with_its_last_words(tmp_path: Path) -> None:
     cluster = DemoCluster(nodes=1, ports="auto", data_dir=tmp_path)
     with cluster:
-        cluster.wait_ready(10)
+        cluster.wait_ready(DEADLINE_S)
     # A snapshot that nobody wrote.
     (tmp_path / "node-1" / "snapshot").write_bytes(b"nonsense")
     with cluster, pytest.raises(ClusterError, match=r"ended at once: .*snapshot"):
-        cluster.wait_ready(10)
+        cluster.wait_ready(DEADLINE_S)
 
 
 def test_a_taken_port_is_one_clear_sentence(tmp_path: Path) -> None:
     with DemoCluster(nodes=1, ports="auto") as first:
-        assert first.wait_ready(10)
+        assert first.wait_ready(DEADLINE_S)
         port = int(first.urls[0].rpartition(":")[2])
         second = DemoCluster(nodes=1, ports=[port], data_dir=tmp_path / "second")
         with pytest.raises(UsageError, match=rf"^Port {port} .* --demo-ports auto.*\.$"):
@@ -237,13 +237,13 @@ def test_sweep_spares_folders_in_use_and_of_living_programs(tmp_path: Path, monk
 
 def test_a_port_taken_in_the_last_moment_is_the_same_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     with DemoCluster(nodes=1, ports="auto") as first:
-        assert first.wait_ready(10)
+        assert first.wait_ready(DEADLINE_S)
         port = int(first.urls[0].rpartition(":")[2])
         monkeypatch.setattr("confman_tui.demo.ports.check_free", lambda port: None)
         with DemoCluster(nodes=1, ports=[port]) as second:
             wait_for(lambda: not second.alive(second.urls[0]), "the node without a port ended")
             with pytest.raises(UsageError, match=rf"^Port {port} .* --demo-ports auto.*\.$"):
-                second.wait_ready(10)
+                second.wait_ready(DEADLINE_S)
 
 
 def test_the_supervisor_loads_no_server_and_no_raft() -> None:
@@ -255,7 +255,7 @@ def test_the_supervisor_loads_no_server_and_no_raft() -> None:
 def test_faults_from_many_threads_and_a_stop_among_them() -> None:
     cluster = DemoCluster(ports="auto", election_timeout_ms=(200, 400))
     cluster.start()
-    cluster.wait_ready(10)
+    cluster.wait_ready(DEADLINE_S)
     failures: list[BaseException] = []
     enough = threading.Event()
 
@@ -303,7 +303,7 @@ def test_nodes_run_the_copy_of_the_package_that_started_them(tmp_path: Path) -> 
     program = (
         "from confman_tui.demo.supervisor import DemoCluster\n"
         "with DemoCluster(nodes=1, ports='auto') as cluster:\n"
-        "    cluster.wait_ready(10)\n"
+        "    cluster.wait_ready(60)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "ended at once: copy (exit code 1)" in done.stderr

@@ -144,13 +144,13 @@ def test_no_acknowledged_write_is_lost_in_many_kills() -> None:
                     restart_all(cluster)
                     kills += 3
                 else:
-                    victim = wait_agreed(cluster, 60) if chance.random() < 0.7 else chance.choice(cluster.urls)
+                    victim = wait_agreed(cluster) if chance.random() < 0.7 else chance.choice(cluster.urls)
                     cluster.kill(victim)
                     kills += 1
                     if chance.random() < 0.5:
                         wait_written(writers, 100, 60)
                     cluster.restart(victim)
-        wait_agreed(cluster, 60)
+        wait_agreed(cluster)
         assert lost(cluster.urls, writers.acknowledged) == {}
         folder = cluster.data_folder
         assert folder is not None

@@ -10,6 +10,7 @@ import pytest
 from confman_tui.load.engine import Engine
 from confman_tui.load.locust_setup import prepare
 from tests.support.confman_server import Server
+from tests.support.waiting import DEADLINE_S
 
 prepare()
 
@@ -42,4 +43,4 @@ def engine() -> Iterator[Engine]:
     engine = Engine()
     engine.start()
     yield engine
-    assert engine.close(10)
+    assert engine.close(DEADLINE_S)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,20 +14,31 @@ import pytest
 import confman_tui.load
 from tests.support.confman_server import Server
 from tests.support.load_runs import API_KEY, KEYS, NAMESPACES
+from tests.support.waiting import DEADLINE_S, wait_for
 
 USERS = Path(confman_tui.load.__file__).parent / "users.py"
 
 
-def locust(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run ``locust -f …/users.py --headless`` as a user of Locust would."""
-    return subprocess.run(
-        [sys.executable, "-m", "locust", "-f", str(USERS), "--headless", "--only-summary", *arguments],
+def locust(
+    variables: dict[str, str], *arguments: str, until: Callable[[], bool] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run ``locust -f …/users.py --headless`` as a user of Locust would; with ``until``, as one who ends it then."""
+    command = [sys.executable, "-m", "locust", "-f", str(USERS), "--headless", "--only-summary", *arguments]
+    process = subprocess.Popen(
+        command,
         env={name: value for name, value in os.environ.items() if not name.startswith("BENCH_")} | variables,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
-        check=False,
     )
+    try:
+        if until is not None:
+            wait_for(lambda: until() or process.poll() is not None, "requests of Locust's users")
+            process.terminate()
+        output, errors = process.communicate(timeout=DEADLINE_S)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
 def test_it_runs_them(server: Server, tmp_path: Path) -> None:
@@ -48,13 +59,12 @@ def test_it_runs_them(server: Server, tmp_path: Path) -> None:
             "6",
             "-r",
             "6",
-            "-t",
-            "2s",
-            "--csv",
+            "--json-file",
             str(tmp_path / "stock"),
             "--stop-timeout",
             "3",
         ),
+        until=lambda: min(server.control()["put"], server.control()["get"]) > 20,
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
@@ -65,17 +75,17 @@ def test_it_runs_them(server: Server, tmp_path: Path) -> None:
     seeded = {f"{namespace}/{key}" for namespace, key in KEYS}
     written = [value for name, value in served["values"].items() if name not in seeded]
     assert len([value for value in written if len(value) == 64]) == served["put"]
-    with (tmp_path / "stock_stats.csv").open(newline="") as lines:
-        rows = {(row["Type"], row["Name"]): row for row in csv.DictReader(lines)}
-    assert set(rows) == {("GET", "/config/[key] GET"), ("PUT", "/config/[key] PUT"), ("", "Aggregated")}
-    assert {row["Failure Count"] for row in rows.values()} == {"0"}
+    rows = {(row["method"], row["name"]): row for row in json.loads((tmp_path / "stock.json").read_text())}
+    assert set(rows) == {("GET", "/config/[key] GET"), ("PUT", "/config/[key] PUT")}
+    assert {row["num_failures"] for row in rows.values()} == {0}
     assert API_KEY not in done.stdout + done.stderr
 
 
 def test_one_class_needs_only_its_own_variables(server: Server) -> None:
     done = locust(
         {"BENCH_API_KEY": API_KEY, "BENCH_NAMESPACES": NAMESPACES[0]},
-        *("--host", server.url, "-u", "1", "-t", "1s", "WriteUser"),
+        *("--host", server.url, "-u", "1", "WriteUser"),
+        until=lambda: server.control()["put"] > 1,
     )
     assert done.returncode == 0, done.stderr
     served = server.control()

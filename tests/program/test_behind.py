@@ -8,14 +8,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.support.lying_servers import LyingCluster, Whole
+from tests.support.lying_servers import LyingCluster, Whole, WritesOfTheRun
 from tests.support.odd_servers import free_port
 from tests.support.program import run
 from tests.support.three_servers import PutRule, Trio
 
-SEEDED = 100
-FALLS_BEHIND_AT = 40
-"""The number of the write after which node 2 knows no leader; from then on it lacks what is written."""
+FALLS_BEHIND_AT = 10
+"""The number of the run's write after which node 2 knows no leader; from then on it lacks what is written."""
 
 
 class FallsBehind:
@@ -23,11 +22,12 @@ class FallsBehind:
 
     def __init__(self, back_s: float | None = None) -> None:
         self._back_s = back_s
+        self._writes = WritesOfTheRun()
         self.missed: list[tuple[str, str, str]] = []
 
     def __call__(self, trio: Trio, number: int, namespace: str, key: str, value: str) -> str | None:
         assert isinstance(trio, Whole)
-        if number == SEEDED + FALLS_BEHIND_AT:
+        if self._writes.takes(namespace, key) and self._writes.count == FALLS_BEHIND_AT:
             trio.not_ready.add(2)
             if self._back_s is not None:
                 asyncio.get_running_loop().call_later(self._back_s, self._catch_up, trio)
@@ -62,13 +62,13 @@ def test_a_node_that_stays_not_ready_is_named_and_its_old_values_are_not_held_ag
     tmp_path: Path,
 ) -> None:
     rule = FallsBehind()
-    verification, said, name = verified(rule, tmp_path, "--wait", "2")
+    verification, said, name = verified(rule, tmp_path, "--wait", "5")
     assert rule.missed, "it lacks acknowledged writes"
     assert f"waiting for {name} (not ready)" in said
     (without,) = verification["without"]
     assert without["node"].endswith(name)
-    # Behind since the run's beginning or a bit later: two seconds of it are enough, whatever is left of them.
-    assert without["why"].removeprefix("not ready for ") in ("2 s", "3 s")
+    # behind since the run's beginning or a bit later: five seconds of it are enough
+    assert int(without["why"].removeprefix("not ready for ").removesuffix(" s")) >= 5
     assert f"judged without {name} ({without['why']})" in verification["note"]
     assert f"; judged without {name} ({without['why']})" in said
     summary = json.loads((tmp_path / "results" / "small-write-10u_summary.json").read_text())
@@ -76,7 +76,7 @@ def test_a_node_that_stays_not_ready_is_named_and_its_old_values_are_not_held_ag
 
 
 def test_a_node_that_catches_up_in_time_is_waited_for_and_read(tmp_path: Path) -> None:
-    rule = FallsBehind(back_s=3.0)
+    rule = FallsBehind(back_s=6.0)
     verification, said, name = verified(rule, tmp_path, "--wait", "50")
     assert rule.missed
     assert f"waiting for {name} (not ready)" in said
@@ -94,5 +94,7 @@ def test_a_node_that_was_down_before_the_run_is_not_waited_for_but_named(tmp_pat
 
 def test_with_all_nodes_well_nothing_is_waited_for(tmp_path: Path) -> None:
     verification, said, _ = verified(lambda *_: None, tmp_path)
-    assert "waiting for" not in said
+    # a node whose answer is late just then is waited for: on a busy machine
+    assert "(not ready)" not in said
+    assert "waiting for" not in said or "(not answering)" in said, said
     assert (verification["without"], verification["note"]) == ([], "")

@@ -7,6 +7,7 @@ import csv
 import json
 from collections import Counter
 from itertools import chain, repeat
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ PLAN_MS = {20: 140, 120: 30, 250: 24, 500: 6}
 PERCENTS = {"p50_us": 50.0, "p90_us": 90.0, "p95_us": 95.0, "p99_us": 99.0, "p999_us": 99.9}
 EARLY_US = 1_500
 """The server's timers count whole milliseconds, and may end one early."""
-LATE_US = {"p50_us": 60_000, "p90_us": 90_000, "p95_us": 150_000, "p99_us": 250_000, "p999_us": 500_000}
-"""What a busy machine may add: never so much that a percentile could be mistaken for that of another delay."""
+LOCUST = {"p50_us": "50%", "p90_us": "90%", "p95_us": "95%", "p99_us": "99%"}
+"""Columns of Locust's own file, which counts the same requests by itself: what a busy machine adds, both have."""
 
 
 def planned() -> list[int]:
@@ -39,24 +40,23 @@ def figures(ended_stdout: str) -> dict[str, Any]:
     return scenario
 
 
-@pytest.mark.parametrize("rate", [None, "150"])
+@pytest.mark.parametrize("rate", [None, "50"])
 def test_planned_delays_come_out_everywhere_as_planned(rate: str | None, tmp_path: Path) -> None:
     with Server() as server:
         server.control(delays_s=[delay / 1000 for delay in planned()])
         flags = ["--headless", "--json", "--nodes", server.url, "--scenario", "read-10u", "--probe", "0"]
-        ended = run([*flags, "--duration", "2s", *(["--rate", rate] if rate else [])], tmp_path)
+        ended = run([*flags, "--duration", "4s", *(["--rate", rate] if rate else [])], tmp_path)
     assert ended.returncode == 0, ended.stderr
     outcome = figures(ended.stdout)
     assert outcome["failures"] == 0
-    assert outcome["requests"] > 200
+    assert outcome["requests"] > 100
     delays_us = Counter(delay * 1000 for delay in planned())
     for name, meant in zip(PERCENTS, nearest_ranks(delays_us, PERCENTS.values()), strict=True):
-        assert meant - EARLY_US <= outcome[name] <= meant + LATE_US[name], name
+        assert meant - EARLY_US <= outcome[name], name
         if rate:
-            # the pool is large enough: each began in time, so both are the same
             assert meant - EARLY_US <= outcome["uncorrected"][name] <= outcome[name], name
     if rate:
-        assert outcome["requests"] + outcome["not_started"] == 300
+        assert outcome["requests"] + outcome["not_started"] == 200
 
     results = tmp_path / "results"
     summary = json.loads((results / "small-read-10u_summary.json").read_text())
@@ -70,6 +70,7 @@ def test_planned_delays_come_out_everywhere_as_planned(rate: str | None, tmp_pat
     with (results / "small-read-10u_stats.csv").open(newline="") as stream:
         rows = {row["Name"]: row for row in csv.DictReader(stream)}
     assert int(rows["Aggregated"]["Request Count"]) == outcome["requests"]
+    _agree_with_locust(summary["histograms"]["uncorrected" if rate else "all"], rows["Aggregated"])
 
     table = run(["--results-only"], tmp_path)
     assert table.returncode == 0, table.stderr
@@ -91,6 +92,20 @@ def _agree_with_the_histogram(outcome: dict[str, Any], histograms: dict[str, str
         held = {item.value_iterated_to: item.count_at_value_iterated_to for item in counted.get_recorded_iterator()}
         for name, exact in zip(PERCENTS, nearest_ranks(held, PERCENTS.values()), strict=True):
             assert figures_[name] == min(exact, figures_["max_us"]), name
+
+
+def _agree_with_locust(histogram: str, row: dict[str, str]) -> None:
+    """To its two digits, and to one place in the order: its rank of a percentile is another."""
+    counted = decode(histogram)
+    ordered = sorted(
+        value
+        for item in counted.get_recorded_iterator()
+        for value in [item.value_iterated_to] * item.count_at_value_iterated_to
+    )
+    for name, column in LOCUST.items():
+        rank = ceil(PERCENTS[name] / 100 * len(ordered))
+        least, most = ordered[rank - 2] / 1000, ordered[min(rank, len(ordered) - 1)] / 1000
+        assert 0.95 * least - 1 <= float(row[column]) <= 1.05 * most + 1, name
 
 
 def _agree_with_the_timeline(outcome: dict[str, Any], path: Path) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.lying_servers import LyingCluster
+from tests.support.lying_servers import LyingCluster, WritesOfTheRun
 from tests.support.program import run
 from tests.support.three_servers import Trio
 
-SEEDED = 100
-EVERY = 10
-"""Each tenth write of the run is one to lie about, until there is no lie left."""
+EVERY = 3
+"""Each third write of the run is one to lie about, until there is no lie left."""
+ATTEMPTS = 5
+"""Runs at most, where the machine is so busy that nodes are silent at the end of one."""
 
 
 class Lies:
@@ -23,15 +24,12 @@ class Lies:
 
     def __init__(self, *kinds: str) -> None:
         self._left = list(kinds)
-        self._met = 0
+        self._writes = WritesOfTheRun()
         self.keys: dict[str, str] = {}
         """Per lie, its key."""
 
     def __call__(self, trio: Trio, number: int, namespace: str, key: str, value: str) -> str | None:
-        if not namespace.startswith("bench-small-") or number <= SEEDED:
-            return None
-        self._met += 1
-        if self._met % EVERY or not self._left:
+        if not self._writes.takes(namespace, key) or self._writes.count % EVERY or not self._left:
             return None
         kind = self._left.pop(0)
         self.keys[kind] = f"{namespace}/{key}"
@@ -53,42 +51,56 @@ class Lies:
         return None
 
 
-def judged(lies: Lies, home: Path, *more: str) -> tuple[dict[str, Any], int, str]:
+def judged(kinds: tuple[str, ...], home: Path, *more: str) -> tuple[dict[str, Any], int, str, Lies]:
+    """A run whose every node was read. A node that does not answer in time just then is left out, as it should be, but
+    what is told of it then is not what it lied about: on a busy machine, again."""
+    for attempt in range(ATTEMPTS):
+        folder = home / f"{attempt}"
+        folder.mkdir()
+        lies = Lies(*kinds)
+        verification, code, said = run_once(lies, folder, *more)
+        if not verification["without"]:
+            (home / "last").symlink_to(folder)
+            return verification, code, said, lies
+        assert "without" in verification["note"] or "no node was left" in verification["note"], verification
+    pytest.skip(f"the machine was so busy that nodes were silent in each of {ATTEMPTS} runs")
+
+
+def run_once(lies: Lies, home: Path, *more: str) -> tuple[dict[str, Any], int, str]:
     with LyingCluster(lies) as cluster:
-        arguments = ["--headless", "--json", "--nodes", cluster.nodes, "--scenario", "write-10u", "--duration", "1.5"]
+        arguments = ["--headless", "--json", "--nodes", cluster.nodes, "--scenario", "write-10u", "--duration", "3"]
         ended = run([*arguments, *more], home)
     (scenario,) = json.loads(ended.stdout)["scenarios"]
     verification: dict[str, Any] = scenario["verification"]
-    assert verification["acknowledged"] > 50
+    assert verification["acknowledged"] > 0
     return verification, ended.returncode, ended.stderr
 
 
 def test_a_broken_promise_is_exit_5_and_names_the_keys(tmp_path: Path) -> None:
-    lies = Lies("lost", "lost on two", "altered", "phantom")
-    verification, code, said = judged(lies, tmp_path)
+    verification, code, said, lies = judged(("lost", "lost on two", "altered", "phantom"), tmp_path)
     assert len(lies.keys) == 4, "each lie had its turn"
     assert code == 5, said
     assert (verification["lost"], verification["phantom"], verification["stale"]) == (3, 1, 0)
     assert verification["passed"] is False
-    with (tmp_path / "results" / "small-write-10u_lost.csv").open() as stream:
+    results = tmp_path / "last" / "results"
+    with (results / "small-write-10u_lost.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert {f"{row['namespace']}/{row['key']}" for row in rows} == set(lies.keys.values())
-    summary = json.loads((tmp_path / "results" / "small-write-10u_summary.json").read_text())
+    summary = json.loads((results / "small-write-10u_summary.json").read_text())
     assert summary["verification"]["lost"] == 3
 
 
 @pytest.mark.slow
 def test_what_is_no_loss_is_counted_under_its_own_name(tmp_path: Path) -> None:
-    lies = Lies("stale", "late", "recovered")
-    verification, code, said = judged(lies, tmp_path)
+    verification, code, said, lies = judged(("stale", "late", "recovered"), tmp_path)
     assert len(lies.keys) == 3, "each lie had its turn"
     assert code == 0, said
     assert (verification["lost"], verification["phantom"]) == (0, 0)
     assert (verification["stale"], verification["recovered"]) == (1, 1)
-    assert not (tmp_path / "results" / "small-write-10u_lost.csv").exists()
+    assert not (tmp_path / "last" / "results" / "small-write-10u_lost.csv").exists()
 
 
 def test_without_verification_nothing_is_claimed(tmp_path: Path) -> None:
-    verification, code, _ = judged(Lies("lost"), tmp_path, "--verify", "off")
+    verification, code, _ = run_once(Lies("lost"), tmp_path, "--verify", "off")
     assert (code, verification["judged"], verification["passed"], verification["checked"]) == (0, False, False, 0)
     assert "off" in verification["note"]

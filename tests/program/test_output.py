@@ -12,6 +12,7 @@ import pytest
 from confman_tui.demo.supervisor import DemoCluster
 from tests.support.keys import ADMIN
 from tests.support.program import PROGRAM, StartedProgram, environment
+from tests.support.waiting import DEADLINE_S
 
 HEADERS = {"X-Api-Key": ADMIN}
 
@@ -28,7 +29,7 @@ def shell(redirection: str, url: str, home: Path) -> subprocess.CompletedProcess
         ["bash", "-c", line, "bash", *PROGRAM],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         stdin=subprocess.DEVNULL,
         env=environment(home),
         cwd=home,
@@ -84,7 +85,7 @@ def test_warnings_and_lost_tasks_are_none(url: str, tmp_path: Path) -> None:
         [*line, "--scenario", "mixed-10u"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         stdin=subprocess.DEVNULL,
         env=environment(tmp_path, PYTHONWARNINGS="always"),
         cwd=tmp_path,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.program import PROGRAM, environment, run
+from tests.support.waiting import DEADLINE_S
 
 
 def sentence_of(stderr: str) -> str:
@@ -95,7 +96,7 @@ def test_a_terminal_in_but_a_pipe_out(tmp_path: Path) -> None:
             stdin=terminal,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=DEADLINE_S,
             env=environment(tmp_path),
             cwd=tmp_path,
             check=False,

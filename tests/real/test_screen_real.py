@@ -18,7 +18,7 @@ from confman_tui.tui.app import ConfmanApp
 from confman_tui.tui.start_options import UiOptions
 from confman_tui.tui.widgets.cards import NodeCard
 from tests.support.real_cluster import AGREE_S, NODES, RealCluster
-from tests.support.screen import until
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 

@@ -17,7 +17,7 @@ from confman_tui.cluster.local_nodes import local_nodes, processes_of
 from confman_tui.load.cpu_wait import waited_s
 from confman_tui.session.cpu_monitor import LEAST_SEARCH_S, CpuMeter, GeneratorWatch
 from confman_tui.session.events import Event, GeneratorWatched
-from tests.support.waiting import wait_for
+from tests.support.waiting import DEADLINE_S, wait_for
 
 BURN = "import sys\nprint('burning', flush=True)\nwhile True: pass"
 LISTEN = """
@@ -66,6 +66,10 @@ def meter(
     return CpuMeter(nodes, own_pids=own_pids, answering=lambda: nodes, load_thread=load_thread, monotonic=clock)
 
 
+TICKS_S = 0.05
+"""The system counts CPU time in ticks of 10 ms, for each process."""
+
+
 def burn(seconds: float) -> None:
     """Use so much CPU on this thread."""
     until = time.thread_time() + seconds
@@ -76,15 +80,20 @@ def burn(seconds: float) -> None:
 def test_a_process_and_its_children_are_one_figure() -> None:
     with child(BURN) as (process, _):
         measure = meter()
+
+        def used() -> float:
+            return time.process_time() + _cpu(process.pid)
+
+        earliest = used()
         measure.read()
-        before = time.process_time(), _cpu(process.pid)
+        begun = used()
         burn(0.3)
+        ended = used()
         reading = measure.read()
-        spent = time.process_time() - before[0] + _cpu(process.pid) - before[1]
+        latest = used()
     assert reading.program is not None
-    # the marks are set a moment before and after: within two ticks of the system's clock
-    assert reading.program * reading.seconds == pytest.approx(spent, abs=0.05)
-    assert spent > 0.3
+    assert ended - begun - TICKS_S <= reading.program * reading.seconds <= latest - earliest + TICKS_S
+    assert ended - begun > 0.3 - TICKS_S
     assert reading.machine is not None
     assert 0 < reading.machine <= 1
     assert reading.nodes == {}
@@ -93,12 +102,14 @@ def test_a_process_and_its_children_are_one_figure() -> None:
 def test_the_demos_nodes_are_not_counted_as_the_program() -> None:
     with child(BURN) as (process, _):
         measure = meter("http://n1", own_pids=lambda: {"http://n1": process.pid})
+        earliest = _cpu(process.pid)
         measure.read()
         before = _cpu(process.pid)
         wait_for(lambda: _cpu(process.pid) >= before + 0.2, "it burns")
+        ended = _cpu(process.pid)
         reading = measure.read()
-        spent = _cpu(process.pid) - before
-    assert reading.nodes["http://n1"] * reading.seconds == pytest.approx(spent, abs=0.1)
+        spent = _cpu(process.pid) - earliest
+    assert ended - before - TICKS_S <= reading.nodes["http://n1"] * reading.seconds <= spent + TICKS_S
     assert reading.program is not None
     assert reading.program * reading.seconds < spent
 
@@ -193,7 +204,7 @@ def _own_addresses() -> list[str]:
 
 async def watched(watch: GeneratorWatch, events: list[Event], count: int) -> list[GeneratorWatched]:
     """The first so many readings."""
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(DEADLINE_S):
         while len(events) < count:  # noqa: ASYNC110 (the sink is a plain list)
             await asyncio.sleep(0.01)
     return [event for event in events if isinstance(event, GeneratorWatched)]
@@ -223,13 +234,15 @@ async def test_a_run_begins_with_a_reading_of_its_own_and_sets_the_pace() -> Non
     watch.start()
     try:
         (first,) = await watched(watch, events, 1)
+        before = time.monotonic()
         watch.begin_run()
         began = time.monotonic()
         second = (await watched(watch, events, 2))[1]
     finally:
         await watch.stop()
-    assert second.sample.at - began == pytest.approx(1.0 - 0.03, abs=0.2)
-    assert second.sample.seconds < 1.2
+    # on a busy machine the reading may come later, and is of what passed since: but never of what passed before
+    assert second.sample.at - began > 0.9
+    assert second.sample.at - began - 0.05 < second.sample.seconds < second.sample.at - before + 0.05
     assert second.sample.at > first.sample.at
 
 

@@ -14,7 +14,6 @@ import pytest
 from confman_tui.cli import make_demo
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.lease import Lease, LeaseHeldError
-from confman_tui.core.clock import now
 from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.session import changes
@@ -31,6 +30,7 @@ from confman_tui.session.session import Session
 from tests.support.keys import ADMIN
 from tests.support.ready_cluster import ready_cluster
 from tests.support.session_events import RecordedEvents, settings_for
+from tests.support.waiting import DEADLINE_S
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ async def test_waiting_for_a_leader_before_a_run_is_shown_and_can_be_stopped(
         lost = asyncio.Event()
         recorded.when(lambda event: isinstance(event, ClusterChanged) and event.view.leader is None, lost.set)
         cluster.kill(cluster.urls[0])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE_S):
             await lost.wait()
         recorded.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.WAITING, session.stop)
         assert await run_series(session, ["write-1u"]) == ()
@@ -201,9 +201,7 @@ async def test_a_cluster_that_was_lost_while_seeding_can_be_tried_again(
 async def test_seeding_that_is_stopped_goes_on_with_the_next_run(cluster: DemoCluster, tmp_path: Path) -> None:
     async with benchmark(cluster, tmp_path) as (session, recorded):
         recorded.when(lambda event: isinstance(event, ProgressMade) and event.activity is Phase.SEEDING, session.stop)
-        began = now()
         await session.open()
-        assert now() - began < 10.0
         assert session.is_open
         session.settings = replace(session.settings, duration_s=0.4)
         (result,) = await run_series(session, ["read-1u"])

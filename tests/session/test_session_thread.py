@@ -29,6 +29,7 @@ from confman_tui.session.session_thread import SessionThread
 from confman_tui.settings import resolve
 from confman_tui.settings.command_line import parse
 from tests.support.confman_server import Server
+from tests.support.waiting import DEADLINE_S
 
 Events = queue.SimpleQueue[Event]
 
@@ -56,7 +57,7 @@ def of(server: Server) -> tuple[str, ...]:
     return ("--nodes", server.url, "--host", server.url)
 
 
-def until(events: Events, wanted: Callable[[Event], bool], deadline_s: float = 30.0) -> list[Event]:
+def until(events: Events, wanted: Callable[[Event], bool], deadline_s: float = DEADLINE_S) -> list[Event]:
     """All events up to the first that is wanted."""
     deadline, seen = time.monotonic() + deadline_s, list[Event]()
     while True:
@@ -71,7 +72,7 @@ def phase(wanted: Phase) -> Callable[[Event], bool]:
 
 def ended(session: SessionThread) -> None:
     session.quit()
-    assert session.join(20.0)
+    assert session.join(DEADLINE_S)
     assert session.crash is None
 
 
@@ -96,7 +97,7 @@ def test_commands_go_there_and_events_come_back(home: Path) -> None:
         assert len(family) >= 4
     finally:
         ended(session)
-    assert not psutil.wait_procs(family, timeout=5)[1]
+    assert not psutil.wait_procs(family, timeout=DEADLINE_S)[1]
 
 
 def test_only_the_latest_wish_is_kept_and_begins_when_the_data_is_there(home: Path, server: Server) -> None:
@@ -158,7 +159,7 @@ def test_leaving_at_once_does_not_wait_for_a_search_of_processes(
 
     def search(self: object, node: str) -> str:
         searching.set()
-        go_on.wait(60)
+        go_on.wait(DEADLINE_S)
         return "pid 1"
 
     monkeypatch.setattr("confman_tui.cluster.faults.local_control.LocalControl.describe", search)
@@ -168,12 +169,12 @@ def test_leaving_at_once_does_not_wait_for_a_search_of_processes(
         until(events, phase(Phase.IDLE))
         thread = threading.Thread(target=session.preview_fault, args=(FaultKind.KILL, server.url))
         thread.start()
-        assert searching.wait(10)
+        assert searching.wait(DEADLINE_S)
         assert "namespaces" in session.leave_behind()
         session.abandon(0.05)
         assert thread.is_alive(), "it did not wait"
         go_on.set()
-        thread.join(10)
+        thread.join(DEADLINE_S)
     finally:
         go_on.set()
         ended(session)
@@ -190,7 +191,7 @@ def test_a_defect_of_a_command_is_a_notice(home: Path, server: Server, monkeypat
     session.revive()
     until(events, lambda event: isinstance(event, NoticeGiven) and "ZeroDivisionError: a defect" in event.text)
     session.quit()
-    assert session.join(20.0)
+    assert session.join(DEADLINE_S)
     assert isinstance(session.crash, ZeroDivisionError)
 
 
@@ -202,5 +203,5 @@ def test_a_defect_before_the_first_command_leaves_nobody_waiting(home: Path, mon
     session, events = session_of(home)
     session.start(events.put)
     until(events, phase(Phase.CLOSED))
-    assert session.join(10.0)
+    assert session.join(DEADLINE_S)
     assert isinstance(session.crash, ZeroDivisionError)

@@ -27,6 +27,8 @@ from urllib.parse import unquote
 
 import uvloop
 
+from tests.support.waiting import DEADLINE_S
+
 KEY = b"confman_dev_abc123"
 JSON = b"application/json; charset=utf-8"
 PROBLEM = b"application/problem+json; charset=utf-8"
@@ -292,14 +294,14 @@ class Server:
     def control(self, **wanted: Any) -> dict[str, Any]:
         """Set ``mode``, ``to``, ``delay_s`` or ``delays_s`` (one per request, in turn), hold all answers for
         ``stall_s`` from now on, or ``clear`` the counts; gives the counts as they were."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
         with contextlib.closing(connection):
             connection.request("POST", "/__control", json.dumps(wanted))
             return cast(dict[str, Any], json.loads(connection.getresponse().read()))
 
     def seed(self, keys: list[tuple[str, str]], size: int = 1024) -> None:
         """Put these keys; not counted."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
         with contextlib.closing(connection):
             for namespace, key in keys:
                 body = json.dumps({"value": "x" * size, "type": "string"})
@@ -314,10 +316,10 @@ class Server:
             if stream is not None:
                 stream.close()
         try:
-            self.process.wait(5)
+            self.process.wait(DEADLINE_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait(5)
+            self.process.wait(DEADLINE_S)
 
     def __enter__(self) -> Server:
         return self

@@ -28,7 +28,7 @@ class Answer:
         return json.loads(self.body)
 
 
-def connect(url: str, timeout_s: float = 5.0) -> http.client.HTTPConnection:
+def connect(url: str, timeout_s: float = DEADLINE_S) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(urlsplit(url).netloc, timeout=timeout_s)
 
 
@@ -51,7 +51,7 @@ def ask(
     path: str,
     payload: Any = None,
     headers: Mapping[str, str] = ADMIN,
-    timeout_s: float = 5.0,
+    timeout_s: float = DEADLINE_S,
 ) -> Answer:
     """One request on a connection of its own; raises OSError as it comes."""
     connection = connect(url, timeout_s)
@@ -71,7 +71,11 @@ class Health:
     term: int = -1
 
 
-def health(url: str, timeout_s: float = 0.5) -> Health:
+LOOK_S = 0.5
+"""How long a look at a node that may be paused waits for its answer: the next look comes soon."""
+
+
+def health(url: str, timeout_s: float = DEADLINE_S) -> Health:
     try:
         answer = ask(url, "GET", "/health/ready", headers={}, timeout_s=timeout_s)
     except (OSError, http.client.HTTPException):
@@ -83,7 +87,7 @@ def health(url: str, timeout_s: float = 0.5) -> Health:
 
 def find_leader(cluster: DemoCluster) -> str | None:
     """The node that says it leads in the highest term, if one does."""
-    states = [(health(url), url) for url in cluster.pids]
+    states = [(health(url, LOOK_S), url) for url in cluster.pids]
     top = max((state.term for state, _ in states), default=-1)
     return next((url for state, url in states if state.role == "leader" and state.term == top), None)
 
@@ -94,7 +98,7 @@ def leader_of(cluster: DemoCluster, deadline_s: float = DEADLINE_S) -> str:
 
 def agreed(cluster: DemoCluster) -> bool:
     """All running nodes are ready and name the same node, which leads."""
-    states = [(url, health(url)) for url in cluster.pids]
+    states = [(url, health(url, LOOK_S)) for url in cluster.pids]
     leaders = {state.leader for _, state in states}
     return (
         all(state.status == 200 for _, state in states)

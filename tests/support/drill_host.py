@@ -21,6 +21,7 @@ from confman_tui.cluster.writes.verification import verify
 from confman_tui.core.clock import now
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.session.events import DrillRound
+from tests.support.waiting import DEADLINE_S
 
 API_KEY = "confman_dev_abc123"
 WRITERS = 3
@@ -141,7 +142,7 @@ async def real_host(
     host.tasks = [asyncio.create_task(host.drain_forever())]
     host.tasks += [asyncio.create_task(host.write_forever(number)) for number in range(writers)]
     try:
-        deadline = now() + 20
+        deadline = now() + DEADLINE_S
         while host.view.leader is None or len(host.live()) < len(host.nodes):
             assert now() < deadline, host.view
             await asyncio.sleep(0.05)

@@ -102,7 +102,7 @@ def run(
 ) -> RunOutcome:
     """Run it to its end."""
     kept = samples if samples is not None else []
-    return engine.run(the_plan, on_sample=kept.append, observer=observer).result(30)
+    return engine.run(the_plan, on_sample=kept.append, observer=observer).result(DEADLINE_S)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = DEADLINE_S) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.support.waiting import DEADLINE_S
+
 SOURCE = """
 import os, socket, sys
 server = socket.create_server((sys.argv[1], int(sys.argv[2])))
@@ -34,7 +36,7 @@ def listener(*extra: str, host: str = "127.0.0.1", user: str | None = None) -> I
     finally:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-        process.wait(5)
+        process.wait(DEADLINE_S)
         process.stdout.close()
 
 

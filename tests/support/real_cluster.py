@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.demo_client import ADMIN, Health, ask, ask_on, connect, health
-from tests.support.waiting import wait_for
+from tests.support.waiting import DEADLINE_S, wait_for
 
 VARIABLE = "CONFMAN_REAL_CLUSTER"
 NODES = ("http://127.0.0.1:6100", "http://127.0.0.1:6200", "http://127.0.0.1:6300")
@@ -131,8 +131,8 @@ class RealCluster:
         """Namespaces of the program that exist or hold entries, as every node lists them."""
         found = set()
         for url in NODES:
-            names = [item["path"] for item in ask(url, "GET", "/api/v1/namespaces", timeout_s=10.0).json]
-            names += [item["ns"] for item in ask(url, "GET", "/api/v1/configs", timeout_s=10.0).json]
+            names = [item["path"] for item in ask(url, "GET", "/api/v1/namespaces", timeout_s=DEADLINE_S).json]
+            names += [item["ns"] for item in ask(url, "GET", "/api/v1/configs", timeout_s=DEADLINE_S).json]
             found |= {name for name in names if name.startswith("bench-")}
         return sorted(found)
 
@@ -158,7 +158,7 @@ class RealCluster:
             for one in under_way:
                 one.result()
         for gone in (path, f"/api/v1/namespaces/{_WARM_NAMESPACE}"):
-            ask(leader, "DELETE", gone, timeout_s=10.0)
+            ask(leader, "DELETE", gone, timeout_s=DEADLINE_S)
 
 
 def _number(url: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from confman_tui.tui.mailbox import EventsArrived
 from confman_tui.tui.start_options import UiOptions
 from tests.support import screen_story
 from tests.support.fake_session import FakeSession
+from tests.support.waiting import until
 
 
 @dataclass
@@ -97,14 +96,6 @@ class ScreenUnderTest:
     def asked(self, command: str) -> list[tuple[object, ...]]:
         """The calls of one command to the session."""
         return [call for call in self.session.calls if call[0] == command]
-
-
-async def until(condition: Callable[[], bool], what: str, limit_s: float = 10.0) -> None:
-    """Wait for a condition, not for a time."""
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, f"never: {what}"
-        await asyncio.sleep(0.01)
 
 
 def make_app(folder: Path, session: FakeSession, clock: TestClock, **options: object) -> ConfmanApp:

@@ -37,6 +37,10 @@ class Watch:
     def state(self, node: str) -> NodeState:
         return self.machine.view(now()).node(node).state
 
+    def polls_of(self, node: str, since: float) -> list[Poll]:
+        """A node's polls that were sent after that moment."""
+        return [poll for poll in self.polls if poll.node == node and poll.sent > since]
+
     async def until(self, condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
         async with asyncio.timeout(deadline_s):
             while not condition():

@@ -20,7 +20,8 @@ from confman_tui.session.events import (
     ScenarioStarted,
 )
 from tests.support import screen_story
-from tests.support.screen import ScreenUnderTest, open_screen, until
+from tests.support.screen import ScreenUnderTest, open_screen
+from tests.support.waiting import until
 
 REASON, ADVICE = "the load's thread used 97 % of a core", "--workers 1 or more, or fewer users"
 BOUND = GeneratorBound(5, REASON, ADVICE)

@@ -43,7 +43,8 @@ from confman_tui.tui.screens.tier import TierDialog
 from confman_tui.tui.widgets.cards import NodeCard
 from confman_tui.tui.widgets.lines import Lines
 from tests.support import screen_story
-from tests.support.screen import ScreenUnderTest, open_screen, until
+from tests.support.screen import ScreenUnderTest, open_screen
+from tests.support.waiting import until
 
 LEADER, FOLLOWER = screen_story.NODES[0], screen_story.NODES[1]
 

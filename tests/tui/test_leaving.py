@@ -20,7 +20,8 @@ from confman_tui.tui.screens.help import HelpDialog
 from confman_tui.tui.widgets.header import Header
 from tests.support import screen_story
 from tests.support.fake_session import FakeSession
-from tests.support.screen import ScreenUnderTest, TestClock, make_app, open_screen, until
+from tests.support.screen import ScreenUnderTest, TestClock, make_app, open_screen
+from tests.support.waiting import until
 
 
 async def left(board: ScreenUnderTest) -> int | None:

@@ -23,7 +23,8 @@ from confman_tui.tui import numbers
 from confman_tui.tui.screens.details import DetailsDialog
 from confman_tui.tui.screens.help import HelpDialog
 from tests.support import screen_story
-from tests.support.screen import ScreenUnderTest, open_screen, until
+from tests.support.screen import ScreenUnderTest, open_screen
+from tests.support.waiting import until
 
 SIZES = [(60, 20), (80, 24), (120, 40), (200, 50)]
 

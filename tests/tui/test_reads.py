@@ -8,7 +8,8 @@ from pathlib import Path
 from confman_tui.session.events import Phase, PhaseChanged, ScenarioEnded, ScenarioStarted
 from confman_tui.settings.scenarios import Reads
 from tests.support import result_samples, screen_story
-from tests.support.screen import open_screen, until
+from tests.support.screen import open_screen
+from tests.support.waiting import until
 
 
 async def test_the_header_names_where_reads_go_when_it_is_not_everywhere(tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ from confman_tui.core.errors import ClusterError
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.settings.tiers import PROBE_NAMESPACE
 from tests.support.keys import ADMIN
-from tests.support.waiting import until
+from tests.support.probe_turns import turns_of_the_probe
+from tests.support.waiting import DEADLINE_S, until
 
 texts = st.text(max_size=40)
 times = st.floats(0, 2e9)
@@ -144,11 +145,12 @@ def keys_of(book: WriteBook) -> list[str]:
 
 
 async def test_it_polls_and_probes_and_the_writes_are_there(demo: DemoCluster) -> None:
+    before = now()
     async with watching(demo.urls) as watched:
-        before = now()
-        await until(lambda: {poll.node for poll in watched.polls} == set(demo.urls))
-        assert all(poll.kind is PollKind.ANSWER for poll in watched.polls)
-        assert all(abs(poll.sent - before) < 15 and poll.answered >= poll.sent for poll in watched.polls)
+        await until(lambda: {poll.node for poll in watched.polls if poll.kind is PollKind.ANSWER} == set(demo.urls))
+        # on a busy machine an answer may be late
+        assert {poll.kind for poll in watched.polls} <= {PollKind.ANSWER, PollKind.TIMEOUT}
+        assert all(before < poll.sent <= poll.answered < now() for poll in watched.polls)
         assert watched.book.stream.last_started is None, "nobody allowed it to write yet"
         watched.observer.book(True)
         watched.observer.start_probe()
@@ -198,11 +200,12 @@ async def test_a_write_of_the_load_keeps_the_probe_quiet(demo: DemoCluster) -> N
             pass_on(at)
 
         watched.book.started = on_started
-        polled = len(watched.polls)
+        polled, load = len(watched.polls), list[float]()
         while len(watched.polls) < polled + 60:  # a second's polls of three nodes
-            watched.stamp.set_started(now())
+            load.append(now())
+            watched.stamp.set_started(load[-1])
             await asyncio.sleep(0.02)
-        assert len(started) <= 1, "at most the one that was on its way"
+        assert len(started) <= 1 + turns_of_the_probe(load, 0.3), "at most the one that was on its way"
 
 
 async def test_an_observer_that_is_killed_is_replaced_and_goes_on_with_other_keys(demo: DemoCluster) -> None:
@@ -281,7 +284,7 @@ def test_it_ends_when_the_program_is_killed() -> None:
         assert program.stdout is not None
         child = psutil.Process(int(program.stdout.readline()))
         program.kill()
-    gone, _ = psutil.wait_procs([child], timeout=5)
+    gone, _ = psutil.wait_procs([child], timeout=DEADLINE_S)
     assert gone == [child]
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
 
 import pytest
 
@@ -15,14 +13,9 @@ from confman_tui.cluster.observer.probe import WriteProbe
 from confman_tui.cluster.writes.ledger import WriteBook
 from confman_tui.core.clock import now
 from confman_tui.settings.tiers import PROBE_NAMESPACE
+from tests.support.stepped_loop import run_stepped
 from tests.support.three_servers import Trio
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was not met in time"
-        await asyncio.sleep(0.005)
+from tests.support.waiting import until
 
 
 def client(trio: Trio) -> ConfmanClient:
@@ -64,21 +57,25 @@ async def test_outside_of_runs_it_overwrites_one_key_and_books_nothing() -> None
         assert book.stream.last_ack is not None
 
 
-async def test_it_is_silent_while_others_write_and_wakes_when_they_stop() -> None:
-    async with Trio() as trio, client(trio) as http:
-        book = WriteBook()
-        probe = WriteProbe(http, book, lambda: book.stream.last_started, lambda: trio.urls, probe_s=0.5)
-        book.started(now())
-        probe.start()
-        begun = time.monotonic()
-        while time.monotonic() - begun < 1.2:
+def test_it_is_silent_while_others_write_and_wakes_when_they_stop() -> None:
+    async def others_write() -> None:
+        now = asyncio.get_running_loop().time
+        async with Trio() as trio, client(trio) as http:
+            book = WriteBook()
+            probe = WriteProbe(http, book, lambda: book.stream.last_started, lambda: trio.urls, probe_s=0.5, clock=now)
             book.started(now())
-            await asyncio.sleep(0.01)
-        assert probe.sent == 0
-        stopped = time.monotonic()
-        await until(lambda: probe.sent == 1)
-        assert time.monotonic() - stopped > 0.4
-        await probe.stop()
+            probe.start()
+            for _ in range(120):
+                book.started(now())
+                await asyncio.sleep(0.01)
+            assert probe.sent == 0
+            stopped = book.stream.last_started
+            assert stopped is not None
+            await until(lambda: probe.sent == 1)
+            assert book.stream.last_started == pytest.approx(stopped + 0.5, abs=0.001)
+            await probe.stop()
+
+    run_stepped(others_write())
 
 
 async def test_it_goes_on_while_earlier_ones_hang_but_not_beyond_its_bound() -> None:
@@ -96,14 +93,16 @@ async def test_it_goes_on_while_earlier_ones_hang_but_not_beyond_its_bound() -> 
         probe.start()
         await until(lambda: probe.skipped > 3)
         assert probe.in_flight == 8
-        begun = time.monotonic()
         await probe.stop()
-        assert time.monotonic() - begun < 2.5
         assert probe.in_flight == 0
         assert book.ledger.outcomes() == (0, 0, probe.sent)
 
 
-async def test_a_node_that_owes_an_answer_loses_its_turns() -> None:
+def test_a_node_that_owes_an_answer_loses_its_turns() -> None:
+    run_stepped(one_owes_an_answer())
+
+
+async def one_owes_an_answer() -> None:
     class OneHangs:
         def __init__(self) -> None:
             self.asked: list[str] = []
@@ -116,7 +115,8 @@ async def test_a_node_that_owes_an_answer_loses_its_turns() -> None:
 
     book, fake = WriteBook(), OneHangs()
     nodes = tuple(f"http://127.0.0.1:{number}" for number in (1, 2, 3))
-    probe = WriteProbe(fake, book, lambda: book.stream.last_started, lambda: nodes, probe_s=0.02)
+    now = asyncio.get_running_loop().time
+    probe = WriteProbe(fake, book, lambda: book.stream.last_started, lambda: nodes, probe_s=0.02, clock=now)
     probe.start()
     await until(lambda: probe.sent >= 12)
     await probe.stop()
@@ -182,6 +182,6 @@ async def test_a_node_that_was_just_seen_to_lead_is_written_to_at_once() -> None
         book.started(now())
         probe.start()
         probe.nudge(trio.urls[0])
-        await until(lambda: book.ledger.outcomes() == (1, 0, 0), 2.0)
+        await until(lambda: book.ledger.outcomes() == (1, 0, 0))
         assert [node.puts for node in trio.nodes] == [1, 0, 0]
         await probe.stop()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -24,6 +21,7 @@ from confman_tui.tui.widgets.graph import Graph, LatencyGraph, ThroughputGraph
 from confman_tui.tui.widgets.graph_base import PictureWidget
 from confman_tui.tui.widgets.timeline import ClusterTimeline
 from tests.support.chart_history import Feed
+from tests.support.waiting import until
 
 T0 = 1_800_000_000.0
 
@@ -76,13 +74,6 @@ class Board(App[None]):
 
     def on_cluster_timeline_cursor_moved(self, message: ClusterTimeline.CursorMoved) -> None:
         self.cursor = message.at
-
-
-async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        await asyncio.sleep(0.01)
 
 
 def lines(widget: PictureWidget) -> list[str]:
