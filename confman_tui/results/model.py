@@ -8,6 +8,7 @@ from typing import Literal
 
 from confman_tui.cluster.elections import Election, Fault, Verification
 from confman_tui.cluster.watch_mode import WatchUse
+from confman_tui.core.errors import ExitReason, exit_code_of
 from confman_tui.load.generator_use import GeneratorUse
 from confman_tui.load.run_model import RunOutcome
 from confman_tui.load.saturation import GeneratorBound
@@ -167,7 +168,13 @@ class DrillEnded:
     verification: Verification | None
     verdict: str
     """One sentence."""
-    exit_code: int
+    reasons: tuple[ExitReason, ...] = ()
+    """Why it failed; empty when it did not."""
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that it calls for."""
+        return exit_code_of(self.reasons)
 
 
 class SeriesKind(StrEnum):

@@ -16,8 +16,8 @@ from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.lease import Lease
 from confman_tui.core import paths
 from confman_tui.core.clock import Clock
-from confman_tui.core.errors import ClusterError
-from confman_tui.results.files.output_folder import ResultsError
+from confman_tui.core.errors import EXIT_UNWRITTEN, ClusterError
+from confman_tui.results.files.output_folder import ResultsError, os_error_text
 from confman_tui.session.cluster_monitor import Monitor
 from confman_tui.session.events import LeftoversFound, Level, NoticeGiven, Phase, ProgressMade, Sink
 from confman_tui.settings import Settings
@@ -162,7 +162,8 @@ class Dataset:
             key_registry.write_registry(path, self.keys)
             self.registry_files = (str(path),)
         except (OSError, ResultsError) as error:
-            self._emit(NoticeGiven(Level.ERROR, f"{path} can't be written: {error}", self._clock()))
+            text = str(error) if isinstance(error, ResultsError) else f"{path} can't be written: {os_error_text(error)}"
+            self._emit(NoticeGiven(Level.ERROR, text, self._clock(), EXIT_UNWRITTEN))
 
     async def reset(self) -> None:
         """Back to the seeded state, or to that after `fill`: what scenarios wrote goes away."""

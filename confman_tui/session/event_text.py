@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from confman_tui.cluster.elections import Election, Fault, Verification
 from confman_tui.cluster.states import Fact, FactKind
+from confman_tui.core.errors import EXIT_UNJUDGED
 from confman_tui.results.model import ScenarioResult
 from confman_tui.results.tables.sentences import comparison_line, reads_words
 from confman_tui.results.tables.series_table import verdict_of
@@ -121,6 +122,7 @@ def _run_line(event: Event, name: Name, now: float) -> EventLine | None:
             return _round(ended, name, now)
         case DrillEnded():
             level = Level.INFO if event.exit_code == 0 else Level.ERROR
+            level = Level.WARNING if event.exit_code == EXIT_UNJUDGED else level
             return EventLine(now, "◆", f"drill over: {event.verdict}", Topic.RUNS, level)
         case SeriesEnded(series):
             words = "; ".join(verdict_of(series)) or "nothing to tell"
@@ -222,7 +224,10 @@ def _scenario_ended(result: ScenarioResult) -> EventLine:
 
 
 def _verification(scenario: str, result: Verification, now: float) -> EventLine:
-    if not result.judged:
+    if result.missed and not result.failed:
+        why = result.note or "nothing was read back"
+        return EventLine(now, "▲", f"{scenario} NOT JUDGED: {why}", Topic.PROBLEMS, Level.WARNING)
+    if not (result.judged or result.failed):
         note = result.note or "no acknowledged write to check"
         level = Level.WARNING if result.without else Level.INFO
         return EventLine(now, "·", f"{scenario} not verified: {note}", Topic.RUNS, level)

@@ -7,6 +7,7 @@ loop, and from there as `SampleRecorded` to the front end.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from confman_tui.cluster.elections import Election, Fault, Verification
 from confman_tui.cluster.states import ClusterView
 from confman_tui.cluster.watch_mode import WatchUse
 from confman_tui.core.clock import Clock
+from confman_tui.core.errors import EXIT_UNWRITTEN
 from confman_tui.load.engine import Engine
 from confman_tui.load.generator_use import UseTotals
 from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample
@@ -171,12 +173,12 @@ class ScenarioRun:
         """While inside, seconds become rows of the timeline. Gives the plan for the engine, with the files that Locust
         writes. Who calls it sets `outcome` inside; its files are published at the end.
 
-        Raises:
-            ResultsError: the output folder can't be written.
+        A folder that can't be written to is a trouble that the run's end tells: it runs all the same, for its figures.
         """
         directory, tier = self._settings.output_dir, self._settings.tier
-        with Staging(directory) as staging:
-            prefix = None if self._step else staging.prefix(tier, self.plan.scenario)
+        with contextlib.ExitStack() as files:
+            staging = self._staging(directory, files)
+            prefix = None if staging is None or self._step else staging.prefix(tier, self.plan.scenario)
             timeline = self._timeline = TimelineWriter(
                 path_of(directory, tier, self._stem, "timeline.csv"), self._monitor.nodes
             )
@@ -190,13 +192,20 @@ class ScenarioRun:
             if self.outcome is not None:
                 self._publish(self.outcome, staging, timeline, timeline_file)
 
+    def _staging(self, directory: Path, files: contextlib.ExitStack) -> Staging | None:
+        try:
+            return files.enter_context(Staging(directory))
+        except ResultsError as error:
+            self._troubles.append(str(error))
+            return None
+
     def _publish(
-        self, outcome: RunOutcome, staging: Staging, timeline: TimelineWriter, timeline_file: Path | None
+        self, outcome: RunOutcome, staging: Staging | None, timeline: TimelineWriter, timeline_file: Path | None
     ) -> None:
         self._troubles += [trouble for trouble in (outcome.file_error, timeline.trouble) if trouble]
         files: tuple[Path, ...] = ()
         try:
-            files = staging.publish(outcome.files)
+            files = staging.publish(outcome.files) if staging is not None else ()
         except ResultsError as error:
             self._troubles.append(str(error))
         if timeline_file is not None:
@@ -252,7 +261,7 @@ class ScenarioRun:
             text = f"{self.plan.scenario}: the figures are invalid: {invalid}"
             self._emit(NoticeGiven(Level.ERROR, text, self._clock()))
         for trouble in dict.fromkeys(self._troubles):
-            self._emit(NoticeGiven(Level.ERROR, trouble, self._clock()))
+            self._emit(NoticeGiven(Level.ERROR, trouble, self._clock(), EXIT_UNWRITTEN))
         return result
 
 

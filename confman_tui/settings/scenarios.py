@@ -33,6 +33,10 @@ class Reads(StrEnum):
     leads, and would not have its writes redirected."""
 
 
+DRILL_NAME = "drill"
+"""The name of a drill's load, in events and file names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One scenario of the catalogue. Adding one to the catalogue needs no change elsewhere."""

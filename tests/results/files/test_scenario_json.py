@@ -33,7 +33,8 @@ _KEYS = {
         "writes_from_poll"
     ),
     "verification": (
-        "acknowledged refused unknown lost stale recovered phantom checked judged passed seconds lost_keys note without"
+        "acknowledged refused unknown lost stale recovered phantom checked judged passed seconds lost_keys note "
+        "without unread asked"
     ),
     "verification.without": "node why",
     "by_node": "node requests failed reads writes reads_failed writes_failed rps p50_us p99_us",
@@ -76,7 +77,7 @@ def _with_everything() -> ScenarioResult:
         result_samples.repeated([100, 104]),
         outcome=outcome,
         elections=(result_samples.election(), result_samples.election(fault=None, writes_from_poll=True)),
-        verification=Verification(5, 4, 3, 1, 1, 2, 1, 5, 2.5, ("a/b",), "a", (UnreadNode("http://n", "slow"),)),
+        verification=Verification(5, 4, 3, 1, 1, 2, 1, 5, 2.5, ("a/b",), "a", (UnreadNode("http://n", "slow"),), 9),
         note="a note",
         rate=200.0,
         rate_changes=(RateChange(-1.5, 220.5),),

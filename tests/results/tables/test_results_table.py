@@ -64,7 +64,12 @@ def test_tiers_stand_apart() -> None:
     ("verification", "said"),
     [
         (Verification(), "0 acknowledged, 0 read back: nothing to judge"),
-        (Verification(acknowledged=9), "9 acknowledged, 0 read back: nothing to judge"),
+        (Verification(acknowledged=9, asked=False), "9 acknowledged, 0 read back: nothing to judge"),
+        (Verification(acknowledged=9), "writes of write-10u: NOT JUDGED: 9 acknowledged, 0 read back"),
+        (
+            Verification(acknowledged=9, checked=4, unread=5),
+            "writes of write-10u: NOT JUDGED: 9 acknowledged, 4 read back",
+        ),
         (Verification(acknowledged=9, checked=9, lost=1), "writes: LOST WRITES: 9 acknowledged, 9 read back"),
         (Verification(acknowledged=9, checked=9, phantom=1), "writes: PHANTOM WRITES: 9 acknowledged, 9 read back"),
         (Verification(acknowledged=9, checked=3, stale=2), "writes: ok: 9 acknowledged, 3 read back, 0 lost, 2 stale"),
