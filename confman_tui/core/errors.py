@@ -28,8 +28,7 @@ EXIT_CODES = {
     EXIT_LOST: "an acknowledged write was lost, or a refused one appeared",
     EXIT_GENERATOR_BOUND: "--strict: the generator, not the cluster, was the limit of a run",
     EXIT_WORKERS: "a worker did not start, did not come or was lost: the figures are invalid",
-    EXIT_UNJUDGED: "acknowledged writes could not be judged: verification was stopped, nodes were gone, or none was "
-    "acknowledged",
+    EXIT_UNJUDGED: "acknowledged writes could not be judged: stopped, nodes gone, or none acknowledged",
     EXIT_UNWRITTEN: "results could not be written",
     EXIT_CRASH: "a defect of this program",
     EXIT_INTERRUPTED: "interrupted; results so far are saved, the data is cleaned",

@@ -21,7 +21,7 @@ from confman_tui.core.errors import UsageError
 from confman_tui.load.run_model import RunPlan
 from confman_tui.load.schedule import Schedule
 from confman_tui.load.targets import Route, TargetBoard, Targets
-from confman_tui.settings.scenarios import Reads, Target
+from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S, Reads, Target
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _TOKEN_DIGITS = 5
@@ -132,8 +132,11 @@ class RunContext:
         observer: WriteObserver | None = None,
         schedule: Schedule | None = None,
         reads: Reads = Reads.ALL,
+        request_timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> None:
         self.board = board
+        self.request_timeout_s = request_timeout_s
+        """How long a request may be without an answer."""
         self.read_route, self.write_route = _ROUTES[Reads.LEADER if target is Target.LEADER else reads]
         self.write_share = write_share
         """None: the user class's own."""
@@ -219,6 +222,7 @@ def from_plan(plan: RunPlan, board: TargetBoard, observer: WriteObserver | None)
         observer=observer,
         schedule=Schedule(plan.rate) if plan.rate is not None else None,
         reads=plan.reads,
+        request_timeout_s=plan.request_timeout_s,
     )
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from confman_tui.core.clock import now
-from confman_tui.settings.scenarios import Reads, Target
+from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S, Reads, Target
 
 
 class Cause(StrEnum):
@@ -68,6 +68,8 @@ class RunPlan:
     """Processes of their own that make the load; 0: the engine's thread makes it."""
     reads: Reads = Reads.ALL
     """Where the requests go of a plan whose target is `Target.ANY`."""
+    request_timeout_s: float = REQUEST_TIMEOUT_S
+    """How long a request may be without an answer."""
 
 
 @dataclass(frozen=True, slots=True)

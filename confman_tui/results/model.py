@@ -12,7 +12,7 @@ from confman_tui.core.errors import ExitReason, exit_code_of
 from confman_tui.load.generator_use import GeneratorUse
 from confman_tui.load.run_model import RunOutcome
 from confman_tui.load.saturation import GeneratorBound
-from confman_tui.settings.scenarios import Reads
+from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S, Reads
 
 Measure = Literal["rps", "p50_us", "p95_us", "p99_us", "max_us"]
 """The figures whose spread between repeated runs is computed, by their names in files."""
@@ -137,6 +137,8 @@ class ScenarioResult:
     """The generator, not the cluster, was the limit; None when it was not, or nobody watched."""
     reads: Reads | None = None
     """Where its reads went; None for a scenario that only writes, and where nobody knows (results of stock Locust)."""
+    request_timeout_s: float = REQUEST_TIMEOUT_S
+    """How long a request could be without an answer before it was a timeout."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from confman_tui.cluster.elections import Election, Fault, Verification
 from confman_tui.cluster.states import Fact, FactKind
 from confman_tui.core.errors import EXIT_UNJUDGED
 from confman_tui.results.model import ScenarioResult
-from confman_tui.results.tables.sentences import comparison_line, reads_words
+from confman_tui.results.tables.sentences import comparison_line, reads_words, timeout_note
 from confman_tui.results.tables.series_table import verdict_of
 from confman_tui.session import figures
 from confman_tui.session.events import (
@@ -213,7 +213,7 @@ def _scenario_ended(result: ScenarioResult) -> EventLine:
     text = f"{result.name} {word}: {figures.rate(outcome.rps)} req/s, p99 {p99} ms, {failed}"
     if outcome.not_started:
         text += f", {figures.count(outcome.not_started)} never began"
-    notes = [result.note, comparison_line(result, short=True)]
+    notes = [result.note, timeout_note(result), comparison_line(result, short=True)]
     if result.generator_bound is not None:
         notes.append(f"generator-bound for {result.generator_bound.seconds} s")
     text = " · ".join([text, *(note for note in notes if note)])

@@ -236,6 +236,7 @@ class ScenarioRun:
             verification=verification,
             files=(*(str(file) for file in outcome.files), *registry),
             rate=self.plan.rate,
+            request_timeout_s=self.plan.request_timeout_s,
             reads=self.plan.reads if self.plan.target is Target.ANY else None,
             rate_changes=tuple(RateChange(at - outcome.started, rate) for at, rate in self._rates),
             warmup_s=self.plan.warmup_s,

@@ -55,7 +55,7 @@ def plan_for(session: Session, scenario: Scenario, step: Step | None = None) -> 
     """What a run of it sends, by the settings in force."""
     settings, dataset = session.settings, session.cluster.dataset
     rate = settings.rate
-    own_users = scenario.users if rate is None else senders_for(rate, scenario.users)
+    own_users = scenario.users if rate is None else senders_for(rate, scenario.users, settings.request_timeout_s)
     return RunPlan(
         scenario=scenario.name,
         users=(step.users if step is not None else settings.users) or own_users,
@@ -71,6 +71,7 @@ def plan_for(session: Session, scenario: Scenario, step: Step | None = None) -> 
         warmup_s=settings.warmup_s,
         workers=settings.workers + settings.expect_workers,
         reads=Reads(settings.reads),
+        request_timeout_s=settings.request_timeout_s,
     )
 
 

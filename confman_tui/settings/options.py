@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from confman_tui.settings import scenarios, values
-from confman_tui.settings.scenarios import Reads
+from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S, Reads
 from confman_tui.settings.setting import (
     BENCH_ONLY,
     BENCH_OR_DRILL,
@@ -88,6 +88,14 @@ class Settings:
         values.seconds(0.0, 3600.0, "0 to 1 h", zero=True),
         "30s",
     )
+    request_timeout_s: float = _cluster(
+        "--request-timeout TIME",
+        MAKES_LOAD,
+        "how long a request of the load may be without an answer before it is a timeout, 0.1 s to 120 s; seeding and "
+        "cleaning wait for a minute",
+        values.seconds(0.1, 120.0, "0.1 s to 120 s"),
+        f"{REQUEST_TIMEOUT_S:g}s",
+    )
     poll_s: float = _cluster(
         "--poll TIME", MAKES_LOAD, "interval of the health polls while all is well, 20 ms to 10 s", _poll, "250ms"
     )
@@ -123,7 +131,7 @@ class Settings:
         "--users N[,N…]",
         BENCH_OR_DRILL,
         f"users of a run, 1 to {values.MAX_USERS} (default: the scenario's own; with --rate as many as 2 s of requests "
-        "need, at most 256); several, such as 1,10,50: a series",
+        "need, more with a longer --request-timeout, at most 256); several, such as 1,10,50: a series",
         values.ascending(values.integer(1, values.MAX_USERS), "1,10,50,100"),
         listed=True,
     )

@@ -33,6 +33,8 @@ class Reads(StrEnum):
     leads, and would not have its writes redirected."""
 
 
+REQUEST_TIMEOUT_S = 2.0
+"""How long a request may be without an answer, where ``--request-timeout`` says nothing."""
 DRILL_NAME = "drill"
 """The name of a drill's load, in events and file names."""
 

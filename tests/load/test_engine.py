@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Future
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -521,3 +522,24 @@ def test_a_key_is_in_no_log_and_no_file(server: Server, tmp_path: Path) -> None:
     assert the_plan.api_key not in repr(the_plan)
     for path in tmp_path.iterdir():
         assert the_plan.api_key not in path.read_text()
+
+
+def test_how_long_a_request_may_take_is_the_plans(engine: Engine, server: Server) -> None:
+    server.control(delays_s=[2.3])
+    engine.set_targets(server.url, (server.url,))
+    impatient = run(engine, plan(users=2, seconds=0.2))
+    assert (impatient.requests, impatient.failures_by_cause) == (2, {Cause.TIMEOUT: 2})
+    patient = run(engine, replace(plan(users=2, seconds=0.2), request_timeout_s=60.0))
+    assert (patient.requests, patient.failures) == (2, 0)
+    assert patient.p50_us is not None
+    assert patient.p50_us > 2_300_000
+
+
+def test_a_stop_does_not_wait_for_as_long_as_a_request_may_take(engine: Engine, server: Server) -> None:
+    server.control(delays_s=[600.0])
+    engine.set_targets(server.url, (server.url,))
+    future = engine.run(replace(plan(users=2, seconds=0.2), request_timeout_s=120.0), on_sample=lambda sample: None)
+    wait_until(lambda: (health := engine.health()).stopping and health.in_flight == 2)
+    engine.stop_run()
+    outcome = future.result(60.0)
+    assert (outcome.requests, outcome.failures, outcome.stopped_early) == (2, 2, True)

@@ -69,6 +69,7 @@ def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path
         "nodes": "http://10.0.0.1:6100,http://10.0.0.2:6100",
         "api-key": _SECRET,
         "wait": "5s",
+        "request-timeout": "7s",
         "poll": "200ms",
         "poll-alert": "40ms",
         "probe": "0",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from confman_tui.cluster.elections import Election, Verification
-from confman_tui.load.run_model import NodeOutcome
+from confman_tui.load.run_model import Cause, NodeOutcome
 from confman_tui.load.saturation import GeneratorBound
 from confman_tui.results.formatting import milliseconds, one_line, per_cent, seconds, sensible, short_node
 from confman_tui.results.model import Change, ScenarioResult
@@ -75,6 +75,15 @@ def open_loop_notes(result: ScenarioResult) -> list[str]:
             "a lower --rate or more --users would keep the schedule"
         )
     return notes
+
+
+def timeout_note(result: ScenarioResult) -> str:
+    """How many requests were given up, after how long, and what sets that; empty where none was."""
+    count = result.outcome.failures_by_cause.get(Cause.TIMEOUT, 0)
+    if not count:
+        return ""
+    some = "1 request" if count == 1 else f"{count:,} requests"
+    return f"{some} without an answer within {result.request_timeout_s:g} s (--request-timeout)"
 
 
 def redirect_notes(result: ScenarioResult) -> list[str]:

@@ -22,8 +22,8 @@ _KEYS = {
         "p999_us max_us elections verification files tier payload_bytes reads_ok writes_ok read_rps write_rps "
         "p90_us p9999_us per_node reads by_node redirected redirect_p50_us redirect_max_us rate rate_changes "
         "uncorrected not_started schedule_lag_s error_texts start end stopped_early invalid note opening "
-        "warmup_s repeats repeated comparison generator_bound generator watch version cluster histograms "
-        "settings versions machine"
+        "request_timeout_s warmup_s repeats repeated comparison generator_bound generator watch version cluster "
+        "histograms settings versions machine"
     ),
     "failures_by_cause": "refused reset timeout no_leader not_replicated other",
     "elections": (
@@ -87,6 +87,7 @@ def _with_everything() -> ScenarioResult:
         watch=WatchUse(WatchPace(0.25, 0.05, 0.0125), 40, 3, 1.5),
         generator_bound=GeneratorBound(12, "a reason", "an advice"),
         reads=Reads.ENTRY,
+        request_timeout_s=30.0,
     )
 
 

@@ -102,3 +102,10 @@ def test_no_line_is_wider_than_a_hundred_columns(failed: int, ok: int, name: str
         ]
     )
     assert all(len(line) <= 100 and line.isprintable() for line in table.splitlines()), table
+
+
+def test_timeouts_are_named_with_the_setting_that_makes_them() -> None:
+    outcome = result_samples.outcome(requests=40, failures=40, failures_by_cause={Cause.TIMEOUT: 40}, writes_ok=0)
+    slow = result_samples.result(outcome=outcome, request_timeout_s=2.5)
+    assert "write-10u: 40 requests without an answer within 2.5 s (--request-timeout)" in results_table([slow])
+    assert "--request-timeout" not in results_table([result_samples.result()])
