@@ -44,6 +44,7 @@ from confman_tui.session.events import (
     ScenarioEnded,
     ScenarioStarted,
 )
+from confman_tui.session.leftovers import in_use, nothing_to_remove
 from confman_tui.session.series import run_series
 from confman_tui.session.series import run_sweep as run_session_sweep
 from confman_tui.session.session import Session
@@ -293,9 +294,12 @@ def run_clean(settings: Settings, make_demo: MakeDemo) -> int:
 
     async def work(session: Session, asked: asyncio.Event) -> None:
         cluster = await session.connect()
-        namespaces = await cluster.dataset.find_leftovers()
+        survey = await cluster.dataset.survey()
+        namespaces = survey.free
+        for line in in_use(survey):
+            write_result(line)
         if not namespaces:
-            write_result("nothing to remove: the cluster holds no namespace of confman-tui")
+            write_result(nothing_to_remove(survey, settings.clean_tier))
             return
         write_result("\n".join(namespaces))
         if not settings.yes:

@@ -118,7 +118,11 @@ class Run:
         context.inject(environment, self._context)
         environment.events.user_error.add_listener(self._on_user_error)
         runner = self._runner = environment.create_local_runner()
-        files = CsvFiles(environment, plan.csv_prefix) if plan.csv_prefix is not None else None
+        files = (
+            CsvFiles(environment, plan.csv_prefix, full_history=plan.full_history)
+            if plan.csv_prefix is not None
+            else None
+        )
         helpers: list[gevent.Greenlet] = []
         with little_disturbed():
             try:

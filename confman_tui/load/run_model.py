@@ -70,6 +70,8 @@ class RunPlan:
     """Where the requests go of a plan whose target is `Target.ANY`."""
     request_timeout_s: float = REQUEST_TIMEOUT_S
     """How long a request may be without an answer."""
+    full_history: bool = False
+    """Whether Locust's ``_stats_history.csv`` has rows for each kind of request (`CsvFiles`)."""
 
 
 @dataclass(frozen=True, slots=True)

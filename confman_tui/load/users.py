@@ -1,7 +1,8 @@
 """The users: ordinary Locust classes, for this program and for ``locust -f confman_tui/load/users.py`` alike.
 
 Under the stock command they read BENCH_API_KEY, BENCH_KEY_REGISTRY_FILE (a JSON list of namespace and key),
-BENCH_NAMESPACES (separated by commas) and BENCH_PAYLOAD_SIZE (bytes, default 1024), and send to Locust's ``--host``.
+BENCH_NAMESPACES (a JSON list, or separated by commas) and BENCH_PAYLOAD_SIZE (bytes, default 1024), and send to
+Locust's ``--host``.
 
 What a user does when a request failed: it pauses for 100 to 250 ms, like an honest client that tries again, instead of
 spinning at thousands of refused connections a second. The pause ends at once when the polling names another node to

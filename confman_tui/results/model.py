@@ -105,6 +105,7 @@ class ScenarioResult:
     """One scenario's figures, as they stand in the table, in ``--json`` and in ``_summary.json``."""
 
     name: str
+    """Of what ran: that of the scenario, with the number of users that it had (``read-50u``)."""
     tier: str
     users: int
     duration_s: float
@@ -139,6 +140,13 @@ class ScenarioResult:
     """Where its reads went; None for a scenario that only writes, and where nobody knows (results of stock Locust)."""
     request_timeout_s: float = REQUEST_TIMEOUT_S
     """How long a request could be without an answer before it was a timeout."""
+    scenario: str = ""
+    """The name of the scenario in the catalogue, where that is another; see `of_scenario`."""
+
+    @property
+    def of_scenario(self) -> str:
+        """The name of the scenario in the catalogue."""
+        return self.scenario or self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,9 @@ class ExitReasons:
         match event:
             case VerificationEnded(scenario, verification):
                 self._note(verification_reasons(scenario, verification))
-            case ScenarioEnded(result) if result.name != DRILL_NAME:  # the drill's own verdict speaks of its load
+            case ScenarioEnded(result) if (
+                result.of_scenario != DRILL_NAME
+            ):  # the drill's own verdict speaks of its load
                 self._note(result_reasons(result, strict=self._strict))
             case DrillEnded():
                 self._note(event.reasons)

@@ -38,7 +38,7 @@ from confman_tui.session.connection import Connection
 from confman_tui.session.cpu_monitor import usable_cores
 from confman_tui.session.events import GeneratorLimitReached, Level, NoticeGiven, RateChanged, SampleRecorded, Sink
 from confman_tui.settings import Settings
-from confman_tui.settings.scenarios import Target
+from confman_tui.settings.scenarios import Target, ran_as
 from confman_tui.settings.values import MAX_RATE, MIN_RATE
 
 
@@ -76,7 +76,11 @@ class ScenarioRun:
         self.outcome: RunOutcome | None = None
         """Set within `recording` by the caller, when the engine's run has ended."""
         self._step = bool(stem)
-        self._stem = stem or plan.scenario
+        # an open loop's users are as many as the rate needs
+        named = bool(stem) or plan.rate is not None
+        self.name = plan.scenario if named else ran_as(plan.scenario, plan.users)
+        """Of what runs, with its number of users."""
+        self._stem = stem or self.name
         self._settings = settings
         self._engine = engine
         self._cluster = cluster
@@ -178,7 +182,7 @@ class ScenarioRun:
         directory, tier = self._settings.output_dir, self._settings.tier
         with contextlib.ExitStack() as files:
             staging = self._staging(directory, files)
-            prefix = None if staging is None or self._step else staging.prefix(tier, self.plan.scenario)
+            prefix = None if staging is None or self._step else staging.prefix(tier, self.name)
             timeline = self._timeline = TimelineWriter(
                 path_of(directory, tier, self._stem, "timeline.csv"), self._monitor.nodes
             )
@@ -225,7 +229,8 @@ class ScenarioRun:
         assert self.outcome is not None
         outcome = replace(self.outcome, stopped_early=False) if ended_as_meant else self.outcome
         return ScenarioResult(
-            name=self.plan.scenario,
+            name=self.name,
+            scenario="" if self.name == self.plan.scenario else self.plan.scenario,
             tier=self._settings.tier,
             users=self.plan.users,
             duration_s=outcome.ended - outcome.started,

@@ -48,7 +48,7 @@ _help = partial(setting, "help")
 
 
 def _scenario(text: str) -> str:
-    return values.choice((*scenarios.names(), "all"))(text.strip())
+    return values.choice((*scenarios.names(), *scenarios.GROUPS))(text.strip())
 
 
 _poll = values.seconds(0.02, 10.0, "20 ms to 10 s", bare="ms")
@@ -121,7 +121,8 @@ class Settings:
     scenario_names: tuple[str, ...] = _runs(
         "--scenario NAME",
         BENCH_ONLY,
-        f"with --headless: what to run, again for more: {', '.join(scenarios.names())} or all (default)",
+        f"with --headless: what to run, again for more: {', '.join(scenarios.names())}, all (default: the document's "
+        "five) or suite6 (the newer suite's: write-stress-10u third)",
         _scenario,
         many=True,
         listed=True,
@@ -233,6 +234,12 @@ class Settings:
     )
 
     output_dir: Path = _results("--output-dir DIR", MAKES_LOAD, "folder of the results", values.folder, "results")
+    full_history: bool = _results(
+        "--full-history",
+        BENCH_OR_DRILL,
+        "in _stats_history.csv a row a second for reads and writes too, with the last seconds' percentiles (as "
+        "`locust --csv-full-history`)",
+    )
     results_only: bool = _results(
         "--results-only", BENCH_ONLY, "show what is in the folder of the results, without a cluster", flag_only=True
     )

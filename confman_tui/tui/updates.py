@@ -147,7 +147,7 @@ def _change_run(state: UiState, event: Event) -> None:
             state.running = state.rate = None
             state.sample = None
             state.limit = None
-            if (row := state.row(result.name)) is not None:
+            if (row := state.row(result.of_scenario)) is not None:
                 row.end(result)
         case _:
             pass

@@ -261,7 +261,7 @@ async def _append(to: list[int], item: int) -> None:
 
 
 def test_a_registry_is_written_whole_and_read_back(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "small-registry.json"
+    path = tmp_path / "new" / "small-key-registry.json"
     keys = (("bench-small-000", "key-1"), ("bench-small-001", 'q"'))
     key_registry.write_registry(path, keys)
     assert json.loads(path.read_text()) == [{"namespace": name, "key": key} for name, key in keys]

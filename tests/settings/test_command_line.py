@@ -141,3 +141,10 @@ def test_settings_need_neither_locust_nor_textual() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ), check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_help_of_clean_says_that_all_tiers_are_removed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["clean", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "small, large or xlarge data that is removed (default: all three)" in text

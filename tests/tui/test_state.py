@@ -146,6 +146,13 @@ def test_a_verification_that_was_stopped_is_no_pass_anywhere() -> None:
     assert (row.broken, row.doubtful) == (False, True)
 
 
+def test_a_run_with_other_users_ends_in_the_row_of_its_scenario() -> None:
+    state = played(until=29)
+    ended = replace(screen_story.result("read-10u", 50, T + 15, T + 29), name="read-50u", scenario="read-10u")
+    apply(state, ScenarioEnded(ended), T + 30)
+    assert state.rows["read-10u"].result is ended
+
+
 def test_nothing_judged_is_never_shown_as_a_pass() -> None:
     state = played(until=29)
     apply(state, VerificationEnded("read-1u", Verification(note="no acknowledged write")), T + 30)

@@ -173,7 +173,11 @@ class DistributedRun:
         self._workers = master.begin(self)
         runner.stats.clear_all()
         runner.exceptions = {}
-        files = CsvFiles(environment, plan.csv_prefix) if plan.csv_prefix is not None else None
+        files = (
+            CsvFiles(environment, plan.csv_prefix, full_history=plan.full_history)
+            if plan.csv_prefix is not None
+            else None
+        )
         helpers: list[Any] = []
         with little_disturbed():
             try:

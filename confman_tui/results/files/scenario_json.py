@@ -38,6 +38,7 @@ def scenario_document(result: ScenarioResult) -> dict[str, Any]:
     outcome = result.outcome
     return {
         "name": result.name,
+        "scenario": result.of_scenario,
         "users": result.users or None,
         "duration_s": rounded(result.duration_s, 3),
         "entries_before": result.entries_before if result.entries_before >= 0 else None,
@@ -261,8 +262,10 @@ def result_fields(document: Mapping[str, Any]) -> dict[str, Any]:
         "invalid": document.get("invalid") or "",
         "files": (),
     }
+    scenario = document.get("scenario", "")
     return {
         **document,
+        "scenario": "" if scenario == document["name"] else scenario,
         "outcome": outcome,
         "elections": [election_fields(election) for election in document["elections"]],
         "verification": _fields(document, "verification", verification_fields),

@@ -20,6 +20,7 @@ from confman_tui.results.tables.sentences import (
     opening_line,
     redirect_notes,
     timeout_note,
+    users_note,
     verdict_lines,
     watch_line,
 )
@@ -77,7 +78,13 @@ def _failed(count: int, requests: int) -> str:
 def _notes(results: Sequence[ScenarioResult]) -> list[str]:
     notes = [f"{result.name}: {result.note}" for result in results if result.note]
     for result in results:
-        words = [timeout_note(result), *nodes_notes(result), *open_loop_notes(result), *redirect_notes(result)]
+        words = [
+            users_note(result),
+            timeout_note(result),
+            *nodes_notes(result),
+            *open_loop_notes(result),
+            *redirect_notes(result),
+        ]
         notes += [f"{one_line(result.name, 40)}: {word}" for word in words if word]
     notes += [bound_line(result.name, result.generator_bound) for result in results if result.generator_bound]
     lines = [line(result) for result in results for line in (opening_line, comparison_line, watch_line)]

@@ -77,6 +77,11 @@ def open_loop_notes(result: ScenarioResult) -> list[str]:
     return notes
 
 
+def users_note(result: ScenarioResult) -> str:
+    """That a scenario had another number of users than its own; empty where it had not."""
+    return f"{result.scenario} with {result.users:,} user{'s' * (result.users != 1)}" if result.scenario else ""
+
+
 def timeout_note(result: ScenarioResult) -> str:
     """How many requests were given up, after how long, and what sets that; empty where none was."""
     count = result.outcome.failures_by_cause.get(Cause.TIMEOUT, 0)

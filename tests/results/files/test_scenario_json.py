@@ -18,8 +18,8 @@ from tests.support import result_samples
 
 _KEYS = {
     "": (
-        "name users duration_s entries_before requests failures failures_by_cause rps p50_us p95_us p99_us "
-        "p999_us max_us elections verification files tier payload_bytes reads_ok writes_ok read_rps write_rps "
+        "name scenario users duration_s entries_before requests failures failures_by_cause rps p50_us p95_us "
+        "p99_us p999_us max_us elections verification files tier payload_bytes reads_ok writes_ok read_rps write_rps "
         "p90_us p9999_us per_node reads by_node redirected redirect_p50_us redirect_max_us rate rate_changes "
         "uncorrected not_started schedule_lag_s error_texts start end stopped_early invalid note opening "
         "request_timeout_s warmup_s repeats repeated comparison generator_bound generator watch version cluster "
@@ -88,6 +88,7 @@ def _with_everything() -> ScenarioResult:
         generator_bound=GeneratorBound(12, "a reason", "an advice"),
         reads=Reads.ENTRY,
         request_timeout_s=30.0,
+        scenario="write-stress-10u",
     )
 
 
