@@ -202,7 +202,7 @@ class Settings:
     strict: bool = _runs(
         "--strict",
         MAKES_LOAD,
-        "with --headless and drill: exit with 6 when the generator, not the cluster, was the limit of a run",
+        "exit with 6 when the generator, not the cluster, was the limit of a run",
     )
 
     workers: int = _workers(
