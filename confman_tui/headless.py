@@ -23,7 +23,6 @@ from confman_tui.core.streams import write_result
 from confman_tui.results.files.drill_files import drill_document
 from confman_tui.results.files.series_files import series_document
 from confman_tui.results.files.summary import json_document
-from confman_tui.results.model import ScenarioResult, Series
 from confman_tui.results.tables.drill_table import drill_table
 from confman_tui.results.tables.results_table import results_table
 from confman_tui.results.tables.series_table import series_table
@@ -45,6 +44,7 @@ from confman_tui.session.events import (
     ScenarioEnded,
     ScenarioStarted,
 )
+from confman_tui.session.leftovers import in_use, nothing_to_remove
 from confman_tui.session.series import run_series
 from confman_tui.session.series import run_sweep as run_session_sweep
 from confman_tui.session.session import Session
@@ -205,8 +205,8 @@ async def _signals(session: Session, printer: Printer) -> AsyncIterator[asyncio.
         pass
 
 
-Work = Callable[[Session, asyncio.Event], Awaitable[int]]
-"""What a command does with a session; the event is set when a signal came. Gives the exit code."""
+Work = Callable[[Session, asyncio.Event], Awaitable[None]]
+"""What a command does with a session; the event is set when a signal came."""
 
 
 def _run(settings: Settings, make_demo: MakeDemo, work: Work) -> int:
@@ -216,45 +216,25 @@ def _run(settings: Settings, make_demo: MakeDemo, work: Work) -> int:
 
 async def _with_session(settings: Settings, make_demo: MakeDemo, work: Work, printer: Printer) -> int:
     session = Session(settings, printer, make_demo)
-    code = errors.EXIT_OK
+    reasons = session.exit_reasons
     async with _signals(session, printer) as asked:
         try:
-            code = await work(session, asked)
+            await work(session, asked)
         except errors.ConfmanTuiError as error:
             if not asked.is_set():
                 printer.say(f"confman-tui: {error}")
-                code = error.exit_code
+                reasons.add(error.exit_code, str(error), told=True)
         finally:
             await session.close()
             printer.end()
         if asked.is_set():
-            code = errors.EXIT_INTERRUPTED
-    return code
+            reasons.add(errors.EXIT_INTERRUPTED, "interrupted", told=True)
+        for line in reasons.lines():
+            printer.say(f"confman-tui: {line}")
+    return reasons.code
 
 
-def verdict(results: tuple[ScenarioResult, ...], *, strict: bool = False) -> int:
-    """The exit code that these results deserve: lost writes first, then lost workers, then a generator that was the
-    limit (only with ``strict``), then scenarios without any success."""
-    if any(
-        result.verification is not None and (result.verification.lost or result.verification.phantom)
-        for result in results
-    ):
-        return errors.EXIT_LOST
-    if any(result.outcome.invalid for result in results):
-        return errors.EXIT_WORKERS
-    if strict and any(result.generator_bound is not None for result in results):
-        return errors.EXIT_GENERATOR_BOUND
-    if not results or any(result.outcome.requests == result.outcome.failures for result in results):
-        return errors.EXIT_NO_SUCCESS
-    return errors.EXIT_OK
-
-
-def _all_results(results: tuple[ScenarioResult, ...], series: tuple[Series, ...]) -> tuple[ScenarioResult, ...]:
-    """Those of scenarios, and those of every step of a series."""
-    return (*results, *(result for ended in series for point in ended.points for result in point.results))
-
-
-async def _with_results(session: Session, settings: Settings, measure: Callable[[], Awaitable[object]]) -> int:
+async def _with_results(session: Session, settings: Settings, measure: Callable[[], Awaitable[object]]) -> None:
     """Open the session, measure, and print the results so far, whatever happens: the JSON document or the tables."""
     try:
         await session.open()
@@ -270,14 +250,15 @@ async def _with_results(session: Session, settings: Settings, measure: Callable[
             tables += [series_table(ended) for ended in series]
             if tables:
                 write_result("\n\n".join(tables))
-    return verdict(_all_results(session.results, session.series), strict=settings.strict)
+    if not (session.results or session.series):
+        session.exit_reasons.add(errors.EXIT_NO_SUCCESS, "nothing was run")
 
 
 def run_headless(settings: Settings, make_demo: MakeDemo) -> int:
     """Run the chosen scenarios and print the table (or JSON). Returns the exit code."""
 
-    async def work(session: Session, asked: asyncio.Event) -> int:
-        return await _with_results(session, settings, lambda: run_series(session, settings.scenario_names))
+    async def work(session: Session, asked: asyncio.Event) -> None:
+        await _with_results(session, settings, lambda: run_series(session, settings.scenario_names))
 
     return _run(settings, make_demo, work)
 
@@ -285,8 +266,8 @@ def run_headless(settings: Settings, make_demo: MakeDemo) -> int:
 def run_sweep(settings: Settings, make_demo: MakeDemo) -> int:
     """Run the sweep over numbers of entries and print its table (or JSON). Returns the exit code."""
 
-    async def work(session: Session, asked: asyncio.Event) -> int:
-        return await _with_results(session, settings, lambda: run_session_sweep(session))
+    async def work(session: Session, asked: asyncio.Event) -> None:
+        await _with_results(session, settings, lambda: run_session_sweep(session))
 
     return _run(settings, make_demo, work)
 
@@ -294,16 +275,16 @@ def run_sweep(settings: Settings, make_demo: MakeDemo) -> int:
 def run_drill(settings: Settings, make_demo: MakeDemo) -> int:
     """Run the election drill and print its table (or JSON). Returns the exit code."""
 
-    async def work(session: Session, asked: asyncio.Event) -> int:
+    async def work(session: Session, asked: asyncio.Event) -> None:
         await session.open()
         ended = await run_session_drill(session)
         if ended is None:
-            return errors.EXIT_INTERRUPTED
+            session.exit_reasons.add(errors.EXIT_INTERRUPTED, "the drill was stopped before it began")
+            return
         if settings.json:
             write_result(json.dumps(drill_document(ended, session.cluster_summary(), settings.tier), indent=2))
         else:
             write_result(drill_table(ended))
-        return ended.exit_code
 
     return _run(settings, make_demo, work)
 
@@ -311,19 +292,21 @@ def run_drill(settings: Settings, make_demo: MakeDemo) -> int:
 def run_clean(settings: Settings, make_demo: MakeDemo) -> int:
     """Say which namespaces of this program are on the cluster and, with ``--yes``, remove them."""
 
-    async def work(session: Session, asked: asyncio.Event) -> int:
+    async def work(session: Session, asked: asyncio.Event) -> None:
         cluster = await session.connect()
-        namespaces = await cluster.dataset.find_leftovers()
+        survey = await cluster.dataset.survey()
+        namespaces = survey.free
+        for line in in_use(survey):
+            write_result(line)
         if not namespaces:
-            write_result("nothing to remove: the cluster holds no namespace of confman-tui")
-            return errors.EXIT_OK
+            write_result(nothing_to_remove(survey, settings.clean_tier))
+            return
         write_result("\n".join(namespaces))
         if not settings.yes:
             write_result(f"{len(namespaces)} namespaces would be removed; --yes removes them")
-            return errors.EXIT_OK
+            return
         await changes.remove_leftovers(session)
         if not asked.is_set():
             write_result(f"{len(namespaces)} namespaces removed")
-        return errors.EXIT_OK
 
     return _run(settings, make_demo, work)

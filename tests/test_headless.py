@@ -1,19 +1,13 @@
-"""The front end without a screen: which exit code results deserve, how a log and a terminal show
-progress, and what stands before a line about an event."""
+"""The front end without a screen: how a log and a terminal show progress, and what stands before an event's line."""
 
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
-import pytest
-
-from confman_tui.cluster.elections import Fault, FaultKind, Verification
+from confman_tui.cluster.elections import Fault, FaultKind
 from confman_tui.cluster.states import Fact, FactKind
-from confman_tui.core import errors
-from confman_tui.headless import Printer, verdict
+from confman_tui.headless import Printer
 from confman_tui.load.saturation import GeneratorBound
-from confman_tui.results.model import ScenarioResult
 from confman_tui.session.events import (
     FactObserved,
     FaultCaused,
@@ -24,35 +18,6 @@ from confman_tui.session.events import (
     Phase,
     ProgressMade,
 )
-from tests.support import result_samples
-
-GOOD = result_samples.result(verification=Verification(acknowledged=5, checked=5))
-LOST = result_samples.result(verification=Verification(acknowledged=5, checked=5, lost=1))
-INVALID = result_samples.result(verification=None, outcome=result_samples.outcome(invalid="worker-1 ended by signal 9"))
-FAILED = result_samples.result(verification=None, outcome=result_samples.outcome(requests=4, failures=4))
-
-
-@pytest.mark.parametrize(
-    ("results", "code"),
-    [((GOOD,), 0), ((), 1), ((GOOD, FAILED), 1), ((FAILED, INVALID), 7), ((INVALID, LOST, FAILED), 5)],
-)
-def test_the_worst_decides(results: tuple[ScenarioResult, ...], code: int) -> None:
-    assert verdict(results) == code
-
-
-def test_lost_writes_weigh_more_than_the_generator_and_that_more_than_no_success() -> None:
-    bound = GeneratorBound(3, "the load's thread used 97 % of a core", "--workers 1 or more")
-    fine = result_samples.result()
-    nothing = result_samples.result(outcome=result_samples.outcome(requests=3, failures=3))
-    limited = result_samples.result(generator_bound=bound)
-    assert fine.verification is not None
-    lost = replace(limited, verification=replace(fine.verification, lost=1))
-    assert verdict((fine, limited), strict=True) == errors.EXIT_GENERATOR_BOUND
-    assert verdict((fine, limited)) == errors.EXIT_OK
-    assert verdict((nothing, limited), strict=True) == errors.EXIT_GENERATOR_BOUND
-    assert verdict((nothing, fine), strict=True) == errors.EXIT_NO_SUCCESS
-    assert verdict((lost, limited), strict=True) == errors.EXIT_LOST
-    assert verdict((fine,), strict=True) == errors.EXIT_OK
 
 
 class Stream(io.StringIO):

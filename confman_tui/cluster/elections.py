@@ -153,16 +153,31 @@ class Verification:
     """Why there is no verdict, what was left unchecked, and which nodes were left out, in words."""
     without: tuple[UnreadNode, ...] = ()
     """The configured nodes that were left out of it."""
+    unread: int = 0
+    """Writes that were to be read back and were not: it was stopped, or no node was left to read from."""
+    asked: bool = True
+    """False: nobody wanted it (``--verify off``)."""
 
     @property
     def judged(self) -> bool:
-        """Whether there was anything to judge: no acknowledged write, no verdict."""
-        return self.checked > 0 and self.acknowledged > 0
+        """Whether there is a verdict: something was acknowledged, and all was read back that was to be."""
+        return self.checked > 0 and self.acknowledged > 0 and self.unread == 0
+
+    @property
+    def missed(self) -> bool:
+        """Whether there ought to be a verdict and is none: it was asked for, and writes had been started."""
+        started = self.acknowledged + self.refused + self.unknown > 0
+        return self.asked and started and not self.judged
+
+    @property
+    def failed(self) -> bool:
+        """Whether something was lost or appeared from nowhere, however much was read."""
+        return self.lost > 0 or self.phantom > 0
 
     @property
     def passed(self) -> bool:
         """True when there was something to judge and nothing was lost nor appeared from nowhere."""
-        return self.judged and self.lost == 0 and self.phantom == 0
+        return self.judged and not self.failed
 
 
 class WriteOutcome(IntEnum):

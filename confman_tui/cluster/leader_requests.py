@@ -93,15 +93,25 @@ class LeaderRequests:
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     async def _watched(self, action: Callable[[str], Awaitable[T]], leader: str) -> T:
-        """The action's result; given up when its node no longer leads, because a paused one never answers."""
+        """The action's result; given up when another node leads, because a paused one never answers."""
         task = asyncio.ensure_future(action(leader))
         try:
             while not (await asyncio.wait({task}, timeout=_LOOK_S))[0]:
-                if self._leader_of() != leader:
+                if self._is_lost(leader):
                     raise NoLeaderError("the leader was lost with a request under way")
             return task.result()
         finally:
             task.cancel()
+
+    def _is_lost(self, leader: str) -> bool:
+        """Whether its answer need not be waited for: another node leads, or none does and there is no time left. A
+        slow cluster may be without a known leader for a moment, and answer all the same."""
+        current = self._leader_of()
+        if current == leader:
+            return False
+        waited = asyncio.get_running_loop().time() - self._progress_at
+        stopped = self._stop is not None and self._stop.is_set()
+        return current is not None or stopped or waited > self._patience_s
 
     async def _pause(self, seconds: float) -> None:
         if self._stop is None or self._stop.is_set():

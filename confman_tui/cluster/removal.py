@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from confman_tui.cluster.api import Entry
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.leader_requests import LeaderOf, LeaderRequests, Progress, StoppedError
-from confman_tui.cluster.lease import owners
+from confman_tui.cluster.lease import Owner, owners
 from confman_tui.core.errors import ClusterError
 from confman_tui.settings.tiers import PROBE_NAMESPACE, TIERS, is_ours, namespaces_of, owner_namespace
 
@@ -22,10 +23,37 @@ _SETTLE_S = 0.2
 """After this a namespace that was emptied is looked at once more, for writes that were still on their way."""
 
 
-async def leftovers(client: ConfmanClient, node: str, *, claimed_elsewhere: bool = True) -> tuple[str, ...]:
-    """Namespaces of this program on the cluster that no other running program uses, in the order of their names.
+@dataclass(frozen=True, slots=True)
+class UsedTier:
+    """A tier that another program uses, or has claimed."""
 
-    Those of this very program are among them. ``bench-probe`` counts as soon as it holds an entry: entries can be
+    tier: str
+    owner: Owner
+    namespaces: tuple[str, ...]
+    """Those of its namespaces that are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a cluster holds of this program's data."""
+
+    namespaces: int
+    """All that the cluster holds, everybody's."""
+    free: tuple[str, ...]
+    """Namespaces of this program that nobody is known to use, in the order of their names."""
+    used: tuple[UsedTier, ...]
+    """Tiers that are not this very program's. Those claimed from another machine may be among ``free``, too."""
+
+
+async def leftovers(client: ConfmanClient, node: str, *, claimed_elsewhere: bool = True) -> tuple[str, ...]:
+    """The free namespaces of `survey`."""
+    return (await survey(client, node, claimed_elsewhere=claimed_elsewhere)).free
+
+
+async def survey(client: ConfmanClient, node: str, *, claimed_elsewhere: bool = True) -> Survey:
+    """Look at what the cluster holds of this program's data, and who uses it.
+
+    The namespaces of this very program are free. ``bench-probe`` counts as soon as it holds an entry: entries can be
     there without their namespace.
 
     Args:
@@ -34,13 +62,19 @@ async def leftovers(client: ConfmanClient, node: str, *, claimed_elsewhere: bool
         claimed_elsewhere: whether those count that a program of another machine has claimed. Nobody here can know
             whether it still runs, so they are for a person to decide on.
     """
-    found = {namespace.path for namespace in await client.list_namespaces(node) if is_ours(namespace.path)}
+    paths = {namespace.path for namespace in await client.list_namespaces(node)}
+    found = {path for path in paths if is_ours(path)}
     if PROBE_NAMESPACE not in found and await client.list_entries(node, PROBE_NAMESPACE):
         found.add(PROBE_NAMESPACE)
+    used, free = [], set(found)
     for tier, owner in (await owners(client, node, tuple(TIERS))).items():
-        if not owner.is_this and (owner.here or not claimed_elsewhere):
-            found -= {*namespaces_of(TIERS[tier]), owner_namespace(tier), PROBE_NAMESPACE}
-    return tuple(sorted(found))
+        if owner.is_this:
+            continue
+        of_tier = {*namespaces_of(TIERS[tier]), owner_namespace(tier)}
+        used.append(UsedTier(tier, owner, tuple(sorted(found & of_tier))))
+        if owner.here or not claimed_elsewhere:
+            free -= {*of_tier, PROBE_NAMESPACE}
+    return Survey(len(paths), tuple(sorted(free)), tuple(used))
 
 
 async def remove(

@@ -13,6 +13,8 @@ from confman_tui.cluster.states import FAILED_STATES, WELL_STATES, ClusterView, 
 
 DEFAULT_POLL_S = 0.25
 DEFAULT_POLL_ALERT_S = 0.05
+PROBE_TIMEOUT_S = 2.0
+"""How long a probe write waits for its answer, where nobody says otherwise."""
 PROBE_IDLE_S = 1.0
 """Calm, and no run under way: whether writes go through is asked this often."""
 PROBE_ALERT_S = 0.05

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 EXIT_OK = 0
 EXIT_NO_SUCCESS = 1
 EXIT_USAGE = 2
@@ -10,6 +13,8 @@ EXIT_UNAVAILABLE = 4
 EXIT_LOST = 5
 EXIT_GENERATOR_BOUND = 6
 EXIT_WORKERS = 7
+EXIT_UNJUDGED = 11
+EXIT_UNWRITTEN = 12
 EXIT_CRASH = 70
 """EX_SOFTWARE of sysexits.h."""
 EXIT_INTERRUPTED = 130
@@ -23,10 +28,33 @@ EXIT_CODES = {
     EXIT_LOST: "an acknowledged write was lost, or a refused one appeared",
     EXIT_GENERATOR_BOUND: "--strict: the generator, not the cluster, was the limit of a run",
     EXIT_WORKERS: "a worker did not start, did not come or was lost: the figures are invalid",
+    EXIT_UNJUDGED: "acknowledged writes could not be judged: stopped, nodes gone, or none acknowledged",
+    EXIT_UNWRITTEN: "results could not be written",
     EXIT_CRASH: "a defect of this program",
     EXIT_INTERRUPTED: "interrupted; results so far are saved, the data is cleaned",
 }
 """What each means, as ``--help`` says it."""
+
+EXIT_ORDER = (
+    *(EXIT_CRASH, EXIT_INTERRUPTED, EXIT_LOST, EXIT_USAGE, EXIT_NO_CLUSTER, EXIT_UNWRITTEN, EXIT_WORKERS),
+    *(EXIT_UNJUDGED, EXIT_UNAVAILABLE, EXIT_GENERATOR_BOUND, EXIT_NO_SUCCESS),
+)
+"""Where several apply, the first of these is the program's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExitReason:
+    """Why the program ends with another code than 0."""
+
+    code: int
+    text: str
+    """In words, without the code."""
+
+
+def exit_code_of(reasons: Iterable[ExitReason]) -> int:
+    """The exit code that these reasons call for together: the first of `EXIT_ORDER` that applies, 0 without any."""
+    codes = {reason.code for reason in reasons}
+    return next((code for code in EXIT_ORDER if code in codes), EXIT_OK)
 
 
 class ConfmanTuiError(Exception):

@@ -6,7 +6,9 @@ environment's BENCH_ variables. The user classes see no difference.
 
 from __future__ import annotations
 
+import json
 import random
+import re
 from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from pathlib import Path
@@ -21,7 +23,8 @@ from confman_tui.core.errors import UsageError
 from confman_tui.load.run_model import RunPlan
 from confman_tui.load.schedule import Schedule
 from confman_tui.load.targets import Route, TargetBoard, Targets
-from confman_tui.settings.scenarios import Reads, Target
+from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S, Reads, Target
+from confman_tui.settings.values import shown
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _TOKEN_DIGITS = 5
@@ -132,8 +135,11 @@ class RunContext:
         observer: WriteObserver | None = None,
         schedule: Schedule | None = None,
         reads: Reads = Reads.ALL,
+        request_timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> None:
         self.board = board
+        self.request_timeout_s = request_timeout_s
+        """How long a request may be without an answer."""
         self.read_route, self.write_route = _ROUTES[Reads.LEADER if target is Target.LEADER else reads]
         self.write_share = write_share
         """None: the user class's own."""
@@ -219,6 +225,7 @@ def from_plan(plan: RunPlan, board: TargetBoard, observer: WriteObserver | None)
         observer=observer,
         schedule=Schedule(plan.rate) if plan.rate is not None else None,
         reads=plan.reads,
+        request_timeout_s=plan.request_timeout_s,
     )
 
 
@@ -238,14 +245,12 @@ def from_variables(variables: Mapping[str, str], host: str, *, reads: bool, writ
         raise UsageError(
             f"These user classes need the environment variable{'s' if len(missing) > 1 else ''} "
             f"{', '.join(missing)}: BENCH_API_KEY is Confman's key, BENCH_KEY_REGISTRY_FILE a JSON list of the keys "
-            "to read, BENCH_NAMESPACES the namespaces to write to, separated by commas."
+            "to read, BENCH_NAMESPACES the namespaces to write to, a JSON list or separated by commas."
         )
     size = variables.get("BENCH_PAYLOAD_SIZE", "").strip() or "1024"
     if not size.isascii() or not size.isdigit() or not 0 < int(size) <= 50_000_000:
         raise UsageError(f"BENCH_PAYLOAD_SIZE is {size!r}; allowed is a number of bytes from 1 to 50000000.")
-    namespaces = tuple(name.strip() for name in variables.get("BENCH_NAMESPACES", "").split(",") if name.strip())
-    if writes and not namespaces:
-        raise UsageError("BENCH_NAMESPACES names no namespace; give at least one, separated by commas.")
+    namespaces = _namespaces(variables.get("BENCH_NAMESPACES", "")) if writes else ()
     node = host.rstrip("/")
     return RunContext(
         board=TargetBoard(Targets(leader=node, ready=(node,), last_leader=node, nodes=(node,))),
@@ -255,6 +260,35 @@ def from_variables(variables: Mapping[str, str], host: str, *, reads: bool, writ
         payload_bytes=int(size),
         api_key=variables["BENCH_API_KEY"].strip(),
     )
+
+
+_NAMESPACE = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,252}"
+"""What a namespace's name looks like."""
+
+
+def _namespaces(text: str) -> tuple[str, ...]:
+    """The names in BENCH_NAMESPACES: a JSON list, as the original suite writes it, or separated by commas.
+
+    Raises:
+        UsageError: it is neither, or a name is none.
+    """
+    allowed = (
+        'allowed is a JSON list of names, such as ["bench-small-000"], or names separated by commas; '
+        "a name has letters, digits, dots, slashes, hyphens and underscores"
+    )
+    names: Any = text.split(",")
+    if text.strip().startswith("["):
+        try:
+            names = json.loads(text)
+        except (ValueError, RecursionError):
+            raise UsageError(f"BENCH_NAMESPACES begins as a JSON list and is none; {allowed}.") from None
+    named = [name.strip() if isinstance(name, str) else name for name in names]
+    for name in named:
+        if name != "" and not (isinstance(name, str) and re.fullmatch(_NAMESPACE, name)):
+            raise UsageError(f"BENCH_NAMESPACES: {shown(str(name))} is no namespace's name; {allowed}.")
+    if not any(named):
+        raise UsageError(f"BENCH_NAMESPACES names no namespace; {allowed}.")
+    return tuple(dict.fromkeys(name for name in named if name))
 
 
 _injected: WeakKeyDictionary[Any, RunContext] = WeakKeyDictionary()

@@ -23,7 +23,9 @@ SUFFIXES = ("_stats.csv", "_stats_history.csv", "_failures.csv", "_exceptions.cs
 class CsvFiles:
     """The files of one run. None of its methods raises `OSError`; `error` says what went wrong."""
 
-    def __init__(self, environment: Any, prefix: Path) -> None:
+    def __init__(self, environment: Any, prefix: Path, *, full_history: bool = False) -> None:
+        """``full_history``: ``_stats_history.csv`` gets a row a second for each kind of request, with the percentiles
+        of the last seconds, and not one row for all together since the start."""
         self._prefix = prefix
         self._temporary = prefix.parent / f".{prefix.name}.{os.getpid()}.part"
         self._writer: Any = None
@@ -32,7 +34,7 @@ class CsvFiles:
         _sweep(prefix)
         try:
             self._writer = StatsCSVFileWriter(
-                environment, PERCENTILES_TO_REPORT, str(self._temporary), full_history=True
+                environment, PERCENTILES_TO_REPORT, str(self._temporary), full_history=full_history
             )
         except OSError as error:
             self._fail(error)

@@ -25,20 +25,27 @@ from confman_tui.load.recorder import Recorder
 from confman_tui.load.run_model import EngineHealth, RunOutcome, RunPlan, SecondSample
 from confman_tui.load.targets import TargetBoard
 from confman_tui.load.totals import RunTotals
+from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S
 
 TICK_S = 0.05
 """Period of the timer whose delay is the hub's lag."""
 LATELY = 3
 """Seconds whose p99 says what is late."""
 GRACE_S = 0.5
-LONGEST_REQUEST_S = users.CONNECTION_TIMEOUT_S + users.NETWORK_TIMEOUT_S
-"""How long a request may take that is not redirected: what a stop waits for, plus `GRACE_S`."""
+LONGEST_REQUEST_S = users.CONNECTION_TIMEOUT_S + REQUEST_TIMEOUT_S
+"""How long a request may take by default that is not redirected: what a stop waits for, plus `GRACE_S`."""
 SHORTEST_SAMPLE_S = 0.001
 _SPAWN_RATE = 5000
 """Users made per second at most: each takes some 30 µs of the hub's time."""
 _SWITCH_S = 0.0002
 _TAIL_S = 0.25
 """A run's last second may be longer by this, if requests end in that time."""
+
+
+def longest_request_s(plan: RunPlan) -> float:
+    """How long a request of the plan may take that is not redirected: what its end waits for, plus `GRACE_S`. A stop
+    before the end waits no longer than by default, however long the plan's requests may take."""
+    return users.CONNECTION_TIMEOUT_S + plan.request_timeout_s
 
 
 class EngineDefect(RuntimeError):
@@ -106,12 +113,16 @@ class Run:
             user_classes=[user_class(plan.write_share)],
             host="http://confman.invalid",
             events=Events(),  # type: ignore[no-untyped-call]
-            stop_timeout=LONGEST_REQUEST_S + GRACE_S,
+            stop_timeout=longest_request_s(plan) + GRACE_S,
         )
         context.inject(environment, self._context)
         environment.events.user_error.add_listener(self._on_user_error)
         runner = self._runner = environment.create_local_runner()
-        files = CsvFiles(environment, plan.csv_prefix) if plan.csv_prefix is not None else None
+        files = (
+            CsvFiles(environment, plan.csv_prefix, full_history=plan.full_history)
+            if plan.csv_prefix is not None
+            else None
+        )
         helpers: list[gevent.Greenlet] = []
         with little_disturbed():
             try:
@@ -186,8 +197,11 @@ class Run:
     def _wait_for_requests(self) -> bool:
         """Let what is in flight end before Locust's users are stopped: its ``stop`` inspects the stack, which holds up
         the hub for some 25 ms, and would be the longest answer of many a run. False when the time was over first."""
-        until = now() + LONGEST_REQUEST_S + GRACE_S
-        while self._context.in_flight and now() < until:
+        begun, longest = now(), longest_request_s(self._plan)
+        while self._context.in_flight:
+            limit = min(longest, LONGEST_REQUEST_S) if self._stopped_early else longest
+            if now() >= begun + limit + GRACE_S:
+                break
             gevent.sleep(0.002)
         return not self._context.in_flight
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from confman_tui.core.clock import now
-from confman_tui.settings.scenarios import Reads, Target
+from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S, Reads, Target
 
 
 class Cause(StrEnum):
@@ -68,6 +68,10 @@ class RunPlan:
     """Processes of their own that make the load; 0: the engine's thread makes it."""
     reads: Reads = Reads.ALL
     """Where the requests go of a plan whose target is `Target.ANY`."""
+    request_timeout_s: float = REQUEST_TIMEOUT_S
+    """How long a request may be without an answer."""
+    full_history: bool = False
+    """Whether Locust's ``_stats_history.csv`` has rows for each kind of request (`CsvFiles`)."""
 
 
 @dataclass(frozen=True, slots=True)

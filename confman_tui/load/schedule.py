@@ -23,9 +23,8 @@ from gevent.hub import Waiter
 
 from confman_tui.core.clock import Clock, now
 from confman_tui.load.timer import HubTimer, make_timer
+from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S
 
-TIMEOUT_S = 2.0
-"""The longest that a request keeps its user as a rule (`confman_tui.load.users.NETWORK_TIMEOUT_S`)."""
 MOST_SENDERS = 256
 """Users that a rate gets at most when their number was not said."""
 UNDER_WAY_S = 0.01
@@ -34,11 +33,11 @@ _HAIR_S = 5e-7
 """What is due by this little before a limit is due at the limit: seconds since the epoch are exact to 0.24 µs."""
 
 
-def senders_for(rate: float, own_users: int) -> int:
+def senders_for(rate: float, own_users: int, request_timeout_s: float = REQUEST_TIMEOUT_S) -> int:
     """How many users an open loop gets when their number was not said: enough to keep the schedule while each answer
     takes as long as its timeout lets it (Little's law: rate times time), but at least the scenario's own and at most
     256, so that a stall does not open thousands of connections."""
-    return max(own_users, min(MOST_SENDERS, ceil(rate * TIMEOUT_S)))
+    return max(own_users, min(MOST_SENDERS, ceil(rate * max(request_timeout_s, REQUEST_TIMEOUT_S))))
 
 
 def _period(rate: float) -> float:

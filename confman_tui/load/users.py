@@ -1,7 +1,8 @@
 """The users: ordinary Locust classes, for this program and for ``locust -f confman_tui/load/users.py`` alike.
 
 Under the stock command they read BENCH_API_KEY, BENCH_KEY_REGISTRY_FILE (a JSON list of namespace and key),
-BENCH_NAMESPACES (separated by commas) and BENCH_PAYLOAD_SIZE (bytes, default 1024), and send to Locust's ``--host``.
+BENCH_NAMESPACES (a JSON list, or separated by commas) and BENCH_PAYLOAD_SIZE (bytes, default 1024), and send to
+Locust's ``--host``.
 
 What a user does when a request failed: it pauses for 100 to 250 ms, like an honest client that tries again, instead of
 spinning at thousands of refused connections a second. The pause ends at once when the polling names another node to
@@ -32,11 +33,11 @@ from confman_tui.load.context import RunContext, Write
 from confman_tui.load.run_model import CAUSE_WORDS, Cause
 from confman_tui.load.schedule import Schedule
 from confman_tui.load.targets import Route
+from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S
 
 READ_NAME = "/config/[key] GET"
 WRITE_NAME = "/config/[key] PUT"
 CONNECTION_TIMEOUT_S = 1.0
-NETWORK_TIMEOUT_S = 2.0
 MAX_REDIRECTS = 2
 PAUSE_S = (0.1, 0.25)
 """Least and most seconds between a failed request and the user's next one."""
@@ -101,7 +102,7 @@ class ConfmanUser(FastHttpUser):
     abstract = True
     host = "http://127.0.0.1:6100"
     connection_timeout = CONNECTION_TIMEOUT_S
-    network_timeout = NETWORK_TIMEOUT_S
+    network_timeout = REQUEST_TIMEOUT_S
     max_redirects = MAX_REDIRECTS
     # an API key goes only to a node whose certificate is good; Locust's default looks at none
     insecure = False
@@ -111,10 +112,11 @@ class ConfmanUser(FastHttpUser):
     """Least and most seconds between requests, where the run does not say otherwise."""
 
     def __init__(self, environment: Any) -> None:
-        super().__init__(environment)
         shared = context.context_of(environment)
         if shared is None:
             raise UsageError("The users were given nothing to do: no run of this program, and no BENCH_ variables.")
+        self.network_timeout = shared.request_timeout_s
+        super().__init__(environment)
         self.shared: RunContext = shared
         self.number = shared.enrol()
         self.node = ""

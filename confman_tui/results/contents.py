@@ -99,7 +99,12 @@ def _place(result: ScenarioResult) -> tuple[int, str, int, str]:
     tiers = tuple(TIERS)
     tier = tiers.index(result.tier) if result.tier in tiers else len(tiers)
     known = scenarios.names()
-    return tier, result.tier, known.index(result.name) if result.name in known else len(known), result.name
+    return (
+        tier,
+        result.tier,
+        known.index(result.of_scenario) if result.of_scenario in known else len(known),
+        result.name,
+    )
 
 
 def results_only(directory: Path, *, as_json: bool = False) -> str:

@@ -44,6 +44,7 @@ class KeptRun:
         alike = (
             (kept.tier, kept.name, kept.users, kept.payload_bytes, kept.warmup_s, kept.reads)
             == (result.tier, result.name, result.users, result.payload_bytes, result.warmup_s, result.reads)
+            and kept.request_timeout_s == result.request_timeout_s
             and abs(kept.duration_s - result.duration_s) <= _SAME_LENGTH * max(kept.duration_s, result.duration_s)
             and all(self._kept_settings.get(name) == present.get(name) for name in _SAME_SETTINGS)
         )

@@ -8,10 +8,11 @@ from typing import Literal
 
 from confman_tui.cluster.elections import Election, Fault, Verification
 from confman_tui.cluster.watch_mode import WatchUse
+from confman_tui.core.errors import ExitReason, exit_code_of
 from confman_tui.load.generator_use import GeneratorUse
 from confman_tui.load.run_model import RunOutcome
 from confman_tui.load.saturation import GeneratorBound
-from confman_tui.settings.scenarios import Reads
+from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S, Reads
 
 Measure = Literal["rps", "p50_us", "p95_us", "p99_us", "max_us"]
 """The figures whose spread between repeated runs is computed, by their names in files."""
@@ -104,6 +105,7 @@ class ScenarioResult:
     """One scenario's figures, as they stand in the table, in ``--json`` and in ``_summary.json``."""
 
     name: str
+    """Of what ran: that of the scenario, with the number of users that it had (``read-50u``)."""
     tier: str
     users: int
     duration_s: float
@@ -136,6 +138,15 @@ class ScenarioResult:
     """The generator, not the cluster, was the limit; None when it was not, or nobody watched."""
     reads: Reads | None = None
     """Where its reads went; None for a scenario that only writes, and where nobody knows (results of stock Locust)."""
+    request_timeout_s: float = REQUEST_TIMEOUT_S
+    """How long a request could be without an answer before it was a timeout."""
+    scenario: str = ""
+    """The name of the scenario in the catalogue, where that is another; see `of_scenario`."""
+
+    @property
+    def of_scenario(self) -> str:
+        """The name of the scenario in the catalogue."""
+        return self.scenario or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +178,13 @@ class DrillEnded:
     verification: Verification | None
     verdict: str
     """One sentence."""
-    exit_code: int
+    reasons: tuple[ExitReason, ...] = ()
+    """Why it failed; empty when it did not."""
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that it calls for."""
+        return exit_code_of(self.reasons)
 
 
 class SeriesKind(StrEnum):

@@ -17,7 +17,7 @@ from confman_tui.cluster.observer.client import Observer
 from confman_tui.cluster.observer.shared_times import SharedWriteTimes
 from confman_tui.cluster.states import STATE_WORDS, ClusterView, Fact, NodeState, Poll
 from confman_tui.cluster.view import ViewMachine
-from confman_tui.cluster.watch_mode import WatchPace, WatchUse
+from confman_tui.cluster.watch_mode import PROBE_TIMEOUT_S, WatchPace, WatchUse
 from confman_tui.cluster.writes.gaps import Drained
 from confman_tui.cluster.writes.ledger import WriteBook, WriteLedger
 from confman_tui.core.clock import Clock, now
@@ -69,6 +69,7 @@ class Monitor:
         listener: ChangeListener,
         *,
         pace: WatchPace,
+        probe_timeout_s: float = PROBE_TIMEOUT_S,
         clock: Clock = now,
     ) -> None:
         """
@@ -78,6 +79,7 @@ class Monitor:
             emit: takes the events.
             listener: gets each view, change and draining of the stream of writes.
             pace: how closely to watch.
+            probe_timeout_s: deadline of one of the probe's writes, in seconds.
             clock: stamps everything.
         """
         self.nodes = tuple(nodes)
@@ -101,6 +103,7 @@ class Monitor:
             write_times,
             self._on_poll,
             pace=pace,
+            probe_timeout_s=probe_timeout_s,
             on_trouble=self._on_observer_trouble,
             on_mode=self._on_mode,
             clock=clock,

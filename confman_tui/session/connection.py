@@ -15,7 +15,7 @@ from confman_tui.cluster.faults.control import DemoControl
 from confman_tui.cluster.faults.injector import FaultInjector
 from confman_tui.cluster.faults.local_control import LocalControl
 from confman_tui.cluster.states import ClusterView, Fact
-from confman_tui.cluster.watch_mode import WatchPace
+from confman_tui.cluster.watch_mode import PROBE_TIMEOUT_S, WatchPace
 from confman_tui.cluster.writes.gaps import Drained
 from confman_tui.core import paths
 from confman_tui.core.clock import Clock
@@ -36,6 +36,13 @@ so that nothing else knows that cluster."""
 
 DEMO_READY_S = 6.0
 """How long the demo cluster may take before its polls begin anyway and show what it lacks."""
+ASK_TIMEOUT_S = 5.0
+"""The longest silence within an answer to what is no part of the load; ``--request-timeout`` where that is longer."""
+DATA_TIMEOUT_S = 60.0
+"""The same while data is seeded and removed: many requests at once, each on a cluster that may take them in turn. They
+are given up sooner when another node leads."""
+MOST_PROBE_TIMEOUT_S = 10.0
+"""A probe write waits as long as ``--request-timeout``, but no longer than this."""
 FIRST_POLLS_S = 2.0
 """How long the first poll of each node may take before the search for a leader begins."""
 PROGRESS_EVERY_S = 0.5
@@ -105,9 +112,14 @@ class Connection:
         first = nodes.index(self.entry)
         self._nodes_in_turn = (*nodes[first:], *nodes[:first])
         """In the order in which users are handed out."""
-        self.client = ConfmanClient(settings.api_key, nodes=nodes)
+        timeout_s = settings.request_timeout_s
+        self.client = ConfmanClient(settings.api_key, nodes=nodes, timeout_s=max(ASK_TIMEOUT_S, timeout_s))
+        self._data_client = ConfmanClient(settings.api_key, nodes=nodes, timeout_s=max(DATA_TIMEOUT_S, timeout_s))
         pace = WatchPace(settings.poll_s, settings.poll_alert_s, settings.probe_s)
-        self.monitor = Monitor(nodes, settings.api_key, emit, self, pace=pace, clock=clock)
+        probe_timeout_s = min(max(PROBE_TIMEOUT_S, timeout_s), MOST_PROBE_TIMEOUT_S)
+        self.monitor = Monitor(
+            nodes, settings.api_key, emit, self, pace=pace, probe_timeout_s=probe_timeout_s, clock=clock
+        )
         meter = CpuMeter(
             nodes,
             own_pids=(lambda: demo.pids) if demo is not None else None,
@@ -116,7 +128,7 @@ class Connection:
         )
         self.watch = GeneratorWatch(meter, self.monitor.take_loop_lag, emit, clock=clock)
         self.incidents = IncidentTracker(settings, self.monitor, self.client, self._fault_injector(), emit, clock)
-        self.dataset = Dataset(settings, self.client, self.monitor, emit, stop, clock)
+        self.dataset = Dataset(settings, self._data_client, self.monitor, emit, stop, clock)
 
     def _fault_injector(self) -> FaultInjector:
         """Faults are done by the demo cluster, or by signals to the processes that listen on the nodes' ports."""
@@ -235,6 +247,7 @@ class Connection:
         await self.monitor.stop()
         self.dataset.close()
         await self.client.aclose()
+        await self._data_client.aclose()
         if self._local_control is not None:
             self._local_control.close()
         if self.demo is not None:

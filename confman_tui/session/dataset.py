@@ -14,10 +14,11 @@ from pathlib import Path
 from confman_tui.cluster import key_registry, removal, seeding
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.lease import Lease
+from confman_tui.cluster.removal import Survey
 from confman_tui.core import paths
 from confman_tui.core.clock import Clock
-from confman_tui.core.errors import ClusterError
-from confman_tui.results.files.output_folder import ResultsError
+from confman_tui.core.errors import EXIT_UNWRITTEN, ClusterError
+from confman_tui.results.files.output_folder import ResultsError, os_error_text
 from confman_tui.session.cluster_monitor import Monitor
 from confman_tui.session.events import LeftoversFound, Level, NoticeGiven, Phase, ProgressMade, Sink
 from confman_tui.settings import Settings
@@ -97,28 +98,31 @@ class Dataset:
             self._client, self._leader, self._monitor.nodes, tier, paths.ensure_folder(paths.runtime_dir())
         )
 
-    async def find_leftovers(self, *, claimed_elsewhere: bool = True) -> tuple[str, ...]:
-        """Namespaces of this program that are on the cluster, of the tier asked for or of all.
+    async def survey(self, *, claimed_elsewhere: bool = True) -> Survey:
+        """What the cluster holds of this program's data, of the tier asked for or of all; the free namespaces are those
+        that `remove_leftovers` removes.
 
         Args:
             claimed_elsewhere: with those that a program on another machine claims, which may run or not.
         """
         node = self._leader() or self._monitor.live()[0]
-        found = await removal.leftovers(self._client, node, claimed_elsewhere=claimed_elsewhere)
-        tier = self.settings.clean_tier
-        self._leftovers = tuple(name for name in found if tier is None or is_of_tier(name, tier))
-        return self._leftovers
+        seen = await removal.survey(self._client, node, claimed_elsewhere=claimed_elsewhere)
+        if (tier := self.settings.clean_tier) is not None:
+            free = tuple(name for name in seen.free if is_of_tier(name, tier))
+            seen = replace(seen, free=free, used=tuple(one for one in seen.used if one.tier == tier))
+        self._leftovers = seen.free
+        return seen
 
     async def announce_leftovers(self) -> None:
         """Announce the data of earlier runs, once, before anything is seeded."""
         mine = self._lease.namespace if self._lease is not None else ""
-        found = await self.find_leftovers(claimed_elsewhere=False)
+        found = (await self.survey(claimed_elsewhere=False)).free
         self._leftovers = tuple(name for name in found if name != mine and name != PROBE_NAMESPACE)
         if self._leftovers:
             self._emit(LeftoversFound(self._leftovers))
 
     async def remove_leftovers(self) -> None:
-        """Remove what `find_leftovers` found, this program's own data aside when it is seeded."""
+        """Remove what `survey` found free, this program's own data aside when it is seeded."""
         own = set(self.namespaces) if self.seeded else set()
         removed = tuple(name for name in self._leftovers if name not in own)
         await removal.remove(self._client, self._leader, removed, Progress(Phase.CLEANING, self._emit), self._stop)
@@ -157,12 +161,13 @@ class Dataset:
             self._write_registry()
 
     def _write_registry(self) -> None:
-        path = Path(self.settings.output_dir) / f"{self.tier.name}-registry.json"
+        path = Path(self.settings.output_dir) / f"{self.tier.name}-key-registry.json"
         try:
             key_registry.write_registry(path, self.keys)
             self.registry_files = (str(path),)
         except (OSError, ResultsError) as error:
-            self._emit(NoticeGiven(Level.ERROR, f"{path} can't be written: {error}", self._clock()))
+            text = str(error) if isinstance(error, ResultsError) else f"{path} can't be written: {os_error_text(error)}"
+            self._emit(NoticeGiven(Level.ERROR, text, self._clock(), EXIT_UNWRITTEN))
 
     async def reset(self) -> None:
         """Back to the seeded state, or to that after `fill`: what scenarios wrote goes away."""

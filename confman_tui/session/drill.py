@@ -13,7 +13,7 @@ from confman_tui.cluster.elections import Election, Fault, FaultKind, Verificati
 from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.cluster.states import STATE_WORDS, ClusterView
 from confman_tui.cluster.writes.gaps import WriteStream
-from confman_tui.core.errors import EXIT_WORKERS, ClusterError, UsageError
+from confman_tui.core.errors import EXIT_UNWRITTEN, EXIT_WORKERS, ClusterError, ExitReason, UsageError
 from confman_tui.load.run_model import RunOutcome
 from confman_tui.results.files.drill_files import save_drill
 from confman_tui.results.files.output_folder import ResultsError
@@ -24,10 +24,8 @@ from confman_tui.session.events import DrillEnded, DrillRound, DrillRoundEnded, 
 from confman_tui.session.run_recorder import ScenarioRun
 from confman_tui.session.runs import announce, new_run, plan_for, settings_here, under_way, verify_run
 from confman_tui.session.session import Session
-from confman_tui.settings.scenarios import by_name
+from confman_tui.settings.scenarios import DRILL_NAME, by_name
 
-NAME = "drill"
-"""The drill's name among the scenarios, in events and file names."""
 LOAD = "write-10u"
 """The scenario whose users write meanwhile, without an end."""
 ALL_UP_S = 5.0
@@ -64,7 +62,7 @@ async def run_drill(session: Session) -> DrillEnded | None:
         try:
             save_drill(ended, settings.output_dir, settings_here(session).tier, session.cluster.summary())
         except ResultsError as error:
-            session.notice(str(error), Level.ERROR)
+            session.notice(str(error), Level.ERROR, calls_for=EXIT_UNWRITTEN)
         session.emit(ended)
     session.rest()
     return ended
@@ -75,7 +73,7 @@ async def _prepare(session: Session, kind: FaultKind) -> ScenarioRun | None:
     leader = await session.cluster.wait_for_leader()
     if leader is None or session.stopping():
         return None
-    load = replace(plan_for(session, by_name(LOAD)), scenario=NAME, duration_s=None, warmup_s=0.0)
+    load = replace(plan_for(session, by_name(LOAD)), scenario=DRILL_NAME, duration_s=None, warmup_s=0.0)
     run = await new_run(session, load, leader)
     if not session.stopping():
         await _look_ahead(session, kind)
@@ -180,11 +178,11 @@ class LoadedCluster:
 
     async def cause(self, kind: FaultKind, node: str) -> Fault:
         """Do it."""
-        return await self._incidents.cause_fault(kind, node, by=NAME)
+        return await self._incidents.cause_fault(kind, node, by=DRILL_NAME)
 
     async def revive(self) -> tuple[Fault, ...]:
         """Bring back every node that was hurt."""
-        return self._incidents.revive(by=NAME) if self._incidents.hurt() else ()
+        return self._incidents.revive(by=DRILL_NAME) if self._incidents.hurt() else ()
 
     def round_ended(self, round_: DrillRound) -> None:
         """Emit it."""
@@ -221,6 +219,7 @@ def _with_load(ended: DrillEnded, load: ScenarioResult | None, *, strict: bool) 
     if load is None:
         return ended
     if load.outcome.invalid:
-        verdict = f"{ended.verdict}; the figures are invalid: {load.outcome.invalid}"
-        ended = replace(ended, verdict=verdict, exit_code=ended.exit_code or EXIT_WORKERS)
+        words = f"the figures are invalid: {load.outcome.invalid}"
+        reason = ExitReason(EXIT_WORKERS, f"{DRILL_NAME}: {words}")
+        ended = replace(ended, verdict=f"{ended.verdict}; {words}", reasons=(*ended.reasons, reason))
     return with_generator_bound(ended, load.generator_bound, strict=strict)

@@ -95,8 +95,8 @@ async def run_rounds(host: DrillHost, plan: DrillPlan) -> DrillEnded:
     finally:
         await drill.bring_back()
     verification = await host.finish()
-    verdict, code = drill_verdict(drill.done, verification, plan, drill.gone, drill.unrecovered, host.stopping)
-    return DrillEnded(tuple(drill.done), verification, verdict, code)
+    verdict, reasons = drill_verdict(drill.done, verification, plan, drill.gone, drill.unrecovered, host.stopping)
+    return DrillEnded(tuple(drill.done), verification, verdict, tuple(reasons))
 
 
 class _Rounds:

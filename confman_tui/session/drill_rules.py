@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -9,9 +10,11 @@ from confman_tui.cluster.elections import Election, FaultKind, Verification
 from confman_tui.cluster.node_names import short_names
 from confman_tui.cluster.states import NO_ANSWER_STATES, STATE_WORDS, WELL_STATES, ClusterView, NodeView
 from confman_tui.cluster.writes.gaps import WriteStream
-from confman_tui.core.errors import EXIT_GENERATOR_BOUND, EXIT_LOST, EXIT_NO_SUCCESS, EXIT_OK, EXIT_UNAVAILABLE
+from confman_tui.core.errors import EXIT_GENERATOR_BOUND, EXIT_NO_SUCCESS, EXIT_UNAVAILABLE, ExitReason
 from confman_tui.load.saturation import GeneratorBound
 from confman_tui.session.events import DrillEnded, DrillRound
+from confman_tui.session.exit_reasons import verification_reasons
+from confman_tui.settings.scenarios import DRILL_NAME
 
 LEAST_RATE = 5.0
 """Acknowledged writes per second below which a round does not count."""
@@ -92,12 +95,12 @@ def drill_verdict(
     gone: str | None = None,
     unrecovered: int = 0,
     stopped: bool = False,
-) -> tuple[str, int]:
-    """The verdict as one sentence, and the exit code.
+) -> tuple[str, list[ExitReason]]:
+    """The verdict as one sentence, and why the drill failed (none: it did not).
 
-    Lost or phantom writes weigh most (exit 5), then a node that did not come back and a broken limit (exit 4). With a
-    limit, a round that does not count breaks it too: it is never counted as good. Without any round that counts, or
-    with nothing to verify where verification was asked for, there is no success (exit 1).
+    A node that did not come back and a broken limit make it fail (exit 4). With a limit, a round that does not count
+    breaks it too: it is never counted as good. Without any round that counts there is no success (exit 1). What became
+    of the writes weighs as in any other run.
     """
     counted = [round_ for round_ in rounds if round_.judged]
     gaps = [
@@ -108,49 +111,57 @@ def drill_verdict(
     parts = [f"{len(counted)} of {plan.rounds} rounds judged" + (" (stopped)" if stopped else "")]
     if gaps:
         parts.append(f"without writes for {median(gaps):.2f} s in the median, {max(gaps):.2f} s at most")
-    code = EXIT_OK if counted else EXIT_NO_SUCCESS
-    if verification is not None and not verification.acknowledged:
-        code = EXIT_NO_SUCCESS
+    unavailable = _unavailable(rounds, counted, gaps, plan, unrecovered)
+    if plan.max_unavailable_s is not None and not unavailable:
+        parts.append(f"the limit of {plan.max_unavailable_s:g} s held")
+    unavailable += [gone] if gone is not None else []
+    reasons = [ExitReason(EXIT_UNAVAILABLE, f"{DRILL_NAME}: {text}") for text in unavailable]
+    if not counted:
+        reasons.append(ExitReason(EXIT_NO_SUCCESS, f"{DRILL_NAME}: no round could be judged"))
+    if verification is not None:
+        reasons += verification_reasons(DRILL_NAME, verification)
+    return "; ".join([*parts, *unavailable, _of_writes(verification)]), reasons
+
+
+def _unavailable(
+    rounds: Sequence[DrillRound],
+    counted: Sequence[DrillRound],
+    gaps: Sequence[float],
+    plan: DrillPlan,
+    unrecovered: int,
+) -> list[str]:
+    """In what the cluster was unavailable for too long, in words; empty when it was not."""
     limit = plan.max_unavailable_s
-    if limit is not None:
-        broken = sum(gap > limit for gap in gaps) + unrecovered
-        unproven = len(rounds) - len(counted) - unrecovered
-        if broken:
-            parts.append(f"the limit of {limit:g} s was broken in {broken} of {len(rounds)} rounds")
-        elif unproven or not counted:
-            parts.append(
-                f"that the limit of {limit:g} s holds could not be shown in {unproven} of {len(rounds)} rounds"
-            )
-        else:
-            parts.append(f"the limit of {limit:g} s held")
-        if broken or unproven or not counted:
-            code = EXIT_UNAVAILABLE
-    elif unrecovered:
-        parts.append(f"writes did not come back within {plan.recovery_limit_s:g} s in {unrecovered} rounds")
-        code = EXIT_UNAVAILABLE
-    if gone is not None:
-        parts.append(gone)
-        code = EXIT_UNAVAILABLE
-    if verification is not None and (verification.lost or verification.phantom):
-        parts.append(f"{verification.lost} acknowledged writes lost, {verification.phantom} refused ones present")
-        code = EXIT_LOST
-    elif verification is not None and verification.judged:
-        parts.append("no acknowledged write lost" if not verification.stale else f"{verification.stale} stale writes")
-        if verification.checked < verification.acknowledged:
-            parts[-1] += f" among the {verification.checked} that were read back"
-    else:
-        parts.append("writes not verified")
-    return "; ".join(parts), code
+    if limit is None:
+        words = f"writes did not come back within {plan.recovery_limit_s:g} s in {unrecovered} rounds"
+        return [words] if unrecovered else []
+    broken = sum(gap > limit for gap in gaps) + unrecovered
+    if broken:
+        return [f"the limit of {limit:g} s was broken in {broken} of {len(rounds)} rounds"]
+    unproven = len(rounds) - len(counted) - unrecovered
+    if unproven or not counted:
+        return [f"that the limit of {limit:g} s holds could not be shown in {unproven} of {len(rounds)} rounds"]
+    return []
+
+
+def _of_writes(verification: Verification | None) -> str:
+    """What became of the acknowledged writes, in words."""
+    if verification is None:
+        return "writes not verified"
+    among = f" among the {verification.checked} that were read back"
+    if verification.failed:
+        return f"{verification.lost} acknowledged writes lost, {verification.phantom} refused ones present"
+    if not verification.judged:
+        return f"writes not judged ({verification.note})" if verification.missed else "writes not verified"
+    words = "no acknowledged write lost" if not verification.stale else f"{verification.stale} stale writes"
+    return words + among * (verification.checked < verification.acknowledged)
 
 
 def with_generator_bound(ended: DrillEnded, bound: GeneratorBound | None, *, strict: bool) -> DrillEnded:
-    """Says in the verdict that the generator was the limit of the load; with ``strict`` the drill fails then, unless
-    it has failed for what is worse."""
+    """Says in the verdict that the generator was the limit of the load; with ``strict`` the drill fails then."""
     if bound is None:
         return ended
-    fails = strict and ended.exit_code in (EXIT_OK, EXIT_NO_SUCCESS)
-    return replace(
-        ended,
-        verdict=f"{ended.verdict.rstrip('.')}; generator-bound for {bound.seconds} s: {bound.reason}",
-        exit_code=EXIT_GENERATOR_BOUND if fails else ended.exit_code,
-    )
+    words = f"generator-bound for {bound.seconds} s: {bound.reason}"
+    reason = ExitReason(EXIT_GENERATOR_BOUND, f"{DRILL_NAME}: {words}")
+    verdict = f"{ended.verdict.rstrip('.')}; {words}"
+    return replace(ended, verdict=verdict, reasons=(*ended.reasons, reason) if strict else ended.reasons)

@@ -12,8 +12,9 @@ from enum import StrEnum
 
 from confman_tui.cluster.elections import Election, Fault, Verification
 from confman_tui.cluster.states import Fact, FactKind
+from confman_tui.core.errors import EXIT_UNJUDGED
 from confman_tui.results.model import ScenarioResult
-from confman_tui.results.tables.sentences import comparison_line, reads_words
+from confman_tui.results.tables.sentences import comparison_line, reads_words, timeout_note
 from confman_tui.results.tables.series_table import verdict_of
 from confman_tui.session import figures
 from confman_tui.session.events import (
@@ -120,6 +121,7 @@ def _run_line(event: Event, name: Name, now: float) -> EventLine | None:
             return _round(ended, name, now)
         case DrillEnded():
             level = Level.INFO if event.exit_code == 0 else Level.ERROR
+            level = Level.WARNING if event.exit_code == EXIT_UNJUDGED else level
             return EventLine(now, "◆", f"drill over: {event.verdict}", Topic.RUNS, level)
         case SeriesEnded(series):
             words = "; ".join(verdict_of(series)) or "nothing to tell"
@@ -210,7 +212,7 @@ def _scenario_ended(result: ScenarioResult) -> EventLine:
     text = f"{result.name} {word}: {figures.rate(outcome.rps)} req/s, p99 {p99} ms, {failed}"
     if outcome.not_started:
         text += f", {figures.count(outcome.not_started)} never began"
-    notes = [result.note, comparison_line(result, short=True)]
+    notes = [result.note, timeout_note(result), comparison_line(result, short=True)]
     if result.generator_bound is not None:
         notes.append(f"generator-bound for {result.generator_bound.seconds} s")
     text = " · ".join([text, *(note for note in notes if note)])
@@ -221,7 +223,10 @@ def _scenario_ended(result: ScenarioResult) -> EventLine:
 
 
 def _verification(scenario: str, result: Verification, now: float) -> EventLine:
-    if not result.judged:
+    if result.missed and not result.failed:
+        why = result.note or "nothing was read back"
+        return EventLine(now, "▲", f"{scenario} NOT JUDGED: {why}", Topic.PROBLEMS, Level.WARNING)
+    if not (result.judged or result.failed):
         note = result.note or "no acknowledged write to check"
         level = Level.WARNING if result.without else Level.INFO
         return EventLine(now, "·", f"{scenario} not verified: {note}", Topic.RUNS, level)

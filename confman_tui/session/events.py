@@ -303,6 +303,8 @@ class NoticeGiven:
     level: Level
     text: str
     at: float
+    calls_for: int = 0
+    """The exit code that it gives the program, unless something worse happens; 0: none."""
 
 
 Event = (

@@ -7,6 +7,7 @@ loop, and from there as `SampleRecorded` to the front end.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from confman_tui.cluster.elections import Election, Fault, Verification
 from confman_tui.cluster.states import ClusterView
 from confman_tui.cluster.watch_mode import WatchUse
 from confman_tui.core.clock import Clock
+from confman_tui.core.errors import EXIT_UNWRITTEN
 from confman_tui.load.engine import Engine
 from confman_tui.load.generator_use import UseTotals
 from confman_tui.load.run_model import RunOutcome, RunPlan, SecondSample
@@ -36,7 +38,7 @@ from confman_tui.session.connection import Connection
 from confman_tui.session.cpu_monitor import usable_cores
 from confman_tui.session.events import GeneratorLimitReached, Level, NoticeGiven, RateChanged, SampleRecorded, Sink
 from confman_tui.settings import Settings
-from confman_tui.settings.scenarios import Target
+from confman_tui.settings.scenarios import Target, ran_as
 from confman_tui.settings.values import MAX_RATE, MIN_RATE
 
 
@@ -74,7 +76,11 @@ class ScenarioRun:
         self.outcome: RunOutcome | None = None
         """Set within `recording` by the caller, when the engine's run has ended."""
         self._step = bool(stem)
-        self._stem = stem or plan.scenario
+        # an open loop's users are as many as the rate needs
+        named = bool(stem) or plan.rate is not None
+        self.name = plan.scenario if named else ran_as(plan.scenario, plan.users)
+        """Of what runs, with its number of users."""
+        self._stem = stem or self.name
         self._settings = settings
         self._engine = engine
         self._cluster = cluster
@@ -171,12 +177,12 @@ class ScenarioRun:
         """While inside, seconds become rows of the timeline. Gives the plan for the engine, with the files that Locust
         writes. Who calls it sets `outcome` inside; its files are published at the end.
 
-        Raises:
-            ResultsError: the output folder can't be written.
+        A folder that can't be written to is a trouble that the run's end tells: it runs all the same, for its figures.
         """
         directory, tier = self._settings.output_dir, self._settings.tier
-        with Staging(directory) as staging:
-            prefix = None if self._step else staging.prefix(tier, self.plan.scenario)
+        with contextlib.ExitStack() as files:
+            staging = self._staging(directory, files)
+            prefix = None if staging is None or self._step else staging.prefix(tier, self.name)
             timeline = self._timeline = TimelineWriter(
                 path_of(directory, tier, self._stem, "timeline.csv"), self._monitor.nodes
             )
@@ -190,13 +196,20 @@ class ScenarioRun:
             if self.outcome is not None:
                 self._publish(self.outcome, staging, timeline, timeline_file)
 
+    def _staging(self, directory: Path, files: contextlib.ExitStack) -> Staging | None:
+        try:
+            return files.enter_context(Staging(directory))
+        except ResultsError as error:
+            self._troubles.append(str(error))
+            return None
+
     def _publish(
-        self, outcome: RunOutcome, staging: Staging, timeline: TimelineWriter, timeline_file: Path | None
+        self, outcome: RunOutcome, staging: Staging | None, timeline: TimelineWriter, timeline_file: Path | None
     ) -> None:
         self._troubles += [trouble for trouble in (outcome.file_error, timeline.trouble) if trouble]
         files: tuple[Path, ...] = ()
         try:
-            files = staging.publish(outcome.files)
+            files = staging.publish(outcome.files) if staging is not None else ()
         except ResultsError as error:
             self._troubles.append(str(error))
         if timeline_file is not None:
@@ -216,7 +229,8 @@ class ScenarioRun:
         assert self.outcome is not None
         outcome = replace(self.outcome, stopped_early=False) if ended_as_meant else self.outcome
         return ScenarioResult(
-            name=self.plan.scenario,
+            name=self.name,
+            scenario="" if self.name == self.plan.scenario else self.plan.scenario,
             tier=self._settings.tier,
             users=self.plan.users,
             duration_s=outcome.ended - outcome.started,
@@ -227,6 +241,7 @@ class ScenarioRun:
             verification=verification,
             files=(*(str(file) for file in outcome.files), *registry),
             rate=self.plan.rate,
+            request_timeout_s=self.plan.request_timeout_s,
             reads=self.plan.reads if self.plan.target is Target.ANY else None,
             rate_changes=tuple(RateChange(at - outcome.started, rate) for at, rate in self._rates),
             warmup_s=self.plan.warmup_s,
@@ -252,7 +267,7 @@ class ScenarioRun:
             text = f"{self.plan.scenario}: the figures are invalid: {invalid}"
             self._emit(NoticeGiven(Level.ERROR, text, self._clock()))
         for trouble in dict.fromkeys(self._troubles):
-            self._emit(NoticeGiven(Level.ERROR, trouble, self._clock()))
+            self._emit(NoticeGiven(Level.ERROR, trouble, self._clock(), EXIT_UNWRITTEN))
         return result
 
 

@@ -21,7 +21,7 @@ from confman_tui.session.events import Phase, ScenarioEnded, ScenarioStarted, Ve
 from confman_tui.session.run_recorder import ScenarioRun
 from confman_tui.session.session import Session
 from confman_tui.settings import Settings
-from confman_tui.settings.scenarios import Reads, Scenario, Target
+from confman_tui.settings.scenarios import Reads, Scenario, Target, ran_as
 
 AFTERMATH_S = 0.3
 """How long after a run the stream of writes is waited for: it lags a moment, and an election near the end must not be
@@ -55,7 +55,7 @@ def plan_for(session: Session, scenario: Scenario, step: Step | None = None) -> 
     """What a run of it sends, by the settings in force."""
     settings, dataset = session.settings, session.cluster.dataset
     rate = settings.rate
-    own_users = scenario.users if rate is None else senders_for(rate, scenario.users)
+    own_users = scenario.users if rate is None else senders_for(rate, scenario.users, settings.request_timeout_s)
     return RunPlan(
         scenario=scenario.name,
         users=(step.users if step is not None else settings.users) or own_users,
@@ -71,6 +71,8 @@ def plan_for(session: Session, scenario: Scenario, step: Step | None = None) -> 
         warmup_s=settings.warmup_s,
         workers=settings.workers + settings.expect_workers,
         reads=Reads(settings.reads),
+        request_timeout_s=settings.request_timeout_s,
+        full_history=settings.full_history,
     )
 
 
@@ -81,7 +83,9 @@ async def run_scenario(session: Session, scenario: Scenario, step: Step | None =
     Raises:
         ClusterError: no leader within ``--wait``, or the data could not be put back.
     """
-    kept = KeptRun(settings_here(session), scenario.name) if step is None else None
+    plan = plan_for(session, scenario, step)
+    name = scenario.name if plan.rate is not None else ran_as(scenario.name, plan.users)
+    kept = KeptRun(settings_here(session), name) if step is None else None
     done: ScenarioResult | None = None
     for number in range(1, session.settings.repeat + 1):
         run = await _prepare(session, scenario, step, number)
@@ -197,5 +201,5 @@ async def verify_run(session: Session, run: ScenarioRun, ledger: WriteLedger) ->
         payload_bytes=run.plan.payload_bytes,
         run_began=run.outcome.started if run.outcome is not None else 0.0,
     )
-    session.emit(VerificationEnded(run.plan.scenario, verification))
+    session.emit(VerificationEnded(run.name, verification))
     return verification

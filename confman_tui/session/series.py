@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from confman_tui.core.errors import ClusterError, UsageError
+from confman_tui.core.errors import EXIT_UNWRITTEN, ClusterError, UsageError
 from confman_tui.results.files.output_folder import ResultsError
 from confman_tui.results.files.series_files import save_series
 from confman_tui.results.model import ScenarioResult, Series, SeriesKind, SeriesPoint
@@ -53,7 +53,7 @@ class _Keeper:
         try:
             ended = save_series(ended, settings_here(session), session.cluster.summary())
         except ResultsError as error:
-            session.notice(str(error), Level.ERROR)
+            session.notice(str(error), Level.ERROR, calls_for=EXIT_UNWRITTEN)
         session.series = (*session.series, ended)
         session.emit(SeriesEnded(ended))
 

@@ -17,7 +17,8 @@ from confman_tui.load.workers.plan import WorkerError
 from confman_tui.results.files.output_folder import check_writable
 from confman_tui.results.model import ScenarioResult, Series
 from confman_tui.session.connection import Connection, MakeDemo, resolve_nodes, start_demo
-from confman_tui.session.events import Level, NoticeGiven, Phase, PhaseChanged, Sink
+from confman_tui.session.events import Event, Level, NoticeGiven, Phase, PhaseChanged, Sink
+from confman_tui.session.exit_reasons import ExitReasons
 from confman_tui.session.run_recorder import ScenarioRun
 from confman_tui.session.workers import SETTLE_S, WorkerWait, worker_plan
 from confman_tui.settings import Settings
@@ -51,7 +52,9 @@ class Session:
             clock: stamps everything.
         """
         self.settings = settings
-        self.emit = emit
+        self._sink = emit
+        self.exit_reasons = ExitReasons(strict=settings.strict)
+        """Why the program will end with another exit code than 0."""
         self.clock = clock
         self.interactive = interactive
         self.engine = Engine()
@@ -72,11 +75,16 @@ class Session:
         self.series: tuple[Series, ...] = ()
         """Finished series, in order."""
         self._make_demo = make_demo
-        self._worker_wait = WorkerWait(self.engine, emit, clock)
+        self._worker_wait = WorkerWait(self.engine, self.emit, clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
     # -- what all that works on it needs
+
+    def emit(self, event: Event) -> None:
+        """Tell the front end, and note what the event means for the exit code."""
+        self.exit_reasons.take(event)
+        self._sink(event)
 
     @property
     def cluster(self) -> Connection:
@@ -108,9 +116,9 @@ class Session:
         """Emit what it is doing."""
         self.emit(PhaseChanged(phase, self.clock(), detail))
 
-    def notice(self, text: str, level: Level = Level.INFO) -> None:
-        """Emit something that a person should know."""
-        self.emit(NoticeGiven(level, text, self.clock()))
+    def notice(self, text: str, level: Level = Level.INFO, *, calls_for: int = 0) -> None:
+        """Emit something that a person should know; ``calls_for``: see `NoticeGiven`."""
+        self.emit(NoticeGiven(level, text, self.clock(), calls_for))
 
     def rest(self) -> None:
         """Emit that nothing runs, unless the end has come."""

@@ -36,9 +36,10 @@ def make_consistent(draft: Draft) -> None:
 
 def _settle_scenarios(draft: Draft) -> None:
     names = list(dict.fromkeys(draft.values["scenario_names"]))
-    if not names or "all" in names:
-        suite = [scenario.name for scenario in scenarios.suite()]
-        names = suite + [name for name in names if name not in (*suite, "all")]
+    if groups := [name for name in scenarios.GROUPS if name in (names or ["all"])]:
+        # the larger group has all of the smaller one's
+        suite = scenarios.GROUPS[groups[-1]]
+        names = [*suite, *(name for name in names if name not in (*suite, *scenarios.GROUPS))]
     draft.values["scenario_names"] = tuple(names)
 
 

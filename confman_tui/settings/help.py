@@ -8,7 +8,7 @@ import click
 
 from confman_tui.core.errors import EXIT_CODES
 from confman_tui.settings.options import SETTINGS
-from confman_tui.settings.setting import BENCH, PROGRAM, SUBCOMMANDS, Setting
+from confman_tui.settings.setting import BENCH, CLEAN, PROGRAM, SUBCOMMANDS, Setting
 
 _FLAG_WIDTH = 26
 """Columns of the flags; a longer one has its text on the next line."""
@@ -31,7 +31,10 @@ def help_text(command: str) -> str:
         formatter.write_usage(f"{PROGRAM} {command}", "[flags]", prefix="usage: ")
         formatter.write(f"\n{summary[0].upper()}{summary[1:]}.\n")
     shown = [setting for setting in SETTINGS if command in setting.commands]
-    groups = [(name, list(map(_row, settings))) for name, settings in groupby(shown, key=lambda setting: setting.group)]
+    groups = [
+        (name, [_row(setting, command) for setting in settings])
+        for name, settings in groupby(shown, key=lambda setting: setting.group)
+    ]
     if command == BENCH:
         groups.insert(0, ("commands", [(f"  {name}", summary) for name, summary in SUBCOMMANDS.items()]))
     width = min(_FLAG_WIDTH, max(len(left) for _, rows in groups for left, _ in rows))
@@ -44,10 +47,12 @@ def help_text(command: str) -> str:
     return formatter.getvalue()
 
 
-def _row(setting: Setting) -> tuple[str, str]:
-    """A setting's flag, and its description."""
+def _row(setting: Setting, command: str) -> tuple[str, str]:
+    """A setting's flag, and its description, as the command means it."""
     text = setting.help
-    if setting.default is not None and not setting.switch and not setting.secret:
+    if command == CLEAN and setting.name == "tier":
+        text += " that is removed (default: all three)"
+    elif setting.default is not None and not setting.switch and not setting.secret:
         text += f" (default: {setting.default})"
     return f"{setting.flag} {setting.metavar}".rstrip(), text
 

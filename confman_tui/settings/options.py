@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from confman_tui.settings import scenarios, values
-from confman_tui.settings.scenarios import Reads
+from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S, Reads
 from confman_tui.settings.setting import (
     BENCH_ONLY,
     BENCH_OR_DRILL,
@@ -48,7 +48,7 @@ _help = partial(setting, "help")
 
 
 def _scenario(text: str) -> str:
-    return values.choice((*scenarios.names(), "all"))(text.strip())
+    return values.choice((*scenarios.names(), *scenarios.GROUPS))(text.strip())
 
 
 _poll = values.seconds(0.02, 10.0, "20 ms to 10 s", bare="ms")
@@ -88,6 +88,14 @@ class Settings:
         values.seconds(0.0, 3600.0, "0 to 1 h", zero=True),
         "30s",
     )
+    request_timeout_s: float = _cluster(
+        "--request-timeout TIME",
+        MAKES_LOAD,
+        "how long a request of the load may be without an answer before it is a timeout, 0.1 s to 120 s; seeding and "
+        "cleaning wait for a minute",
+        values.seconds(0.1, 120.0, "0.1 s to 120 s"),
+        f"{REQUEST_TIMEOUT_S:g}s",
+    )
     poll_s: float = _cluster(
         "--poll TIME", MAKES_LOAD, "interval of the health polls while all is well, 20 ms to 10 s", _poll, "250ms"
     )
@@ -113,7 +121,8 @@ class Settings:
     scenario_names: tuple[str, ...] = _runs(
         "--scenario NAME",
         BENCH_ONLY,
-        f"with --headless: what to run, again for more: {', '.join(scenarios.names())} or all (default)",
+        f"with --headless: what to run, again for more: {', '.join(scenarios.names())}, all (default: the document's "
+        "five) or suite6 (the newer suite's: write-stress-10u third)",
         _scenario,
         many=True,
         listed=True,
@@ -123,7 +132,7 @@ class Settings:
         "--users N[,N…]",
         BENCH_OR_DRILL,
         f"users of a run, 1 to {values.MAX_USERS} (default: the scenario's own; with --rate as many as 2 s of requests "
-        "need, at most 256); several, such as 1,10,50: a series",
+        "need, more with a longer --request-timeout, at most 256); several, such as 1,10,50: a series",
         values.ascending(values.integer(1, values.MAX_USERS), "1,10,50,100"),
         listed=True,
     )
@@ -193,7 +202,7 @@ class Settings:
     strict: bool = _runs(
         "--strict",
         MAKES_LOAD,
-        "with --headless and drill: exit with 6 when the generator, not the cluster, was the limit of a run",
+        "exit with 6 when the generator, not the cluster, was the limit of a run",
     )
 
     workers: int = _workers(
@@ -225,6 +234,12 @@ class Settings:
     )
 
     output_dir: Path = _results("--output-dir DIR", MAKES_LOAD, "folder of the results", values.folder, "results")
+    full_history: bool = _results(
+        "--full-history",
+        BENCH_OR_DRILL,
+        "in _stats_history.csv a row a second for reads and writes too, with the last seconds' percentiles (as "
+        "`locust --csv-full-history`)",
+    )
     results_only: bool = _results(
         "--results-only", BENCH_ONLY, "show what is in the folder of the results, without a cluster", flag_only=True
     )

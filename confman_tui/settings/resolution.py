@@ -51,6 +51,8 @@ class Resolved:
         return "\n".join(lines)
 
     def _value_shown(self, setting: Setting, origin: Origin) -> str:
+        if setting.name == "tier" and self.settings.command == CLEAN and self.settings.clean_tier is None:
+            return "(all)"
         if origin.text is None:
             return "(not set)"
         return "(set)" if setting.secret else origin.text.replace(self.settings.api_key, "(hidden)")

@@ -5,6 +5,7 @@ The first five are those of the original Confman suite; ``write-stress-10u`` is 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,6 +32,12 @@ class Reads(StrEnum):
     FOLLOWERS = "followers"
     """Reads spread over the nodes that do not lead. Writes go to the leader: a client that knows who follows knows who
     leads, and would not have its writes redirected."""
+
+
+REQUEST_TIMEOUT_S = 2.0
+"""How long a request may be without an answer, where ``--request-timeout`` says nothing."""
+DRILL_NAME = "drill"
+"""The name of a drill's load, in events and file names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,18 @@ def by_name(name: str) -> Scenario:
         if scenario.name == name:
             return scenario
     raise KeyError(name)
+
+
+def ran_as(name: str, users: int) -> str:
+    """The name of what ran when a scenario had this many users: ``read-50u`` for ``read-10u`` with 50."""
+    return re.sub(r"-[0-9]+u$", f"-{users}u", name)
+
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "all": tuple(scenario.name for scenario in CATALOGUE if scenario.in_suite),
+    "suite6": ("write-1u", "write-10u", "write-stress-10u", "read-1u", "read-10u", "mixed-10u"),
+}
+"""Several scenarios in turn: those of the original suite's document, and those that its newer script runs."""
 
 
 def suite() -> tuple[Scenario, ...]:

@@ -140,8 +140,10 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
         """Toasts for what must not be missed, and the drill's verdict."""
         if isinstance(event, NoticeGiven) and event.level is not Level.INFO:
             self.say(event.text, "error" if event.level is Level.ERROR else "warning")
-        elif isinstance(event, VerificationEnded) and event.result.judged and not event.result.passed:
+        elif isinstance(event, VerificationEnded) and event.result.failed:
             self.say(f"{event.result.lost} acknowledged writes LOST, {event.result.phantom} phantom", "error")
+        elif isinstance(event, VerificationEnded) and event.result.missed:
+            self.say(f"The acknowledged writes of {event.scenario} were not judged: {event.result.note}", "warning")
         elif isinstance(event, GeneratorLimitReached):
             tip = f". Try {event.bound.advice}" if event.bound.advice else ""
             self.say(f"This program is the limit, not the cluster: {event.bound.reason}{tip}", "warning")

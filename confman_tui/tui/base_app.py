@@ -64,7 +64,8 @@ class BaseApp(CrashKeepingApp):
         super().__init__()
         self.session = session
         self.options = options
-        self.state = initial([replace(scenario, key=self.shown_key(f"{RUN}{scenario.name}")) for scenario in CATALOGUE])
+        catalogue = [replace(scenario, key=self.shown_key(f"{RUN}{scenario.name}")) for scenario in CATALOGUE]
+        self.state = initial(catalogue, strict=options.strict)
         self.state.keys = options.keymap
         self.state.drill_row.scenario = replace(self.state.drill_row.scenario, key=self.shown_key("drill"))
         self.history = History()

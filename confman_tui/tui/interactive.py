@@ -47,6 +47,7 @@ def run_interactive(resolved: Resolved, make_demo: MakeDemo) -> int:
             remember_theme=themes.remember,
             drill_fault=FaultKind(settings.fault),
             drill_rounds=settings.rounds,
+            strict=settings.strict,
         ),
     )
     app.driver_class = EnduringDriver
@@ -60,7 +61,7 @@ def run_interactive(resolved: Resolved, make_demo: MakeDemo) -> int:
             session.abandon(ABANDON_S)
     if not ended:
         _leave_at_once(session, code, announced=app.left_at_once)
-    if session.crash is not None and code == errors.EXIT_OK:
+    if session.crash is not None:
         crash = session.crash
         sys.stderr.write(f"confman-tui: a defect of this program: {type(crash).__name__}: {crash}\n")
         return errors.EXIT_CRASH

@@ -90,8 +90,14 @@ class Row:
         if self.result is None:
             return False
         verified, outcome = self.result.verification, self.result.outcome
-        unkept = verified is not None and (verified.lost > 0 or verified.phantom > 0)
+        unkept = verified is not None and verified.failed
         return unkept or outcome.requests == outcome.failures or bool(outcome.invalid)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the run's figures are worth less: the generator was the limit, or its writes could not be judged."""
+        verified = self.result.verification if self.result is not None else None
+        return self.limit is not None or (verified is not None and verified.missed)
 
     @property
     def failures(self) -> int:

@@ -36,4 +36,6 @@ def finish(app: ConfmanApp) -> int:
         return EXIT_CRASH
     if app.stays_behind:
         sys.stderr.write(f"confman-tui: left at once; {clean(app.stays_behind, 1000)}\n")
+    for line in app.state.exit_reasons.lines():
+        sys.stderr.write(f"confman-tui: {clean(line, 1000)}\n")
     return app.state.exit_code if code is None else code

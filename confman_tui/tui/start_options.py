@@ -29,5 +29,7 @@ class UiOptions:
     """What a drill does to the leader."""
     drill_rounds: int = 5
     """How often."""
+    strict: bool = False
+    """Whether a generator that was the limit of a run counts for the exit code (``--strict``)."""
     quit_limit_s: float = 5.0
     """The longest that leaving may take before the screen goes anyway, in seconds."""

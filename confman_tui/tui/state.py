@@ -12,6 +12,7 @@ from confman_tui.load.run_model import SecondSample
 from confman_tui.load.saturation import GeneratorBound, GeneratorSample
 from confman_tui.results.model import DrillEnded, DrillRound, Series
 from confman_tui.session.events import ConfigurationChanged, Phase, ProgressMade, WatchModeChanged
+from confman_tui.session.exit_reasons import ExitReasons
 from confman_tui.settings.scenarios import Scenario
 from confman_tui.tui.log import EventLog
 from confman_tui.tui.rows import DRILL, Row
@@ -85,10 +86,15 @@ class UiState:
     log: EventLog = field(default_factory=EventLog)
     found: bool = False
     """Whether a cluster was ever found."""
-    exit_code: int = EXIT_NO_CLUSTER
-    """What quitting now would give."""
+    exit_reasons: ExitReasons = field(default_factory=ExitReasons)
+    """Why the program will end with another exit code than 0."""
     events: int = 0
     """Events of the history so far (gauges don't count): what a held view lags behind."""
+
+    @property
+    def exit_code(self) -> int:
+        """What quitting now would give."""
+        return self.exit_reasons.code if self.found else EXIT_NO_CLUSTER
 
     @property
     def busy(self) -> bool:
@@ -139,6 +145,7 @@ class UiState:
         )
 
 
-def initial(catalogue: Sequence[Scenario]) -> UiState:
-    """The state before the first event."""
-    return UiState(rows={scenario.name: Row(scenario) for scenario in catalogue})
+def initial(catalogue: Sequence[Scenario], *, strict: bool = False) -> UiState:
+    """The state before the first event; ``strict``: see `ExitReasons`."""
+    rows = {scenario.name: Row(scenario) for scenario in catalogue}
+    return UiState(rows=rows, exit_reasons=ExitReasons(strict=strict))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from confman_tui.cluster.node_names import short_names
-from confman_tui.core.errors import EXIT_LOST, EXIT_OK
 from confman_tui.session.events import (
     ClusterChanged,
     ConfigurationChanged,
@@ -85,6 +84,7 @@ def apply(state: UiState, event: Event, now: float) -> bool:
 
 
 def _change(state: UiState, event: Event) -> None:
+    state.exit_reasons.take(event)
     match event:
         case PhaseChanged():
             _change_phase(state, event)
@@ -100,16 +100,12 @@ def _change(state: UiState, event: Event) -> None:
             state.elections = [*state.elections, election][-MOST_ELECTIONS:]
         case VerificationEnded(_, result):
             state.verification = result
-            if result.judged and not result.passed:
-                state.exit_code = EXIT_LOST
         case DrillRoundEnded(ended):
             before = state.drill_rounds if state.drill_ended is None else ()
             state.drill_rounds, state.drill_ended = (*before, ended), None
         case DrillEnded():
             state.drill_rounds, state.drill_ended = event.rounds, event
             state.verification = event.verification or state.verification
-            if state.exit_code != EXIT_LOST:
-                state.exit_code = event.exit_code
         case SeriesStepEnded(series) | SeriesEnded(series):
             state.series = series
         case LeftoversFound(namespaces):
@@ -151,7 +147,7 @@ def _change_run(state: UiState, event: Event) -> None:
             state.running = state.rate = None
             state.sample = None
             state.limit = None
-            if (row := state.row(result.name)) is not None:
+            if (row := state.row(result.of_scenario)) is not None:
                 row.end(result)
         case _:
             pass
@@ -164,7 +160,6 @@ def _change_phase(state: UiState, event: PhaseChanged) -> None:
     state.progress = None
     if event.phase in (Phase.GATHERING, Phase.SEEDING, Phase.IDLE, Phase.RUNNING, Phase.DRILLING) and not state.found:
         state.found = True
-        state.exit_code = EXIT_OK
     if event.phase is Phase.DRILLING and state.drill_ended is not None:
         state.drill_rounds, state.drill_ended = (), None
     if event.phase is Phase.IDLE and state.deferred:

@@ -181,7 +181,7 @@ def screen(cluster: ClusterUnderTest, scenario: Scenario, length: Length, folder
         _observed(cluster, process.pid) as observed,
     ):
         results = folder / "results"
-        wait((results / "small-registry.json").exists, terminal, process, 60, every_s=0.5)
+        wait((results / "small-key-registry.json").exists, terminal, process, 60, every_s=0.5)
         # the screen learns of the seeded data a moment after the file is there
         _read_for(terminal, process, _SETTLE_S)
         os.write(terminal, scenario.key.encode())
@@ -245,7 +245,7 @@ def idle_shares(cluster: ClusterUnderTest, seconds: float, folder: Path, *more: 
         in_terminal(command_of(cluster, folder, *more), environment=environment) as (terminal, process),
         _observed(cluster, process.pid) as observed,
     ):
-        wait((folder / "results" / "small-registry.json").exists, terminal, process, 60, every_s=0.5)
+        wait((folder / "results" / "small-key-registry.json").exists, terminal, process, 60, every_s=0.5)
         _read_for(terminal, process, 3.0)
         start = time.time()
         _read_for(terminal, process, seconds)

@@ -262,7 +262,7 @@ async def _append(to: list[int], item: int) -> None:
 
 
 def test_a_registry_is_written_whole_and_read_back(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "small-registry.json"
+    path = tmp_path / "new" / "small-key-registry.json"
     keys = (("bench-small-000", "key-1"), ("bench-small-001", 'q"'))
     key_registry.write_registry(path, keys)
     assert json.loads(path.read_text()) == [{"namespace": name, "key": key} for name, key in keys]
@@ -301,3 +301,28 @@ def test_a_wrong_registry_is_a_usage_error(tmp_path: Path, text: str) -> None:
         key_registry.read_registry(path)
     with pytest.raises(UsageError, match="can't be read"):
         key_registry.read_registry(tmp_path / "absent.json")
+
+
+async def test_a_slow_leader_that_is_not_known_for_a_moment_is_waited_for() -> None:
+    leader: str | None = "slow"
+    asked: list[str] = []
+
+    async def ask(node: str) -> str:
+        nonlocal leader
+        asked.append(node)
+        leader = None
+        await asyncio.sleep(0.6)
+        leader = "slow"
+        return node
+
+    assert await LeaderRequests(lambda: leader).do(ask) == "slow"
+    assert asked == ["slow"]
+
+
+async def test_a_leader_that_stays_unknown_is_given_up_when_the_time_is_over() -> None:
+    async def ask(node: str) -> None:
+        await asyncio.Event().wait()
+
+    known = iter(["silent"])
+    with pytest.raises(ClusterError, match="the leader was lost with a request under way"):
+        await LeaderRequests(lambda: next(known, None), patience_s=0.2).do(ask)

@@ -99,8 +99,23 @@ def test_variables_are_taken() -> None:
         ({**GOOD, "BENCH_KEY_REGISTRY_FILE": "x", "BENCH_PAYLOAD_SIZE": "1KB"}, "BENCH_PAYLOAD_SIZE is '1KB'"),
         ({**GOOD, "BENCH_KEY_REGISTRY_FILE": "x", "BENCH_PAYLOAD_SIZE": "0"}, "BENCH_PAYLOAD_SIZE is '0'"),
         ({**GOOD, "BENCH_KEY_REGISTRY_FILE": "x", "BENCH_NAMESPACES": " , "}, "names no namespace"),
+        ({**GOOD, "BENCH_KEY_REGISTRY_FILE": "x", "BENCH_NAMESPACES": "[]"}, "names no namespace"),
+        ({**GOOD, "BENCH_KEY_REGISTRY_FILE": "x", "BENCH_NAMESPACES": '["a", 1]'}, "'1' is no namespace's name"),
+        ({**GOOD, "BENCH_KEY_REGISTRY_FILE": "x", "BENCH_NAMESPACES": "ok,a b"}, "'a b' is no namespace's name"),
+        ({**GOOD, "BENCH_KEY_REGISTRY_FILE": "x", "BENCH_NAMESPACES": '["a"'}, "begins as a JSON list and is none"),
+        ({**GOOD, "BENCH_KEY_REGISTRY_FILE": "x", "BENCH_NAMESPACES": "[" * 9999}, "begins as a JSON list and is none"),
     ],
 )
 def test_variables_that_are_missing_or_wrong_are_named(variables: dict[str, str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         from_variables(variables, "http://h:1", reads=True, writes=True)
+
+
+@pytest.mark.parametrize("text", ['["bench-small-000", "bench-small-001"]', " bench-small-000,bench-small-001, "])
+def test_namespaces_are_a_json_list_as_in_the_original_suite_or_names_with_commas(text: str) -> None:
+    shared = from_variables({**GOOD, "BENCH_NAMESPACES": text}, "http://h:1", reads=False, writes=True)
+    assert [shared.writes.next().namespace for _ in range(3)] == [
+        "bench-small-000",
+        "bench-small-001",
+        "bench-small-000",
+    ]

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import Counter
 from concurrent.futures import Future
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -76,7 +77,9 @@ def test_samples_totals_files_and_the_server_agree(engine: Engine, server: Serve
     history = rows(tmp_path / "small-mixed_stats_history.csv")
     assert history[-1]["Name"] == "Aggregated"
     assert int(history[-1]["Total Request Count"]) == outcome.requests
-    assert {row["Name"] for row in history} == {"Aggregated", "/config/[key] GET", "/config/[key] PUT"}
+    assert {row["Name"] for row in history} == {"Aggregated"}
+    requests = [int(row["Total Request Count"]) for row in history]
+    assert requests == sorted(requests)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in outcome.files)
     # the booking of writes
     assert len(book.starts) == len(book.ends) == outcome.writes_ok
@@ -527,3 +530,33 @@ def test_a_key_is_in_no_log_and_no_file(server: Server, tmp_path: Path) -> None:
     assert the_plan.api_key not in repr(the_plan)
     for path in tmp_path.iterdir():
         assert the_plan.api_key not in path.read_text()
+
+
+def test_how_long_a_request_may_take_is_the_plans(engine: Engine, server: Server) -> None:
+    server.control(delays_s=[2.3])
+    engine.set_targets(server.url, (server.url,))
+    impatient = run(engine, plan(users=2, seconds=0.2))
+    assert (impatient.requests, impatient.failures_by_cause) == (2, {Cause.TIMEOUT: 2})
+    patient = run(engine, replace(plan(users=2, seconds=0.2), request_timeout_s=60.0))
+    assert (patient.requests, patient.failures) == (2, 0)
+    assert patient.p50_us is not None
+    assert patient.p50_us > 2_300_000
+
+
+def test_a_stop_does_not_wait_for_as_long_as_a_request_may_take(engine: Engine, server: Server) -> None:
+    server.control(delays_s=[600.0])
+    engine.set_targets(server.url, (server.url,))
+    future = engine.run(replace(plan(users=2, seconds=0.2), request_timeout_s=120.0), on_sample=lambda sample: None)
+    wait_until(lambda: (health := engine.health()).stopping and health.in_flight == 2)
+    engine.stop_run()
+    outcome = future.result(60.0)
+    assert (outcome.requests, outcome.failures, outcome.stopped_early) == (2, 2, True)
+
+
+def test_the_full_history_has_a_row_for_each_kind_of_request(engine: Engine, server: Server, tmp_path: Path) -> None:
+    server.seed(list(KEYS))
+    engine.set_targets(server.url, (server.url,))
+    mixed = plan(users=5, write_share=0.4, target=Target.ANY, csv_prefix=tmp_path / "small-mixed")
+    run(engine, replace(mixed, full_history=True))
+    names = {row["Name"] for row in rows(tmp_path / "small-mixed_stats_history.csv")}
+    assert names == {"Aggregated", "/config/[key] GET", "/config/[key] PUT"}

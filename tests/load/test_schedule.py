@@ -173,6 +173,8 @@ def test_the_pool_is_large_enough_for_a_stall_but_bounded() -> None:
     assert senders_for(50.0, 10) == 100
     assert senders_for(100_000.0, 10) == MOST_SENDERS
     assert senders_for(100.0, 5_000) == 5_000
+    assert senders_for(10.0, 10, request_timeout_s=10.0) == 100
+    assert senders_for(50.0, 10, request_timeout_s=0.5) == 100
 
 
 class TestTheLine:

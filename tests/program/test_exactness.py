@@ -138,3 +138,21 @@ def test_a_wrong_rate_is_refused_in_a_sentence(tmp_path: Path) -> None:
     assert ended.stderr == (
         "confman-tui: --rate: '0.4' must be a number of requests per second from 0.5 to 100000, such as 500\n"
     )
+
+
+def test_another_number_of_users_has_files_and_a_row_of_its_own(tmp_path: Path) -> None:
+    flags = ["--headless", "--scenario", "read-10u", "--duration", "300ms", "--nodes"]
+    with Server() as server:
+        assert run([*flags, server.url], tmp_path).returncode == 0
+        more = run([*flags, server.url, "--users", "50"], tmp_path)
+    assert more.returncode == 0, more.stderr
+    results = tmp_path / "results"
+    of_ten = {path.name for path in results.glob("small-read-10u_*")}
+    assert {name.replace("10u", "50u") for name in of_ten} == {path.name for path in results.glob("small-read-50u_*")}
+    assert json.loads((results / "small-read-10u_summary.json").read_text())["users"] == 10
+    summary = json.loads((results / "small-read-50u_summary.json").read_text())
+    assert (summary["name"], summary["scenario"], summary["users"]) == ("read-50u", "read-10u", 50)
+    assert "read-50u: read-10u with 50 users" in more.stdout
+    shown = run(["--results-only"], tmp_path).stdout
+    starts = [line.split()[0] for line in shown.splitlines() if line.startswith("read-") and ":" not in line]
+    assert starts == ["read-10u", "read-50u"]

@@ -36,18 +36,18 @@ def test_a_saturated_generator_is_exit_6_where_that_is_wanted(node: str, tmp_pat
     arguments = ["--headless", "--nodes", node, "--scenario", "read-10u", "--users", "100"]
     arguments += ["--duration", "3.5", "--strict"]
     ended = run(arguments, tmp_path)
-    rows = rows_of(tmp_path, "read-10u")
+    rows = rows_of(tmp_path, "read-100u")
     if not rows[0]["engine_wait"] and min(float(row["engine_cpu"]) for row in rows) < 0.9:
         pytest.skip("the machine was too busy, and this system does not say how long a thread waits for a core")
     assert ended.returncode == errors.EXIT_GENERATOR_BOUND, (ended.stderr, rows)
-    document = summary_of(tmp_path, "read-10u")
+    document = summary_of(tmp_path, "read-100u")
     bound = document["generator_bound"]
     assert 3 <= bound["seconds"] <= 4
     assert bound["reason"].startswith(("the load's thread used", "the load's loop was"))
     assert "fewer users" in bound["advice"]
     assert ended.stderr.count("read-10u: generator-bound, not the cluster's limit: ") == 1
     assert "  generator-bound" in ended.stdout.splitlines()
-    assert "read-10u: generator-bound for" in ended.stdout
+    assert "read-100u: generator-bound for" in ended.stdout
     marks = [row["marks"] for row in rows]
     assert marks[0] == marks[1] == ""
     assert sum("generator-bound: the load's" in mark for mark in marks) == 1
@@ -64,12 +64,12 @@ def test_a_saturated_generator_is_exit_6_where_that_is_wanted(node: str, tmp_pat
 def test_a_saturated_worker_is_named(node: str, tmp_path: Path) -> None:
     arguments = ["--headless", "--nodes", node, "--scenario", "read-10u", "--users", "100", "--workers", "1"]
     ended = run([*arguments, "--duration", "5", "--strict"], tmp_path)
-    rows = rows_of(tmp_path, "read-10u")
+    rows = rows_of(tmp_path, "read-100u")
     assert all(float(row["worker_cpu_max"]) > 0 for row in rows)
     if not rows[0]["worker_wait_max"] and min(float(row["worker_cpu_max"]) for row in rows) < 0.9:
         pytest.skip("the machine was too busy, and this system does not say how long a thread waits for a core")
     assert ended.returncode == errors.EXIT_GENERATOR_BOUND, (ended.stderr, rows)
-    document = summary_of(tmp_path, "read-10u")
+    document = summary_of(tmp_path, "read-100u")
     assert document["generator_bound"]["reason"].startswith(("worker-1 used up to", "the load's loop was"))
     assert document["generator"]["worker_cpu"]["worker-1"]["max"] > 0
     assert document["generator"]["program_cpu"]["mean"] >= document["generator"]["worker_cpu_max"]["mean"] * 0.8

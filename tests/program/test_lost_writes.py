@@ -104,3 +104,24 @@ def test_without_verification_nothing_is_claimed(tmp_path: Path) -> None:
     verification, code, _ = run_once(Lies("lost"), tmp_path, "--verify", "off")
     assert (code, verification["judged"], verification["passed"], verification["checked"]) == (0, False, False, 0)
     assert "off" in verification["note"]
+
+
+def test_a_run_without_an_acknowledged_write_is_exit_11_and_says_why(tmp_path: Path) -> None:
+    seeds: set[str] = set()
+
+    def forgetful(trio: Trio, number: int, namespace: str, key: str, value: str) -> str | None:
+        if namespace.endswith("owner") or key in seeds:
+            return None
+        if len(seeds) < SEEDED:
+            seeds.add(key)
+            return None
+        return "unknown"
+
+    with LyingCluster(forgetful) as cluster:
+        arguments = ["--headless", "--nodes", cluster.nodes, "--scenario", "write-1u", "--probe", "off"]
+        ended = run([*arguments, "--duration", "500ms"], tmp_path)
+    assert ended.returncode == 11, ended.stderr
+    assert "write-1u NOT JUDGED: nothing to judge: no write was acknowledged" in ended.stderr
+    assert "confman-tui: exit code 11: write-1u: acknowledged writes could not be judged" in ended.stderr
+    assert "confman-tui: also (by itself exit code 1): write-1u: no request succeeded" in ended.stderr
+    assert "writes of write-1u: NOT JUDGED: 0 acknowledged" in ended.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -94,3 +95,50 @@ def test_warnings_and_lost_tasks_are_none(url: str, tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     for word in ("Warning", "never retrieved", "unclosed", "Traceback"):
         assert word not in ended.stderr, ended.stderr
+
+
+_LIMITED = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (6200, 6200))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Starts a program whose files can't grow beyond 6,200 bytes: to it, the disk is full then."""
+
+
+def test_results_that_find_no_room_are_exit_12_and_the_figures_are_printed(url: str, tmp_path: Path) -> None:
+    arguments = [*PROGRAM, "--headless", "--json", "--nodes", url, "--scenario", "write-1u", "--duration", "300ms"]
+    ended = subprocess.run(
+        [sys.executable, "-c", _LIMITED, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        env=environment(tmp_path),
+        cwd=tmp_path,
+        check=False,
+    )
+    assert ended.returncode == 12, ended.stderr
+    assert "confman-tui: exit code 12: " in ended.stderr
+    assert "-registry.json can't be written: file too large" in ended.stderr
+    (scenario,) = json.loads(ended.stdout)["scenarios"]
+    assert scenario["requests"] > 0
+    assert not list((tmp_path / "results").glob("*registry*"))
+    assert_cleaned(url)
+
+
+def test_a_folder_that_is_gone_when_a_run_begins_costs_no_figures(url: str, tmp_path: Path) -> None:
+    names = ("write-1u", "read-1u")
+    arguments = ["--headless", "--json", "--nodes", url, "--duration", "700ms"]
+    started = StartedProgram([*arguments, *(word for name in names for word in ("--scenario", name))], tmp_path)
+    try:
+        started.wait_said("write-1u started")
+        (tmp_path / "results").rename(tmp_path / "kept")
+        (tmp_path / "results").write_text("no folder")
+        assert started.wait_end() == 12, started.said()
+    finally:
+        started.process.kill()
+    document = json.loads(started.output.read_text())
+    assert [(scenario["name"], scenario["requests"] > 0) for scenario in document["scenarios"]] == [
+        (name, True) for name in names
+    ]
+    assert_cleaned(url)

@@ -73,7 +73,7 @@ async def test_a_series_of_users_finds_the_same_data_at_each_step(node: DemoClus
         assert all(result.verification is not None and result.verification.passed for result in results)
     names = {path.name for path in (tmp_path / "results").iterdir()}
     assert names == {
-        "small-registry.json",
+        "small-key-registry.json",
         "small-write-stress-10u_users.csv",
         "small-write-stress-10u_users.json",
         "small-write-stress-10u-users-1_timeline.csv",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from confman_tui.cluster.elections import Verification
 from confman_tui.core.errors import UsageError
 from confman_tui.results.contents import load, results_only
 from confman_tui.results.files.output_folder import ResultsError
@@ -42,6 +43,22 @@ def test_a_broken_file_costs_its_own_row_only(tmp_path: Path) -> None:
     assert "write-10u" in text
     assert text.splitlines()[-1] == f"{broken} is broken, so it is left out"
     assert json.loads(results_only(tmp_path, as_json=True))["problems"] == [f"{broken} is broken, so it is left out"]
+
+
+def test_writes_that_were_not_judged_do_not_pass_when_they_are_shown_again(tmp_path: Path) -> None:
+    verification = Verification(
+        acknowledged=12_339, checked=80, unread=12_259, note="stopped after 80 of 12,339 writes"
+    )
+    stopped = result_samples.result(verification=verification)
+    save_result(stopped, result_samples.settings_for(tmp_path), result_samples.CLUSTER)
+    save_result(result_samples.result("write-1u"), result_samples.settings_for(tmp_path), result_samples.CLUSTER)
+    text = results_only(tmp_path)
+    assert "writes of write-10u: NOT JUDGED: 12,339 acknowledged, 80 read back" in text
+    assert "stopped after 80 of 12,339 writes" in text
+    scenarios = json.loads(results_only(tmp_path, as_json=True))["scenarios"]
+    verdicts = {scenario["name"]: scenario["verification"] for scenario in scenarios}
+    assert (verdicts["write-10u"]["judged"], verdicts["write-10u"]["passed"]) == (False, False)
+    assert verdicts["write-1u"]["passed"] is True
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "null", '{"name": 1}', "[" * 100_000, '"\\ud800"', "\x00", "NaN"])

@@ -31,7 +31,7 @@ def _drill() -> DrillEnded:
         ),
         DrillRound(3, 3, election.fault, False, "too few writes to judge", None),
     )
-    return DrillEnded(rounds, Verification(acknowledged=10, checked=10), "2 of 3 rounds judged, no write lost.", 0)
+    return DrillEnded(rounds, Verification(acknowledged=10, checked=10), "2 of 3 rounds judged, no write lost.")
 
 
 def test_the_drills_document_has_the_names_that_were_agreed() -> None:
@@ -62,13 +62,11 @@ def test_the_drills_document_has_the_names_that_were_agreed() -> None:
 
 def test_an_unjudged_round_never_counts() -> None:
     election = result_samples.election(without_writes_s=0.01)
-    ended = DrillEnded(
-        (DrillRound(1, 1, election.fault, False, "no steady state", election),), None, "Nothing judged.", 4
-    )
+    ended = DrillEnded((DrillRound(1, 1, election.fault, False, "no steady state", election),), None, "Nothing judged.")
     assert drill_document(ended)["spread"]["without_writes_s"]["min"] is None
     assert "min" not in drill_table(ended)
     assert "round 1 unjudged: no steady state" in drill_table(ended)
-    assert "no round was run" in drill_table(DrillEnded((), None, "Stopped.", 130))
+    assert "no round was run" in drill_table(DrillEnded((), None, "Stopped."))
 
 
 def test_the_drills_table() -> None:
@@ -93,7 +91,7 @@ def test_the_drills_table() -> None:
 def test_a_wide_row_of_the_drill_is_shown_whole() -> None:
     fault = Fault(FaultKind.ISOLATE, "http://127.0.0.1:21234", 1.0, "drill")
     election = result_samples.election(fault=fault, term_before=98, term_after=99)
-    table = drill_table(DrillEnded((DrillRound(50, 50, fault, False, "too few", election),), None, "Nothing.", 4))
+    table = drill_table(DrillEnded((DrillRound(50, 50, fault, False, "too few", election),), None, "Nothing."))
     assert "50 unjudged  isolate  127.0.0.1:21234" in table
     assert all(len(line) <= 100 for line in table.splitlines())
 

@@ -118,3 +118,11 @@ def test_runs_that_read_from_elsewhere_are_not_compared(tmp_path: Path, reads: R
     save_result(kept, chosen, result_samples.CLUSTER)
     present = KeptRun(chosen, kept.name).compared(replace(kept, reads=reads))
     assert (present.comparison is not None) == compared
+
+
+def test_runs_whose_requests_could_take_longer_are_not_compared(tmp_path: Path) -> None:
+    chosen = result_samples.settings_for(tmp_path)
+    kept = result_samples.run(100.0)
+    save_result(kept, chosen, result_samples.CLUSTER)
+    assert KeptRun(chosen, kept.name).compared(kept).comparison is not None
+    assert KeptRun(chosen, kept.name).compared(replace(kept, request_timeout_s=30.0)).comparison is None

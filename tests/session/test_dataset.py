@@ -14,7 +14,7 @@ import pytest
 from confman_tui.cli import make_demo
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.lease import Lease, LeaseHeldError
-from confman_tui.core.errors import ClusterError, UsageError
+from confman_tui.core.errors import EXIT_UNWRITTEN, ClusterError
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.session import changes
 from confman_tui.session.events import (
@@ -168,16 +168,35 @@ async def test_waiting_for_a_leader_before_a_run_is_shown_and_can_be_stopped(
     assert await namespaces(cluster) == set()
 
 
-async def test_a_run_that_can_not_begin_leaves_the_probe_as_it_was(cluster: DemoCluster, tmp_path: Path) -> None:
+async def test_a_run_that_can_not_begin_leaves_the_probe_as_it_was(
+    cluster: DemoCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Otherwise each of its writes would go on making a new entry, ten a second, for hours."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ClusterError("it can't begin")
+
+    async with benchmark(cluster, tmp_path) as (session, _):
+        await session.open()
+        monkeypatch.setattr(session.engine, "run", broken)
+        with pytest.raises(ClusterError, match="can't begin"):
+            await run_series(session, ["read-1u"])
+        monkeypatch.undo()
+        assert not session.cluster.monitor.booking
+    assert await namespaces(cluster) == set()
+
+
+async def test_a_run_without_a_folder_for_its_files_has_figures_all_the_same(
+    cluster: DemoCluster, tmp_path: Path
+) -> None:
     async with benchmark(cluster, tmp_path) as (session, _):
         await session.open()
         shutil.rmtree(tmp_path / "results")
         (tmp_path / "results").touch()
-        with pytest.raises(UsageError, match="results"):
-            await run_series(session, ["read-1u"])
+        (result,) = await run_series(session, ["read-1u"])
+        assert result.outcome.reads_ok > 0
+        assert session.exit_reasons.code == EXIT_UNWRITTEN
         assert not session.cluster.monitor.booking
-    assert await namespaces(cluster) == set()
 
 
 async def test_a_cluster_that_was_lost_while_seeding_can_be_tried_again(

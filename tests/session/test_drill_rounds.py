@@ -8,7 +8,7 @@ import pytest
 
 from confman_tui.cluster.elections import Election, Fault, FaultKind, Verification
 from confman_tui.cluster.faults.control import FaultRefusedError
-from confman_tui.core.errors import ClusterError
+from confman_tui.core.errors import ClusterError, exit_code_of
 from confman_tui.session.drill_rounds import run_rounds
 from confman_tui.session.drill_rules import DrillPlan, drill_verdict
 from confman_tui.session.events import DrillRound
@@ -296,7 +296,8 @@ NOTHING = Verification(unknown=5, note="nothing to judge: no write was acknowled
         ([measured(0.9)], KEPT, ONE, {"unrecovered": 1}, 4, "did not come back"),
         ([measured(9.9)], LOST, LIMIT, {"gone": "x"}, 5, "2 acknowledged writes lost"),
         ([measured(0.9)], replace(KEPT, phantom=1), ONE, {}, 5, "1 refused ones present"),
-        ([measured(0.9)], NOTHING, ONE, {}, 1, "not verified"),
+        ([measured(0.9)], NOTHING, ONE, {}, 11, "not judged (nothing to judge"),
+        ([measured(0.9)], replace(KEPT, unread=20, note="stopped after 80 of 100"), ONE, {}, 11, "not judged (stopped"),
         ([measured(0.9)], None, ONE, {}, 0, "not verified"),
         ([measured(0.9)], replace(KEPT, stale=3), ONE, {}, 0, "3 stale"),
         ([measured(0.9)], replace(KEPT, checked=7), ONE, {}, 0, "lost among the 7 that were read back"),
@@ -311,6 +312,6 @@ def test_the_verdict(
     code: int,
     words: str,
 ) -> None:
-    verdict, exit_code = drill_verdict(rounds, verification, plan, **more)  # type: ignore[arg-type]
-    assert exit_code == code
+    verdict, reasons = drill_verdict(rounds, verification, plan, **more)  # type: ignore[arg-type]
+    assert exit_code_of(reasons) == code
     assert words in verdict

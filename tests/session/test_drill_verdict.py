@@ -22,7 +22,8 @@ from confman_tui.session.events import DrillEnded
 )
 def test_a_drill_says_it_in_its_verdict(code: int, strict: bool, expected: int) -> None:
     bound = GeneratorBound(4, "the load's loop was up to 45 ms late", "fewer users")
-    ended = DrillEnded((), None, "5 rounds, nothing lost.", code)
+    before = (errors.ExitReason(code, "drill: something"),) if code else ()
+    ended = DrillEnded((), None, "5 rounds, nothing lost.", before)
     judged = with_generator_bound(ended, bound, strict=strict)
     assert judged.exit_code == expected
     assert judged.verdict == ("5 rounds, nothing lost; generator-bound for 4 s: the load's loop was up to 45 ms late")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 import time
@@ -14,7 +15,9 @@ import pytest
 from confman_tui.cli import make_demo
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
+from confman_tui.core.errors import EXIT_UNJUDGED
 from confman_tui.load.locust_setup import prepare
+from confman_tui.results.contents import results_only
 from confman_tui.session.events import (
     DeferredRunDropped,
     Event,
@@ -24,11 +27,15 @@ from confman_tui.session.events import (
     RunDeferred,
     ScenarioEnded,
     ScenarioStarted,
+    VerificationEnded,
 )
+from confman_tui.session.exit_reasons import ExitReasons
 from confman_tui.session.session_thread import SessionThread
 from confman_tui.settings import resolve
 from confman_tui.settings.command_line import parse
 from tests.support.confman_server import Server
+from tests.support.lying_servers import LyingCluster
+from tests.support.three_servers import Trio
 from tests.support.waiting import DEADLINE_S
 
 Events = queue.SimpleQueue[Event]
@@ -132,6 +139,36 @@ def test_a_stop_forgets_the_wish_first_and_stops_the_seeding_then(home: Path, se
         server.control(delay_s=0.0)
     finally:
         ended(session)
+
+
+def test_a_run_whose_verification_is_stopped_is_not_judged(home: Path) -> None:
+    def late(trio: Trio, number: int, namespace: str, key: str, value: str) -> None:
+        trio.delay(namespace, key, 600.0, 1, 2)
+
+    with LyingCluster(late) as cluster:
+        session, events = session_of(home, "--nodes", cluster.nodes, "--host", cluster.trio.urls[0])
+        session.start(events.put)
+        try:
+            until(events, phase(Phase.IDLE))
+            session.run_scenarios(["write-1u"])
+            until(events, phase(Phase.VERIFYING))
+            session.stop()
+            (*_, last) = until(events, lambda event: isinstance(event, ScenarioEnded))
+        finally:
+            ended(session)
+    assert isinstance(last, ScenarioEnded)
+    verification = last.result.verification
+    assert verification is not None
+    assert (verification.judged, verification.passed, verification.failed, verification.missed) == (
+        *(False, False, False),
+        True,
+    )
+    reasons = ExitReasons()
+    reasons.take(VerificationEnded("write-1u", verification))
+    assert reasons.code == EXIT_UNJUDGED
+    summary = json.loads((home / "results" / "small-write-1u_summary.json").read_text())
+    assert (summary["verification"]["judged"], summary["verification"]["passed"]) == (False, False)
+    assert "NOT JUDGED" in results_only(home / "results")
 
 
 def test_a_wish_is_dropped_where_no_cluster_is_found(home: Path) -> None:

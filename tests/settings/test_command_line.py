@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confman_tui import __version__
-from confman_tui.core.errors import UsageError
+from confman_tui.core.errors import EXIT_CODES, UsageError
 from confman_tui.settings.command_line import Parsed, parse
 from confman_tui.settings.options import SETTINGS
 
@@ -115,7 +115,7 @@ def test_help_names_every_flag_variable_and_exit_code(
         if setting.env is not None:
             assert setting.env in text
     assert "\n  --yes" not in text
-    for code in (0, 1, 2, 3, 4, 5, 70, 130):
+    for code in EXIT_CODES:
         assert f"\n  {code:>3}  " in text
     assert "confman_dev_abc123" not in text
     assert max(map(len, text.splitlines())) <= 90
@@ -141,3 +141,10 @@ def test_settings_need_neither_locust_nor_textual() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ), check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_help_of_clean_says_that_all_tiers_are_removed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["clean", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "small, large or xlarge data that is removed (default: all three)" in text

@@ -69,6 +69,7 @@ def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path
         "nodes": "http://10.0.0.1:6100,http://10.0.0.2:6100",
         "api-key": _SECRET,
         "wait": "5s",
+        "request-timeout": "7s",
         "poll": "200ms",
         "poll-alert": "40ms",
         "probe": "0",
@@ -87,6 +88,7 @@ def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path
         "no-cleanup": "true",
         "verify": "sample:10",
         "output-dir": "elsewhere",
+        "full-history": "true",
         "json": "true",
         "headless": "true",
         "theme": "nord",
@@ -337,11 +339,16 @@ def test_scenarios_are_taken_once_and_all_means_the_suite() -> None:
     assert chosen("read-1u", "write-1u", "read-1u") == ("read-1u", "write-1u")
     assert len(chosen("all")) == 5
     assert chosen("write-stress-10u", "all")[-1] == "write-stress-10u"
+    six = ("write-1u", "write-10u", "write-stress-10u", "read-1u", "read-10u", "mixed-10u")
+    assert chosen("suite6") == chosen("read-1u", "suite6") == chosen("all", "suite6") == six
+    assert _bench({"headless": True}).settings.scenario_names == tuple(name for name in six if "stress" not in name)
 
 
 def test_clean_removes_one_tier_only_when_it_was_typed() -> None:
     assert resolve("clean", {}, {"CONFMAN_BENCH_TIER": "large"}).settings.clean_tier is None
     assert resolve("clean", {"tier": "large"}, {}).settings.clean_tier == "large"
+    shown = {line.split()[0]: line.split()[1] for line in resolve("clean", {}, {}).explain().splitlines()}
+    assert shown["tier"] == "(all)"
 
 
 def test_the_key_is_shown_nowhere(tmp_path: Path) -> None:

@@ -245,7 +245,7 @@ def drill(at: float, rounds: int) -> list[Event]:
     done.append(DrillRound(rounds + 1, rounds + 1, None, False, "too few writes", None))
     verification = Verification(acknowledged=4100, checked=4100, unknown=12, recovered=4)
     verdict = f"{rounds} rounds: longest without writes 1.62 s, 0 lost"
-    return [*(DrillRoundEnded(ended) for ended in done), DrillEnded(tuple(done), verification, verdict, 0)]
+    return [*(DrillRoundEnded(ended) for ended in done), DrillEnded(tuple(done), verification, verdict)]
 
 
 def election(fault: Fault, base: float) -> Election:

@@ -86,7 +86,7 @@ class TerminalProgram(StartedProgram):
 
     def wait_idle(self) -> None:
         """Until the data is seeded: the registry of its keys is written then."""
-        wait_for(lambda: (self.home / "results" / "small-registry.json").exists(), self.said)
+        wait_for(lambda: (self.home / "results" / "small-key-registry.json").exists(), self.said)
 
     def start_writing(self) -> None:
         """Until ten users write."""

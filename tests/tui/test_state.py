@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from confman_tui.cluster.elections import Fault, FaultKind, Verification, WriteWindow
 from confman_tui.cluster.states import NodeState
-from confman_tui.core.errors import EXIT_LOST, EXIT_NO_CLUSTER, EXIT_OK
+from confman_tui.core.errors import EXIT_LOST, EXIT_NO_CLUSTER, EXIT_OK, EXIT_UNJUDGED
 from confman_tui.session.events import (
     ClusterChanged,
     DrillEnded,
@@ -127,8 +129,28 @@ def test_the_exit_code_speaks_of_lost_writes_for_good() -> None:
     assert state.exit_code == EXIT_OK
     apply(state, VerificationEnded("write-1u", Verification(acknowledged=10, checked=10, lost=1)), T)
     assert state.exit_code == EXIT_LOST
-    apply(state, DrillEnded((), None, "all good", 0), T)
+    apply(state, DrillEnded((), None, "all good"), T)
     assert state.exit_code == EXIT_LOST
+
+
+def test_a_verification_that_was_stopped_is_no_pass_anywhere() -> None:
+    state = played(until=29)
+    stopped = Verification(acknowledged=12_339, checked=80, unread=12_259, note="stopped after 80 of 12,339 writes")
+    apply(state, VerificationEnded("write-10u", stopped), T + 30)
+    line = state.log.lines[-1]
+    assert (line.text, line.level) == ("write-10u NOT JUDGED: stopped after 80 of 12,339 writes", Level.WARNING)
+    assert state.exit_code == EXIT_UNJUDGED
+    ended = replace(screen_story.result("write-10u", 10, T + 15, T + 29), verification=stopped)
+    apply(state, ScenarioEnded(ended), T + 30)
+    row = state.rows["write-10u"]
+    assert (row.broken, row.doubtful) == (False, True)
+
+
+def test_a_run_with_other_users_ends_in_the_row_of_its_scenario() -> None:
+    state = played(until=29)
+    ended = replace(screen_story.result("read-10u", 50, T + 15, T + 29), name="read-50u", scenario="read-10u")
+    apply(state, ScenarioEnded(ended), T + 30)
+    assert state.rows["read-10u"].result is ended
 
 
 def test_nothing_judged_is_never_shown_as_a_pass() -> None:

@@ -28,7 +28,7 @@ from confman_tui.cluster.observer.messages import (
 from confman_tui.cluster.observer.probe import ProbeObserver, idle_key, key_prefix
 from confman_tui.cluster.observer.shared_times import SharedWriteTimes
 from confman_tui.cluster.states import Poll
-from confman_tui.cluster.watch_mode import WatchPace
+from confman_tui.cluster.watch_mode import PROBE_TIMEOUT_S, WatchPace
 from confman_tui.core.child_process.pipes import MessagePipe
 from confman_tui.core.child_process.start import ChildProcess, start
 from confman_tui.core.clock import Clock, now
@@ -58,6 +58,7 @@ class Observer:
         pace: WatchPace,
         on_trouble: Callable[[str], None],
         on_mode: Callable[[bool, float, str], None] = lambda alert, at, reason: None,
+        probe_timeout_s: float = PROBE_TIMEOUT_S,
         clock: Clock = now,
         command: Sequence[str] | None = None,
     ) -> None:
@@ -71,6 +72,7 @@ class Observer:
             pace: how closely to watch.
             on_trouble: called with a sentence when the process ended by itself.
             on_mode: called when the watch becomes alert (True) or calm, with the time and the first sign in words.
+            probe_timeout_s: deadline of one of the probe's writes, in seconds.
             clock: the program's clock; the process stamps with the same.
             command: stands for the process's command line (tests).
         """
@@ -80,6 +82,7 @@ class Observer:
         self._write_times = write_times
         self._on_poll = on_poll
         self._pace = pace
+        self._probe_timeout_s = probe_timeout_s
         self._on_trouble = on_trouble
         self._on_mode = on_mode
         self.polls = 0
@@ -135,7 +138,9 @@ class Observer:
         self._run_ids.append(run_id)
         write_times = self._write_times.descriptor
         offset = self._clock() - time.monotonic()
-        options = ObserverOptions(self._nodes, self._api_key, self._pace, run_id, offset, write_times)
+        options = ObserverOptions(
+            self._nodes, self._api_key, self._pace, run_id, offset, write_times, self._probe_timeout_s
+        )
         try:
             process = start(MODULE, inherit=(write_times,), command=self._command)
         except OSError as error:

@@ -8,7 +8,7 @@ import msgspec
 
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.cluster.states import Poll
-from confman_tui.cluster.watch_mode import WatchPace
+from confman_tui.cluster.watch_mode import PROBE_TIMEOUT_S, WatchPace
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class ObserverOptions:
     """What to add to the machine's monotonic clock for the program's clock, in seconds."""
     write_times: int
     """Descriptor of the program's `SharedWriteTimes`, which the process inherits."""
+    probe_timeout_s: float = PROBE_TIMEOUT_S
+    """Deadline of one of the probe's writes, in seconds."""
 
 
 # -- to the observer

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from confman_tui.cluster.api import WriteAttempt
 from confman_tui.cluster.elections import WriteObserver, WriteOutcome, value_digest
+from confman_tui.cluster.watch_mode import PROBE_TIMEOUT_S
 from confman_tui.core.clock import Clock, now
 from confman_tui.settings.tiers import PROBE_NAMESPACE
 
@@ -64,7 +65,7 @@ class WriteProbe:
         live_nodes: Callable[[], Sequence[str]],
         *,
         probe_s: float,
-        timeout_s: float = 2.0,
+        timeout_s: float = PROBE_TIMEOUT_S,
         max_in_flight: int = MAX_IN_FLIGHT,
         booking: bool = True,
         clock: Clock = now,
@@ -142,13 +143,13 @@ class WriteProbe:
             self._loop.add_done_callback(self._ended)
 
     async def stop(self) -> None:
-        """No further writes; waits for those in flight, which their deadline bounds."""
+        """No further writes; waits for those in flight, for 3 s at most."""
         loop, self._loop = self._loop, None
         if loop is not None:
             loop.cancel()
             await asyncio.wait({loop})
         if self._in_flight:
-            _, late = await asyncio.wait(self._in_flight, timeout=self._timeout_s + 1.0)
+            _, late = await asyncio.wait(self._in_flight, timeout=min(self._timeout_s, PROBE_TIMEOUT_S) + 1.0)
             for task in late:
                 task.cancel()
             if late:

@@ -178,13 +178,15 @@ class Watch:
             on_late=self._on_late,
             clock=self._clock,
         )
-        self._client = ConfmanClient(options.api_key, concurrency=64, nodes=options.nodes)
+        timeout_s = options.probe_timeout_s
+        self._client = ConfmanClient(options.api_key, concurrency=64, nodes=options.nodes, timeout_s=2 * timeout_s)
         self._probe = WriteProbe(
             self._client,
             self._writes,
             self._last_write,
             lambda: self._machine.view(self._clock()).answering or options.nodes,
             probe_s=self._pace.probes_every(alert=True, running=False),
+            timeout_s=timeout_s,
             booking=False,
             clock=self._clock,
             run_id=options.run_id,

@@ -102,7 +102,7 @@ async def verify(
     counts = ledger.outcomes()
     if mode == "off" or not len(ledger):
         note = "not verified (--verify off)" if mode == "off" else "nothing to judge: no write was booked"
-        return Verification(*counts, note=note)
+        return Verification(*counts, note=note, asked=mode != "off")
     stop = stop or asyncio.Event()
     run = _ReadBack(client, tuple(nodes), payload_bytes, stop, reread_s, progress, tuple(without), behind)
     chosen = choose(ledger, sample) if mode == "sample" else None
@@ -170,14 +170,18 @@ class _ReadBack:
         wanted = tuple(work.demands)
         seen: dict[str, dict[str, KeyState]] = {node: {} for node in self._nodes}
         await asyncio.gather(*(self._read(work, node, wanted, seen[node]) for node in seen))
-        self._leave_out_those_behind(await self._read_again(work, seen))
+        amiss = await self._read_again(work, seen)
+        cut_short = amiss is None
+        self._leave_out_those_behind(amiss or {})
         for number, key in enumerate(wanted):
             if number % CHUNK == 0:
                 await asyncio.sleep(0)
             shown = [seen[node][key] for node in self._nodes if key in seen[node]]
-            # Stopped in the middle of it, a key that not all nodes were asked for is left unjudged.
-            if shown and len(shown) == len(self._nodes):
-                self.counts.count(work.namespace, key, work.demands[key], shown)
+            # Stopped in the middle of it, a key that not all nodes were asked for, or that was to be read again, is
+            # left unjudged.
+            if not shown or len(shown) != len(self._nodes) or (cut_short and self._doubtful(work, key, shown)):
+                continue
+            self.counts.count(work.namespace, key, work.demands[key], shown)
         self._report(self.counts.checked)
 
     def _report(self, done: int) -> None:
@@ -198,14 +202,19 @@ class _ReadBack:
             lost_keys=tuple(self.counts.keys),
             note="; ".join(self._notes(outcomes[0])),
             without=self.without,
+            unread=self._unread,
         )
+
+    @property
+    def _unread(self) -> int:
+        return max(0, self.total - self.counts.checked) if self.over else 0
 
     def _notes(self, acknowledged: int) -> list[str]:
         """What a person should know beside the counts."""
         notes = []
         if not acknowledged:
             notes.append("nothing to judge: no write was acknowledged")
-        if self._stop.is_set():
+        if self._stop.is_set() and self._unread:
             notes.append(f"stopped after {self.counts.checked:,} of {self.total:,} writes")
         if self._without:
             names = short_names([*(one.node for one in self._without), *self._nodes, *self._given_up])
@@ -216,9 +225,13 @@ class _ReadBack:
             notes.append(f"no node was left to read from after {self.counts.checked:,} of {self.total:,} writes")
         return notes
 
-    async def _read_again(self, work: Slice, seen: dict[str, dict[str, KeyState]]) -> dict[str, list[str]]:
+    @staticmethod
+    def _doubtful(work: Slice, key: str, shown: Iterable[KeyState]) -> bool:
+        return any(suspicious(work.demands[key], state) for state in shown)
+
+    async def _read_again(self, work: Slice, seen: dict[str, dict[str, KeyState]]) -> dict[str, list[str]] | None:
         """What is amiss is read again, less and less often, until it is right or the time is over; gives the keys of
-        each node that still are."""
+        each node that still are, None when it ended before that."""
         loop = asyncio.get_running_loop()
         # One deadline for all namespaces: a node that lags in each of hundreds must not cost 5 s for each.
         until = max(self._until, loop.time() + LEAST_REREAD_S)
@@ -230,7 +243,7 @@ class _ReadBack:
                 return amiss
             await self._pause(min(next(pauses, _PAUSES_S[-1]), left))
             await asyncio.gather(*(self._read(work, node, keys, seen[node]) for node, keys in amiss.items() if keys))
-        return {}
+        return None
 
     async def _amiss(self, work: Slice, seen: dict[str, dict[str, KeyState]]) -> dict[str, list[str]]:
         """For each node, the keys of which it shows what must not be."""

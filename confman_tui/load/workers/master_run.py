@@ -19,10 +19,10 @@ from confman_tui.load.context import take_token
 from confman_tui.load.locust_csv import CsvFiles
 from confman_tui.load.run import (
     GRACE_S,
-    LONGEST_REQUEST_S,
     TICK_S,
     EngineDefect,
     little_disturbed,
+    longest_request_s,
     spawn_rate,
     user_class,
 )
@@ -50,8 +50,8 @@ from confman_tui.load.workers.plan import WorkerError, WorkerShare
 
 PREPARE_S = 10.0
 """How long a worker may take to take a plan."""
-DRAIN_S = LONGEST_REQUEST_S + GRACE_S + 2.0
-"""How long a worker may take to end its requests and report them."""
+REPORT_S = 2.0
+"""How long a worker may take to report the end of its requests, once they have ended."""
 
 
 class DistributedRun:
@@ -94,6 +94,10 @@ class DistributedRun:
         self._stopped_early = True
         self._master.cancel()
         self._end.set()
+        if self._stopping:
+            # they wait for their last requests, and need not wait for all of them
+            for worker in self._workers:
+                self._master.send(worker, EndRun())
 
     def set_users(self, count: int) -> None:
         """Change the number of users while it runs; in force within about a second."""
@@ -163,12 +167,17 @@ class DistributedRun:
         environment, runner = master.environment, master.runner
         chosen = user_class(plan.write_share)
         environment.user_classes = [chosen]
+        environment.stop_timeout = longest_request_s(plan) + GRACE_S
         if not master.complete:
             master.wait_for_workers(lambda waiting: None)
         self._workers = master.begin(self)
         runner.stats.clear_all()
         runner.exceptions = {}
-        files = CsvFiles(environment, plan.csv_prefix) if plan.csv_prefix is not None else None
+        files = (
+            CsvFiles(environment, plan.csv_prefix, full_history=plan.full_history)
+            if plan.csv_prefix is not None
+            else None
+        )
         helpers: list[Any] = []
         with little_disturbed():
             try:
@@ -236,10 +245,11 @@ class DistributedRun:
         for worker in self._workers:
             if early:
                 master.send(worker, EndRun())
-        waited(DRAIN_S, lambda: self._defect is not None or all(worker.drained is not None for worker in self._workers))
+        drain_s = longest_request_s(plan) + GRACE_S + REPORT_S
+        waited(drain_s, lambda: self._defect is not None or all(worker.drained is not None for worker in self._workers))
         for worker in list(self._workers):
             if worker.drained is None and self._defect is None:
-                master.lose(worker, f"{worker.name} did not tell the end of its requests within {DRAIN_S:g} s")
+                master.lose(worker, f"{worker.name} did not tell the end of its requests within {drain_s:g} s")
         gevent.sleep(0)
         gevent.kill(ticking)
         if self._defect is not None:

@@ -50,6 +50,7 @@ def drill_document(
         "verification": verification_document(ended.verification),
         "verdict": ended.verdict,
         "exit_code": ended.exit_code,
+        "reasons": [{"exit_code": reason.code, "text": reason.text} for reason in ended.reasons],
     }
 
 

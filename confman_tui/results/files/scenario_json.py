@@ -38,11 +38,13 @@ def scenario_document(result: ScenarioResult) -> dict[str, Any]:
     outcome = result.outcome
     return {
         "name": result.name,
+        "scenario": result.of_scenario,
         "users": result.users or None,
         "duration_s": rounded(result.duration_s, 3),
         "entries_before": result.entries_before if result.entries_before >= 0 else None,
         "requests": outcome.requests,
         "failures": outcome.failures,
+        "request_timeout_s": result.request_timeout_s,
         "failures_by_cause": {str(cause): outcome.failures_by_cause.get(cause, 0) for cause in Cause},
         "rps": rounded(outcome.rps, 3),
         "p50_us": outcome.p50_us,
@@ -260,8 +262,10 @@ def result_fields(document: Mapping[str, Any]) -> dict[str, Any]:
         "invalid": document.get("invalid") or "",
         "files": (),
     }
+    scenario = document.get("scenario", "")
     return {
         **document,
+        "scenario": "" if scenario == document["name"] else scenario,
         "outcome": outcome,
         "elections": [election_fields(election) for election in document["elections"]],
         "verification": _fields(document, "verification", verification_fields),

@@ -61,6 +61,8 @@ def added_verdicts(verdicts: Iterable[Verification | None]) -> Verification | No
     if not given:
         return None
     return Verification(
+        unread=sum(verdict.unread for verdict in given),
+        asked=any(verdict.asked for verdict in given),
         **{name: sum(getattr(verdict, name) for verdict in given) for name in VERDICT_COUNTS},
         seconds=sum(verdict.seconds for verdict in given),
         lost_keys=tuple(chain.from_iterable(verdict.lost_keys for verdict in given))[:MOST_LOST_KEYS],

@@ -19,6 +19,8 @@ from confman_tui.results.tables.sentences import (
     open_loop_notes,
     opening_line,
     redirect_notes,
+    timeout_note,
+    users_note,
     verdict_lines,
     watch_line,
 )
@@ -76,8 +78,14 @@ def _failed(count: int, requests: int) -> str:
 def _notes(results: Sequence[ScenarioResult]) -> list[str]:
     notes = [f"{result.name}: {result.note}" for result in results if result.note]
     for result in results:
-        words = [*nodes_notes(result), *open_loop_notes(result), *redirect_notes(result)]
-        notes += [f"{one_line(result.name, 40)}: {word}" for word in words]
+        words = [
+            users_note(result),
+            timeout_note(result),
+            *nodes_notes(result),
+            *open_loop_notes(result),
+            *redirect_notes(result),
+        ]
+        notes += [f"{one_line(result.name, 40)}: {word}" for word in words if word]
     notes += [bound_line(result.name, result.generator_bound) for result in results if result.generator_bound]
     lines = [line(result) for result in results for line in (opening_line, comparison_line, watch_line)]
     return notes + [line for line in lines if line]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from confman_tui.cluster.elections import Election, Verification
-from confman_tui.load.run_model import NodeOutcome
+from confman_tui.load.run_model import Cause, NodeOutcome
 from confman_tui.load.saturation import GeneratorBound
-from confman_tui.results.formatting import milliseconds, per_cent, seconds, sensible, short_node
+from confman_tui.results.formatting import milliseconds, one_line, per_cent, seconds, sensible, short_node
 from confman_tui.results.model import Change, ScenarioResult
 from confman_tui.results.statistics.opening import opening_matters
 from confman_tui.results.statistics.repeats import added_verdicts
@@ -75,6 +75,20 @@ def open_loop_notes(result: ScenarioResult) -> list[str]:
             "a lower --rate or more --users would keep the schedule"
         )
     return notes
+
+
+def users_note(result: ScenarioResult) -> str:
+    """That a scenario had another number of users than its own; empty where it had not."""
+    return f"{result.scenario} with {result.users:,} user{'s' * (result.users != 1)}" if result.scenario else ""
+
+
+def timeout_note(result: ScenarioResult) -> str:
+    """How many requests were given up, after how long, and what sets that; empty where none was."""
+    count = result.outcome.failures_by_cause.get(Cause.TIMEOUT, 0)
+    if not count:
+        return ""
+    some = "1 request" if count == 1 else f"{count:,} requests"
+    return f"{some} without an answer within {result.request_timeout_s:g} s (--request-timeout)"
 
 
 def redirect_notes(result: ScenarioResult) -> list[str]:
@@ -154,27 +168,34 @@ def watch_line(result: ScenarioResult) -> str:
 
 
 def verdict_lines(results: Sequence[ScenarioResult]) -> list[str]:
-    """What became of the acknowledged writes, over all scenarios."""
+    """What became of the acknowledged writes, over all scenarios; of each that could not be judged by itself, so that
+    no other passes for it."""
     lines = []
-    whole = added_verdicts(result.verification for result in results)
+    verified = [(result.name, result.verification) for result in results if result.verification is not None]
+    missed = [(name, verification) for name, verification in verified if verification.missed]
+    whole = added_verdicts(verification for _, verification in verified if not verification.missed)
     if whole is not None:
         lines.append(verdict_line(whole))
-        notes = dict.fromkeys(result.verification.note for result in results if result.verification is not None)
-        lines += [f"writes: {note}" for note in notes if note]
+    lines += [verdict_line(verification, name) for name, verification in missed]
+    notes = dict.fromkeys(verification.note for _, verification in verified)
+    lines += [f"writes: {note}" for note in notes if note]
     silent = [result.name for result in results if result.verification is None and result.outcome.writes_ok]
     if silent:
         lines.append(f"writes: not verified: {', '.join(silent)}")
     return lines
 
 
-def verdict_line(verification: Verification) -> str:
-    """One verdict in words."""
+def verdict_line(verification: Verification, scenario: str = "") -> str:
+    """One verdict in words; ``scenario``: the run's name, where the line is not about all."""
     v = verification
-    if not v.judged:
+    if not (v.judged or v.missed or v.failed):
         return f"writes: {v.acknowledged:,} acknowledged, {v.checked:,} read back: nothing to judge"
+    of_run = f" of {one_line(scenario, 40)}" if scenario else ""
+    if not (v.judged or v.failed):
+        return f"writes{of_run}: NOT JUDGED: {v.acknowledged:,} acknowledged, {v.checked:,} read back"
     word = "ok" if v.passed else "LOST WRITES" if v.lost else "PHANTOM WRITES"
     counts = f"{v.acknowledged:,} acknowledged, {v.checked:,} read back, {v.lost:,} lost, {v.stale:,} stale"
-    return f"writes: {word}: {counts}, {v.phantom:,} phantom, {v.recovered:,} of {v.unknown:,} unknown present"
+    return f"writes{of_run}: {word}: {counts}, {v.phantom:,} phantom, {v.recovered:,} of {v.unknown:,} unknown present"
 
 
 def election_line(election: Election) -> str:

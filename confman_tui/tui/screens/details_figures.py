@@ -151,9 +151,13 @@ def _writes(sheet: Sheet, result: ScenarioResult, names: Mapping[str, str]) -> N
     if verified is None:
         return
     sheet.heading("Writes, read back")
-    style = look.good if verified.passed else look.alarm if verified.judged else look.dim
-    judged = f"{numbers.count(verified.checked)} read back, {numbers.count(verified.lost)} lost"
-    sheet.entry("verdict", judged if verified.judged else clean(verified.note) or "nothing to judge", style)
+    if verified.judged or verified.failed:
+        words = f"{numbers.count(verified.checked)} read back, {numbers.count(verified.lost)} lost"
+        sheet.entry("verdict", words, look.alarm if verified.failed else look.good)
+    if verified.missed:
+        sheet.paragraph("not judged", clean(verified.note) or "nothing was read back", look.warn)
+    elif not verified.judged:
+        sheet.entry("verdict", clean(verified.note) or "nothing to judge", look.dim)
     for name in ("acknowledged", "refused", "unknown", "recovered", "stale", "phantom"):
         sheet.entry(name, numbers.count(getattr(verified, name)))
     for one in verified.without:

@@ -15,6 +15,7 @@ from textual.content import Content
 from textual.events import Resize
 from textual.widgets import Static
 
+from confman_tui.core.errors import EXIT_OK, EXIT_UNJUDGED
 from confman_tui.session.events import DrillRound
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.histogram import drill_spec
@@ -113,9 +114,10 @@ class RoundsDialog(Dialog[None]):
         if ended is None:
             total = done[-1].total if done else 0
             return Content.assemble((f"{len(done)} of {total} rounds are over", f"bold {look.accent}"))
-        good = ended.exit_code == 0
-        head = f"{'✓' if good else '✗'} {clean(ended.verdict)}"
-        lines = [Content.assemble((head, f"bold {look.good if good else look.alarm}"))]
+        good, open_ = ended.exit_code == EXIT_OK, ended.exit_code == EXIT_UNJUDGED
+        head = f"{'✓' if good else '▲' if open_ else '✗'} {clean(ended.verdict)}"
+        colour = look.good if good else look.warn if open_ else look.alarm
+        lines = [Content.assemble((head, f"bold {colour}"))]
         if (verified := ended.verification) is not None:
             words = (
                 f"{numbers.count(verified.checked)} writes read back, "
@@ -123,7 +125,8 @@ class RoundsDialog(Dialog[None]):
                 f"{numbers.count(verified.lost)} lost, {numbers.count(verified.phantom)} phantom, "
                 f"{numbers.count(verified.unknown)} unknown ({numbers.count(verified.recovered)} of them there)"
             )
-            lines.append(Content.assemble((words, look.text if verified.passed else look.alarm)))
+            colour = look.alarm if verified.failed else look.warn if verified.missed else look.text
+            lines.append(Content.assemble((words, colour)))
         return Content("\n").join(lines)
 
     def _table(self, rounds: Sequence[DrillRound], width: int) -> list[Content]:

@@ -40,7 +40,7 @@ def row_fields(frame: Frame, row: Row) -> dict[str, str]:
     elif row.result is not None:
         result, outcome = row.result, row.result.outcome
         stopped = row.status is RowStatus.STOPPED
-        mark = "✗" if row.broken else "▲" if row.limit is not None else "■" if stopped else "✓"
+        mark = "✗" if row.broken else "▲" if row.doubtful else "■" if stopped else "✓"
         fields["time"] = f"{mark} {result.duration_s:.1f} s"
         fields["users"] = str(result.users)
         fields["entries"] = numbers.count(result.entries_before)

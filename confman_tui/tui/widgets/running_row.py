@@ -44,7 +44,7 @@ class RunningRow(Lines):
         style = f"bold {look.accent}" if running else look.text
         marked = f"{'▸' if running else ' '} {row.scenario.name}"
         users = "1 user" if fields["users"] == "1" else f"{fields['users']} users"
-        time_style = f"bold {look.alarm}" if row.broken else f"bold {look.warn}" if row.limit else look.text
+        time_style = f"bold {look.alarm}" if row.broken else f"bold {look.warn}" if row.doubtful else look.text
         head = [Part(marked, style), Part(fields["time"], time_style, 1), Part(users, look.dim, 3)]
         if rate := fields.get("rate"):
             head.append(Part(f"at {rate}", look.text, 2, rate))

@@ -95,7 +95,9 @@ class ScenarioTable(Lines, can_focus=True):
     def show(self, frame: Frame) -> None:
         """Show this frame."""
         self._frame = frame
-        hint = "▲ generator-bound: enter tells more" if any(row.limit for row in frame.state.rows.values()) else ""
+        rows = frame.state.rows.values()
+        hint = "▲ writes not judged: enter tells more" if any(row.doubtful for row in rows) else ""
+        hint = "▲ generator-bound: enter tells more" if any(row.limit for row in rows) else hint
         if hint != (self.border_subtitle or ""):
             self.border_subtitle = hint
         self.redraw()
@@ -163,7 +165,7 @@ class ScenarioTable(Lines, can_focus=True):
         values = (f" {row.scenario.key}", *(fields.get(column.title, "") for column in columns))
         base = f"bold {look.accent}" if running else (look.text if row.status is not RowStatus.NEVER else look.dim)
         styles = {"failed": f"bold {look.alarm}"} if row.failures else {}
-        if row.broken or row.limit is not None:
+        if row.broken or row.doubtful:
             styles["time"] = f"bold {look.alarm if row.broken else look.warn}"
         content = _cells(values, columns, f"bold {look.accent}", base, self._gap, styles)
         if at_cursor:

@@ -181,7 +181,7 @@ async def test_off_reads_nothing_and_a_sample_reads_its_number() -> None:
         off = await verify(http, book.ledger, trio.urls, mode="off")
         assert sum(node.listings + node.reads for node in trio.nodes) == 0
         assert (off.acknowledged, off.checked) == (30, 0)
-        assert not off.judged
+        assert (off.judged, off.missed) == (False, False)
         some = await verify(http, book.ledger, trio.urls, mode="sample", sample=7)
         assert (some.acknowledged, some.checked) == (30, 7)
         for number in range(30):
@@ -228,6 +228,7 @@ async def test_a_node_that_answers_again_is_waited_for_and_one_that_does_not_is_
         result = await verify(http, book.ledger, trio.urls)
         assert (result.checked, result.lost) == (0, 0)
         assert not result.judged
+        assert (result.missed, result.unread) == (True, 30)
         assert "no node was left" in result.note
 
 
@@ -278,7 +279,19 @@ async def test_progress_is_told_and_a_stop_ends_it_with_what_is_known(monkeypatc
         assert [done for done, _ in reports] == sorted(done for done, _ in reports)
         assert 150 <= result.checked < 300
         assert result.lost == 0
-        assert "stopped" in result.note
+        assert result.note == f"stopped after {result.checked} of 300 writes"
+        assert (result.judged, result.missed, result.unread) == (False, True, 300 - result.checked)
+
+
+async def test_what_was_not_read_again_because_of_a_stop_is_not_lost() -> None:
+    async with Trio() as trio, ConfmanClient("confman_dev_abc123", nodes=trio.urls) as http:
+        book = await load(trio, http)
+        trio.lose(*lost_at(3), 0, 1, 2)
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.5, stop.set)
+        result = await verify(http, book.ledger, trio.urls, stop=stop, reread_s=60.0)
+        assert (result.lost, result.judged, result.failed) == (0, False, False)
+        assert result.unread == 30 - result.checked > 0
 
 
 async def test_many_writes_are_judged_in_slices_from_a_listing_each(monkeypatch: pytest.MonkeyPatch) -> None:

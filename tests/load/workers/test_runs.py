@@ -593,3 +593,11 @@ def test_requests_that_never_end_are_cut_off_and_counted(workers: WithWorkers, s
     assert book.outcomes() == {WriteOutcome.UNKNOWN}
     assert int(rows(tmp_path / "drip_stats.csv")[-1]["Request Count"]) == 2
     assert outcome.invalid == ""
+
+
+def test_how_long_a_request_may_take_is_the_plans_in_workers_too(engine: Engine, server: Server) -> None:
+    server.control(delays_s=[2.3])
+    engine.set_targets(server.url, (server.url,))
+    patient = replace(plan(users=2, seconds=0.2), workers=2, request_timeout_s=60.0)
+    outcome = run(engine, patient)
+    assert (outcome.requests, outcome.failures) == (2, 0)

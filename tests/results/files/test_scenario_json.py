@@ -18,12 +18,12 @@ from tests.support import result_samples
 
 _KEYS = {
     "": (
-        "name users duration_s entries_before requests failures failures_by_cause rps p50_us p95_us p99_us "
-        "p999_us max_us elections verification files tier payload_bytes reads_ok writes_ok read_rps write_rps "
+        "name scenario users duration_s entries_before requests failures failures_by_cause rps p50_us p95_us "
+        "p99_us p999_us max_us elections verification files tier payload_bytes reads_ok writes_ok read_rps write_rps "
         "p90_us p9999_us per_node reads by_node redirected redirect_p50_us redirect_max_us rate rate_changes "
         "uncorrected not_started schedule_lag_s error_texts start end stopped_early invalid note opening "
-        "warmup_s repeats repeated comparison generator_bound generator watch version cluster histograms "
-        "settings versions machine"
+        "request_timeout_s warmup_s repeats repeated comparison generator_bound generator watch version cluster "
+        "histograms settings versions machine"
     ),
     "failures_by_cause": "refused reset timeout no_leader not_replicated other",
     "elections": (
@@ -33,7 +33,8 @@ _KEYS = {
         "writes_from_poll"
     ),
     "verification": (
-        "acknowledged refused unknown lost stale recovered phantom checked judged passed seconds lost_keys note without"
+        "acknowledged refused unknown lost stale recovered phantom checked judged passed seconds lost_keys note "
+        "without unread asked"
     ),
     "verification.without": "node why",
     "by_node": "node requests failed reads writes reads_failed writes_failed rps p50_us p99_us",
@@ -76,7 +77,7 @@ def _with_everything() -> ScenarioResult:
         result_samples.repeated([100, 104]),
         outcome=outcome,
         elections=(result_samples.election(), result_samples.election(fault=None, writes_from_poll=True)),
-        verification=Verification(5, 4, 3, 1, 1, 2, 1, 5, 2.5, ("a/b",), "a", (UnreadNode("http://n", "slow"),)),
+        verification=Verification(5, 4, 3, 1, 1, 2, 1, 5, 2.5, ("a/b",), "a", (UnreadNode("http://n", "slow"),), 9),
         note="a note",
         rate=200.0,
         rate_changes=(RateChange(-1.5, 220.5),),
@@ -86,6 +87,8 @@ def _with_everything() -> ScenarioResult:
         watch=WatchUse(WatchPace(0.25, 0.05, 0.0125), 40, 3, 1.5),
         generator_bound=GeneratorBound(12, "a reason", "an advice"),
         reads=Reads.ENTRY,
+        request_timeout_s=30.0,
+        scenario="write-stress-10u",
     )
 
 

@@ -64,7 +64,12 @@ def test_tiers_stand_apart() -> None:
     ("verification", "said"),
     [
         (Verification(), "0 acknowledged, 0 read back: nothing to judge"),
-        (Verification(acknowledged=9), "9 acknowledged, 0 read back: nothing to judge"),
+        (Verification(acknowledged=9, asked=False), "9 acknowledged, 0 read back: nothing to judge"),
+        (Verification(acknowledged=9), "writes of write-10u: NOT JUDGED: 9 acknowledged, 0 read back"),
+        (
+            Verification(acknowledged=9, checked=4, unread=5),
+            "writes of write-10u: NOT JUDGED: 9 acknowledged, 4 read back",
+        ),
         (Verification(acknowledged=9, checked=9, lost=1), "writes: LOST WRITES: 9 acknowledged, 9 read back"),
         (Verification(acknowledged=9, checked=9, phantom=1), "writes: PHANTOM WRITES: 9 acknowledged, 9 read back"),
         (Verification(acknowledged=9, checked=3, stale=2), "writes: ok: 9 acknowledged, 3 read back, 0 lost, 2 stale"),
@@ -97,3 +102,10 @@ def test_no_line_is_wider_than_a_hundred_columns(failed: int, ok: int, name: str
         ]
     )
     assert all(len(line) <= 100 and line.isprintable() for line in table.splitlines()), table
+
+
+def test_timeouts_are_named_with_the_setting_that_makes_them() -> None:
+    outcome = result_samples.outcome(requests=40, failures=40, failures_by_cause={Cause.TIMEOUT: 40}, writes_ok=0)
+    slow = result_samples.result(outcome=outcome, request_timeout_s=2.5)
+    assert "write-10u: 40 requests without an answer within 2.5 s (--request-timeout)" in results_table([slow])
+    assert "--request-timeout" not in results_table([result_samples.result()])
