@@ -1,5 +1,5 @@
 """The words of each event, one line each, the same on the screen and without one: "… lost as leader" (leader lost),
-"… leads", "election of …", "write-10u done: …", "… verified: …".
+"… leads", "election of …" (or "… leads on", when nobody was elected), "write-10u done: …", "… verified: …".
 
 Plain text as it comes, from servers too: the screen cleans it before it shows it. Which node is named how is the front
 end's matter, since a log names nodes by their whole address and the screen by their port.
@@ -14,7 +14,7 @@ from enum import StrEnum
 from confman_tui.cluster.elections import Election, Fault, Verification
 from confman_tui.cluster.states import Fact, FactKind
 from confman_tui.results.model import ScenarioResult
-from confman_tui.results.tables.sentences import comparison_line, reads_words
+from confman_tui.results.tables.sentences import acknowledged_words, comparison_line, reads_words
 from confman_tui.results.tables.series_table import verdict_of
 from confman_tui.session import figures
 from confman_tui.session.events import (
@@ -179,7 +179,9 @@ def _election(election: Election, name: Name) -> EventLine:
         known.append(f"serving after {figures.short_seconds(serving)}")
     if first is not None:
         known.append(f"writing after {figures.short_seconds(first)}")
-    text = f"election of {name(election.new_leader)}: {', '.join(known)}".removesuffix(": ")
+    leader = name(election.new_leader)
+    what = f"{leader} leads on in term {election.term_after}" if election.stalled else f"election of {leader}"
+    text = f"{what}: {', '.join(known)}".removesuffix(": ")
     return EventLine(at, "◔", text, Topic.CLUSTER)
 
 
@@ -229,7 +231,7 @@ def _verification(scenario: str, result: Verification, now: float) -> EventLine:
     note = f"; {result.note}" if result.note else ""
     if result.passed:
         stale = f", {figures.count(result.stale)} stale" if result.stale else ""
-        read = f"{figures.count(result.checked)} writes read back, {figures.count(result.acknowledged)} acknowledged"
+        read = f"{figures.count(result.checked)} writes read back, {acknowledged_words(result)}"
         level = Level.WARNING if result.stale or result.without else Level.INFO
         return EventLine(now, "✓", f"{scenario} verified: {read}, 0 lost{stale}{note}", Topic.RUNS, level)
     text = f"{scenario}: {figures.count(result.lost)} LOST, {figures.count(result.phantom)} phantom writes{note}"

@@ -33,8 +33,17 @@ def test_the_table_of_a_series_of_users() -> None:
 
 
 def test_no_knee_is_said() -> None:
-    assert verdict_of(result_samples.user_series({1: 100, 10: 990})) == ["no knee: throughput grows on with the users"]
-    assert verdict_of(result_samples.user_series({1: 100})) == ["no knee: fewer than two whole steps"]
+    growing = result_samples.user_series({1: 100, 10: 990, 20: 1950})
+    assert verdict_of(growing) == ["no knee: throughput grows on with the users"]
+
+
+def test_two_points_have_no_knee_and_why_is_said() -> None:
+    level = result_samples.user_series({1: 900, 10: 900})
+    assert verdict_of(level) == ["no knee: 2 whole steps, and a bend shows with 3 or more"]
+    assert knee_of(level) is None
+    assert verdict_of(result_samples.user_series({1: 100})) == [
+        "no knee: 1 whole step, and a bend shows with 3 or more"
+    ]
 
 
 @pytest.mark.parametrize(
