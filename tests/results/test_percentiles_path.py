@@ -22,7 +22,14 @@ from confman_tui.results.tables.results_table import results_table
 from confman_tui.tui.charts.histogram import percentiles_of
 from tests.support import result_samples
 
-PERCENTS = {"p50_us": 50, "p90_us": 90, "p95_us": 95, "p99_us": 99, "p999_us": "99.9", "p9999_us": "99.99"}
+PERCENTS: dict[str, int | str] = {
+    "p50_us": 50,
+    "p90_us": 90,
+    "p95_us": 95,
+    "p99_us": 99,
+    "p999_us": "99.9",
+    "p9999_us": "99.99",
+}
 WORKERS = ("a", "b", "c")
 # stepped delays show a rank that is one off; others any rounding of the histogram
 latencies = st.lists(
