@@ -155,6 +155,7 @@ def _fact(fact: Fact, name: Name) -> EventLine:
         FactKind.LEADER_SERVING: ("★", f"{node} leads{term}{detail}", news),
         FactKind.ALL_AGREE: ("●", f"all agree on {node}{term}{detail}", news),
         FactKind.FOLLOWS_DEAD_LEADER: ("◌", f"{node} follows a dead leader{detail}", bad),
+        FactKind.FORMER_LEADER: ("◒", f"{node} was leader, not yet a follower{detail}", news),
         FactKind.STALE_LEADER: ("⚠", f"{node} is a stale leader{term}{detail}", bad),
         FactKind.SPLIT_CLAIM: ("⚠", f"two nodes claim to lead{term}{detail}", bad),
         FactKind.NODE_DOWN: ("✕", f"{node} down{detail}", bad),
