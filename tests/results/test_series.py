@@ -17,6 +17,7 @@ from confman_tui.results.files.series_files import save_series, series_document
 from confman_tui.results.model import Series, SeriesKind, SeriesPoint
 from confman_tui.results.statistics.series_shape import knee_of, slope_of
 from confman_tui.results.tables.series_table import noise_lines, series_table, text_bar, value_words, verdict_of
+from confman_tui.session.series import _with_size
 from tests.support import result_samples
 
 
@@ -81,6 +82,22 @@ def test_the_table_of_a_sweep_tells_the_slopes() -> None:
     assert text.index("10,000") < text.index("\nwrite-1u\n")
     assert slope_of(result_samples.sweep((100,)), "read-1u") is None
     assert series_document(series)["knee"] is None
+
+
+def test_a_step_that_ran_at_another_size_says_so() -> None:
+    series = result_samples.sweep((1000, 4000))
+    points = [
+        replace(point, results=tuple(_with_size(one, point.value) for one in point.results)) for point in series.points
+    ]
+    assert replace(series, points=tuple(points)) == series, "sizes are as they were asked for"
+    read, write = series.points[1].results
+    cut = _with_size(replace(write, entries_before=3590), 4000)
+    text = series_table(replace(series, points=(series.points[0], SeriesPoint(4000, (read, cut)))))
+    assert "write-1u, 4,000 entries: ran with 3,590 entries, not 4,000: others removed some meanwhile" in text
+    assert _with_size(replace(read, entries_before=4500), 4000).note == (
+        "ran with 4,500 entries, not 4,000: others wrote meanwhile"
+    )
+    assert _with_size(replace(read, entries_before=4003), 4000).note == "", "the probe's own"
 
 
 def test_steps_that_were_repeated_tell_what_is_noise() -> None:

@@ -114,6 +114,11 @@ def series_table(series: Series) -> str:
         blocks.append(aligned(rows) if len(rows) > 1 else "nothing was measured")
     results = [result for point in series.points for result in point.results]
     lines = [*verdict_of(series), *noise_lines(series), *verdict_lines(results)]
+    for point in series.points:
+        for result in point.results:
+            # "stopped early" stands in the row and below
+            if note := "; ".join(part for part in result.note.split("; ") if part and part != "stopped early"):
+                lines.append(f"{result.name}, {value_words(series.kind, point.value)}: {note}")
     if series.kind is SeriesKind.ENTRIES:
         lines.append("slopes: least squares over the sizes, ± their 95 % confidence; writes pause between requests")
     if series.stopped_early:
