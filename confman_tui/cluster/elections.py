@@ -71,7 +71,8 @@ class WriteWindow:
 
 @dataclass(frozen=True, slots=True)
 class Election:
-    """One election, each step in seconds from its origin. None: that step was not seen."""
+    """One election, or a stall of the leader without one (`stalled`), each step in seconds from its origin. None: that
+    step was not seen."""
 
     origin: float
     """The fault's time or, without one of ours, the last moment at which the old leader was seen well."""
@@ -117,6 +118,11 @@ class Election:
     """``without_writes_s`` counts from the last poll that showed the old leader well, because nobody had tried to
     write."""
 
+    @property
+    def stalled(self) -> bool:
+        """The old leader leads on in its term: it was lost for a while, and nobody was elected."""
+        return self.new_leader is not None and self.term_after is not None and self.term_after == self.term_before
+
 
 @dataclass(frozen=True, slots=True)
 class UnreadNode:
@@ -157,6 +163,8 @@ class Verification:
     """Writes that were to be read back and were not: it was stopped, or no node was left to read from."""
     asked: bool = True
     """False: nobody wanted it (``--verify off``)."""
+    by_probe: int = 0
+    """Those of ``acknowledged`` that the probe wrote, not the scenario: the run's own figures leave them out."""
 
     @property
     def judged(self) -> bool:

@@ -259,7 +259,8 @@ class ClusterRecord:
         if node.names == node.url:
             # A resumed old leader names itself in the new term while others name another.
             remnant = node.led_term is not None and node.led_term < node.term and self.contested(node)
-            return NodeState.FOLLOWER_OF_DEAD if superseded or remnant else NodeState.ELECTED
+            former = superseded or remnant or node.led_term == node.term
+            return NodeState.FORMER_LEADER if former else NodeState.ELECTED
         return NodeState.FOLLOWER_OF_DEAD if self._names_dead(node) else NodeState.FOLLOWER
 
     def stands(self, node: NodeRecord) -> bool:

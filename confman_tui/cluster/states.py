@@ -59,7 +59,9 @@ class NodeState(StrEnum):
     LEADER = "leader"
     """Says that it leads, in the highest term seen: serves writes."""
     ELECTED = "elected"
-    """Names itself as leader but does not say that it leads: not serving yet (or no longer)."""
+    """Names itself as leader but does not say that it leads: not serving yet."""
+    FORMER_LEADER = "former_leader"
+    """Goes on naming itself for a moment though it leads no more: others lead a higher term, or it stepped down."""
     FOLLOWER = "follower"
     FOLLOWER_OF_DEAD = "follower_of_dead"
     """Ready, and names a leader that does not answer or no longer leads."""
@@ -103,6 +105,7 @@ STATE_WORDS: dict[NodeState, str] = {
     NodeState.UNKNOWN: "unknown",
     NodeState.LEADER: "leader",
     NodeState.ELECTED: "elected, not serving",
+    NodeState.FORMER_LEADER: "was leader",
     NodeState.FOLLOWER: "follower",
     NodeState.FOLLOWER_OF_DEAD: "follows a dead leader",
     NodeState.STALE_LEADER: "stale leader",
@@ -178,6 +181,8 @@ class FactKind(StrEnum):
     ALL_AGREE = "all_agree"
     """Every live node names the serving leader, in its term."""
     FOLLOWS_DEAD_LEADER = "follows_dead_leader"
+    FORMER_LEADER = "former_leader"
+    """A leader that came back, or stepped down, still names itself: it is no leader, and follows nobody yet."""
     STALE_LEADER = "stale_leader"
     SPLIT_CLAIM = "split_claim"
     """Two nodes claim to lead the same term."""

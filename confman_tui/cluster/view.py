@@ -164,11 +164,14 @@ class ViewMachine:
             state = known.state(node)
             if state is node.view.state:
                 continue
-            node.view = replace(node.view, state=state, since=poll.sent)
+            before, node.view = node.view.state, replace(node.view, state=state, since=poll.sent)
+            own = uncertainty if node is asked else 0.0
             if state is NodeState.FOLLOWER_OF_DEAD:
-                whom = "itself" if node.names == node.url else self._name(node.names)
-                own = uncertainty if node is asked else 0.0
-                self._emit(FactKind.FOLLOWS_DEAD_LEADER, poll, own, node.url, node.term, f"still names {whom}")
+                names = f"still names {self._name(node.names)}"
+                self._emit(FactKind.FOLLOWS_DEAD_LEADER, poll, own, node.url, node.term, names)
+            elif state is NodeState.FORMER_LEADER and before is not NodeState.LEADER:
+                # one that led until now has been told of as lost
+                self._emit(FactKind.FORMER_LEADER, poll, own, node.url, node.term, "names itself")
 
     def _note_elected(self, node: NodeRecord, poll: Poll, uncertainty: float) -> None:
         known, term = self._known, node.term

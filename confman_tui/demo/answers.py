@@ -80,6 +80,21 @@ def method_not_allowed(allowed: bytes, *, head: bool) -> Answer:
     return Answer(405, [(b"allow", allowed)] if head else [_NO_BODY, (b"allow", allowed)])
 
 
+def preflight(headers: Iterable[tuple[bytes, bytes]]) -> Answer | None:
+    """What a browser asks before a request of another origin: on any path, without a key, all that it asks for is
+    allowed. None: an OPTIONS request that is no preflight, which names no origin or no method.
+
+    The headers about the origin itself stand on every answer to a request that names one.
+    """
+    sent = dict(headers)
+    method = sent.get(b"access-control-request-method")
+    if method is None or b"origin" not in sent:
+        return None
+    allowed = [(b"access-control-allow-methods", method)]
+    wanted = sent.get(b"access-control-request-headers")
+    return Answer(204, [*([(b"access-control-allow-headers", wanted)] if wanted else []), *allowed])
+
+
 def redirect(address: str) -> Answer:
     """307 to the leader: the client must repeat method, body and headers there."""
     return empty(307, (b"location", address.encode("ascii")))

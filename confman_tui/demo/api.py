@@ -64,7 +64,8 @@ class Api:
                 message["headers"] = [*message["headers"], *extra]
             await send(message)
 
-        await self._router(scope, receive, send_with_headers)
+        preflight = answers.preflight(scope["headers"]) if scope["method"] == "OPTIONS" else None
+        await (preflight or self._router)(scope, receive, send_with_headers)
 
     # -- health
 

@@ -16,7 +16,7 @@ import json
 import os
 import struct
 import zlib
-from itertools import accumulate
+from collections.abc import Callable
 from pathlib import Path
 from typing import overload
 
@@ -29,6 +29,8 @@ _MAGIC = b"confman-demo-journal-1\n"
 _RECORD = struct.Struct("<IIQQ")
 """Length of the command, CRC of what follows, index, term."""
 _INDEX_TERM = struct.Struct("<QQ")
+_PART_BYTES = 1024 * 1024
+"""The entries that are kept go to a new file in parts of this size."""
 
 
 class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
@@ -44,6 +46,9 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
         self._entries: list[RaftEntry] = []
         self._ends: list[int] = []
         """Where each entry's record ends in the file."""
+        self.on_largest: Callable[[int], None] = lambda _bytes: None
+        """Called with the size of the largest command in it, before one that is larger than all is there to be sent."""
+        self._largest = 0
         self._meta: dict[str, int | str | None] = {"term": 0, "vote": None, "commit": 1}
         self._meta_saved = True
         if self._meta_path.exists():
@@ -67,11 +72,12 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
                 break
             self._entries.append((command, index, term))
             self._ends.append(end)
+            self._largest = max(self._largest, size)
             offset = end
         if offset != len(data):
             os.ftruncate(self._fd, offset)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | bytearray) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(self._fd, view) :]
@@ -90,7 +96,23 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
         record = self._record(entry)
         self._write(record)
         self._ends.append((self._ends[-1] if self._ends else len(_MAGIC)) + len(record))
+        if len(command) > self._largest:
+            self._note_largest(len(command))
         self._entries.append(entry)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all records."""
+        return self._ends[-1] if self._ends else len(_MAGIC)
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest command, of those that are there or were until the journal was last shortened."""
+        return self._largest
+
+    def _note_largest(self, size: int) -> None:
+        self._largest = size
+        self.on_largest(size)
 
     def clear(self) -> None:
         """Drop every entry (before those of a snapshot from the leader are added)."""
@@ -114,12 +136,19 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
         fresh = self._path.with_suffix(".new")
         fd = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
         old, self._fd = self._fd, fd
-        records = [_MAGIC, *map(self._record, kept)]
-        self._write(b"".join(records))
-        ends = list(accumulate(map(len, records)))[1:]
+        self._write(_MAGIC)
+        ends, part, size = [], bytearray(), len(_MAGIC)
+        for entry in kept:
+            part += self._record(entry)
+            ends.append(size + len(part))
+            if len(part) >= _PART_BYTES:
+                self._write(part)
+                size, part = size + len(part), bytearray()
+        self._write(part)
         fresh.replace(self._path)
         os.close(old)
         self._entries, self._ends = kept, ends
+        self._note_largest(max((len(command) for command, _, _ in kept), default=0))
 
     @overload
     def __getitem__(self, item: int) -> RaftEntry: ...

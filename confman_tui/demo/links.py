@@ -52,7 +52,9 @@ class _Frames(asyncio.Protocol):
             end = at + _FRAME.size + size
             if end > len(buffer):
                 break
-            message = plain_loads(buffer[at + _FRAME.size : end])
+            # a view, because a copy of a message is as large as the values in it
+            with memoryview(buffer) as view, view[at + _FRAME.size : end] as part:
+                message = plain_loads(part)
             at = end
             self._on_message(self, message)
         if at:
@@ -64,7 +66,8 @@ class _Frames(asyncio.Protocol):
     def send(self, message: Any) -> None:
         if self.transport is not None and not self.transport.is_closing():
             data = pickle.dumps(message, protocol=5)
-            self.transport.write(_FRAME.pack(len(data)) + data)
+            self.transport.write(_FRAME.pack(len(data)))
+            self.transport.write(data)
 
     @property
     def queued_bytes(self) -> int:

@@ -22,7 +22,7 @@ class PlainUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} has no place in a message between nodes")
 
 
-def plain_loads(data: bytes | bytearray) -> Any:
+def plain_loads(data: bytes | memoryview) -> Any:
     """Unpickle what another node sent. Raises UnpicklingError or EOFError when it is cut short or not plain."""
     return PlainUnpickler(io.BytesIO(data)).load()
 

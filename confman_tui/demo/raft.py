@@ -17,6 +17,7 @@ from pysyncobj import SyncObj, SyncObjConf
 from pysyncobj.node import Node
 
 from confman_tui.demo import log_matching, pysyncobj_hacks
+from confman_tui.demo.allocator import HeapTrimmer
 from confman_tui.demo.journal import NodeJournal
 from confman_tui.demo.leading import Leading
 from confman_tui.demo.links import Links
@@ -33,8 +34,11 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 0.1
 """Between a leader's signs of life, at most."""
-LARGEST_MESSAGE_BYTES = 128 * 1024 * 1024
-"""More than any entry has: PySyncObj sends larger ones in parts, and marks the last part wrongly at times."""
+MESSAGE_BYTES = 4 * 1024 * 1024
+"""About as much is sent to a follower in one message: each node holds what is on its way. It grows with the largest
+entry, because it must be more than that has: PySyncObj sends a larger one in parts, and marks the last part wrongly."""
+JOURNAL_BYTES = 64 * 1024 * 1024
+"""A journal of so many bytes, and of half as many as the values have, is shortened: each node holds all of it."""
 STALL_S = 0.5
 """A node that didn't run for this long was paused or starved: its timers say nothing about the others."""
 EXIT_DISK = 74
@@ -54,6 +58,7 @@ class RaftNode:
         self._heartbeat = min(HEARTBEAT_S, low / 5)
         self._ping_every = min(0.5, low / 2)
         self._writes = PendingWrites()
+        self._heap = HeapTrimmer()
         self._reads = ReadBarrier(settings.name, self, self._links)
         self._timer: asyncio.TimerHandle | None = None
         self._tick_soon = False
@@ -80,7 +85,7 @@ class RaftNode:
                 connectionTimeout=high,
                 leaderFallbackTimeout=high,
                 commandsWaitLeader=False,
-                appendEntriesBatchSizeBytes=LARGEST_MESSAGE_BYTES,
+                appendEntriesBatchSizeBytes=max(MESSAGE_BYTES, journal.largest + 1),
                 logCompactionMinEntries=settings.compact_after,
                 logCompactionMinTime=3600,
                 journalFile="journal",
@@ -90,6 +95,7 @@ class RaftNode:
             transport=self._links,
         )
         self._internals = SyncObjInternals(self._core)
+        journal.on_largest = self._make_room_for
         self._leading = Leading(self._core, self._internals, self._links)
         self._pre_vote = PreVote(self._internals, self._links, settings.election_timeout_s)
 
@@ -271,8 +277,8 @@ class RaftNode:
             self._start_first_election(now)
         if not self.leads:
             self._pre_vote.before_tick(now)
-        # In proportion to what a snapshot costs, so that the cost for each write stays the same as the data grows.
-        self._core.conf.logCompactionMinEntries = max(self._settings.compact_after, len(self._store))
+        self._core.conf.logCompactionMinEntries = self._entries_before_compaction()
+        self._heap.tick(self._internals.log.size + self._store.characters, now)
         sent_at = self._internals.next_heartbeat
         self._core.doTick(0)
         if self._internals.is_leader:
@@ -282,6 +288,15 @@ class RaftNode:
         else:
             self._writes.give_up()
         self._reads.after_tick()
+
+    def _entries_before_compaction(self) -> int:
+        """In proportion to what a snapshot costs, so that the cost for each write stays the same as the data grows."""
+        if self._internals.log.size > max(JOURNAL_BYTES, self._store.characters // 2):
+            return 0
+        return max(self._settings.compact_after, len(self._store))
+
+    def _make_room_for(self, largest: int) -> None:
+        self._core.conf.appendEntriesBatchSizeBytes = max(MESSAGE_BYTES, largest + 1)
 
     def _start_first_election(self, now: float) -> None:
         if self._core.raftCurrentTerm or self._internals.leader is not None:

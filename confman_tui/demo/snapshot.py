@@ -23,6 +23,8 @@ from confman_tui.demo.store import Entry, Store
 log = logging.getLogger(__name__)
 
 SLICE_ROWS = 200
+SLICE_CHARACTERS = 512 * 1024
+"""A slice has no more rows, nor more of their values but for its last one: it takes a few milliseconds at most."""
 SLICE_PAUSE_S = 0.004
 PART_BYTES = 1024 * 1024
 """A snapshot goes to another node in parts of this size."""
@@ -172,8 +174,16 @@ class Snapshots:
 
 
 def _slices(entries: list[tuple[tuple[str, str], Entry]]) -> Iterator[list[tuple[Any, ...]]]:
-    for at in range(0, len(entries), SLICE_ROWS):
-        yield [(*place, *entry) for place, entry in entries[at : at + SLICE_ROWS]]
+    rows: list[tuple[Any, ...]] = []
+    characters = 0
+    for place, entry in entries:
+        rows.append((*place, *entry))
+        characters += len(entry.value)
+        if len(rows) == SLICE_ROWS or characters >= SLICE_CHARACTERS:
+            yield rows
+            rows, characters = [], 0
+    if rows:
+        yield rows
 
 
 def _head(file: BinaryIO) -> tuple[RaftEntry, RaftEntry, list[tuple[Any, ...]]]:

@@ -53,6 +53,8 @@ class Store(SyncObjConsumer):  # type: ignore[misc]  # the library has no types
         """In the order the keys were created."""
         self._keys: dict[str, dict[str, None]] = {}
         """The keys of each namespace, so that listing or deleting one doesn't walk them all."""
+        self.characters = 0
+        """Of all values together: about the bytes that a snapshot takes."""
 
     # -- commands: applied on every node in the same order, so they must not look at a clock or at chance
 
@@ -70,19 +72,22 @@ class Store(SyncObjConsumer):  # type: ignore[misc]  # the library has no types
         if self._namespaces.pop(path, None) is None:
             return False
         for key in self._keys.pop(path, ()):
-            del self._entries[path, key]
+            self.characters -= len(self._entries.pop((path, key)).value)
         return True
 
     def _put_entry(self, namespace: str, key: str, value: str, type_: str, at: str, by: str) -> bool:
         old = self._entries.get((namespace, key))
         self._entries[namespace, key] = Entry(value, type_, old.version + 1 if old else 1, at, by)
+        self.characters += len(value) - (len(old.value) if old else 0)
         if old is None:
             self._keys.setdefault(namespace, {})[key] = None
         return True
 
     def _delete_entry(self, namespace: str, key: str) -> bool:
-        if self._entries.pop((namespace, key), None) is None:
+        old = self._entries.pop((namespace, key), None)
+        if old is None:
             return False
+        self.characters -= len(old.value)
         keys = self._keys[namespace]
         del keys[key]
         if not keys:
@@ -130,5 +135,7 @@ class Store(SyncObjConsumer):  # type: ignore[misc]  # the library has no types
         self._namespaces = {path: Namespace(*rest) for path, *rest in namespaces}
         self._entries = {(namespace, key): Entry(*rest) for namespace, key, *rest in entries}
         self._keys = {}
-        for namespace, key in self._entries:
+        self.characters = 0
+        for (namespace, key), entry in self._entries.items():
             self._keys.setdefault(namespace, {})[key] = None
+            self.characters += len(entry.value)

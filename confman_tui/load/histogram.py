@@ -1,37 +1,18 @@
-"""Percentiles: exact ones of counted values, and those of a whole run from an HdrHistogram."""
+"""The latencies of a whole run, counted: their percentiles, and the HdrHistogram that the files hold."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from itertools import accumulate
-from math import ceil
 
 from hdrh.histogram import HdrHistogram
+
+from confman_tui.core.percentiles import nearest_ranks
 
 LOWEST_US = 1
 HIGHEST_US = 60_000_000
 DIGITS = 3
 _EXACT_BELOW_US = 2_048
-
-
-def nearest_ranks(counts: Mapping[int, int], percents: Iterable[float]) -> list[int]:
-    """The exact percentiles of values and how often each occurred, by the nearest-rank method.
-
-    Each is the smallest value such that at least that share of all values are not greater: the one at rank
-    ``ceil(percent / 100 * n)``, counted from 1. It is always a value that occurred; the 100th is the greatest.
-
-    Raises:
-        ValueError: if there are no values.
-    """
-    if not counts:
-        raise ValueError("no values have no percentiles")
-    values = sorted(counts)
-    not_greater = list(accumulate(map(counts.__getitem__, values)))
-    # without the rounding, 99.9 % of 1,000 values would be rank 1,000: 99.9 / 100 * 1000 is 999.0000000000001
-    ranks = [max(1, ceil(round(percent * not_greater[-1] / 100, 9))) for percent in percents]
-    return [values[bisect_left(not_greater, rank)] for rank in ranks]
 
 
 class LatencyCounts:
@@ -87,8 +68,8 @@ class LatencyCounts:
         return whole
 
     def nearest_ranks(self, percents: Iterable[float]) -> list[int]:
-        """Percentiles by the nearest-rank method (see `nearest_ranks`): the greatest value of the slot in which the one
-        at that rank lies, never more than the greatest that occurred. ValueError when there are no values."""
+        """Percentiles by the nearest-rank method (`confman_tui.core.percentiles`): the greatest value of the slot in
+        which the one at that rank lies, never more than the greatest that occurred. ValueError without any value."""
         found = nearest_ranks(self._counts, percents)
         return [min(slot + (1 << _shift(slot)) - 1, self._greatest) for slot in found]
 
@@ -130,3 +111,12 @@ def encode(histogram: HdrHistogram) -> str:
 def decode(text: str) -> HdrHistogram:
     """The histogram behind `encode`'s text."""
     return HdrHistogram.decode(text)
+
+
+def slots_of(text: str) -> dict[int, int]:
+    """How often each slot of the histogram behind `encode`'s text occurred, by the greatest value of the slot, in µs,
+    in order. `nearest_ranks` of it are the run's percentiles, to within the slot."""
+    return {
+        int(step.value_iterated_to): int(step.count_added_in_this_iter_step)
+        for step in decode(text).get_recorded_iterator()
+    }

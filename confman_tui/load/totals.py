@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
-from confman_tui.load.histogram import LatencyCounts, encode, nearest_ranks, percentiles_us
+from confman_tui.core.percentiles import nearest_ranks
+from confman_tui.load.histogram import LatencyCounts, encode, percentiles_us
 from confman_tui.load.run_model import Cause, NodeOutcome, Opening, RunOutcome, SecondSample, Uncorrected
 from confman_tui.load.second import NodeCounts, SecondCounts
 

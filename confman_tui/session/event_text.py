@@ -14,7 +14,7 @@ from confman_tui.cluster.elections import Election, Fault, Verification
 from confman_tui.cluster.states import Fact, FactKind
 from confman_tui.core.errors import EXIT_UNJUDGED
 from confman_tui.results.model import ScenarioResult
-from confman_tui.results.tables.sentences import comparison_line, reads_words, timeout_note
+from confman_tui.results.tables.sentences import acknowledged_words, comparison_line, reads_words, timeout_note
 from confman_tui.results.tables.series_table import verdict_of
 from confman_tui.session import figures
 from confman_tui.session.events import (
@@ -156,6 +156,7 @@ def _fact(fact: Fact, name: Name) -> EventLine:
         FactKind.LEADER_SERVING: ("★", f"{node} leads{term}{detail}", news),
         FactKind.ALL_AGREE: ("●", f"all agree on {node}{term}{detail}", news),
         FactKind.FOLLOWS_DEAD_LEADER: ("◌", f"{node} follows a dead leader{detail}", bad),
+        FactKind.FORMER_LEADER: ("◒", f"{node} was leader, not yet a follower{detail}", news),
         FactKind.STALE_LEADER: ("⚠", f"{node} is a stale leader{term}{detail}", bad),
         FactKind.SPLIT_CLAIM: ("⚠", f"two nodes claim to lead{term}{detail}", bad),
         FactKind.NODE_DOWN: ("✕", f"{node} down{detail}", bad),
@@ -180,7 +181,9 @@ def _election(election: Election, name: Name) -> EventLine:
         known.append(f"serving after {figures.short_seconds(serving)}")
     if first is not None:
         known.append(f"writing after {figures.short_seconds(first)}")
-    text = f"election of {name(election.new_leader)}: {', '.join(known)}".removesuffix(": ")
+    leader = name(election.new_leader)
+    what = f"{leader} leads on in term {election.term_after}" if election.stalled else f"election of {leader}"
+    text = f"{what}: {', '.join(known)}".removesuffix(": ")
     return EventLine(at, "◔", text, Topic.CLUSTER)
 
 
@@ -233,7 +236,7 @@ def _verification(scenario: str, result: Verification, now: float) -> EventLine:
     note = f"; {result.note}" if result.note else ""
     if result.passed:
         stale = f", {figures.count(result.stale)} stale" if result.stale else ""
-        read = f"{figures.count(result.checked)} writes read back, {figures.count(result.acknowledged)} acknowledged"
+        read = f"{figures.count(result.checked)} writes read back, {acknowledged_words(result)}"
         level = Level.WARNING if result.stale or result.without else Level.INFO
         return EventLine(now, "✓", f"{scenario} verified: {read}, 0 lost{stale}{note}", Topic.RUNS, level)
     text = f"{scenario}: {figures.count(result.lost)} LOST, {figures.count(result.phantom)} phantom writes{note}"

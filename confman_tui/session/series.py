@@ -13,6 +13,7 @@ from confman_tui.core.errors import EXIT_UNWRITTEN, ClusterError, UsageError
 from confman_tui.results.files.output_folder import ResultsError
 from confman_tui.results.files.series_files import save_series
 from confman_tui.results.model import ScenarioResult, Series, SeriesKind, SeriesPoint
+from confman_tui.results.statistics.repeats import runs_of
 from confman_tui.results.tables.series_table import value_words
 from confman_tui.session.events import Level, Phase, SeriesEnded, SeriesStepEnded
 from confman_tui.session.runs import Step, run_scenario, settings_here
@@ -25,6 +26,9 @@ SWEEP_S = 5.0
 """How long each of them runs, where ``--duration`` says nothing."""
 MOST_SWEPT_BYTES = 1024**3
 """A sweep seeds no more than this: each node holds all of it."""
+OFF_BY_LEAST, OFF_BY_SHARE = 5, 0.01
+"""A step that finds so many entries more or less than its size, at least, says so: the probe's own and those of its
+last run are fewer."""
 TOO_MANY = 1.1
 """A cluster that holds this many times the entries wanted can't be measured at that size."""
 
@@ -183,6 +187,9 @@ async def _sweep(session: Session) -> None:
     with _Keeper(session, Series(SeriesKind.ENTRIES, SWEPT, tier, length, sizes, ())) as keeper:
         try:
             held = 0
+            # What an earlier run left in our namespaces would be counted here, and gone before the first writes.
+            session.phase(Phase.CLEANING, "what earlier runs left")
+            await session.cluster.dataset.reset()
             for number, size in enumerate(sizes, start=1):
                 held = await _grow(session, size)
                 if session.stopping():
@@ -222,6 +229,17 @@ async def _grow(session: Session, size: int) -> int:
     return size
 
 
+def _with_size(result: ScenarioResult, size: int) -> ScenarioResult:
+    """The result; with a note where any of its runs did not find the entries that its step is about."""
+    found = [run.entries_before for run in runs_of(result)]
+    off = max(found, key=lambda entries: abs(entries - size))
+    if abs(off - size) <= max(OFF_BY_LEAST, OFF_BY_SHARE * size):
+        return result
+    why = "others wrote" if off > size else "others removed some"
+    note = f"ran with {off:,} entries, not {size:,}: {why} meanwhile"
+    return replace(result, note="; ".join(filter(None, [result.note, note])))
+
+
 async def _measure(session: Session, label: str, size: int, length: float) -> tuple[ScenarioResult, ...]:
     results: list[ScenarioResult] = []
     for name in SWEPT:
@@ -236,7 +254,7 @@ async def _measure(session: Session, label: str, size: int, length: float) -> tu
         result = await run_scenario(session, scenario, Step(label, stem, length, prepare=prepare))
         if result is None:
             return tuple(results)
-        results.append(result)
+        results.append(_with_size(result, size))
     if not session.stopping():
         session.phase(Phase.CLEANING, "what was written")
         await session.cluster.dataset.reset()

@@ -30,6 +30,7 @@ _MEANINGS: dict[bool, dict[str, str]] = {
 _STATE_MEANINGS: dict[NodeState, str] = {
     NodeState.LEADER: "serves",
     NodeState.ELECTED: "elected",
+    NodeState.FORMER_LEADER: "waits",
     NodeState.FOLLOWER: "follows",
     NodeState.FOLLOWER_OF_DEAD: "silent",
     NodeState.STALE_LEADER: "waits",
@@ -45,6 +46,7 @@ STATE_HELP = {
     NodeState.UNKNOWN: "it was not asked yet",
     NodeState.LEADER: "says that it leads, in the highest term: it serves writes",
     NodeState.ELECTED: "names itself as leader but does not serve yet",
+    NodeState.FORMER_LEADER: "led before, and still names itself: neither leader nor follower",
     NodeState.FOLLOWER: "follows the serving leader",
     NodeState.FOLLOWER_OF_DEAD: "says ready, and names a leader that is gone",
     NodeState.NOT_READY: "503: it knows no leader",

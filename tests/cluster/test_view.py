@@ -187,6 +187,18 @@ def test_a_leader_that_steps_down_and_still_names_itself_is_lost(settled: ViewMa
     assert rows_of(facts) == [("follows_dead_leader", "6200", 3)]
 
 
+def test_a_leader_that_came_back_and_names_itself_was_leader_and_follows_nobody_yet(settled: ViewMachine) -> None:
+    """It is no follower of a dead leader: the name it gives is its own."""
+    feed(settled, failure(A, 11.0, PollKind.TIMEOUT), *round_of(12.0, B, 4)[1:])
+    facts = feed(settled, answer(A, 12.5, "follower", A, 3))
+    assert rows_of(facts) == [("node_back", "6100", 3), ("former_leader", "6100", 3)]
+    assert facts[1].detail == "names itself"
+    assert (states(settled)[0], settled.view(0).leader) == (NodeState.FORMER_LEADER, B)
+    assert kinds(feed(settled, answer(A, 12.6, "follower", A, 4))) == [], "told once, in the new term, too"
+    assert kinds(feed(settled, answer(A, 12.7, "follower", B, 4))) == [FactKind.ALL_AGREE]
+    assert states(settled)[0] is NodeState.FOLLOWER
+
+
 def test_followers_of_a_dead_leader_are_ready_and_told_once(settled: ViewMachine) -> None:
     facts = feed(
         settled,

@@ -70,11 +70,15 @@ def check_step(before: ClusterView, after: ClusterView, facts: tuple[Fact, ...])
         (FactKind.NODE_DOWN, NodeState.REFUSED),
         (FactKind.NOT_ANSWERING, NodeState.SILENT),
         (FactKind.FOLLOWS_DEAD_LEADER, NodeState.FOLLOWER_OF_DEAD),
+        (FactKind.FORMER_LEADER, NodeState.FORMER_LEADER),
     ):
         entered = {
             node.node
             for old, node in zip(before.nodes, after.nodes, strict=True)
-            if node.state is state and old.state is not state
+            if node.state is state
+            and old.state is not state
+            # one that led until now is told of as a lost leader
+            and (state, old.state) != (NodeState.FORMER_LEADER, NodeState.LEADER)
         }
         assert {node for one, node in changes if one is kind} == entered
 

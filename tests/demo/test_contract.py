@@ -87,6 +87,30 @@ def waited_for_a_core_s(pid: int) -> float:
         return 0.0
 
 
+@pytest.mark.parametrize("path", ["/api/v1/namespaces/a/config/b", "/health", "/nowhere"])
+def test_a_preflight_is_answered_on_any_path_as_the_real_one_does(cluster: DemoCluster, path: str) -> None:
+    """Recorded from a real node: 204 without a key, the method and the headers that were asked for, no more."""
+    asked = {"Origin": "http://x.test", "Access-Control-Request-Method": "PUT"}
+    for headers in ({}, {"Access-Control-Request-Headers": "X-Api-Key,Content-Type"}):
+        got = ask(cluster.urls[0], "OPTIONS", path, headers={**asked, **headers})
+        assert (got.status, got.body) == (204, "")
+        assert got.headers["access-control-allow-origin"] == "*"
+        assert got.headers["access-control-allow-methods"] == "PUT"
+        assert got.headers.get("access-control-allow-headers") == headers.get("Access-Control-Request-Headers")
+        assert len(got.headers["x-correlation-id"]) == 32
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"), [("/health", "GET"), ("/api/v1/namespaces/a", "DELETE, GET, PUT"), ("/nowhere", None)]
+)
+def test_other_options_requests_are_no_preflight(cluster: DemoCluster, path: str, allow: str | None) -> None:
+    for headers in ({}, {"Origin": "http://x.test"}, {"Access-Control-Request-Method": "PUT"}):
+        got = ask(cluster.urls[0], "OPTIONS", path, headers=headers)
+        assert (got.status, got.headers.get("allow")) == ((404 if allow is None else 405), allow)
+        assert got.headers.get("access-control-allow-origin") == ("*" if "Origin" in headers else None)
+        assert "access-control-allow-methods" not in got.headers
+
+
 def test_a_body_of_more_than_50_mb_is_refused_and_one_below_is_kept(cluster: DemoCluster) -> None:
     leader = wait_agreed(cluster)
     pids = tuple(cluster.pids.values())

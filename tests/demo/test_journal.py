@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pysyncobj.config import SERIALIZER_STATE
 
 from confman_tui.demo.journal import NodeJournal, RaftEntry
-from confman_tui.demo.snapshot import SLICE_ROWS, Snapshots, align_journal
+from confman_tui.demo.snapshot import SLICE_CHARACTERS, SLICE_ROWS, Snapshots, _slices, align_journal
 from confman_tui.demo.store import Store
 from tests.support.demo_snapshots import write_snapshot, written
 
@@ -87,6 +87,8 @@ class JournalMachine(RuleBasedStateMachine):
             return
         assert self.journal[:] == self.entries
         assert len(self.journal) == len(self.entries)
+        assert self.journal.size == (self.folder / "journal").stat().st_size
+        assert self.journal.largest >= max((len(command) for command, _, _ in self.entries), default=0)
         assert self.journal.getCurrentTerm() == self.term
         assert self.journal.getVotedForNodeId() == self.vote
         last = self.entries[-1][1] if self.entries else 1
@@ -161,6 +163,44 @@ def filled(count: int) -> Store:
     for number in range(count):
         store._COMMANDS["put_entry"](store, "n", f"k{number}", "v" * 100, "string", "t", "me")
     return store
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["put_entry", "put_entry", "delete_entry", "put_namespace", "delete_namespace"]),
+            st.sampled_from("ab"),
+            st.sampled_from("kl"),
+            st.text(max_size=5),
+        ),
+        max_size=40,
+    )
+)
+def test_a_store_knows_how_much_it_holds(commands: list[tuple[str, str, str, str]]) -> None:
+    store, copy = Store(), Store()
+    for name, space, key, value in commands:
+        arguments = {
+            "put_entry": (space, key, value, "string", "t", "me"),
+            "delete_entry": (space, key),
+            "put_namespace": (space, None, "me", "t"),
+            "delete_namespace": (space,),
+        }[name]
+        store._COMMANDS[name](store, *arguments)
+        assert store.characters == sum(len(entry.value) for _, _, entry in store.entries())
+    namespaces, entries = store.rows()
+    copy.load(namespaces, [(*place, *entry) for place, entry in entries])
+    assert copy.characters == store.characters
+
+
+def test_a_slice_of_a_snapshot_is_no_larger_than_a_node_can_spare() -> None:
+    """200 values of 1 MB in one slice would silence a node until the others elect another leader."""
+    store = Store()
+    for number in range(12):
+        store._COMMANDS["put_entry"](store, "n", f"k{number}", "v" * (SLICE_CHARACTERS // 3), "string", "t", "me")
+    slices = list(_slices(store.rows()[1]))
+    assert [row[1] for rows in slices for row in rows] == [f"k{number}" for number in range(12)]
+    assert max(map(len, slices)) == 4, "up to the value that reaches the limit"
+    assert [len(rows) for rows in _slices(filled(SLICE_ROWS + 1).rows()[1])] == [SLICE_ROWS, 1]
 
 
 async def test_writes_meanwhile_are_not_in_the_snapshot(tmp_path: Path) -> None:

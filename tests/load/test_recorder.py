@@ -12,9 +12,10 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
+from confman_tui.core.percentiles import nearest_ranks
 from confman_tui.load.causes import RequestFailure
 from confman_tui.load.context import RunContext
-from confman_tui.load.histogram import LatencyCounts, decode, encode, nearest_ranks, percentiles_us
+from confman_tui.load.histogram import LatencyCounts, decode, encode, percentiles_us
 from confman_tui.load.recorder import Recorder
 from confman_tui.load.run_model import Cause, SecondSample
 from confman_tui.load.second import SecondCounts

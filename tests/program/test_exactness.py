@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from confman_tui.load.histogram import decode, nearest_ranks
+from confman_tui.core.percentiles import nearest_ranks
+from confman_tui.load.histogram import decode
 from confman_tui.results.formatting import milliseconds
 from tests.support.confman_server import Server
 from tests.support.program import run

@@ -15,6 +15,8 @@ from tests.support.three_servers import Trio
 
 EVERY = 3
 """Each third write of the run is one to lie about, until there is no lie left."""
+SEEDED = 100
+"""Entries of the small tier, written before the run."""
 ATTEMPTS = 5
 """Runs at most, where the machine is so busy that nodes are silent at the end of one."""
 

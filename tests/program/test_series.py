@@ -141,6 +141,24 @@ async def test_a_sweep_measures_at_each_size_and_leaves_the_data_as_it_was(node:
     assert await count_entries(node) == 0
 
 
+async def test_a_sweep_on_a_cluster_with_leftovers_reads_and_writes_at_the_same_size(
+    node: DemoCluster, tmp_path: Path
+) -> None:
+    """Its own cleaning before the writes took away what it had counted before the reads."""
+    client = ConfmanClient(ADMIN, nodes=node.urls)
+    try:
+        for number in range(60):
+            await client.put_entry(node.urls[0], "bench-small-000", f"left-{number}", "x")
+    finally:
+        await client.aclose()
+    async with benchmark(node, tmp_path, entries=(200,), duration_s=0.4) as (session, _):
+        await run_sweep(session)
+        (series,) = session.series
+        found = {result.name: result.entries_before for point in series.points for result in point.results}
+        assert all(200 <= entries <= 201 for entries in found.values()), found
+        assert not any(result.note for point in series.points for result in point.results)
+
+
 async def test_a_sweep_that_is_stopped_keeps_its_figures_and_takes_its_entries_away(
     node: DemoCluster, tmp_path: Path
 ) -> None:

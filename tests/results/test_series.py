@@ -17,6 +17,7 @@ from confman_tui.results.files.series_files import save_series, series_document
 from confman_tui.results.model import Series, SeriesKind, SeriesPoint
 from confman_tui.results.statistics.series_shape import knee_of, slope_of
 from confman_tui.results.tables.series_table import noise_lines, series_table, text_bar, value_words, verdict_of
+from confman_tui.session.series import _with_size
 from tests.support import result_samples
 
 
@@ -33,8 +34,17 @@ def test_the_table_of_a_series_of_users() -> None:
 
 
 def test_no_knee_is_said() -> None:
-    assert verdict_of(result_samples.user_series({1: 100, 10: 990})) == ["no knee: throughput grows on with the users"]
-    assert verdict_of(result_samples.user_series({1: 100})) == ["no knee: fewer than two whole steps"]
+    growing = result_samples.user_series({1: 100, 10: 990, 20: 1950})
+    assert verdict_of(growing) == ["no knee: throughput grows on with the users"]
+
+
+def test_two_points_have_no_knee_and_why_is_said() -> None:
+    level = result_samples.user_series({1: 900, 10: 900})
+    assert verdict_of(level) == ["no knee: 2 whole steps, and a bend shows with 3 or more"]
+    assert knee_of(level) is None
+    assert verdict_of(result_samples.user_series({1: 100})) == [
+        "no knee: 1 whole step, and a bend shows with 3 or more"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +82,22 @@ def test_the_table_of_a_sweep_tells_the_slopes() -> None:
     assert text.index("10,000") < text.index("\nwrite-1u\n")
     assert slope_of(result_samples.sweep((100,)), "read-1u") is None
     assert series_document(series)["knee"] is None
+
+
+def test_a_step_that_ran_at_another_size_says_so() -> None:
+    series = result_samples.sweep((1000, 4000))
+    points = [
+        replace(point, results=tuple(_with_size(one, point.value) for one in point.results)) for point in series.points
+    ]
+    assert replace(series, points=tuple(points)) == series, "sizes are as they were asked for"
+    read, write = series.points[1].results
+    cut = _with_size(replace(write, entries_before=3590), 4000)
+    text = series_table(replace(series, points=(series.points[0], SeriesPoint(4000, (read, cut)))))
+    assert "write-1u, 4,000 entries: ran with 3,590 entries, not 4,000: others removed some meanwhile" in text
+    assert _with_size(replace(read, entries_before=4500), 4000).note == (
+        "ran with 4,500 entries, not 4,000: others wrote meanwhile"
+    )
+    assert _with_size(replace(read, entries_before=4003), 4000).note == "", "the probe's own"
 
 
 def test_steps_that_were_repeated_tell_what_is_noise() -> None:

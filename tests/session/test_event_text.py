@@ -103,6 +103,16 @@ def test_an_election_that_has_a_line_gets_another_about_its_recovery_only() -> N
     assert line(ElectionMeasured(replace(election, new_leader=None))).text == "election without a winner"
 
 
+def test_a_leader_that_came_back_is_told_as_what_it_was() -> None:
+    fact = Fact(FactKind.FORMER_LEADER, 1.0, NODES[0], 3, "names itself")
+    assert line(FactObserved(fact)).text == ":6100 was leader, not yet a follower (names itself)"
+
+
+def test_a_stall_without_an_election_is_told_as_one() -> None:
+    stall = replace(measured(), new_leader=NODES[1], old_leader=NODES[1], term_before=1, term_after=1)
+    assert line(ElectionMeasured(stall)).text.startswith(":6200 leads on in term 1: serving after 1.50 s")
+
+
 def measured() -> Election:
     return screen_story.election(Fault(FaultKind.PAUSE, NODES[0], 150.3), 100.0)
 

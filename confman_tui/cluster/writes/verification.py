@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Literal, Protocol, TypeVar
 
@@ -25,6 +26,7 @@ from confman_tui.cluster.writes.rules import KeyState, VerificationCounts, suspi
 from confman_tui.cluster.writes.slices import CHUNK, Slice, choose, slices_of
 from confman_tui.core.clock import Clock, now
 from confman_tui.core.errors import ClusterError
+from confman_tui.settings.tiers import PROBE_NAMESPACE
 
 REREAD_S = 5.0
 """What is absent or different is read again until this long after the verification began: a follower may lag behind."""
@@ -99,10 +101,10 @@ async def verify(
         behind: says why a node is not caught up with the cluster now; empty when it is.
     """
     begun = clock()
-    counts = ledger.outcomes()
+    counts, by_probe = ledger.outcomes(), ledger.outcomes(PROBE_NAMESPACE)[0]
     if mode == "off" or not len(ledger):
         note = "not verified (--verify off)" if mode == "off" else "nothing to judge: no write was booked"
-        return Verification(*counts, note=note, asked=mode != "off")
+        return Verification(*counts, note=note, asked=mode != "off", by_probe=by_probe)
     stop = stop or asyncio.Event()
     run = _ReadBack(client, tuple(nodes), payload_bytes, stop, reread_s, progress, tuple(without), behind)
     chosen = choose(ledger, sample) if mode == "sample" else None
@@ -117,7 +119,7 @@ async def verify(
                 await run.check(work)
                 if run.over:
                     break
-    return run.result(counts, clock() - begun)
+    return replace(run.result(counts, clock() - begun), by_probe=by_probe)
 
 
 class _GivenUpError(Exception):

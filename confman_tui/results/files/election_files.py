@@ -16,18 +16,19 @@ _COLUMNS = (
     *("origin", "fault", "fault_node", "fault_by", "old_leader", "new_leader", "term_before", "term_after", "rounds"),
     *("lost_s", "term_s", "claim_s", "serving_s", "agree_s", "first_write_s", "without_writes_s"),
     *("uncertainty_s", "write_uncertainty_s", "intended_writes", "reads_ok", "reads_failed"),
-    *("longest_wait_s", "recover90_s", "writes_missed", "detected_s", "writes_from_poll"),
+    *("longest_wait_s", "recover90_s", "writes_missed", "detected_s", "writes_from_poll", "stalled"),
 )
-_ADDED_LATER = {"detected_s", "writes_from_poll"}
+_ADDED_LATER = {"detected_s", "writes_from_poll", "stalled"}
 """What files of early versions lack."""
 
 
 def election_document(election: Election) -> dict[str, Any]:
-    """An election as JSON and the CSV have it: steps in seconds from ``origin``, None for a step not seen."""
+    """An election as JSON and the CSV have it: steps in seconds from ``origin``, None for a step not seen. ``stalled``:
+    the leader was lost for a while and led on in its term, nobody was elected."""
     document = to_json(election)
     fault = document["fault"] or {"kind": None, "node": None, "by": None}
     document["origin"] = iso(election.origin, "microseconds")
-    document.update(fault=fault["kind"], fault_node=fault["node"], fault_by=fault["by"])
+    document.update(stalled=election.stalled, fault=fault["kind"], fault_node=fault["node"], fault_by=fault["by"])
     return {name: document[name] for name in _COLUMNS}
 
 

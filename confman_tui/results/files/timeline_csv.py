@@ -199,5 +199,6 @@ def window_mark(window: WriteWindow) -> str:
 
 
 def election_mark(election: Election) -> str:
-    """A new leader: ``leader 127.0.0.1:6200, term 7``."""
-    return f"leader {short_node(election.new_leader)}, term {election.term_after}"
+    """A new leader: ``leader 127.0.0.1:6200, term 7``; one that was lost for a while: ``leader … again, term 7``."""
+    again = " again" if election.stalled else ""
+    return f"leader {short_node(election.new_leader)}{again}, term {election.term_after}"

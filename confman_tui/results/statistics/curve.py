@@ -9,6 +9,8 @@ from statistics import StatisticsError, linear_regression
 
 from confman_tui.results.statistics.noise import t_quantile
 
+LEAST_POINTS = 3
+"""Two points lie on a straight line, which has no bend: a knee needs at least one between the first and the last."""
 LEAST_BEND = 0.15
 """A curve that lies less than this share of its height away from the straight line has no knee, but noise."""
 
@@ -19,13 +21,13 @@ def knee_of_growth(users: Sequence[float], rates: Sequence[float]) -> int | None
     Kneedle (V. Satopää, J. Albrecht, D. Irwin, B. Raghavan: "Finding a 'Kneedle' in a Haystack: Detecting Knee Points
     in System Behavior", ICDCS Workshops 2011) in its offline form, with its sensitivity S = 1: users and throughput are
     scaled to 0 … 1; the knee is where the curve lies highest above the straight line of linear growth, if by at least
-    S / (n - 1), n the number of points. Two things are our own: no users with no throughput is a point too, so that two
-    steps suffice and the first can be the knee; and the curve must lie at least `LEAST_BEND` above the line, so that
-    the noise of many steps is none. Only the highest knee counts.
+    S / (n - 1), n the number of points. Two things are our own: no users with no throughput is a point too, so that the
+    first step can be the knee; and the curve must lie at least `LEAST_BEND` above the line, so that the noise of many
+    steps is none. Only the highest knee counts, and fewer than `LEAST_POINTS` steps have none.
 
     ``users`` ascend and are above zero.
     """
-    if len(users) < 2 or max(rates) <= 0:
+    if len(users) < LEAST_POINTS or max(rates) <= 0:
         return None
     xs = [user / users[-1] for user in users]
     ys = [rate / max(rates) for rate in rates]
@@ -41,7 +43,7 @@ def knee_of_decline(sizes: Sequence[float], rates: Sequence[float]) -> int | Non
 
     ``sizes`` ascend and are above zero.
     """
-    if len(sizes) < 2 or max(rates) <= 0:
+    if len(sizes) < LEAST_POINTS or max(rates) <= 0:
         return None
     span = math.log(sizes[-1] / sizes[0])
     xs = [math.log(size / sizes[0]) / span for size in sizes]

@@ -65,6 +65,7 @@ def added_verdicts(verdicts: Iterable[Verification | None]) -> Verification | No
         asked=any(verdict.asked for verdict in given),
         **{name: sum(getattr(verdict, name) for verdict in given) for name in VERDICT_COUNTS},
         seconds=sum(verdict.seconds for verdict in given),
+        by_probe=sum(verdict.by_probe for verdict in given),
         lost_keys=tuple(chain.from_iterable(verdict.lost_keys for verdict in given))[:MOST_LOST_KEYS],
         note="; ".join(dict.fromkeys(verdict.note for verdict in given if verdict.note)),
         without=tuple(dict.fromkeys(chain.from_iterable(verdict.without for verdict in given))),

@@ -10,11 +10,12 @@ from confman_tui.results.formatting import milliseconds, one_line, per_cent, sen
 from confman_tui.results.model import ScenarioResult
 from confman_tui.results.statistics.repeats import spreads
 from confman_tui.results.tables.columns import WIDTH, aligned
+from confman_tui.results.tables.peaks import peak_lines
 from confman_tui.results.tables.sentences import (
     MEASURE_WORDS,
     bound_line,
     comparison_line,
-    election_line,
+    election_lines,
     nodes_notes,
     open_loop_notes,
     opening_line,
@@ -35,7 +36,7 @@ def results_table(results: Sequence[ScenarioResult]) -> str:
     blocks = []
     for tier, group in groupby(results, key=lambda result: result.tier):
         of_tier = list(group)
-        lines = [*_notes(of_tier), *_peaks(of_tier), *verdict_lines(of_tier), *_election_lines(of_tier)]
+        lines = [*_notes(of_tier), *peak_lines(of_tier), *verdict_lines(of_tier), *election_lines(of_tier)]
         table = "\n".join([aligned([_HEADING, *_rows(of_tier)]), *_spread_tables(of_tier)])
         blocks.append("\n".join([f"tier {one_line(tier, 20)}", table, *(wrapped(line, WIDTH) for line in lines)]))
     legends = [_LEGEND]
@@ -118,31 +119,3 @@ def _spread_rows(result: ScenarioResult) -> list[tuple[str, ...]]:
         share = f"{half / item.mean * 100:.1f} %" if item.mean else "-"
         rows.append((f"  {MEASURE_WORDS[measure]}", *cells, within, share))
     return rows
-
-
-def _peaks(results: Sequence[ScenarioResult]) -> list[str]:
-    """The highest average throughput of successful reads and writes that any scenario reached."""
-
-    def rates(result: ScenarioResult) -> tuple[float, float]:
-        lasted = result.outcome.ended - result.outcome.started
-        return (result.outcome.reads_ok / lasted, result.outcome.writes_ok / lasted) if lasted > 0 else (0.0, 0.0)
-
-    lines = []
-    peaks = []
-    for kind, index in (("read", 0), ("write", 1)):
-        best = max(results, key=lambda result: rates(result)[index])
-        peak = rates(best)[index]
-        peaks.append(peak)
-        if peak > 0:
-            lines.append(f"peak {kind} throughput: {sensible(peak)} req/s ({one_line(best.name, 40)})")
-    if all(peak > 0 for peak in peaks):
-        lines.append(f"peak read to peak write: {sensible(peaks[0] / peaks[1])}")
-    return lines
-
-
-def _election_lines(results: Sequence[ScenarioResult]) -> list[str]:
-    lines = [f"  {result.name}: {election_line(election)}" for result in results for election in result.elections]
-    if lines:
-        return ["elections:", *lines]
-    # Results of stock Locust (their entries are not known) say nothing of elections.
-    return ["elections: none"] if any(result.entries_before >= 0 for result in results) else []

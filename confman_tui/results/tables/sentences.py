@@ -176,6 +176,14 @@ def verdict_lines(results: Sequence[ScenarioResult]) -> list[str]:
     whole = added_verdicts(verification for _, verification in verified if not verification.missed)
     if whole is not None:
         lines.append(verdict_line(whole))
+        counted = sum(
+            result.outcome.writes_ok
+            for result in results
+            if result.verification is not None and not result.verification.missed
+        )
+        warm = whole.acknowledged - whole.by_probe - counted
+        if warm > 0 and any(result.warmup_s for result in results) and not any(result.repeats for result in results):
+            lines.append(f"writes: {warm:,} of them were acknowledged in the warm-up, which the figures leave out")
     lines += [verdict_line(verification, name) for name, verification in missed]
     notes = dict.fromkeys(verification.note for _, verification in verified)
     lines += [f"writes: {note}" for note in notes if note]
@@ -185,27 +193,59 @@ def verdict_lines(results: Sequence[ScenarioResult]) -> list[str]:
     return lines
 
 
+def acknowledged_words(verification: Verification) -> str:
+    """``1,742 acknowledged (7 of them the probe's)``: the scenario's own count of writes does not hold those."""
+    by = f" ({verification.by_probe:,} of them the probe's)" if verification.by_probe else ""
+    return f"{verification.acknowledged:,} acknowledged{by}"
+
+
 def verdict_line(verification: Verification, scenario: str = "") -> str:
     """One verdict in words; ``scenario``: the run's name, where the line is not about all."""
     v = verification
     if not (v.judged or v.missed or v.failed):
-        return f"writes: {v.acknowledged:,} acknowledged, {v.checked:,} read back: nothing to judge"
+        return f"writes: {acknowledged_words(v)}, {v.checked:,} read back: nothing to judge"
     of_run = f" of {one_line(scenario, 40)}" if scenario else ""
     if not (v.judged or v.failed):
-        return f"writes{of_run}: NOT JUDGED: {v.acknowledged:,} acknowledged, {v.checked:,} read back"
+        return f"writes{of_run}: NOT JUDGED: {acknowledged_words(v)}, {v.checked:,} read back"
     word = "ok" if v.passed else "LOST WRITES" if v.lost else "PHANTOM WRITES"
-    counts = f"{v.acknowledged:,} acknowledged, {v.checked:,} read back, {v.lost:,} lost, {v.stale:,} stale"
+    counts = f"{acknowledged_words(v)}, {v.checked:,} read back, {v.lost:,} lost, {v.stale:,} stale"
     return f"writes{of_run}: {word}: {counts}, {v.phantom:,} phantom, {v.recovered:,} of {v.unknown:,} unknown present"
 
 
+def term_words(election: Election) -> str:
+    """``6 to 7``; the term alone, ``7``, where nobody was elected."""
+    if election.stalled:
+        return str(election.term_after)
+    return f"{election.term_before} to {election.term_after}"
+
+
 def election_line(election: Election) -> str:
-    """One election in words."""
+    """One election, or stall, in words."""
     cause = f"{election.fault.kind}, " if election.fault is not None else ""
-    line = f"{cause}term {election.term_before} to {election.term_after}"
+    line = f"{cause}term {term_words(election)}"
     if election.new_leader is not None:
         line += f", {short_node(election.new_leader)}"
-        line += f" led after {seconds(election.serving_s)}" if election.serving_s is not None else " named"
+        led = "led again" if election.stalled else "led"
+        line += f" {led} after {seconds(election.serving_s)}" if election.serving_s is not None else " named"
     if election.without_writes_s is not None:
         line += f", {election.without_writes_s:.2f} ± {election.write_uncertainty_s:.2f} s without writes"
         line += " (from the last good poll)" * election.writes_from_poll
     return line
+
+
+def election_lines(results: Sequence[ScenarioResult]) -> list[str]:
+    """The elections of all scenarios under a heading, and apart from them the stalls in which nobody was elected."""
+    lines = []
+    for heading, stalled in (("elections:", False), ("leader lost for a while, without an election:", True)):
+        rows = [
+            f"  {result.name}: {election_line(election)}"
+            for result in results
+            for election in result.elections
+            if election.stalled is stalled
+        ]
+        if rows:
+            lines += [heading, *rows]
+        elif not stalled and any(result.entries_before >= 0 for result in results):
+            # Results of stock Locust (their entries are not known) say nothing of elections.
+            lines.append("elections: none")
+    return lines

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from confman_tui.results.formatting import milliseconds, sensible, wrapped
 from confman_tui.results.model import ScenarioResult, Series, SeriesKind
-from confman_tui.results.statistics.curve import Line
+from confman_tui.results.statistics.curve import LEAST_POINTS, Line
 from confman_tui.results.statistics.noise import difference
 from confman_tui.results.statistics.repeats import runs_of, spreads, typical, values_of
 from confman_tui.results.statistics.series_shape import knee_of, slope_of, typical_rps, whole_points
@@ -34,8 +34,9 @@ def verdict_of(series: Series) -> list[str]:
     if series.kind is SeriesKind.ENTRIES:
         return [line for name in series.scenarios if (line := _slope_line(series, name))]
     points, knee = whole_points(series), knee_of(series)
-    if len(points) < 2:
-        return ["no knee: fewer than two whole steps"]
+    if len(points) < LEAST_POINTS:
+        whole = "no step was whole" if not points else f"{len(points)} whole step{'s' if len(points) > 1 else ''}"
+        return [f"no knee: {whole}, and a bend shows with {LEAST_POINTS} or more"]
     if knee is None:
         if series.kind is SeriesKind.USERS:
             return ["no knee: throughput grows on with the users"]
@@ -113,6 +114,11 @@ def series_table(series: Series) -> str:
         blocks.append(aligned(rows) if len(rows) > 1 else "nothing was measured")
     results = [result for point in series.points for result in point.results]
     lines = [*verdict_of(series), *noise_lines(series), *verdict_lines(results)]
+    for point in series.points:
+        for result in point.results:
+            # "stopped early" stands in the row and below
+            if note := "; ".join(part for part in result.note.split("; ") if part and part != "stopped early"):
+                lines.append(f"{result.name}, {value_words(series.kind, point.value)}: {note}")
     if series.kind is SeriesKind.ENTRIES:
         lines.append("slopes: least squares over the sizes, ± their 95 % confidence; writes pause between requests")
     if series.stopped_early:

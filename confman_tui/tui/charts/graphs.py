@@ -26,6 +26,8 @@ from confman_tui.tui.history.samples import CAUSES, SecondsBucket
 MOST_POINTS = 120
 """Points per series; more cost time and show nothing."""
 _BUCKETS = (1.0, 2.0, 3.0, 5.0, 10.0, 30.0)
+MOST_APART_S = 0.5
+"""Samples further apart than this have time between them of which nothing is known."""
 LEFT = 5
 """Columns of the value labels and the axis: always the same, so that the picture does not shift sideways."""
 _LABELS_FROM = 46
@@ -115,7 +117,12 @@ class _TimeGraph:
         value: Callable[[SecondsBucket], float | None],
         edges: bool = False,
     ) -> list[tuple[list[float], list[float]]]:
-        """(xs, ys) of each stretch without a gap; with ``edges`` a stretch fills its first and last second."""
+        """(xs, ys) of each stretch without a gap; with ``edges`` a stretch fills its first and last second.
+
+        Nothing is drawn over time of which there is no figure: a stretch ends where seconds are missing, or had no
+        success to tell of; a sample that holds a stall is level from its start to its end, a stretch of its own; and
+        throughput falls to zero, and rises from it, at the second's edge.
+        """
         runs: list[tuple[list[float], list[float]]] = []
         last: SecondsBucket | None = None
         for bucket in buckets:
@@ -123,19 +130,19 @@ class _TimeGraph:
             if y is None:
                 last = None
                 continue
-            middle = round((bucket.start + bucket.end) / 2 - axis.start, 3)
-            together = (
-                last is not None and bucket.scenario == last.scenario and bucket.start - last.end < 1.6 * self.seconds
-            )
-            if not together:
-                if edges and last is not None:
-                    _close(runs[-1], last.end - axis.start)
-                runs.append(([round(bucket.start - axis.start, 3)], [y]) if edges else ([], []))
-            runs[-1][0].append(middle)
+            start, end = round(bucket.start - axis.start, 3), round(bucket.end - axis.start, 3)
+            if last is None or not _together(last, bucket):
+                runs.append(([start], [y]) if edges or bucket.stood_still else ([], []))
+            elif edges and (runs[-1][1][-1] == 0) is not (y == 0):
+                runs.append(([start], [y]))
+            elif edges:
+                # drawn up to here before the next one was known
+                _cut_back(runs[-1])
+            runs[-1][0].append(round((start + end) / 2, 3))
             runs[-1][1].append(round(y, 3))
+            if edges or bucket.stood_still:
+                _level_to(runs[-1], end)
             last = bucket
-        if edges and runs and last is not None:
-            _close(runs[-1], last.end - axis.start)
         return runs
 
 
@@ -143,9 +150,20 @@ def _ok(bucket: SecondsBucket) -> float:
     return bucket.ok_rate
 
 
-def _close(run: tuple[list[float], list[float]], x: float) -> None:
-    run[0].append(round(x, 3))
+def _together(last: SecondsBucket, bucket: SecondsBucket) -> bool:
+    """Whether a line may lead from one to the next: no time is missing between them, and neither holds any."""
+    apart = bucket.start - last.end > MOST_APART_S or bucket.scenario != last.scenario
+    return not apart and not last.stood_still and not bucket.stood_still
+
+
+def _level_to(run: tuple[list[float], list[float]], x: float) -> None:
+    run[0].append(x)
     run[1].append(run[1][-1])
+
+
+def _cut_back(run: tuple[list[float], list[float]]) -> None:
+    run[0].pop()
+    run[1].pop()
 
 
 class ThroughputPlot(_TimeGraph):
@@ -239,15 +257,16 @@ class LatencyPlot(_TimeGraph):
 
     def spec(self, axis: TimeAxis, history: History, width: int, height: int) -> GraphSpec | None:
         """The graph to draw; None when no successful request falls into this stretch."""
-        buckets = [bucket for bucket in self._buckets(axis, history) if bucket.max_us is not None]
-        if not buckets:
+        buckets = self._buckets(axis, history)
+        told = [bucket for bucket in buckets if bucket.max_us is not None]
+        if not told:
             self.legend = ()
             return None
         named = width >= _LABELS_FROM
         spec = self._frame(axis, history, width, height, right=4 if named else 0)
         rows = max(height - 2, 1)
-        lowest = min((bucket.p50_us or 1) for bucket in buckets) / 1000
-        highest = max((bucket.max_us or 1) for bucket in buckets) / 1000
+        lowest = min((bucket.p50_us or 1) for bucket in told) / 1000
+        highest = max((bucket.max_us or 1) for bucket in told) / 1000
         spec.log = True
         low, high = self._scale.fit(max(lowest, 0.001), max(highest, 0.002), axis.now)
         ticks = log_ticks(low, high, max(rows // 2, 2))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from hdrh.histogram import HdrHistogram
-
+from confman_tui.core.percentiles import nearest_ranks
+from confman_tui.load.histogram import slots_of
 from confman_tui.tui.charts.graphs import LEFT
 from confman_tui.tui.charts.spec import GraphSpec, Layer, Mark
 from confman_tui.tui.charts.ticks import headroom, linear_ticks, linear_top, log_ticks, milliseconds_label, rate_label
@@ -19,13 +19,17 @@ _PERCENTILES = ((50.0, "p50"), (95.0, "p95"), (99.0, "p99"), (99.9, "p99.9"))
 @lru_cache(maxsize=8)
 def _counts(histogram_base64: str) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[str, int], ...]]:
     """((microseconds, count) of each bucket in use), and ((name, microseconds) of the percentiles)."""
-    histogram = HdrHistogram.decode(histogram_base64.encode())
-    values = tuple(
-        (int(item.value_iterated_to), int(item.count_added_in_this_iter_step))
-        for item in histogram.get_recorded_iterator()
-    )
-    percentiles = tuple((name, int(histogram.get_value_at_percentile(share))) for share, name in _PERCENTILES)
-    return values, percentiles
+    slots = slots_of(histogram_base64)
+    if not slots:
+        return (), ()
+    # HdrHistogram's own method takes another rank, and its marks would stand beside the figures of the table
+    ranked = nearest_ranks(slots, [share for share, _ in _PERCENTILES])
+    return tuple(slots.items()), tuple((name, value) for (_, name), value in zip(_PERCENTILES, ranked, strict=True))
+
+
+def percentiles_of(histogram_base64: str) -> tuple[tuple[str, int], ...]:
+    """(name, microseconds) of the percentiles that are marked in it."""
+    return _counts(histogram_base64)[1]
 
 
 def histogram_spec(histogram_base64: str, width: int, height: int) -> GraphSpec | None:

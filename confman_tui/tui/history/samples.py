@@ -16,14 +16,19 @@ CAUSES: tuple[Cause, ...] = tuple(Cause)
 """The order of `SecondsBucket.failed`."""
 
 
+LONG_S = 1.5
+"""A sample that lasted so long is that of a load that stood still: it holds the seconds that it missed, too."""
+
+
 @dataclass(frozen=True, slots=True)
 class SecondsBucket:
-    """The requests of one or more whole seconds of one scenario."""
+    """The requests of one or more samples of one scenario."""
 
     start: float
     end: float
-    seconds: int
-    """How many samples of one second are merged in it."""
+    seconds: float
+    """Over how many seconds its requests are spread: one for each sample, but for one that lasted longer, because the
+    load stood still, as long as it lasted."""
     ok: int
     """Sum over its seconds."""
     ok_max: int
@@ -40,6 +45,8 @@ class SecondsBucket:
     p99_us: int | None
     max_us: int | None
     scenario: str
+    stood_still: bool = False
+    """It is one sample of a load that stood still: what ended in `seconds` seconds, nobody knows when."""
 
     @property
     def ok_rate(self) -> float:
@@ -51,20 +58,24 @@ class SecondsBucket:
         """One sample as a bucket of its own."""
         failed = tuple(sample.failed.get(cause, 0) for cause in CAUSES)
         ok = sample.ok
+        lasted = sample.end - sample.start
+        seconds = lasted if lasted >= LONG_S else 1.0
+        each = round(ok / seconds)
         return cls(
             sample.start,
             sample.end,
-            1,
+            seconds,
             ok,
-            ok,
-            ok,
+            each,
+            each,
             failed,
-            sum(failed),
+            round(sum(failed) / seconds),
             sample.p50_us,
             sample.p95_us,
             sample.p99_us,
             sample.max_us,
             scenario,
+            stood_still=lasted >= LONG_S,
         )
 
     def merged(self, later: SecondsBucket) -> SecondsBucket:

@@ -158,7 +158,11 @@ def _writes(sheet: Sheet, result: ScenarioResult, names: Mapping[str, str]) -> N
         sheet.paragraph("not judged", clean(verified.note) or "nothing was read back", look.warn)
     elif not verified.judged:
         sheet.entry("verdict", clean(verified.note) or "nothing to judge", look.dim)
-    for name in ("acknowledged", "refused", "unknown", "recovered", "stale", "phantom"):
+    by_probe = f" ({numbers.count(verified.by_probe)} of the probe)" if verified.by_probe else ""
+    sheet.entry("acknowledged", f"{numbers.count(verified.acknowledged)}{by_probe}")
+    # "refused" alone is a cause of failure, and another count: here a lack of a leader counts too
+    sheet.entry("surely not done", numbers.count(verified.refused))
+    for name in ("unknown", "recovered", "stale", "phantom"):
         sheet.entry(name, numbers.count(getattr(verified, name)))
     for one in verified.without:
         sheet.paragraph("judged without", f"{name_of(one.node, names)} ({clean(one.why)})", look.warn)

@@ -28,9 +28,11 @@ def outcome(row: Row, names: Mapping[str, str], look: Look) -> list[Content]:
         return sheet.lines
     bound_lines(sheet, row.limit)
     use_lines(sheet, result, names)
-    if result.elections:
-        sheet.heading("Elections")
-        for election in result.elections:
+    for heading, stalled in (("Elections", False), ("Leader lost, none elected", True)):
+        some = [election for election in result.elections if election.stalled is stalled]
+        if some:
+            sheet.heading(heading)
+        for election in some:
             gap = election.without_writes_s
             words = f"{numbers.short_seconds(gap)} without writes" if gap is not None else "no gap in writes"
             sheet.entry(name_of(election.new_leader, names), f"term {election.term_after}, {words}")
@@ -52,7 +54,12 @@ def _failures(sheet: Sheet, row: Row) -> None:
         if number:
             share = numbers.share(number, whole)
             sheet.entry(CAUSE_WORDS[cause], f"{numbers.count(number):>8}  {share}", sheet.look.alarm)
-    texts = result.outcome.error_texts if result else {}
+    # a text that only names its cause is that cause's row, and would tell the same failures a second time
+    texts = {
+        text: number
+        for text, number in (result.outcome.error_texts if result else {}).items()
+        if text not in CAUSE_WORDS.values()
+    }
     for text, number in sorted(texts.items(), key=lambda item: -item[1])[:MOST_TEXTS]:
         sheet.entry(numbers.count(number), clean(text, 160), sheet.look.dim)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from statistics import median
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,6 +15,7 @@ from textual.events import Resize
 from textual.widgets import Static
 
 from confman_tui.core.errors import EXIT_OK, EXIT_UNJUDGED
+from confman_tui.results.statistics.drill_rounds import distribution, spread_rows
 from confman_tui.session.events import DrillRound
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.histogram import drill_spec
@@ -32,12 +32,15 @@ STEPS = (
     ("detected", "detected_s"),
     ("elected", "serving_s"),
     ("agree", "agree_s"),
+    ("write", "first_write_s"),
+    ("90 %", "recover90_s"),
     ("no writes", "without_writes_s"),
-    ("90 % after", "recover90_s"),
     ("return", RETURN),
 )
-_SHORT = {"no writes": "unserved", "90 % after": "90 %"}
-_SPARE = ("agree_s", "detected_s", "recover90_s")
+"""Moments, in seconds from the fault, and then two lengths: for how long no write was possible, and how long the node
+took to catch up once the fault had ended."""
+_SHORT = {"no writes": "unserved"}
+_SPARE = ("agree_s", "detected_s", "recover90_s", "first_write_s")
 """Steps that a narrow table leaves out, in this order."""
 _ROUND, _FAULT = 8, 15
 """Columns of a round's number and of its fault: ``isolate :12345`` and a gap."""
@@ -150,12 +153,13 @@ class RoundsDialog(Dialog[None]):
                 lines += [Content.assemble((part, look.alarm)) for part in wrap(words, width, 3)]
         judged = [ended for ended in rounds if ended.judged and ended.election is not None]
         if len(judged) > 1:
-            for name, take in (("least", min), ("median", median), ("p95", _p95), ("most", max)):
-                cells = ""
-                for _, field in shape.steps:
-                    values = [value for ended in judged if (value := _value(ended, field)) is not None]
-                    text = numbers.short_seconds(take(values)) if values else numbers.NOTHING
-                    cells += f"{text:>{shape.step}}"
+            columns = [distribution(_values(judged, field)) for _, field in shape.steps]
+            for name, key in spread_rows(len(judged)):
+                shown = [
+                    numbers.NOTHING if (value := found[key]) is None else numbers.short_seconds(value)
+                    for found in columns
+                ]
+                cells = "".join(f"{text:>{shape.step}}" for text in shown)
                 lines.append(Content.assemble((f"{'':<8}{name:<{shape.fault}}", look.dim), (cells, look.text)))
         lines.append(Content(""))
         return lines
@@ -190,7 +194,5 @@ def _step(ended: DrillRound, field: str) -> str:
     return "—" if value is None else numbers.short_seconds(value)
 
 
-def _p95(values: Sequence[float]) -> float:
-    """The nearest-rank 95th percentile."""
-    ordered = sorted(values)
-    return ordered[max(0, -(-95 * len(ordered) // 100) - 1)]
+def _values(rounds: Sequence[DrillRound], field: str) -> list[float]:
+    return [value for ended in rounds if (value := _value(ended, field)) is not None]

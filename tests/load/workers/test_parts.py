@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confman_tui.cluster.elections import WriteOutcome
-from confman_tui.load.histogram import nearest_ranks
+from confman_tui.core.percentiles import nearest_ranks
 from confman_tui.load.run_model import Cause
 from confman_tui.load.second import NodeCounts, SecondCounts
 from confman_tui.load.targets import Targets

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from confman_tui.cluster.elections import Verification
-from confman_tui.results.files.election_files import write_elections, write_lost
+from confman_tui.results.files.election_files import election_document, write_elections, write_lost
 from tests.support import result_samples
 
 
@@ -27,3 +27,10 @@ def test_elections_in_rows(tmp_path: Path) -> None:
     row = dict(zip(heading, first, strict=True))
     assert (row["fault"], row["fault_node"], row["serving_s"]) == ("kill", result_samples.NODES[0], "1.43")
     assert dict(zip(heading, second, strict=True))["agree_s"] == ""
+    assert row["stalled"] == "False"
+
+
+def test_a_stall_is_no_election_in_a_row_either() -> None:
+    stall = result_samples.election(new_leader=result_samples.NODES[0], term_before=1, term_after=1)
+    assert election_document(stall)["stalled"] is True
+    assert election_document(result_samples.election(new_leader=None, term_after=None))["stalled"] is False

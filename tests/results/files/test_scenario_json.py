@@ -30,11 +30,11 @@ _KEYS = {
         "origin fault fault_node fault_by old_leader new_leader term_before term_after rounds lost_s term_s "
         "claim_s serving_s agree_s first_write_s without_writes_s uncertainty_s write_uncertainty_s "
         "intended_writes reads_ok reads_failed longest_wait_s recover90_s writes_missed detected_s "
-        "writes_from_poll"
+        "writes_from_poll stalled"
     ),
     "verification": (
         "acknowledged refused unknown lost stale recovered phantom checked judged passed seconds lost_keys note "
-        "without unread asked"
+        "without unread asked by_probe"
     ),
     "verification.without": "node why",
     "by_node": "node requests failed reads writes reads_failed writes_failed rps p50_us p99_us",
@@ -77,7 +77,9 @@ def _with_everything() -> ScenarioResult:
         result_samples.repeated([100, 104]),
         outcome=outcome,
         elections=(result_samples.election(), result_samples.election(fault=None, writes_from_poll=True)),
-        verification=Verification(5, 4, 3, 1, 1, 2, 1, 5, 2.5, ("a/b",), "a", (UnreadNode("http://n", "slow"),), 9),
+        verification=Verification(
+            5, 4, 3, 1, 1, 2, 1, 5, 2.5, ("a/b",), "a", (UnreadNode("http://n", "slow"),), unread=9, by_probe=2
+        ),
         note="a note",
         rate=200.0,
         rate_changes=(RateChange(-1.5, 220.5),),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confman_tui.cluster.elections import Verification
 from confman_tui.load.run_model import Cause
+from confman_tui.results.model import ScenarioResult
+from confman_tui.results.tables.peaks import peak_lines
 from confman_tui.results.tables.results_table import results_table
 from tests.support import result_samples
 
@@ -29,9 +33,10 @@ def test_the_table_of_a_series() -> None:
         "read-10u            7,965            0    531    0.51    81.2     110   1,630    1,000",
         "write-10u: after a redirect: 3 requests",
         "read-10u: after a redirect: 3 requests",
-        "peak read throughput: 531 req/s (read-10u)",
-        "peak write throughput: 88.0 req/s (write-10u)",
-        "peak read to peak write: 6.03",
+        "peak read throughput: 531 req/s (read-10u: 10 users without pauses)",
+        "peak write throughput: 88.0 req/s (write-10u: 10 users with pauses of 50 to 100 ms)",
+        "no ratio of reads to writes: no scenarios that only read and only write ran with as many users and",
+        "    the same pauses (read-10u and write-stress-10u do)",
         "writes: ok: 1,320 acknowledged, 1,320 read back, 0 lost, 0 stale, 0 phantom, 1 of 4 unknown present",
         "elections:",
         "  write-10u: kill, term 6 to 7, 127.0.0.1:6200 led after 1.43 s, 1.62 ± 0.02 s without writes",
@@ -53,6 +58,67 @@ def test_a_scenario_without_any_success() -> None:
     assert lines[2].split() == ["write-10u", "3", "3", "(100", "%)", "0.00", "-", "-", "-", "-", "1,000"]
     assert not any("peak" in line for line in lines)
     assert "elections: none" in lines
+
+
+def _rates(name: str, reads: int, writes: int, **changes: Any) -> ScenarioResult:
+    """A run of 15 s."""
+    outcome = result_samples.outcome(reads_ok=15 * reads, writes_ok=15 * writes)
+    return result_samples.result(name, outcome=outcome, elections=(), verification=None, **changes)
+
+
+def _peaks(*results: ScenarioResult) -> list[str]:
+    return peak_lines(results)
+
+
+def test_peaks_of_like_with_like_have_a_ratio() -> None:
+    """write-10u's users pause and read-10u's don't: only write-stress-10u can be set against it, which the original
+    suite leaves out of its peak."""
+    lines = _peaks(_rates("write-10u", 0, 110), _rates("read-10u", 600, 0), _rates("write-stress-10u", 0, 120))
+    assert lines == [
+        "peak read throughput: 600 req/s (read-10u: 10 users without pauses)",
+        "peak write throughput: 120 req/s (write-stress-10u: 10 users without pauses); without it, as the original "
+        "suite counts: 110 (write-10u: 10 users with pauses of 50 to 100 ms)",
+        "reads to writes, 10 users each, without pauses: 5.00 (read-10u to write-stress-10u)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        _rates("write-1u", 0, 12, users=1),
+        _rates("write-stress-10u", 0, 120, users=5),
+        _rates("write-stress-10u", 0, 120, payload_bytes=10),
+        _rates("write-stress-10u", 0, 120, rate=500.0),
+        _rates("mixed-10u", 200, 50),
+        _rates("nobody-knows", 0, 50),
+    ],
+)
+def test_peaks_of_unlike_runs_have_none_and_say_why(write: ScenarioResult) -> None:
+    assert _peaks(_rates("read-10u", 600, 0), write)[-1].startswith("no ratio of reads to writes: no scenarios that")
+
+
+def test_writes_of_the_probe_and_of_the_warm_up_are_told_apart() -> None:
+    """Otherwise "1,742 acknowledged" stands beside 1,735 writes that succeeded."""
+    verified = Verification(acknowledged=1742, checked=1742, by_probe=7)
+    outcome = result_samples.outcome(writes_ok=1735)
+    table = results_table([result_samples.result(outcome=outcome, verification=verified)])
+    assert "writes: ok: 1,742 acknowledged (7 of them the probe's), 1,742 read back" in table
+    assert "warm-up" not in table
+    outcome = result_samples.outcome(writes_ok=1700)
+    table = results_table([result_samples.result(outcome=outcome, verification=verified, warmup_s=1.0)])
+    assert "writes: 35 of them were acknowledged in the warm-up, which the figures leave out" in table
+
+
+def test_a_stall_without_an_election_is_none() -> None:
+    stall = result_samples.election(
+        fault=None, new_leader=result_samples.NODES[0], term_before=1, term_after=1, serving_s=0.96
+    )
+    lines = results_table([result_samples.result(elections=(stall,))]).splitlines()
+    assert "elections: none" in lines
+    at = lines.index("leader lost for a while, without an election:")
+    assert lines[at + 1] == "  write-10u: term 1, 127.0.0.1:6100 led again after 0.96 s, 1.62 ± 0.02 s without writes"
+    both = results_table([result_samples.result(elections=(stall, result_samples.election()))]).splitlines()
+    assert both[both.index("elections:") + 1].startswith("  write-10u: kill, term 6 to 7, 127.0.0.1:6200 led after")
 
 
 def test_tiers_stand_apart() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations, pairwise
 
@@ -13,7 +14,7 @@ from rich.style import Style
 
 from confman_tui.cluster.elections import WriteWindow
 from confman_tui.cluster.states import NodeState
-from confman_tui.load.run_model import Cause
+from confman_tui.load.run_model import Cause, SecondSample
 from confman_tui.session import events
 from confman_tui.tui.charts.axis import SPANS, TimeAxis, TimeWindow
 from confman_tui.tui.charts.drawing import draw, to_rows
@@ -39,6 +40,8 @@ from confman_tui.tui.charts.ticks import (
 from confman_tui.tui.history.history import History
 from tests.support.chart_history import NODES, SAMPLE, T0, Feed, view
 from tests.support.colour_vision import EYES, GROUNDS, contrast, distance
+
+Run = tuple[list[float], list[float]]
 
 NAMES = {NODES[0]: ":6100", NODES[1]: ":6200", NODES[2]: ":6300"}
 
@@ -396,6 +399,74 @@ def test_a_single_second_of_failures_is_seen_whatever_the_scale() -> None:
     assert spec is not None
     assert spec.y_high >= 9_000, "the best second is on the axis though it is merged with four others"
     assert ("…", "timeout 1", "timeout") in plot.legend
+
+
+def told(*samples: SecondSample) -> tuple[History, TimeAxis]:
+    """A history of these samples of one scenario, and the ten seconds from the first one on."""
+    history = History()
+    for one in samples:
+        history.apply(events.SampleRecorded("write-10u", one, NODES[0], 6))
+    return history, TimeAxis(T0, T0 + 10, T0 + 10, live=False)
+
+
+def lines_of(samples: Sequence[SecondSample]) -> tuple[list[Run], list[Run]]:
+    """The stretches of throughput and of p99 that are drawn."""
+    history, axis = told(*samples)
+    throughput, latency = ThroughputPlot().spec(axis, history, 80, 12), LatencyPlot().spec(axis, history, 80, 12)
+    assert throughput is not None
+    assert latency is not None
+    area = next(layer for layer in throughput.layers if layer.kind == "area")
+    p99 = next(layer for layer in latency.layers if layer.role == "p99")
+    return area.runs, p99.runs
+
+
+def second(start: float, ok: int = 100, lasted: float = 1.0) -> SecondSample:
+    latency = dict.fromkeys(("p50_us", "p95_us", "p99_us", "max_us"), None if not ok else 5_000)
+    return replace(SAMPLE, start=T0 + start, end=T0 + start + lasted, writes_ok=ok, **latency)
+
+
+def test_a_second_without_success_has_no_latency_and_no_ramp() -> None:
+    """The cluster stood still in [2, 3): p99 says nothing of it, and throughput is zero there and nowhere else."""
+    area, p99 = lines_of([second(0), second(1), second(2, ok=0), second(3), second(4)])
+    assert [run[0] for run in p99] == [[0.5, 1.5], [3.5, 4.5]]
+    assert area == [
+        ([0.0, 0.5, 1.5, 2.0], [100, 100, 100, 100]),
+        ([2.0, 2.5, 3.0], [0, 0, 0]),
+        ([3.0, 3.5, 4.5, 5.0], [100, 100, 100, 100]),
+    ]
+
+
+def test_seconds_that_do_not_exist_are_not_drawn() -> None:
+    """Nobody measured anything in [2, 3), between two runs of one scenario say."""
+    area, p99 = lines_of([second(0), second(1), second(3), second(4)])
+    assert [(run[0][0], run[0][-1]) for run in area] == [(0.0, 2.0), (3.0, 5.0)]
+    assert [run[0] for run in p99] == [[0.5, 1.5], [3.5, 4.5]]
+
+
+def test_a_stall_of_the_load_is_one_level_stretch_at_its_true_rate() -> None:
+    """A load that stood still gives one long sample: 40 requests in four seconds are 10 a second, and no peak."""
+    area, p99 = lines_of([second(0), second(1), second(2, ok=40, lasted=4.0), second(6)])
+    assert area[1] == ([2.0, 4.0, 6.0], [10, 10, 10])
+    assert p99 == [([0.5, 1.5], [5.0, 5.0]), ([2.0, 4.0, 6.0], [5.0, 5.0, 5.0]), ([6.5], [5.0])]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 300), st.sampled_from([0.0, 0.0, 0.7, 3.0]), st.sampled_from([1.0, 1.0, 2.5])))
+)
+def test_nothing_is_drawn_over_time_without_a_figure(parts: list[tuple[int, float, float]]) -> None:
+    """Whatever stalls and gaps there are: a line that leads from one moment to the next has a sample under it."""
+    samples, at = [second(0)], 1.0
+    for ok, gap, lasted in parts[:6]:
+        samples.append(second(at + gap, ok, lasted))
+        at += gap + lasted
+    area, p99 = lines_of(samples)
+    for run in [*area, *p99]:
+        for x in [one + (other - one) * share for one, other in pairwise(run[0]) for share in (0.1, 0.5, 0.9)]:
+            assert any(one.start - T0 - 0.01 <= x <= one.end - T0 + 0.01 for one in samples)
+    silent = [(one.start - T0, one.end - T0) for one in samples if one.ok == 0]
+    for begin, end in silent:
+        assert not any(begin + 0.01 < x < end - 0.01 for run in p99 for x in run[0])
+        assert all(y == 0 for run in area for x, y in zip(*run, strict=True) if begin + 0.01 < x < end - 0.01)
 
 
 def test_without_samples_there_is_nothing_to_draw() -> None:
