@@ -121,6 +121,8 @@ class SecondSample:
     """CPU of each worker process, as a share of one core."""
     reads_within: tuple[tuple[float, float, int, int], ...] = ()
     """The reads more finely: (from, to, succeeded, failed) of each stretch of some 50 ms in which one ended."""
+    latencies: Mapping[int, int] = field(default_factory=dict, compare=False, repr=False)
+    """How many of its successful requests took each number of µs; nobody changes it any more."""
     worker_wait: Mapping[str, float] = field(default_factory=dict)
     """Share of the time in which each worker was ready to run but had no core, where its system says so (Linux
     does)."""

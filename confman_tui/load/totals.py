@@ -187,6 +187,7 @@ class RunTotals:
             rate=second.rate or None,
             worker_cpu=second.worker_cpu,
             reads_within=second.reads_within(),
+            latencies=latencies,
             worker_wait=second.worker_wait,
         )
 

@@ -226,6 +226,14 @@ class WindowClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class ElectionAdvanced:
+    """An election goes on, and a step of it was seen."""
+
+    election: Election
+    """As far as it is known."""
+
+
+@dataclass(frozen=True, slots=True)
 class ElectionMeasured:
     """An election is over and its figures are known. Emitted again when recovery to 90 % is known too."""
 
@@ -324,6 +332,7 @@ Event = (
     | ScenarioEnded
     | FaultCaused
     | WindowClosed
+    | ElectionAdvanced
     | ElectionMeasured
     | VerificationEnded
     | DrillRoundEnded

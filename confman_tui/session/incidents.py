@@ -24,7 +24,7 @@ from confman_tui.core.clock import Clock
 from confman_tui.load.run_model import SecondSample
 from confman_tui.session.cluster_monitor import Monitor
 from confman_tui.session.dataset import Progress
-from confman_tui.session.events import ElectionMeasured, FaultCaused, Phase, PhaseChanged, Sink
+from confman_tui.session.events import ElectionAdvanced, ElectionMeasured, FaultCaused, Phase, PhaseChanged, Sink
 from confman_tui.settings import Settings
 
 
@@ -85,6 +85,8 @@ class IncidentTracker:
     def on_fact(self, fact: Fact) -> None:
         """The cluster changed."""
         self._report(self._meter.fact(fact))
+        if (election := self._meter.unfinished()) is not None:
+            self._emit(ElectionAdvanced(election))
 
     def on_writes(self, drained: Drained) -> None:
         """The stream of writes was drained."""

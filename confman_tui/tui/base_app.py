@@ -31,6 +31,7 @@ from confman_tui.tui.start_options import UiOptions
 from confman_tui.tui.state import initial
 from confman_tui.tui.text import clean
 from confman_tui.tui.textual_hacks import CrashKeepingApp, narrow_updates, pause_between_steps
+from confman_tui.tui.widgets.graph import LatencyGraph
 from confman_tui.tui.yield_cpu import yield_cpu
 
 LEAST_GAP_S = 0.05
@@ -74,7 +75,7 @@ class BaseApp(CrashKeepingApp):
         self.renderer = ChartRenderer(
             on_notice=lambda text: self.mailbox.put(NoticeGiven(Level.INFO, text, options.clock()))
         )
-        self.dashboard = Dashboard(self.window, self.renderer, len(CATALOGUE), start_keys(options.keymap))
+        self.dashboard = Dashboard(self.window, self.renderer, self.state, start_keys(options.keymap))
         self.held: Frame | None = None
         """What the panes go on showing while the view is held."""
         self.closing_since: float | None = None
@@ -148,7 +149,11 @@ class BaseApp(CrashKeepingApp):
             if Panes.GRAPHS in panes:
                 for graph in board.seen_graphs():
                     yield_cpu()
-                    graph.show(partial(graph.plot.spec, axis, shown.history))
+                    if isinstance(graph, LatencyGraph):
+                        graph.show_over(axis, shown.history, shown.state.names)
+                    else:
+                        graph.show(partial(graph.plot.spec, axis, shown.history))
+                board.show_histogram(shown)
 
     @staticmethod
     def loop_time() -> float:

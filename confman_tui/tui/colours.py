@@ -8,18 +8,18 @@ from confman_tui.tui.charts.palette import role_colors, term_color
 
 _MEANINGS: dict[bool, dict[str, str]] = {
     True: {
-        "serves": "#1fae8a",
+        "serves": role_colors(True)["good"],
         "follows": "#c9ced6",
-        "lost": "#ff6b3d",
-        "waits": "#f0e442",
+        "lost": role_colors(True)["alarm"],
+        "waits": role_colors(True)["warn"],
         "elected": "#56b4e9",
         "silent": "#c06fb0",
     },
     False: {
-        "serves": "#00795a",
+        "serves": role_colors(False)["good"],
         "follows": "#3b424c",
-        "lost": "#9c2a00",
-        "waits": "#947600",
+        "lost": role_colors(False)["alarm"],
+        "waits": role_colors(False)["warn"],
         "elected": "#0076bd",
         "silent": "#a8478c",
     },
@@ -78,6 +78,8 @@ class Look:
         self.good = _MEANINGS[dark]["serves"]
         self.warn = _MEANINGS[dark]["waits"]
         self.alarm = _MEANINGS[dark]["lost"]
+        self.band = roles["band"]
+        """Time without writes, drawn."""
         self.accent = _MEANINGS[dark]["elected"]
 
     def term(self, term: int | None) -> str:

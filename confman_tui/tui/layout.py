@@ -15,6 +15,10 @@ WIDE = 110
 CARD_WIDTH = 26
 LINE_WIDTH = 52
 CHIP_WIDTH = 19
+ROOMY_WIDTH, ROOMY_HEIGHT = 160, 46
+"""From this size on, the latency histogram and the last elections have panes of their own."""
+ELECTIONS = 5
+"""Rows of the last elections, their frame included."""
 LEAST_GRAPH = 6
 """Rows that a graph needs inside its frame."""
 
@@ -55,14 +59,19 @@ class Plan:
     """Whether the log stands to the right of the table."""
     last_event: int
     keys: int
+    elections: int = 0
+    """Rows of the last elections with their frame."""
+    histogram: bool = False
+    """Whether the latency histogram stands beside the graphs."""
 
     @property
     def total(self) -> int:
         """All rows together."""
         beside = max(self.table, self.log) if self.log_beside else self.table + self.log
         return (
-            self.header + self.cards + self.timeline + self.graphs + beside + self.running + self.last_event + self.keys
-        )
+            self.header + self.cards + self.timeline + self.graphs + self.elections + beside
+            + self.running + self.last_event + self.keys
+        )  # fmt: skip
 
 
 def plan(width: int, height: int, nodes: int, scenarios: int) -> Plan:
@@ -83,13 +92,16 @@ def plan(width: int, height: int, nodes: int, scenarios: int) -> Plan:
     least_log = 0 if beside else 5
     if height - fixed - table - least_log >= least_graph + 1:
         left = height - fixed - table - least_log
+        roomy = width >= ROOMY_WIDTH and height >= ROOMY_HEIGHT and left - ELECTIONS >= 2 * LEAST_GRAPH
+        elections = ELECTIONS if roomy else 0
+        left -= elections
         grown = max(0, left - 18) // 3
         graphs = left - grown
         log = table + grown if beside else least_log + grown
         count = 2 if beside or graphs >= 2 * (least_graph + 2) else 1
         return Plan(
             header, cards, style, columns, card_lines, timeline, framed, graphs, count, beside,
-            table + grown if beside else table, 0, log, beside, 0, keys,
+            table + grown if beside else table, 0, log, beside, 0, keys, elections, roomy,
         )  # fmt: skip
     running = 2
     left = height - fixed - running - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -11,9 +11,14 @@ from confman_tui.load.saturation import GeneratorBound, GeneratorSample
 from confman_tui.results.model import ScenarioResult
 from confman_tui.session.events import ScenarioStarted
 from confman_tui.settings.scenarios import Scenario, Target
+from confman_tui.tui.charts.latency_classes import LatencyClasses
 
 DRILL = Scenario("e", "drill", 10, 0.0, Target.LEADER, 1.0, (0.05, 0.1), in_suite=False)
 """The load under an election drill, as the table shows it while the drill goes on."""
+
+
+LATEST_S = 15
+"""Seconds of a run whose latencies the live histogram shows."""
 
 
 class RowStatus(StrEnum):
@@ -43,6 +48,8 @@ class Row:
     failed: Counter[Cause] = field(default_factory=Counter)
     per_node: Counter[str] = field(default_factory=Counter)
     max_us: int | None = None
+    latest: deque[LatencyClasses] = field(default_factory=lambda: deque(maxlen=LATEST_S))
+    """The latencies of the last seconds of the run that goes on."""
     result: ScenarioResult | None = None
     """Of the last run that ended."""
     rate: float | None = None
@@ -61,6 +68,7 @@ class Row:
         self.failed = Counter()
         self.per_node = Counter()
         self.max_us = None
+        self.latest.clear()
         self.rate = event.rate
         self.limit = None
 
@@ -70,6 +78,7 @@ class Row:
         self.requests += sample.ok + sample.failures
         self.failed.update(sample.failed)
         self.per_node.update(sample.per_node)
+        self.latest.append(LatencyClasses(sample.latencies))
         if sample.max_us is not None:
             self.max_us = max(self.max_us or 0, sample.max_us)
 
@@ -78,11 +87,17 @@ class Row:
         self.status = RowStatus.STOPPED if result.outcome.stopped_early else RowStatus.DONE
         self.result = result
         self.sample = None
+        self.latest.clear()
         self.limit = result.generator_bound
 
     def copy(self) -> Row:
         """A row that stays as it is while this one goes on."""
-        return replace(self, failed=Counter(self.failed), per_node=Counter(self.per_node))
+        return replace(
+            self,
+            failed=Counter(self.failed),
+            per_node=Counter(self.per_node),
+            latest=deque(self.latest, maxlen=LATEST_S),
+        )
 
     @property
     def broken(self) -> bool:

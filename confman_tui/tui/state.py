@@ -75,6 +75,8 @@ class UiState:
     done_to: dict[str, Fault] = field(default_factory=dict)
     """What was last done to each node."""
     elections: list[Election] = field(default_factory=list)
+    election_now: Election | None = None
+    """The one that goes on, as far as it is known."""
     verification: Verification | None = None
     drill_rounds: tuple[DrillRound, ...] = ()
     """Of the last drill, while it runs and afterwards."""

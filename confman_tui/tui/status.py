@@ -142,7 +142,7 @@ def _run(frame: Frame, look: Look, width: int) -> list[Part]:
     else:
         elapsed -= row.started.warmup_s
     if planned:
-        elapsed = min(elapsed, planned) if state.phase is Phase.RUNNING else elapsed
+        elapsed = min(elapsed, planned)
         parts.append(Part(numbers.bar(elapsed / planned, 16 if width >= 100 else 8), look.accent, 5))
         parts.append(Part(f"{numbers.minutes(elapsed)}/{numbers.minutes(planned)}", look.text, 3))
     else:

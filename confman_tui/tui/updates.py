@@ -11,6 +11,7 @@ from confman_tui.session.events import (
     DeferredRunDropped,
     DrillEnded,
     DrillRoundEnded,
+    ElectionAdvanced,
     ElectionMeasured,
     Event,
     FaultCaused,
@@ -31,7 +32,7 @@ from confman_tui.session.events import (
     WatchModeChanged,
     WritesAcknowledged,
 )
-from confman_tui.tui.log import describe
+from confman_tui.tui.log import describe, election_line
 from confman_tui.tui.rows import RowStatus
 from confman_tui.tui.state import UiState
 
@@ -75,6 +76,10 @@ def apply(state: UiState, event: Event, now: float) -> bool:
     if isinstance(event, GeneratorWatched):
         state.generator = event.sample
         return False
+    if isinstance(event, ElectionAdvanced):
+        state.election_now = event.election
+        state.log.add(election_line(event.election, state.names, ongoing=True))
+        return True
     line = describe(event, state.names, {election.origin for election in state.elections}, now)
     if line is not None:
         state.log.add(line)
@@ -96,6 +101,8 @@ def _change(state: UiState, event: Event) -> None:
         case FaultCaused(fault):
             state.done_to[fault.node] = fault
         case ElectionMeasured(election):
+            if state.election_now is not None and state.election_now.origin <= election.origin:
+                state.election_now = None
             state.elections = [known for known in state.elections if known.origin != election.origin]
             state.elections = [*state.elections, election][-MOST_ELECTIONS:]
         case VerificationEnded(_, result):

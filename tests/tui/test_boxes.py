@@ -22,7 +22,7 @@ def panes(board: ScreenUnderTest) -> dict[str, Widget]:
     every = (
         dashboard.header, *dashboard.cards.children, dashboard.timeline, dashboard.throughput, dashboard.latency,
         dashboard.table, dashboard.log_pane, dashboard.running_row, dashboard.last_event, dashboard.keys,
-        dashboard.offline,
+        dashboard.offline, dashboard.histogram, dashboard.elections,
     )  # fmt: skip
     return {str(pane.id or f"card{index}"): pane for index, pane in enumerate(every) if shown(pane)}
 
@@ -67,7 +67,7 @@ def words(board: ScreenUnderTest) -> set[str]:
     found: set[str] = set()
     lines = board.lines()
     for name, pane in panes(board).items():
-        if name in ("throughput", "latency", "timeline"):
+        if name in ("throughput", "latency", "histogram", "timeline"):
             continue
         box = pane.region
         for row in lines[box.y : box.bottom]:

@@ -11,6 +11,11 @@ SCROLL = 0.25
 """Share of the window that one step through time takes."""
 
 
+def picture_with_blanks(svg: str) -> str:
+    """A picture whose texts keep the blanks that they begin with: librsvg and others drop them otherwise."""
+    return svg.replace("<svg ", '<svg xml:space="preserve" ', 1)
+
+
 class ViewActions(BaseApp):
     """The view. None of these changes what is collected."""
 
@@ -76,7 +81,7 @@ class ViewActions(BaseApp):
         target = self.options.output_dir / f"screen-{stamp}.svg"
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(self.export_screenshot(title="confman-tui"), encoding="utf-8")
+            target.write_text(picture_with_blanks(self.export_screenshot(title="confman-tui")), encoding="utf-8")
         except OSError as error:
             self.say(f"The picture could not be written to {target}: {error.strerror or error}", "error")
             return

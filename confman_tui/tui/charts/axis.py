@@ -33,6 +33,11 @@ class TimeAxis:
         """Its length in seconds."""
         return self.end - self.start
 
+    @property
+    def view(self) -> tuple[float, float | None]:
+        """What a person chose to see: it changes when they zoom or scroll, and not while the clock goes on."""
+        return self.span, None if self.live else self.end
+
     def column(self, at: float, width: int) -> int:
         """The column of a moment on a picture of that width; may lie outside it."""
         return math.floor((at - self.start) * width / self.span)

@@ -231,4 +231,4 @@ def _labels(values: dict[str, float], spec: GraphSpec, rows: int) -> list[tuple[
 def _mark_knee(spec: GraphSpec, series: Series, across: _Across) -> None:
     knee = knee_of(series)
     if knee is not None:
-        spec.marks.append(Mark(across.x(knee.value), f"knee {value_label(series.kind, knee.value)}", "warn"))
+        spec.marks.append(Mark(across.x(knee.value), f"knee {value_label(series.kind, knee.value)}", "text"))

@@ -11,10 +11,12 @@ from typing import Any
 
 import plotext
 
-from confman_tui.tui.charts.spec import GraphSpec, Layer, Mark, Rows
+from confman_tui.tui.charts.spec import BAND_LABEL, Band, GraphSpec, Layer, Mark, Rows, band_cells, label_start
 from confman_tui.tui.yield_cpu import yield_cpu
 
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
+_FILLED = "▒"
+"""What a band is filled with: not the block of an area, so that it is told apart without colour too."""
 _BASE = 16
 """Style numbers travel through plotext as entries of the 256-colour palette from here on; below are theme colours."""
 
@@ -33,16 +35,20 @@ def draw(spec: GraphSpec) -> Rows:
     yield_cpu()
     low, high = _y_limits(spec)
     columns, rows = _canvas(spec)
-    for stretches, role, glyph in ((spec.bands, "band", "░"), (spec.left_out, "dim", "·")):
+    bands = [(band.start, band.end) for band in spec.bands]
+    for stretches, role, glyph in ((bands, "band", _FILLED if spec.solid else "░"), (spec.left_out, "dim", "·")):
         marker = plotext.marker(glyph, _pixel(styles[role]))
-        for stretch in stretches:
-            _band(figure, spec, stretch, marker, (low, high), columns)
+        for start, end in stretches:
+            _band(figure, spec, band_cells(start, end, spec.x_end, columns), marker, (low, high), columns)
     # A mark lies on a filled area, where it would vanish, but under lines and points, which it must not hide.
     _layers(figure, spec, styles, columns, areas=True)
     for mark in spec.marks:
         if mark.line:
             _mark_line(figure, spec, mark.x, styles[mark.role], (low, high), columns)
     _layers(figure, spec, styles, columns, areas=False)
+    for band in spec.bands:
+        if band.label:
+            _band_label(figure, spec, band, styles[BAND_LABEL], (low, high), columns)
     for mark in spec.marks:
         if mark.label:
             _mark_label(figure, spec, mark, styles[mark.role], (low, high), columns, rows)
@@ -91,22 +97,29 @@ def _frame(figure: Any, spec: GraphSpec, styles: dict[str, int]) -> None:
 def _band(
     figure: Any,
     spec: GraphSpec,
-    stretch: tuple[float, float],
+    cells: tuple[int, int],
     marker: Any,
     ends: tuple[float, float],
     columns: int,
 ) -> None:
-    """Shade whole cells: all that the stretch touches by half, and at least one."""
-    low, high = ends
-    per_cell = spec.x_end / columns
-    first = round(stretch[0] / per_cell)
-    last = max(round(stretch[1] / per_cell) - 1, first)
-    first, last = max(first, 0), min(last, columns - 1)
-    if first > last:
+    """Fill whole columns."""
+    (low, high), (first, after) = ends, cells
+    if first >= after:
         return
+    per_cell = spec.x_end / columns
     inner = (high - low) * 1e-6
-    xs = [(cell + 0.5) * per_cell for cell in range(first, last + 1) for _ in (0, 1)]
-    _columns(figure, xs, [low + inner, high - inner] * (last + 1 - first), marker)
+    xs = [(cell + 0.5) * per_cell for cell in range(first, after) for _ in (0, 1)]
+    _columns(figure, xs, [low + inner, high - inner] * (after - first), marker)
+
+
+def _band_label(figure: Any, spec: GraphSpec, band: Band, style: int, ends: tuple[float, float], columns: int) -> None:
+    """A band's length in its middle, with a filled cell on either side."""
+    first, after = band_cells(band.start, band.end, spec.x_end, columns)
+    if after - first < len(band.label) + 2:
+        return
+    start = first + (after - first - len(band.label)) // 2
+    text = plotext.colorize(band.label).fill(_pixel(style))
+    figure.draw(figure.text((start + 0.5) * spec.x_end / columns, sum(ends) / 2, text, alignment="left"))
 
 
 def _columns(figure: Any, xs: list[float], ys: list[float], marker: Any) -> None:
@@ -133,7 +146,8 @@ def _layer(figure: Any, spec: GraphSpec, layer: Layer, style: int, columns: int)
     ys = [_y(spec, y) for run in runs for y in run[1]]
     if not xs:
         return
-    marker = plotext.marker(layer.glyph or "braille", _pixel(style))
+    blocks = spec.solid and (kind == "area" or layer.heavy)
+    marker = plotext.marker(layer.glyph or ("hd" if blocks else "braille"), _pixel(style))
     if kind == "columns":
         _columns(figure, xs, ys, marker)
         return
@@ -181,11 +195,8 @@ def _mark_line(figure: Any, spec: GraphSpec, x: float, style: int, ends: tuple[f
 def _mark_label(
     figure: Any, spec: GraphSpec, mark: Mark, style: int, ends: tuple[float, float], columns: int, rows: int
 ) -> None:
-    """The text on the top row, beside the mark's line, or up to it where there is no room to its right."""
-    label, x = mark.label, mark.x + (spec.x_end / columns if mark.line else 0)
-    start = math.floor(x * columns / spec.x_end + 1e-6)
-    if start + len(label) > columns:
-        start = max(start - 1 - len(label), 0)
+    """The text on the top row."""
+    start, label = label_start(mark, spec.x_end, columns), mark.label
     top = ends[1] - (ends[1] - ends[0]) / rows / 2
     text = plotext.colorize(label).fill(_pixel(style))
     figure.draw(figure.text((start + 0.5) * spec.x_end / columns, top, text, alignment="left"))

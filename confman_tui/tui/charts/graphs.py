@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 
 from confman_tui.load.run_model import CAUSE_WORDS
 from confman_tui.tui.charts.axis import TimeAxis, clock_words
+from confman_tui.tui.charts.marks import keep_apart, tell_outages
 from confman_tui.tui.charts.palette import CAUSE_GLYPHS, term_role
-from confman_tui.tui.charts.spec import GraphSpec, Layer, Mark
+from confman_tui.tui.charts.spec import GraphSpec, Layer, LayerKind, Mark, label_start
 from confman_tui.tui.charts.ticks import (
     LinearScale,
     LogScale,
@@ -35,6 +37,11 @@ _LABELS_FROM = 46
 
 LegendItem = tuple[str, str, str]
 """(glyph, word, role)."""
+
+
+def has_half_blocks() -> bool:
+    """Whether the terminal shows half blocks and quadrants; the consoles of Linux and the oldest ones have neither."""
+    return os.environ.get("TERM", "") not in ("linux", "vt100", "vt102", "vt220")
 
 
 def bucket_seconds(span: float) -> float:
@@ -72,34 +79,40 @@ class _TimeGraph:
         """What the last spec shows, for a legend outside the picture."""
         self.seconds = 1.0
         """Seconds that each point of the last spec stands for."""
+        self._view: object = None
+
+    def _seen_anew(self, axis: TimeAxis) -> bool:
+        """Whether a person zoomed or scrolled since the last time: the scale then follows what is to be seen now."""
+        anew, self._view = axis.view != self._view, axis.view
+        return anew
 
     def _frame(self, axis: TimeAxis, history: History, width: int, height: int, right: int) -> GraphSpec:
         columns = max(width - LEFT - right, 4)
         spec = GraphSpec(width, height, axis.span, 0.0, 1.0)
         spec.x_ticks = time_ticks(axis, columns)
-        spec.bands = [
-            (round(begin - axis.start, 3), round(end - axis.start, 3))
-            for begin, end in history.bands(axis.start, axis.end, axis.now)
-        ]
+        spec.solid = has_half_blocks()
         spec.left_out = [
             (round(max(begin - axis.start, 0.0), 3), round(min(end, axis.end) - axis.start, 3))
             for begin, end in history.warmups(axis.start, axis.end, axis.now)
         ]
-        changes = history.changes(axis.start, axis.end)
-        for index, change in enumerate(changes):
-            x = change.at - axis.start
-            following = changes[index + 1].at - axis.start if index + 1 < len(changes) else axis.span
-            label = "" if change.term is None else f"T{change.term}"
-            if (following - x) * columns / axis.span < len(label) + 1:
-                label = ""
-            spec.marks.append(Mark(round(x, 3), label, term_role(change.term)))
+        spec.marks += [
+            Mark(
+                round(change.at - axis.start, 3),
+                "" if change.term is None else f"T{change.term}",
+                term_role(change.term),
+            )
+            for change in history.changes(axis.start, axis.end)
+        ]
+        tell_outages(spec, axis, history, columns)
+        keep_apart(spec.marks, columns, axis.span)
         self._name_scenarios(spec, axis, history, columns)
         return spec
 
     def _name_scenarios(self, spec: GraphSpec, axis: TimeAxis, history: History, columns: int) -> None:
         """Each scenario's name where it starts, as far as there is room before the next mark."""
         spans = history.scenarios(axis.start, axis.end)
-        taken = sorted([mark.x for mark in spec.marks] + [span.start - axis.start for span in spans])
+        starts = [label_start(mark, axis.span, columns) * axis.span / columns for mark in spec.marks if mark.label]
+        taken = sorted([mark.x for mark in spec.marks] + starts + [span.start - axis.start for span in spans])
         for span in spans:
             x = max(span.start - axis.start, 0.0)
             following = next((other for other in taken if other > x + 1e-6), axis.span)
@@ -183,6 +196,8 @@ class ThroughputPlot(_TimeGraph):
         rows = max(height - 2, 1)
         highest = max(max(bucket.ok_max, bucket.failed_max) for bucket in buckets)
         ticks = min(max(rows // 2, 2), 6)
+        if self._seen_anew(axis):
+            self._scale.forget()
         top = self._scale.fit(highest, ticks, axis.now)
         spec.y_ticks = [(value, rate_label(value).rjust(LEFT - 1)) for value in linear_ticks(top, ticks)]
         spec.y_high = top * headroom(rows)
@@ -191,7 +206,7 @@ class ThroughputPlot(_TimeGraph):
             runs = self._runs(axis, [bucket for bucket in buckets if (bucket.scenario == WARMUP) is warmup], _ok, True)
             if runs or not warmup:
                 spec.layers.append(Layer("area", role, runs))
-                legend.append(("⣿", word, role))
+                legend.append(("█" if spec.solid else "⣿", word, role))
         if self.seconds > 1:
             best = self._runs(axis, buckets, lambda bucket: float(bucket.ok_max))
             spec.layers.append(Layer("points", "peak", best))
@@ -207,7 +222,6 @@ class ThroughputPlot(_TimeGraph):
         columns = max(width - LEFT, 1)
         per_cell, per_row = axis.span / columns, spec.y_high / rows
         points: dict[int, tuple[list[float], list[float]]] = {}
-        counts: dict[int, int] = {}
         for bucket in buckets:
             total = sum(bucket.failed)
             if not total:
@@ -219,7 +233,6 @@ class ThroughputPlot(_TimeGraph):
             for index, count in enumerate(bucket.failed):
                 if not count:
                     continue
-                counts[index] = counts.get(index, 0) + count
                 cells = max(round(count * share / per_row), 1)
                 low, high = (base + 0.5) * per_row, (min(base + cells, rows) - 0.5) * per_row
                 if base >= rows:
@@ -234,8 +247,7 @@ class ThroughputPlot(_TimeGraph):
             cause = CAUSES[index]
             spec.layers.append(Layer("columns", cause.value, [run], CAUSE_GLYPHS[cause]))
         return [
-            (CAUSE_GLYPHS[CAUSES[index]], f"{CAUSE_WORDS[CAUSES[index]]} {count:,}", CAUSES[index].value)
-            for index, count in sorted(counts.items())
+            (CAUSE_GLYPHS[CAUSES[index]], CAUSE_WORDS[CAUSES[index]], CAUSES[index].value) for index in sorted(points)
         ]
 
 
@@ -268,6 +280,8 @@ class LatencyPlot(_TimeGraph):
         lowest = min((bucket.p50_us or 1) for bucket in told) / 1000
         highest = max((bucket.max_us or 1) for bucket in told) / 1000
         spec.log = True
+        if self._seen_anew(axis):
+            self._scale.forget()
         low, high = self._scale.fit(max(lowest, 0.001), max(highest, 0.002), axis.now)
         ticks = log_ticks(low, high, max(rows // 2, 2))
         spec.y_ticks = [(value, milliseconds_label(value).rjust(LEFT - 1)) for value in ticks]
@@ -276,12 +290,15 @@ class LatencyPlot(_TimeGraph):
         for name, get in _PERCENTILES:
             runs = self._runs(axis, buckets, _in_ms(get))
             # The greatest come last: a peak must not lie under a line.
-            spec.layers.insert(0, Layer("points" if name == "max" else "line", name, runs, _GLYPHS[name]))
+            kind: LayerKind = "points" if name == "max" else "line"
+            spec.layers.insert(0, Layer(kind, name, runs, _GLYPHS[name], heavy=name == "p99"))
             if runs:
                 lasts.append((runs[-1][1][-1], name))
         if named:
-            spec.right = _spread_labels(lasts, spec.y_low, spec.y_high, rows)
-        self.legend = tuple((("•" if name == "max" else "⠤"), name, name) for name, _ in reversed(_PERCENTILES))
+            spec.right = spread_labels(lasts, spec.y_low, spec.y_high, rows)
+        heavy = "▄" if spec.solid else "⠤"
+        glyphs = {"max": "•", "p99": heavy}
+        self.legend = tuple((glyphs.get(name, "⠤"), name, name) for name, _ in reversed(_PERCENTILES))
         return spec
 
 
@@ -293,7 +310,7 @@ def _in_ms(get: Callable[[SecondsBucket], int | None]) -> Callable[[SecondsBucke
     return value
 
 
-def _spread_labels(values: list[tuple[float, str]], low: float, high: float, rows: int) -> list[tuple[float, str, str]]:
+def spread_labels(values: list[tuple[float, str]], low: float, high: float, rows: int) -> list[tuple[float, str, str]]:
     """(y, text, role) of a label beside each value, greatest first, each on a row of its own."""
     if rows < len(values):
         values = values[-rows:]

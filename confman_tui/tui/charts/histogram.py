@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from confman_tui.core.percentiles import nearest_ranks
 from confman_tui.load.histogram import slots_of
-from confman_tui.tui.charts.graphs import LEFT
+from confman_tui.tui.charts.graphs import LEFT, has_half_blocks
 from confman_tui.tui.charts.spec import GraphSpec, Layer, Mark
 from confman_tui.tui.charts.ticks import headroom, linear_ticks, linear_top, log_ticks, milliseconds_label, rate_label
 
@@ -37,7 +37,19 @@ def histogram_spec(histogram_base64: str, width: int, height: int) -> GraphSpec 
 
     ``histogram_base64`` is an HdrHistogram's V2 encoding of microseconds.
     """
-    values, percentiles = _counts(histogram_base64)
+    return _classes_spec(*_counts(histogram_base64), width, height)
+
+
+def classes_spec(classes: Sequence[tuple[int, int]], width: int, height: int) -> GraphSpec | None:
+    """As `histogram_spec`, of (µs, requests) in order; its percentiles are to the width of a class."""
+    ranks = nearest_ranks(dict(classes), [share for share, _ in _PERCENTILES]) if classes else []
+    names = [name for _, name in _PERCENTILES]
+    return _classes_spec(classes, tuple(zip(names, ranks, strict=False)), width, height)
+
+
+def _classes_spec(
+    values: Sequence[tuple[int, int]], percentiles: Sequence[tuple[str, int]], width: int, height: int
+) -> GraphSpec | None:
     if not values:
         return None
     columns = max(width - LEFT, 4)
@@ -56,7 +68,7 @@ def histogram_spec(histogram_base64: str, width: int, height: int) -> GraphSpec 
     points = [(column, times) for column, times in enumerate(classes) if times]
     spec.layers.append(_columns("bar", points, per_cell, spec.y_high, rows))
     for name, value in percentiles:
-        spec.marks.append(Mark(math.log10(max(value, 1)) - low, name, "p99" if name != "p50" else "p95"))
+        spec.marks.append(Mark(math.log10(max(value, 1)) - low, name, name))
     spec.marks = _apart(spec.marks, columns, high - low)
     return spec
 
@@ -84,8 +96,8 @@ def drill_spec(
     spec.layers.append(
         _columns("ok", [(i, value) for i, value in enumerate(cells) if value], per_cell, spec.y_high, rows)
     )
-    spec.marks.append(Mark(-start, "fault", "alarm"))
-    spec.marks += [Mark(at - start, text, "p99") for at, text in marks if start <= at <= end]
+    spec.marks.append(Mark(-start, "fault", "warn"))
+    spec.marks += [Mark(at - start, text, "good") for at, text in marks if start <= at <= end]
     spec.marks = _apart(spec.marks, columns, end - start)
     return spec
 
@@ -94,6 +106,7 @@ def _counted(width: int, height: int, x_end: float, highest: float, rows: int) -
     ticks = min(max(rows // 2, 2), 6)
     top, _ = linear_top(highest, ticks)
     spec = GraphSpec(width, height, x_end, 0.0, top * headroom(rows))
+    spec.solid = has_half_blocks()
     spec.y_ticks = [(value, rate_label(value).rjust(LEFT - 1)) for value in linear_ticks(top, ticks)]
     return spec
 
@@ -109,7 +122,7 @@ def _columns(role: str, points: Sequence[tuple[int, float]], per_cell: float, to
             x = (column + side) * per_cell
             xs += [x, x]
             ys += [dot / 2, max(height - dot / 2, dot / 2)]
-    return Layer("columns", role, [(xs, ys)])
+    return Layer("columns", role, [(xs, ys)], heavy=True)
 
 
 def _apart(marks: list[Mark], columns: int, span: float) -> list[Mark]:

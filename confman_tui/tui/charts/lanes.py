@@ -19,8 +19,6 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 _MENDING = frozenset({FaultKind.RESUME, FaultKind.HEAL, FaultKind.RESTART})
 UNPROBED_GLYPH = "·"
 UNPROBED_TEXT = "\u00a0not\u00a0probed\u00a0"
-_SPILL = 2
-"""Cells by which a window's length may stand out of a window that is too short for it."""
 
 Number = Callable[[str], int]
 """Gives the number of a role."""
@@ -62,6 +60,7 @@ class Lanes:
     """Draws the timeline; keeps the height of the writes' scale from one picture to the next."""
 
     scale: LinearScale = field(default_factory=LinearScale)
+    _view: object = None
 
     def rows(
         self,
@@ -88,20 +87,21 @@ class Lanes:
             part = (axis.now - grid.start) / grid.cell_s - current
             counts[current] = counts[current] / part if part > 0.4 else 0.0
         rate = max(counts, default=0.0) / grid.cell_s
+        if axis.view != self._view:
+            self._view = axis.view
+            self.scale.forget()
         top = self.scale.fit(rate, 10, axis.now) * grid.cell_s
         cells = [_BLOCKS[min(math.ceil(count / top * 8 - 1e-9), 8)] if count > 0 else " " for count in counts]
         roles = ["good"] * grid.cells
         _mark_unprobed(cells, roles, grid, history.first, axis.now)
         windows = history.windows(grid.start, grid.end, axis.now)
-        for begin, end in windows:
+        for begin, end, _ in windows:
             _shade(cells, roles, *_window_cells(grid, begin, end))
-        taken = -1
-        for begin, end in windows:
-            text, at = _window_text(grid, begin, end, taken)
+        for begin, end, seconds in windows:
+            text, at = _window_text(grid, begin, end, seconds)
             # Reversed, so that the window stays a block; with blanks that are part of it and no gaps.
             for offset, character in enumerate(text.replace(" ", "\u00a0")):
-                cells[at + offset], roles[at + offset] = character, "warn bold reverse"
-            taken = max(taken, at + len(text)) if text else taken
+                cells[at + offset], roles[at + offset] = character, "band bold reverse"
         return cells, roles
 
 
@@ -145,7 +145,7 @@ def _node_lane(grid: Grid, history: History, node: str) -> tuple[list[str], list
     for fault in history.faults(grid.start, grid.end):
         if fault.node == node and 0 <= (cell := grid.cell(fault.at)) < grid.cells:
             mended = fault.kind in _MENDING
-            cells[cell], roles[cell] = (MENDED_GLYPH, "good bold") if mended else (FAULT_GLYPH, "alarm bold")
+            cells[cell], roles[cell] = (MENDED_GLYPH, "good bold") if mended else (FAULT_GLYPH, "warn bold")
     return cells, roles
 
 
@@ -166,7 +166,7 @@ def _window_cells(grid: Grid, begin: float, end: float) -> tuple[int, int]:
 
 def _shade(cells: list[str], roles: list[str], first: int, after: int) -> None:
     for cell in range(first, after):
-        cells[cell], roles[cell] = "░", "band"
+        cells[cell], roles[cell] = "▒", "band"
 
 
 def _mark_unprobed(cells: list[str], roles: list[str], grid: Grid, first: float | None, now: float) -> None:
@@ -205,18 +205,14 @@ def _stretches(numbers: list[int]) -> list[list[int]]:
     return runs
 
 
-def _window_text(grid: Grid, begin: float, end: float, taken: int) -> tuple[str, int]:
-    """A window's length in words, as long as there is room for, and where it starts; empty when there is no room."""
+def _window_text(grid: Grid, begin: float, end: float, seconds: float) -> tuple[str, int]:
+    """A window's length in words, as long as there is room for in it, and where it starts; empty when there is no room:
+    a label must not hide writes that were served."""
     first, after = _window_cells(grid, begin, end)
-    length = f"{end - begin:.2f} s" if end - begin < 10 else f"{end - begin:.1f} s"
-    for text in (f" no write for {length} ", f" no write {length} ", length):
-        at = first + (after - first - len(text)) // 2
+    length = f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    for text in (f" no write for {length} ", f" no write {length} ", length, f"{seconds:.1f}s"):
         if len(text) <= after - first:
-            return text, at
-    short = f"{end - begin:.1f}s"
-    at = min(max(first + (after - first - len(short)) // 2, 0), grid.cells - len(short))
-    if at >= 0 and at > taken and len(short) <= after - first + _SPILL:
-        return short, at
+            return text, first + (after - first - len(text)) // 2
     return "", 0
 
 

@@ -1,7 +1,8 @@
 """Colours and glyphs of terms, states and causes; each means the same on every pane.
 
-The hues are those of Okabe and Ito ("Color Universal Design", 2008), lightened or darkened for the background, in an
-order in which neighbours differ for people with deuteranopia and protanopia too. Nothing is said by colour alone.
+A colour means one thing: green what is served, amber a warning, reds a failure and the time without writes, blues and
+violets one percentile each; terms are neutral, in two shades that alternate, and have their number beside them. Those
+that stand side by side differ for people with deuteranopia and protanopia too. Nothing is said by colour alone.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 from confman_tui.cluster.states import NodeState
 from confman_tui.load.run_model import Cause
 
-_TERMS_DARK = ("#56b4e9", "#e69f00", "#2fbf9b", "#f0e442", "#e08fc0", "#ff7f50")
-_TERMS_LIGHT = ("#0067a5", "#a85f00", "#00795a", "#6f6300", "#9a3d7f", "#b83a00")
+_TERMS_DARK = ("#dfe3ea", "#949aa6")
+_TERMS_LIGHT = ("#2b313a", "#666c76")
 
 STATE_GLYPHS: dict[NodeState, str] = {
     NodeState.UNKNOWN: "?",
@@ -61,7 +62,7 @@ MENDED_GLYPH = "⚐"
 
 
 def term_color(term: int | None, dark: bool = True) -> str:
-    """A term's colour as ``#rrggbb``, in turn from the palette; grey for no term."""
+    """A term's shade as ``#rrggbb``: even terms one, odd terms the other; a third for no term."""
     if term is None:
         return "#8a8f98" if dark else "#6b7078"
     colors = _TERMS_DARK if dark else _TERMS_LIGHT
@@ -80,43 +81,45 @@ def role_colors(dark: bool = True) -> dict[str, str]:
             "axis": "#5f6773",
             "text": "#a5adba",
             "dim": "#7d8590",
-            "band": "#8c6f4e",
-            "ok": "#56b4e9",
-            "peak": "#a9d7f5",
-            "p50": "#56b4e9",
-            "p95": "#2fbf9b",
-            "p99": "#e69f00",
-            "max": "#e08fc0",
-            "bar": "#56b4e9",
+            "band": "#a8553f",
+            "ok": "#1fae8a",
+            "peak": "#93dcc8",
+            "p50": "#4e74d4",
+            "p95": "#5fa9ea",
+            "p99": "#e3d0fb",
+            "p99.9": "#6d49f4",
+            "max": "#b34a90",
+            "bar": "#8fa3bd",
             "refused": "#ff6b3d",
-            "reset": "#9b5b3a",
-            "timeout": "#c2337d",
-            "no_leader": "#d6c400",
-            "not_replicated": "#ffdd99",
-            "other": "#e6e9ee",
+            "reset": "#a33c64",
+            "timeout": "#d01504",
+            "no_leader": "#f94c75",
+            "not_replicated": "#f8dbdb",
+            "other": "#b92e38",
             "alarm": "#ff6b3d",
             "warn": "#f0c24a",
-            "good": "#2fbf9b",
+            "good": "#1fae8a",
         }
     return {
         "axis": "#858c97",
         "text": "#4a515c",
         "dim": "#6f7680",
-        "band": "#9c7a4c",
-        "ok": "#0067a5",
-        "peak": "#4a8fbb",
-        "p50": "#0067a5",
-        "p95": "#00795a",
-        "p99": "#a85f00",
-        "max": "#6d2a7a",
-        "bar": "#0067a5",
-        "refused": "#b83a00",
-        "reset": "#d66b00",
-        "timeout": "#ff00d4",
-        "no_leader": "#493e1c",
-        "not_replicated": "#9b733a",
-        "other": "#4a515c",
-        "alarm": "#b83a00",
-        "warn": "#49391c",
+        "band": "#c22648",
+        "ok": "#00795a",
+        "peak": "#3d9c83",
+        "p50": "#067ff6",
+        "p95": "#122f3c",
+        "p99": "#540efe",
+        "p99.9": "#210361",
+        "max": "#d05aa6",
+        "bar": "#5b708c",
+        "refused": "#9c2a00",
+        "reset": "#5b0f0a",
+        "timeout": "#eb4074",
+        "no_leader": "#ab1e3e",
+        "not_replicated": "#4f1028",
+        "other": "#ee4c3b",
+        "alarm": "#9c2a00",
+        "warn": "#947600",
         "good": "#00795a",
     }

@@ -102,6 +102,10 @@ class LinearScale:
     top: float = 0.0
     _small_since: float | None = None
 
+    def forget(self) -> None:
+        """Something else is to be seen: the next top is fitted to that alone."""
+        self.top, self._small_since = 0.0, None
+
     def fit(self, highest: float, most: int, now: float) -> float:
         """The top to draw with at this moment, when the highest value shown is ``highest``."""
         wanted, _ = linear_top(highest, most)
@@ -124,6 +128,11 @@ class LogScale:
     low: float = 0.0
     high: float = 0.0
     _wide_since: float | None = None
+
+    def forget(self) -> None:
+        """Something else is to be seen: the next ends are fitted to that alone."""
+        self.low = self.high = 0.0
+        self._wide_since = None
 
     def fit(self, lowest: float, highest: float, now: float) -> tuple[float, float]:
         """The ends to draw with at this moment."""

@@ -19,12 +19,16 @@ from confman_tui.tui.history.moments import WARMUP, LeaderChange, Moment, Scenar
 from confman_tui.tui.history.samples import SampleStore, SecondsBucket, merge_buckets
 from confman_tui.tui.history.track import Track
 
+HEALTH_S = 600
+"""Seconds of which each node's slowest poll is kept."""
+
 
 @dataclass(slots=True)
 class _Health:
     """The slowest poll of each second, for one node."""
 
-    done: deque[float | None]
+    done: deque[tuple[int, float | None]]
+    """(second, its slowest poll)."""
     second: int = 0
     worst: float | None = None
     unanswered: bool = False
@@ -121,9 +125,9 @@ class History:
             del self._led_terms[next(iter(self._led_terms))]
 
     def _note_latency(self, node: str, at: float, latency: float | None) -> None:
-        health = self._health.setdefault(node, _Health(deque(maxlen=60), second=int(at)))
+        health = self._health.setdefault(node, _Health(deque(maxlen=HEALTH_S), second=int(at)))
         if int(at) > health.second:
-            health.done.append(None if health.unanswered else health.worst)
+            health.done.append((health.second, None if health.unanswered else health.worst))
             health.second, health.worst, health.unanswered = int(at), None, False
         if latency is None:
             health.unanswered = True
@@ -184,7 +188,19 @@ class History:
     def health(self, node: str) -> tuple[float | None, ...]:
         """The slowest poll of each of the last 60 whole seconds, in seconds; None where it did not answer."""
         health = self._health.get(node)
-        return tuple(health.done) if health is not None else ()
+        return tuple(worst for _, worst in list(health.done)[-60:]) if health is not None else ()
+
+    def health_seconds(self, node: str, start: float, end: float) -> list[tuple[float, float]]:
+        """(second, slowest poll in seconds) of the seconds within this stretch in which the node answered."""
+        health = self._health.get(node)
+        if health is None:
+            return []
+        return [(float(at), worst) for at, worst in health.done if worst is not None and start <= at < end]
+
+    @property
+    def last_term(self) -> int | None:
+        """The highest term seen."""
+        return self._term.last
 
     @property
     def last_ack(self) -> float | None:
@@ -235,30 +251,41 @@ class History:
             if span.name == WARMUP and span.end is not None and span.start < now
         ]
 
-    def windows(self, start: float, end: float, now: float) -> list[tuple[float, float]]:
-        """(start, end) of the windows without writes that touch this stretch, uncut; an open one ends now."""
-        spans = [(window.start, window.end) for window in self._windows if window.end is not None]
+    def windows(self, start: float, end: float, now: float) -> list[tuple[float, float, float]]:
+        """(start, end, seconds) of the windows without writes that touch this stretch, uncut; an open one ends now.
+        ``seconds`` is for how long writes were impossible, as elections tell it (`WriteWindow.seconds`)."""
+        spans = [
+            (window.start, window.end, window.seconds or 0.0) for window in self._windows if window.end is not None
+        ]
         if self._open_window is not None:
-            spans.append((self._open_window.start, max(now, self._open_window.start)))
-        return [(begin, stop) for begin, stop in spans if stop > start and begin < end]
+            begin = self._open_window.start
+            spans.append((begin, max(now, begin), max(now - begin, 0.0)))
+        return [span for span in spans if span[1] > start and span[0] < end]
 
-    def bands(self, start: float, end: float, now: float) -> list[tuple[float, float]]:
-        """Stretches without a leader or without writes, cut to this one and joined where they overlap."""
-        until = min(end, self.known_until) if self.known_until is not None else start
-        spans = [(begin, stop) for begin, stop, leader in self._leader.between(start, until) if leader is None]
-        spans += [(max(begin, start), min(stop, end)) for begin, stop in self.windows(start, end, now)]
-        joined: list[tuple[float, float]] = []
-        for begin, stop in sorted(spans):
+    def outages(self, start: float, end: float, now: float) -> list[tuple[float, float, float]]:
+        """(start, end, seconds) of the stretches without a leader or without writes that touch this one, joined where
+        they overlap. ``seconds`` is the longest window without writes in it or, when there was none, how long nobody
+        led; it does not change while the stretch leaves the picture."""
+        until = self.known_until if self.known_until is not None else start
+        windows = self.windows(start, end, now)
+        earliest = min((begin for begin, _, _ in windows), default=start)
+        led = self._leader.between(min(earliest, start) - 3600.0, until)
+        spans = [(begin, stop, 0.0) for begin, stop, leader in led if leader is None]
+        spans += windows
+        joined: list[tuple[float, float, float]] = []
+        for begin, stop, seconds in sorted(spans):
             if joined and begin <= joined[-1][1]:
-                joined[-1] = (joined[-1][0], max(joined[-1][1], stop))
+                joined[-1] = (joined[-1][0], max(joined[-1][1], stop), max(joined[-1][2], seconds))
             elif stop > begin:
-                joined.append((begin, stop))
-        return joined
+                joined.append((begin, stop, seconds))
+        return [
+            (begin, stop, seconds or stop - begin) for begin, stop, seconds in joined if stop > start and begin < end
+        ]
 
     def longest_without_writes(self, start: float, end: float, now: float | None = None) -> float | None:
         """The longest window without writes that touches this stretch, in seconds; None when there was none."""
         spans = self.windows(start, end, end if now is None else now)
-        return max((stop - begin for begin, stop in spans), default=None)
+        return max((seconds for _, _, seconds in spans), default=None)
 
     def moment(self, at: float, now: float) -> Moment:
         """What was at that moment, as known now."""
@@ -272,7 +299,7 @@ class History:
                 if value is not None:
                     states[node] = value[0]
         buckets = [bucket for bucket in self._samples.between(at, at + 1e-3) if bucket.start <= at < bucket.end]
-        covering = [stop - begin for begin, stop in self.windows(at, at + 1e-3, now) if begin <= at < stop]
+        covering = [seconds for begin, stop, seconds in self.windows(at, at + 1e-3, now) if begin <= at < stop]
         return Moment(
             at=at,
             leader=self._leader.at(at) if known else None,

@@ -9,28 +9,51 @@ from textual.containers import Container
 from textual.events import Resize
 from textual.message import Message
 
+from confman_tui.settings.scenarios import Scenario
 from confman_tui.tui.charts.axis import TimeAxis, TimeWindow
 from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.frame import Frame
 from confman_tui.tui.keys.hints import KeyHint
+from confman_tui.tui.keys.table import shown_key
 from confman_tui.tui.layout import Plan, plan
+from confman_tui.tui.state import UiState
 from confman_tui.tui.textual_hacks import ScreenUnderDialogs
 from confman_tui.tui.widgets import offline
 from confman_tui.tui.widgets.cards import NodeCards
+from confman_tui.tui.widgets.elections_pane import ElectionsPane
 from confman_tui.tui.widgets.graph import LatencyGraph, ThroughputGraph, TimeGraph
 from confman_tui.tui.widgets.header import Header
 from confman_tui.tui.widgets.keybar import KeyBar
+from confman_tui.tui.widgets.live_histogram import LiveHistogram
 from confman_tui.tui.widgets.log_pane import EventLogPane, LastEvent
 from confman_tui.tui.widgets.running_row import RunningRow
 from confman_tui.tui.widgets.scenario_table import ScenarioTable
 from confman_tui.tui.widgets.timeline import ClusterTimeline
 
-TABLE_SHARE = (0.5, 76, 104)
+TABLE_SHARE = (0.57, 76, 124)
 """Of the width that the table takes beside the log: the share, its least and its most cells."""
 ROOMY = 32
 """From this height on the lanes stand beside the panel of a missing cluster."""
 _WAYS_ON = ("demo", "retry", "stop", "quit")
 """Actions that the panel of a missing cluster offers."""
+
+
+def what_can_be_run(state: UiState) -> str:
+    """The scenarios, the whole suite and the drill with their keys, a line each, all lines of one length."""
+    lines = [f"{row.scenario.key}  {row.scenario.name:<18}{_what_it_does(row.scenario)}" for row in state.rows.values()]
+    suite, drill, helped = (shown_key(action, state.keys) for action in ("suite", "drill", "help"))
+    lines += ["", f"{suite}  {'all':<18}the suite's, one after the other"]
+    lines += [f"{drill}  {'election drill':<18}kills leaders under load"]
+    lines += [f"{helped}  {'help':<18}all keys and glyphs"]
+    width = max(map(len, lines))
+    return "\n".join(line.ljust(width) for line in lines)
+
+
+def _what_it_does(scenario: Scenario) -> str:
+    people = "1 user" if scenario.users == 1 else f"{scenario.users} users"
+    share = scenario.write_share
+    what = "writes" if share == 1 else "reads" if share == 0 else f"{share * 100:.0f} % writes"
+    return f"{people}, {what}, {scenario.duration_s:.0f} s"
 
 
 class Dashboard(ScreenUnderDialogs[None]):
@@ -41,13 +64,15 @@ class Dashboard(ScreenUnderDialogs[None]):
     class LayoutChanged(Message):
         """The plan changed, or a dialog closed: panes need the current frame."""
 
-    def __init__(self, window: TimeWindow, renderer: ChartRenderer, scenarios: int, start_keys: str) -> None:
+    def __init__(self, window: TimeWindow, renderer: ChartRenderer, state: UiState, start_keys: str) -> None:
         super().__init__()
-        self._scenarios = scenarios
+        self._scenarios = len(state.rows)
         self.header = Header(id="header")
         self.cards = NodeCards(id="cards")
         self.timeline = ClusterTimeline(window, id="timeline")
-        self.throughput = ThroughputGraph(renderer, empty_text=f"{start_keys} start a scenario", id="throughput")
+        self.throughput = ThroughputGraph(
+            renderer, empty_text=f"{start_keys} start a scenario", long_text=what_can_be_run(state), id="throughput"
+        )
         self.latency = LatencyGraph(renderer, empty_text="no request yet", id="latency")
         self.table = ScenarioTable(id="table")
         self.log_pane = EventLogPane(id="log")
@@ -55,7 +80,9 @@ class Dashboard(ScreenUnderDialogs[None]):
         self.last_event = LastEvent(id="last-event")
         self.offline = offline.OfflinePanel(id="offline")
         self.keys = KeyBar(id="keys")
-        self._graphs = Container(self.throughput, self.latency, id="graphs")
+        self.histogram = LiveHistogram(renderer, empty_text="no request yet", id="histogram")
+        self.elections = ElectionsPane(id="elections")
+        self._graphs = Container(self.throughput, self.latency, self.histogram, id="graphs")
         self._bottom = Container(self.table, self.log_pane, id="bottom")
         self.plan: Plan | None = None
         self._shown_nodes: tuple[str, ...] = ()
@@ -67,6 +94,7 @@ class Dashboard(ScreenUnderDialogs[None]):
         yield self.cards
         yield self.timeline
         yield self._graphs
+        yield self.elections
         yield self._bottom
         yield self.offline
         yield self.running_row
@@ -119,6 +147,7 @@ class Dashboard(ScreenUnderDialogs[None]):
             self.header: wanted.header,
             self.cards: wanted.cards,
             self.timeline: wanted.timeline,
+            self.elections: wanted.elections,
             self.running_row: wanted.running,
             self.last_event: wanted.last_event,
             self.keys: wanted.keys,
@@ -137,7 +166,9 @@ class Dashboard(ScreenUnderDialogs[None]):
         both = wanted.graph_count == 2
         self.throughput.display = both or not self._latency_first
         self.latency.display = both or self._latency_first
-        for graph in (self.throughput, self.latency):
+        self.histogram.display = wanted.histogram
+        self.elections.display = wanted.elections > 0 and not away
+        for graph in (self.throughput, self.latency, self.histogram):
             graph.set_class(wanted.framed, "framed")
         beside = wanted.log_beside
         self._bottom.display = (wanted.table > 0 or wanted.log > 0) and not away
@@ -169,6 +200,8 @@ class Dashboard(ScreenUnderDialogs[None]):
         self.keys.show(offered)
         if self.cards.display:
             self.cards.show(frame, nodes, self.plan.card_style)
+        if self.elections.display:
+            self.elections.show(frame)
         if self._bottom.display:
             if self.table.display:
                 self.table.show(frame)
@@ -185,6 +218,11 @@ class Dashboard(ScreenUnderDialogs[None]):
         """The lanes."""
         if self.timeline.display:
             self.timeline.show(axis, frame.history)
+
+    def show_histogram(self, frame: Frame) -> None:
+        """The latency histogram, where it has a place."""
+        if self._graphs.display and self.histogram.display:
+            self.histogram.show_of(frame.state)
 
     def seen_graphs(self) -> Iterator[TimeGraph]:
         """The graphs that have a place now."""

@@ -9,6 +9,7 @@ from textual.content import Content
 from confman_tui.load.run_model import CAUSE_WORDS
 from confman_tui.tui import numbers
 from confman_tui.tui.colours import Look
+from confman_tui.tui.election_card import card
 from confman_tui.tui.node_names import name_of
 from confman_tui.tui.numbers import NOTHING
 from confman_tui.tui.rows import Row
@@ -17,6 +18,8 @@ from confman_tui.tui.screens.sheet import Sheet
 from confman_tui.tui.text import clean
 
 MOST_TEXTS = 8
+CARD_WIDTH = 50
+"""Cells of an election's card."""
 
 
 def outcome(row: Row, names: Mapping[str, str], look: Look) -> list[Content]:
@@ -33,9 +36,9 @@ def outcome(row: Row, names: Mapping[str, str], look: Look) -> list[Content]:
         if some:
             sheet.heading(heading)
         for election in some:
-            gap = election.without_writes_s
-            words = f"{numbers.short_seconds(gap)} without writes" if gap is not None else "no gap in writes"
-            sheet.entry(name_of(election.new_leader, names), f"term {election.term_after}, {words}")
+            clock = numbers.time_of_day(election.origin, 0)
+            head = Content.assemble("  ", (f"{clock}  ", look.dim))
+            sheet.lines += card(election, names, CARD_WIDTH, look, head=head)
     if result.files:
         sheet.heading("Files")
         for file in result.files:

@@ -20,6 +20,8 @@ from confman_tui.session.events import DrillRound
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.histogram import drill_spec
 from confman_tui.tui.charts.renderer_client import ChartRenderer
+from confman_tui.tui.election_card import STEPS as ELECTION_STEPS
+from confman_tui.tui.election_card import bar, common_scale, seconds_of
 from confman_tui.tui.log import fault_words
 from confman_tui.tui.node_names import name_of
 from confman_tui.tui.screens.dialog import Dialog
@@ -161,8 +163,24 @@ class RoundsDialog(Dialog[None]):
                 ]
                 cells = "".join(f"{text:>{shape.step}}" for text in shown)
                 lines.append(Content.assemble((f"{'':<8}{name:<{shape.fault}}", look.dim), (cells, look.text)))
+        lines += self._bars(judged, width)
         lines.append(Content(""))
         return lines
+
+    def _bars(self, judged: Sequence[DrillRound], width: int) -> list[Content]:
+        """Each judged round's steps as a bar, all to one scale, and what fills them."""
+        elections = [ended.election for ended in judged if ended.election is not None]
+        whole, look = common_scale(elections), self.look
+        if not elections or whole <= 0:
+            return []
+        room = max(width - _ROUND - 10, 10)
+        lines = [Content("")]
+        for ended, election in zip(judged, elections, strict=True):
+            drawn = bar(election, room, look, whole_s=whole)
+            seconds = numbers.short_seconds(seconds_of(election))
+            lines.append(Content.assemble((f"{ended.number:<{_ROUND}}", look.text)) + drawn + Content(f" {seconds}"))
+        keys = "  ".join(f"{glyph} {word}" for word, glyph, _ in ELECTION_STEPS)
+        return [*lines, *(Content.assemble((" " * _ROUND + part, look.dim)) for part in wrap(keys, room + 10, 2))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,14 @@ from functools import partial
 from itertools import count
 from typing import Any, ClassVar
 
-from confman_tui.tui.charts.axis import span_words
+from confman_tui.tui.charts.axis import TimeAxis, span_words
 from confman_tui.tui.charts.curves import Curve
 from confman_tui.tui.charts.graphs import LatencyPlot, LegendItem, ThroughputPlot
+from confman_tui.tui.charts.health import HealthPlot
 from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.charts.spec import GraphSpec
 from confman_tui.tui.charts.strips import Row
+from confman_tui.tui.history.history import History
 from confman_tui.tui.widgets.graph_base import PictureWidget, TitlePart
 
 Build = Callable[[int, int], GraphSpec | None]
@@ -29,9 +31,13 @@ class Graph(PictureWidget):
 
     TITLE: ClassVar[str] = ""
 
-    def __init__(self, renderer: ChartRenderer, *, empty_text: str = "", id: str | None = None) -> None:
-        """``empty_text``: what to say while there is nothing to draw (plain text, lines apart by line breaks)."""
+    def __init__(
+        self, renderer: ChartRenderer, *, empty_text: str = "", long_text: str = "", id: str | None = None
+    ) -> None:
+        """``empty_text``: what to say while there is nothing to draw (plain text, lines apart by line breaks);
+        ``long_text``: what to say instead where there is room for all of it."""
         super().__init__(id=id)
+        self._long_text = long_text
         self._renderer = renderer
         self._empty_text = empty_text
         self._key = f"graph-{next(_keys)}"
@@ -84,7 +90,9 @@ class Graph(PictureWidget):
             self._renderer.request(self._key, spec, answer)
 
     def _paint_words(self, width: int, height: int) -> None:
-        lines = [line for line in self._empty_text.split("\n") if len(line) <= width][:height]
+        lines = self._long_text.split("\n")
+        if not self._long_text or len(lines) > height or max(map(len, lines)) > width:
+            lines = [line for line in self._empty_text.split("\n") if len(line) <= width][:height]
         above = (height - len(lines)) // 2
         style = self.number("dim")
         rows: list[Row] = [[" " * width, style] for _ in range(height)]
@@ -106,7 +114,7 @@ class Graph(PictureWidget):
 
 def _styled(role: str) -> str:
     """The weight with which a role is drawn."""
-    return f"{role} bold" if role.startswith("term") else role
+    return f"{role} bold" if role.startswith("term") or role == "p99" else role
 
 
 class TimeGraph(Graph):
@@ -144,6 +152,30 @@ class LatencyGraph(TimeGraph):
     TITLE = "latency · ms, log"
     PLOT = LatencyPlot
     MERGED = "worst"
+
+    def __init__(self, renderer: ChartRenderer, **options: Any) -> None:
+        super().__init__(renderer, **options)
+        self._health = HealthPlot()
+        self._idle = False
+
+    @property
+    def legend(self) -> tuple[LegendItem, ...]:
+        return self._health.legend if self._idle else self.plot.legend
+
+    @property
+    def title(self) -> str:
+        return self._health.TITLE if self._idle else super().title
+
+    def show_over(self, axis: TimeAxis, history: History, names: dict[str, str]) -> None:
+        """Show the requests of this stretch or, where none was made, how fast the nodes answered the watch."""
+
+        def spec(width: int, height: int) -> GraphSpec | None:
+            drawn = self.plot.spec(axis, history, width, height)
+            health = self._health.spec(axis, history, names, width, height) if drawn is None else None
+            self._idle = health is not None
+            return drawn if health is None else health
+
+        self.show(spec)
 
 
 class HistogramGraph(Graph):

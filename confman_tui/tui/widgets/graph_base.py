@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from rich.style import Style
+from textual import events
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.strip import Strip
@@ -36,6 +37,16 @@ class PictureWidget(Widget):
         self._styled_for: tuple[object, ...] = ()
         self._titles: tuple[tuple[TitlePart, ...], tuple[TitlePart, ...]] | None = None
         self._quiet = False
+
+    def _on_mount(self, event: events.Mount) -> None:
+        super()._on_mount(event)
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._recolour_borders())
+
+    def _recolour_borders(self) -> None:
+        """The borders' texts hold their colours: state them anew."""
+        if self._titles is not None:
+            titles, self._titles = self._titles, None
+            self.set_borders(*titles)
 
     @property
     def seen(self) -> bool:

@@ -37,7 +37,8 @@ class Header(Lines):
         )
         right = status.activity(frame, look, width)
         if frame.held is not None:
-            held = f" ‖ view held · {frame.held} behind · {shown_key('hold', frame.state.keys)} goes on "
-            right = [Part(held, look.pill(look.warn), 1, f" ‖ held · {frame.held} ")]
+            behind = "1 event" if frame.held == 1 else f"{frame.held} events"
+            held = f" ‖ view held · {behind} behind · {shown_key('hold', frame.state.keys)} goes on "
+            right = [Part(held, look.pill(look.warn), 1, f" ‖ held · {behind} behind ")]
         second = line(width, [status.writes(frame, look), status.leadership(state, look)], right)
         return (first, second) if height > 1 else (second,)

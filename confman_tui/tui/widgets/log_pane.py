@@ -12,13 +12,14 @@ from textual.events import Click, MouseScrollDown, MouseScrollUp
 
 from confman_tui.tui import numbers
 from confman_tui.tui.colours import Look
+from confman_tui.tui.election_card import card
 from confman_tui.tui.frame import Frame
 from confman_tui.tui.log import LogLine, Topic
-from confman_tui.tui.text import fit, wrap
+from confman_tui.tui.text import ELLIPSIS, fit, wrap
 from confman_tui.tui.widgets.lines import Lines
 
 _MOST_ROWS = 3
-"""Screen lines that one entry may take."""
+"""Screen lines that one entry may take, unless the cursor is on it: then it is shown whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,16 @@ class EventLogPane(Lines, can_focus=True):
         self._rows: list[int] = []
         """The entry of each row of the pane."""
         self._title = ""
+        self._names: dict[str, str] = {}
+        self._now = 0.0
 
     def show(self, frame: Frame) -> None:
         """Show the log as of this frame."""
         log = frame.state.log
         stamp = (log.total, self.topic)
+        self._names, self._now = frame.state.names, frame.now
+        if stamp == self._stamp and frame.state.election_now is not None:
+            self.redraw()  # its card grows
         if stamp == self._stamp:
             return
         same_topic = stamp[1] is self._stamp[1]
@@ -125,6 +131,10 @@ class EventLogPane(Lines, can_focus=True):
     def watch_has_focus(self, focused: bool) -> None:
         """Show the cursor, or take it away. (Our handler of the focus event would run before ``has_focus`` is set.)"""
         super().watch_has_focus(focused)
+        if not focused and self.cursor:
+            # nobody reads on: the newest lines are to be seen again
+            self.cursor = self._top = 0
+            self._retitle()
         self.redraw()
 
     def _move_into_range(self) -> None:
@@ -155,20 +165,34 @@ class EventLogPane(Lines, can_focus=True):
     def _page(self, top: int, width: int, height: int, look: Look) -> list[_Shown]:
         rows: list[_Shown] = []
         for index in range(top, len(self._entries)):
-            lines = entry_lines(self._entries[index], width, look)
+            chosen = self.has_focus and index == self.cursor
+            lines = self._lines_of(self._entries[index], width, height if chosen else 0, look)
             if rows and len(rows) + len(lines) > height:
                 break
-            if self.has_focus and index == self.cursor:
+            if chosen:
                 lines = [content.pad_right(max(0, width - content.cell_length)).stylize("reverse") for content in lines]
             rows.extend(_Shown(index, content) for content in lines)
         return rows[:height]
 
+    def _lines_of(self, entry: LogLine, width: int, most: int, look: Look) -> list[Content]:
+        """An election's card, or the entry's text; ``most``: rows of one that is to be read whole, else 0."""
+        if entry.election is None:
+            return entry_lines(entry, width, look, most)
+        clock = numbers.time_of_day(entry.election.origin, 0)
+        head = Content.assemble((clock, look.dim), (f" {entry.glyph} ", f"bold {look.level(entry.level)}"))
+        now = self._now if entry.ongoing else None
+        return card(entry.election, self._names, width, look, head=head, now=now)
 
-def entry_lines(entry: LogLine, width: int, look: Look) -> list[Content]:
-    """One entry in up to three rows, continued under its text."""
+
+def entry_lines(entry: LogLine, width: int, look: Look, most: int = 0) -> list[Content]:
+    """One entry in up to three rows, continued under its text; with ``most``, whole in up to so many, which begin
+    further left where that is needed."""
     clock = numbers.time_of_day(entry.at, 2 if width >= 34 else 0)
     indent = len(clock) + 3
-    texts = wrap(entry.text, width - indent, _MOST_ROWS) or [""]
+    texts = wrap(entry.text, width - indent, most or _MOST_ROWS) or [""]
+    if most and texts[-1].endswith(ELLIPSIS) and not entry.text.endswith(ELLIPSIS):
+        first = wrap(entry.text, width - indent, 2)[0]
+        indent, texts = 2, [first, *wrap(entry.text[len(first) :].strip(), width - 2, most - 1)]
     color = look.level(entry.level)
     rows = [Content.assemble((clock, look.dim), (f" {entry.glyph} ", f"bold {color}"), (texts[0], color))]
     rows.extend(Content.assemble(" " * indent, (text, color)) for text in texts[1:])
@@ -185,7 +209,11 @@ class LastEvent(Lines):
     def show(self, frame: Frame) -> None:
         """Show the newest line."""
         lines = frame.state.log.lines
-        self._line = lines[-1] if lines else None
+        newest = lines[-1] if lines else None
+        if newest is not self._line:
+            self._line = newest
+            # for the mouse: the whole of it, where the row has no room
+            self.tooltip = None if newest is None else Content(newest.plain)
         self.redraw()
 
     def build(self, width: int, height: int, look: Look) -> Sequence[Content]:

@@ -19,7 +19,7 @@ def row_fields(frame: Frame, row: Row) -> dict[str, str]:
         if elapsed < 0:
             fields["time"] = f"warm {numbers.minutes(started.warmup_s + elapsed)}"
         elif started.duration_s is not None:
-            ended = min(elapsed, started.duration_s) if frame.state.phase is Phase.RUNNING else elapsed
+            ended = min(elapsed, started.duration_s)
             fields["time"] = f"{numbers.minutes(ended)}/{numbers.minutes(started.duration_s)}"
         else:
             fields["time"] = numbers.minutes(elapsed)
@@ -28,7 +28,11 @@ def row_fields(frame: Frame, row: Row) -> dict[str, str]:
         fields["failed"] = numbers.count(row.failures)
         if row.rate is not None:
             fields["rate"] = numbers.asked(row.rate)
-        if sample is not None:
+        fields["requests"] = numbers.count(row.requests)
+        if frame.state.phase is Phase.VERIFYING:
+            # The load is over and its figures are not final yet: the last second's would look like them.
+            fields["time"] = "verifying"
+        elif sample is not None:
             seconds = max(sample.end - sample.start, 1e-3)
             fields["req/s"] = numbers.rate(sample.ok / seconds)
             fields["p50"] = numbers.milliseconds(sample.p50_us)
@@ -55,4 +59,9 @@ def row_fields(frame: Frame, row: Row) -> dict[str, str]:
             fields["uncorr"] = numbers.milliseconds(outcome.uncorrected.p99_us)
             fields["waiting"] = numbers.count(outcome.not_started) if outcome.not_started else ""
         fields["max"] = numbers.milliseconds(outcome.max_us)
+        fields["p99.9"] = numbers.milliseconds(outcome.p999_us)
+        fields["requests"] = numbers.count(outcome.requests)
+        verified = result.verification
+        if verified is not None:
+            fields["lost"] = numbers.count(verified.lost) if verified.judged else numbers.NOTHING
     return fields

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from textual.content import Content
 
+from confman_tui.session.events import Phase
 from confman_tui.tui.colours import Look
 from confman_tui.tui.frame import Frame
 from confman_tui.tui.rows import Row, RowStatus
@@ -64,6 +65,9 @@ class RunningRow(Lines):
         ]
         if figures and fields.get("uncorr"):
             figures.append(Part(f"uncorrected p99 {fields['uncorr']}", look.text, 3, f"unc. {fields['uncorr']}"))
+        if running and frame.state.phase is Phase.VERIFYING:
+            words = f"{fields['requests']} requests; its figures come when its writes are checked"
+            return (line(width, head, right), line(width, [Part(" ", ""), Part(words, look.dim)], gap=""))[:height]
         if not figures:
             return (line(width, head, right),)
         unit = [Part("ms", look.dim, 5)]

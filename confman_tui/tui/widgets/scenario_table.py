@@ -41,8 +41,11 @@ COLUMNS = (
     Column("p50", 6, 4),
     Column("p95", 6, 6),
     Column("p99", 6, 2),
+    Column("p99.9", 6, 10),
     Column("max", 6, 5),
+    Column("requests", 8, 9),
     Column("failed", 7, 3),
+    Column("lost", 4, 11),
 )
 OPEN_LOOP_COLUMNS = {"entries": Column("rate", 7, 2), "p99": Column("uncorr", 6, 3)}
 """What stands behind these columns once a run had a rate: the rate asked for, and the p99 from the actual start."""

@@ -195,21 +195,21 @@ class ClusterTimeline(PictureWidget, can_focus=True):
             parts.append((f"{changes} leader change{'s' if changes > 1 else ''}", ""))
         longest = history.longest_without_writes(axis.start, axis.end, axis.now)
         if longest is not None:
-            parts.append((f"longest without writes {short_seconds(longest)}", "warn"))
+            parts.append((f"longest without writes {short_seconds(longest)}", "alarm"))
         return parts
 
     def _moment(self, moment: Moment) -> list[TitlePart]:
         """What was at a moment, the most important first."""
         parts: list[TitlePart] = [(clock_words(moment.at, tenths=True), "text bold")]
         parts += [
-            (f"{FAULT_GLYPH} {fault.kind.value} {name_of(fault.node, self._names)}", "alarm") for fault in moment.faults
+            (f"{FAULT_GLYPH} {fault.kind.value} {name_of(fault.node, self._names)}", "warn") for fault in moment.faults
         ]
         if moment.states:
             leads = "no leader" if moment.leader is None else f"★ {name_of(moment.leader, self._names)} leads"
             term = "" if moment.term is None else f", term {moment.term}"
-            parts.append((leads + term, "warn" if moment.leader is None else term_role(moment.term)))
+            parts.append((leads + term, "alarm" if moment.leader is None else term_role(moment.term)))
         if moment.without_writes_s is not None:
-            parts.append((f"no write for {short_seconds(moment.without_writes_s)}", "warn"))
+            parts.append((f"no write for {short_seconds(moment.without_writes_s)}", "alarm"))
         elif moment.acks_per_s >= 0.5:
             parts.append((f"{moment.acks_per_s:.0f} writes/s", "good"))
         if moment.bucket is not None and moment.bucket.p99_us is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -215,12 +216,12 @@ def test_the_length_of_a_window_stands_in_it() -> None:
     history.apply(events.WindowClosed(WriteWindow(T0 + 10, T0 + 16.24, 0.05)))
     axis = TimeAxis(T0, T0 + 30, T0 + 30)
     assert " no write for 6.24 s " in lane_texts(history, axis)[3]
-    assert "░" in lane_texts(history, axis)[3]
+    assert "▒" in lane_texts(history, axis)[3]
     narrow = lane_texts(history, TimeAxis(T0 - 30, T0 + 30, T0 + 30), width=70)[3]
     assert "6.24 s" in narrow
     assert "no write for" not in narrow
     far = lane_texts(history, TimeAxis(T0 - 570, T0 + 30, T0 + 30), width=60)[3]
-    assert "░" in far
+    assert "▒" in far
     assert "6.2" not in far, "a text of four cells would look like 44 seconds"
 
 
@@ -234,14 +235,14 @@ def test_not_probed_is_neither_success_nor_outage() -> None:
     assert "·" not in lane[:36]
     assert " not probed " in lane
     assert set(lane[48:].replace(" not probed ", "").strip()) == {"·"}
-    assert "░" not in lane
+    assert "▒" not in lane
 
 
 def test_a_short_outage_does_not_vanish_when_zoomed_out() -> None:
     history = filled(300, election_every=120.0)
     lanes = lane_texts(history, TimeWindow(600.0).axis(T0 + 300), width=80)
     assert "╳" in "".join(lanes[:3])
-    assert "░" in lanes[3]
+    assert "▒" in lanes[3]
 
 
 def test_cells_keep_their_content_while_the_axis_moves() -> None:
@@ -270,6 +271,101 @@ def test_labels_of_foreign_names_are_plain_cells() -> None:
 def test_every_state_has_its_own_glyph_in_cards() -> None:
     assert set(STATE_GLYPHS) == set(NodeState) == set(LANE_GLYPHS)
     assert len(set(STATE_GLYPHS.values())) == len(NodeState)
+
+
+@pytest.mark.parametrize("width", [40, 57, 70, 111])
+def test_an_outage_is_as_wide_wherever_it_lies_and_hides_no_write_that_was_served(width: int) -> None:
+    history = History()
+    history.apply(events.ConfigurationChanged("small", 5, 20, 1024, None, None, NODES[0], NODES, True, True))
+    for second in range(60):
+        sample = replace(SAMPLE, start=T0 + second, end=T0 + second + 1, failed={}, writes_ok=100)
+        history.apply(events.SampleRecorded("write-10u", sample, NODES[0], 6))
+        slots = tuple((T0 + second + slot * 0.05, 5) for slot in range(20) if not 10 <= second + slot * 0.05 < 11.24)
+        history.apply(events.WritesAcknowledged(slots, T0 + second + 1))
+    history.apply(events.WindowClosed(WriteWindow(T0 + 10, T0 + 11.24, 0.05)))
+    widths = set()
+    for tenth in range(20):
+        axis = TimeAxis(T0 + tenth / 10, T0 + 60 + tenth / 10, T0 + 60)
+        lines = text_of(LatencyPlot().spec(axis, history, width, 14))
+        widths.add(max(line.count("▒") for line in lines))
+        assert any("1.24s" in line for line in lines), "its length stands in the graph, narrow as it is"
+    assert len(widths) == 1
+    assert min(widths) >= 1
+    for span in (60.0, 120.0, 300.0):
+        lane = lane_texts(history, TimeAxis(T0, T0 + span, T0 + 60), width)[3]
+        window = lane[7:].strip()
+        assert window.count("▒") >= 1 or "1.2" in window
+        counted = window.replace("▒", "").replace("1.2s", "").replace("1.24 s", "").replace(" not probed ", "")
+        assert not set(counted) & set("0123456789.s"), "no label over writes that were served"
+
+
+def test_a_wide_outage_has_its_length_inside() -> None:
+    history = History()
+    for second in range(30):
+        sample = replace(SAMPLE, start=T0 + second, end=T0 + second + 1, failed={}, writes_ok=100)
+        history.apply(events.SampleRecorded("write-10u", sample, NODES[0], 6))
+    history.apply(events.WindowClosed(WriteWindow(T0 + 10, T0 + 16.24, 0.05)))
+    lines = text_of(LatencyPlot().spec(TimeAxis(T0, T0 + 30, T0 + 30), history, 90, 14))
+    assert any("▒6.24s▒" in line for line in lines)
+    assert not any("▮" in line for line in lines)
+
+
+def test_areas_are_solid_where_the_terminal_has_half_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = filled(40)
+    axis = TimeWindow(60.0).axis(T0 + 40)
+    dots = {chr(code) for code in range(0x2801, 0x2900)}
+    monkeypatch.setenv("TERM", "xterm-256color")
+    solid = set("".join(text_of(ThroughputPlot().spec(axis, history, 60, 14))))
+    assert "█" in solid
+    assert not solid & dots
+    latency = set("".join(text_of(LatencyPlot().spec(axis, history, 60, 14))))
+    assert latency & dots, "p50 is thin"
+    assert latency & set("▀▄▌▐▖▗▘▝▙▛▜▟"), "and p99 is bold"
+    monkeypatch.setenv("TERM", "linux")
+    assert set("".join(text_of(ThroughputPlot().spec(axis, history, 60, 14)))) & dots
+
+
+def test_the_scale_follows_what_is_to_be_seen() -> None:
+    history = History()
+    for second in range(300):
+        ok = 4_000 if second < 100 else 90
+        sample = replace(SAMPLE, start=T0 + second, end=T0 + second + 1, failed={}, writes_ok=ok,
+                         max_us=900_000 if second < 100 else 400)  # fmt: skip
+        history.apply(events.SampleRecorded("write-10u", sample, NODES[0], 6))
+    now = T0 + 300
+    for plot in (ThroughputPlot(), LatencyPlot()):
+        high = [
+            spec.y_high
+            for axis in (TimeAxis(T0, now, now), TimeAxis(now - 60, now, now), TimeAxis(T0, T0 + 60, now, live=False),
+                         TimeAxis(now - 60, now - 30, now, live=False))
+            if (spec := plot.spec(axis, history, 80, 14)) is not None
+        ]  # fmt: skip
+        assert high[0] == high[2]
+        assert high[1] < high[0] / 5, "zoomed in, at once"
+        assert high[3] < high[2] / 5, "scrolled, at once"
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_a_colour_means_one_thing(dark: bool) -> None:
+    colors = role_colors(dark)
+
+    def hue(color: str) -> float | None:
+        red, green, blue = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
+        strong = max(red, green, blue) - min(red, green, blue) > 0.1
+        return colorsys.rgb_to_hls(red, green, blue)[0] * 360 if strong else None
+
+    for role in ("p50", "p95", "p99", "p99.9", "max", "bar"):
+        tone = hue(colors[role])
+        assert tone is None or 195 < tone < 325, f"{role} is neither amber nor red nor green"
+    for cause in Cause:
+        tone = hue(colors[cause.value])
+        assert tone is not None
+        assert tone < 20 or tone > 325, f"{cause} is a failure, and red"
+    amber = {role for role, color in colors.items() if (tone := hue(color)) is not None and 30 < tone < 70}
+    assert amber == {"warn"}
+    for term in range(4):
+        assert hue(term_color(term, dark)) is None, "terms are neutral"
+    assert term_color(1, dark) == term_color(3, dark) != term_color(2, dark)
 
 
 def test_following_terms_differ_in_colour() -> None:
@@ -353,7 +449,7 @@ def test_an_election_on_the_graphs() -> None:
     assert "T7" in throughput[0]
     assert "write-10u" in throughput[0]
     assert any("│" in line[6:] for line in throughput)
-    assert any("░" in line for line in throughput)
+    assert any("▒" in line for line in throughput)
     assert any("×" in line for line in throughput)
     assert any("◇" in line for line in throughput)
     latency = text_of(LatencyPlot().spec(axis, history, 60, 14))
@@ -398,7 +494,7 @@ def test_a_single_second_of_failures_is_seen_whatever_the_scale() -> None:
     assert sum(line.count("…") for line in lines) == 1
     assert spec is not None
     assert spec.y_high >= 9_000, "the best second is on the axis though it is merged with four others"
-    assert ("…", "timeout 1", "timeout") in plot.legend
+    assert ("…", "timeout", "timeout") in plot.legend, "a count would go down while time scrolls"
 
 
 def told(*samples: SecondSample) -> tuple[History, TimeAxis]:
@@ -514,7 +610,7 @@ def test_sparklines_show_hiccups_and_silence() -> None:
 
 
 @pytest.mark.parametrize("dark", [True, False])
-@pytest.mark.parametrize("series", [("p50", "p95", "p99", "max"), ("ok", *(cause.value for cause in Cause))])
+@pytest.mark.parametrize("series", [("p50", "p95", "p99", "p99.9", "max"), ("ok", *(cause.value for cause in Cause))])
 def test_colour_blind_people_can_distinguish_series(dark: bool, series: tuple[str, ...]) -> None:
     colors = role_colors(dark)
     for eye in EYES:

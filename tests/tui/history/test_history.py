@@ -153,7 +153,7 @@ def test_leader_changes_are_kept_once_and_the_first_leader_is_none() -> None:
     assert history.leader_of(7) == NODES[1]
 
 
-def test_bands_join_the_time_without_a_leader_and_the_time_without_writes() -> None:
+def test_outages_join_the_time_without_a_leader_and_the_time_without_writes() -> None:
     history = History()
     leader, follower, refused = NodeState.LEADER, NodeState.FOLLOWER, NodeState.REFUSED
     history.apply(events.ClusterChanged(view(T0, leader, follower, follower, leader=NODES[0]), 0.0))
@@ -161,18 +161,20 @@ def test_bands_join_the_time_without_a_leader_and_the_time_without_writes() -> N
     history.apply(events.FactObserved(Fact(FactKind.LEADER_SERVING, T0 + 12, NODES[1], 7)))
     history.apply(events.ClusterChanged(view(T0 + 20, refused, leader, follower, leader=NODES[1]), 0.0))
     history.apply(events.WindowClosed(WriteWindow(T0 + 9.9, T0 + 12.1, 0.05)))
-    assert history.bands(T0, T0 + 60, T0 + 20) == [(T0 + 9.9, T0 + 12.1)]
+    (outage,) = history.outages(T0, T0 + 60, T0 + 20)
+    assert outage == pytest.approx((T0 + 9.9, T0 + 12.1, 2.2))
     assert history.longest_without_writes(T0, T0 + 60) == pytest.approx(2.2)
-    assert history.bands(T0 + 11, T0 + 11.5, T0 + 20) == [(T0 + 11, T0 + 11.5)]
+    assert history.outages(T0 + 11, T0 + 11.5, T0 + 20) == history.outages(T0, T0 + 60, T0 + 20)
 
 
 def test_an_open_window_grows_until_it_is_closed() -> None:
     history = History()
     history.apply(events.WritesAcknowledged(((T0, 3),), T0 + 0.2))
     history.apply(events.WritesAcknowledged((), T0 + 2, WriteWindow(T0 + 0.05, None, 0.05)))
-    assert history.windows(T0, T0 + 60, T0 + 2) == [(T0 + 0.05, T0 + 2)]
+    assert history.windows(T0, T0 + 60, T0 + 2)[0] == pytest.approx((T0 + 0.05, T0 + 2, 1.95))
     history.apply(events.WindowClosed(WriteWindow(T0 + 0.05, T0 + 2.1, 0.05)))
-    assert history.windows(T0, T0 + 60, T0 + 3) == [(T0 + 0.05, T0 + 2.1)]
+    (window,) = history.windows(T0, T0 + 60, T0 + 3)
+    assert window == pytest.approx((T0 + 0.05, T0 + 2.1, 2.05))
     assert history.last_ack == T0
 
 
