@@ -15,17 +15,23 @@ from textual.command import Provider
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from confman_tui.cluster.states import Fact, FactKind
+from confman_tui.results.model import ScenarioResult
 from confman_tui.session.commands import SessionCommands
 from confman_tui.session.events import (
     DeferredRunDropped,
     DrillEnded,
     Event,
+    FactObserved,
+    FaultCaused,
     GeneratorLimitReached,
     Level,
     NoticeGiven,
     Phase,
+    PhaseChanged,
     RunDeferred,
     SampleRecorded,
+    ScenarioStarted,
     SeriesEnded,
     VerificationEnded,
 )
@@ -38,7 +44,7 @@ from confman_tui.tui.actions.view import ViewActions
 from confman_tui.tui.base_app import Panes
 from confman_tui.tui.command_palette import ActionProvider
 from confman_tui.tui.keys.availability import why_not
-from confman_tui.tui.keys.table import ACTIONS, BY_ID, Action
+from confman_tui.tui.keys.table import ACTIONS, BY_ID, RUN, Action
 from confman_tui.tui.lag import LagMeter
 from confman_tui.tui.log import deferred_words
 from confman_tui.tui.mailbox import EventsArrived, QuitRequested
@@ -67,7 +73,7 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(a.key, a.command, a.label, show=False, tooltip=a.help, id=a.id) for a in ACTIONS),
         # Terminals send it for ^C; the screen is in raw mode, so no signal comes.
-        Binding("ctrl+c", "quit", "quit", show=False, priority=True),
+        Binding("ctrl+c", "interrupt", "quit", show=False, priority=True),
     ]
 
     def __init__(self, session: SessionCommands, options: UiOptions, *, lag: LagMeter | None = None) -> None:
@@ -76,6 +82,8 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
         self._loop_of_app: asyncio.AbstractEventLoop | None = None
         self._early_quit: QuitRequested | None = None
         self._ticks = 0
+        self._fitted: ScenarioResult | None = None
+        """The run that the graphs were last fitted to."""
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -125,6 +133,7 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
             self.history.apply(event)
             news = updates.apply(self.state, event, now) or news
             sampled = sampled or isinstance(event, SampleRecorded)
+            self._fit_window(event)
             self._announce(event)
         yield_cpu.set_pace(yield_cpu.BESIDE_LOAD if self.state.loads_here else yield_cpu.ALONE)
         if self.state.phase is Phase.CLOSED:
@@ -135,6 +144,20 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
             self.draw(Panes.ALL)
         elif message.draw_gauges:
             self.draw()
+
+    def _fit_window(self, event: Event) -> None:
+        """After a run the graphs hold it, fitted, until something new runs or happens to the cluster."""
+        match event:
+            case ScenarioStarted() | FaultCaused() | FactObserved(fact=Fact(kind=FactKind.LEADER_LOST)):
+                if self.window.fitted:
+                    self.window.go_live()
+            case PhaseChanged(phase=Phase.IDLE) if (last := self.state.last) is not None and last is not self._fitted:
+                self._fitted = last
+                row = self.state.row(last.name)
+                started = row.started.at if row is not None and row.started is not None else last.outcome.started
+                self.window.fit(last.name, started, last.outcome.ended)
+            case _:
+                pass
 
     def _announce(self, event: Event) -> None:
         """Toasts for what must not be missed, and the drill's verdict."""
@@ -212,7 +235,8 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
         await self.run_action(BY_ID[message.action].command)
 
     async def on_scenario_table_row_started(self, message: ScenarioTable.RowStarted) -> None:
-        action = "suite" if message.scenario is None else f"run.{message.scenario}"
+        name = message.scenario
+        action = "suite" if name is None else name if name in BY_ID else f"{RUN}{name}"
         await self.run_action(BY_ID[action].command)
 
     def on_scenario_table_row_opened(self, message: ScenarioTable.RowOpened) -> None:

@@ -110,6 +110,7 @@ class BaseApp(CrashKeepingApp):
             log_shown=board.plan is None or board.plan.log > 0,
             live=self.window.live,
             leaving=self.closing_since is not None,
+            selected=board.selected(self.state),
         )
 
     def frame(self) -> Frame:

@@ -10,7 +10,7 @@ from confman_tui.cluster.states import ClusterView
 from confman_tui.core.errors import EXIT_NO_CLUSTER
 from confman_tui.load.run_model import SecondSample
 from confman_tui.load.saturation import GeneratorBound, GeneratorSample
-from confman_tui.results.model import DrillEnded, DrillRound, Series
+from confman_tui.results.model import DrillEnded, DrillRound, ScenarioResult, Series
 from confman_tui.session.events import ConfigurationChanged, Phase, ProgressMade, WatchModeChanged
 from confman_tui.settings.scenarios import Scenario
 from confman_tui.tui.log import EventLog
@@ -79,6 +79,8 @@ class UiState:
     """Of the last drill, while it runs and afterwards."""
     drill_ended: DrillEnded | None = None
     """The last drill's verdict; None while one runs."""
+    last: ScenarioResult | None = None
+    """Of the last run, until something new runs."""
     series: Series | None = None
     """The last series, as far as it has come."""
     leftovers: tuple[str, ...] = ()
@@ -116,6 +118,17 @@ class UiState:
     def row(self, name: str) -> Row | None:
         """The row of that name, the drill's too."""
         return self.drill_row if name == DRILL.name else self.rows.get(name)
+
+    @property
+    def shown_rows(self) -> tuple[Row, ...]:
+        """The rows of the table: each scenario's, and the drill's once there was one."""
+        drills = (self.drill_row,) if self.drill_row.started is not None else ()
+        return (*self.rows.values(), *drills)
+
+    @property
+    def last_drill(self) -> DrillEnded | None:
+        """The drill whose load the last run was; None when it was a scenario."""
+        return self.drill_ended if self.last is not None and self.last.name == DRILL.name else None
 
     @property
     def ack_rate(self) -> int:

@@ -124,6 +124,7 @@ def _change_run(state: UiState, event: Event) -> None:
         case ScenarioStarted(name):
             state.running = name
             state.rate = event.rate
+            state.last = None
             if name in state.queue:
                 state.queue.remove(name)
             if (row := state.row(name)) is not None:
@@ -151,6 +152,7 @@ def _change_run(state: UiState, event: Event) -> None:
             state.running = state.rate = None
             state.sample = None
             state.limit = None
+            state.last = result
             if (row := state.row(result.name)) is not None:
                 row.end(result)
         case _:

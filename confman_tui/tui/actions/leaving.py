@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from confman_tui.tui.base_app import BaseApp
 from confman_tui.tui.screens.confirm import ConfirmDialog
+from confman_tui.tui.screens.dialog import Dialog
 
 
 class LeavingActions(BaseApp):
@@ -27,6 +28,15 @@ class LeavingActions(BaseApp):
             self.push_screen(dialog, lambda sure: self.leave() if sure else None)
         else:
             self.leave()
+
+    async def action_interrupt(self) -> None:
+        """^C: close the dialog that is open, say yes to the question of leaving, or leave as ``q`` does."""
+        if self.closing_since is not None or self.screen is self.dashboard:
+            await self.action_quit()
+        elif isinstance(self.screen, Dialog):
+            self.screen.interrupt()
+        else:
+            self.pop_screen()
 
     def leave(self) -> None:
         """Ask the session to end."""

@@ -9,6 +9,7 @@ from confman_tui.cluster.states import NO_ANSWER_STATES, STATE_WORDS, WELL_STATE
 from confman_tui.session.events import Phase
 from confman_tui.tui.keys.table import RUN, shown_key
 from confman_tui.tui.node_names import name_of
+from confman_tui.tui.rows import Row
 from confman_tui.tui.state import DOWN_BY_US, UiState
 from confman_tui.tui.text import clean
 
@@ -29,6 +30,8 @@ class Circumstances:
     live: bool = True
     """Whether the time shown ends now."""
     leaving: bool = False
+    selected: Row | None = None
+    """The row that the table's cursor stands on, or the one that is shown in its place."""
 
 
 def why_not(action: str, now: Circumstances) -> str | None:
@@ -49,6 +52,8 @@ def why_not(action: str, now: Circumstances) -> str | None:
             return "It is stopping already: requests in flight are waited for."
         case "retry" | "demo" if state.phase is not Phase.OFFLINE:
             return "A cluster is there or being looked for; this is for when there is none."
+        case "details":
+            return _why_no_details(now.selected)
         case "rounds" if not state.drill_rounds and state.drill_ended is None:
             return "No drill has been run yet."
         case "series" if state.series is None:
@@ -63,6 +68,12 @@ def why_not(action: str, now: Circumstances) -> str | None:
             return "There is no event to copy yet."
         case _:
             return None
+
+
+def _why_no_details(row: Row | None) -> str | None:
+    if row is None:
+        return "No scenario has run yet, so there are no details."
+    return None if row.started is not None else f"{row.scenario.name} has not run yet; {row.scenario.key} starts it."
 
 
 def _why_no_load(action: str, state: UiState) -> str | None:

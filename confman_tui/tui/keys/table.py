@@ -67,6 +67,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("revive", "r", "revive", "Bring back every node that is down or paused by us", "Elections", 1),
     Action("retry", "r", "try again", "Look for the cluster again", "Cluster", 0),
     Action("demo", "d", "start the demo cluster", "Start a cluster on this machine and use it", "Cluster", 0),
+    Action("details", "enter", "details", "The figures of the chosen scenario in detail", "View", 3),
     Action("hold", "space", "hold view", "Hold the view while collecting goes on; again: go on", "View", 7),
     Action("graphs", "t", "other graph", "Show the other graph, where there is room for one", "View", 6),
     Action("zoom_in", "plus", "zoom", "Show less time, down to 15 s", "View", 13),

@@ -7,12 +7,21 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from textual.content import Content
 
+from confman_tui.tui import verdict
 from confman_tui.tui.colours import Look
 from confman_tui.tui.frame import Frame
 from confman_tui.tui.rows import Row, RowStatus
+from confman_tui.tui.state import UiState
 from confman_tui.tui.text import Part, line
 from confman_tui.tui.widgets.lines import Lines
 from confman_tui.tui.widgets.row_fields import row_fields
+
+
+def row_shown(state: UiState) -> Row | None:
+    """The row of what runs or, failing that, of what ran last."""
+    done = [row for row in state.shown_rows if row.result is not None]
+    last = max(done, key=lambda row: row.result.outcome.ended if row.result else 0.0, default=None)
+    return state.running_row or last
 
 
 class RunningRow(Lines):
@@ -33,10 +42,7 @@ class RunningRow(Lines):
         if frame is None:
             return ()
         rows = tuple(frame.state.rows.values())
-        row = frame.state.running_row
-        if row is None:
-            done = [row for row in rows if row.result is not None]
-            row = max(done, key=lambda row: row.result.outcome.ended if row.result else 0.0, default=None)
+        row = row_shown(frame.state)
         if row is None:
             return self._offer(rows, width, height, look)
         fields = row_fields(frame, row)
@@ -67,6 +73,9 @@ class RunningRow(Lines):
         if not figures:
             return (line(width, head, right),)
         unit = [Part("ms", look.dim, 5)]
+        if (last := frame.state.last) is not None and last is row.result:
+            found = [fact for fact in verdict.facts(last) if not fact[0].endswith(" failed")]
+            unit += verdict.parts(found, look.text, f"bold {look.alarm}", commas=False)
         return (line(width, head, right), line(width, [Part(" ", ""), *figures, *unit], gap="  "))[:height]
 
     def _offer(self, rows: Sequence[Row], width: int, height: int, look: Look) -> Sequence[Content]:
