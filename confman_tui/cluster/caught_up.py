@@ -1,5 +1,6 @@
-"""Which nodes have caught up with the cluster (ready, naming its leader, in its term), why the others have not, and
-how long that is worth waiting for. Pure: no clock, no network.
+"""Which nodes have caught up with the cluster, why the others have not, and how long to wait for them. Pure.
+
+A node has caught up when it is ready, names the cluster's leader and is in its term.
 
 A node that has not caught up answers reads from what it has, which may be old: nothing is proven by what it lacks.
 """

@@ -30,7 +30,7 @@ from confman_tui.cluster.api import (
 )
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.cluster.http_failures import classify, plain
-from confman_tui.cluster.listing import ListParser
+from confman_tui.cluster.json_list import ListParser
 from confman_tui.cluster.node_names import NodeNames, short_names
 from confman_tui.cluster.states import PollKind
 from confman_tui.core.errors import ClusterError

@@ -1,4 +1,4 @@
-"""Elections in figures. Pure: facts, faults, the stream of writes and moments come in, `Election` values go out."""
+"""Measures each election: facts, faults, writes and moments come in, `Election` values go out. Pure."""
 
 from __future__ import annotations
 

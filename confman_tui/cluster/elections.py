@@ -1,4 +1,4 @@
-"""What an election is in figures, and what became of the writes: plain frozen values."""
+"""The values that an election and a verification end as (`Election`, `Verification`): plain and frozen."""
 
 from __future__ import annotations
 

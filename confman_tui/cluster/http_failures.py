@@ -1,4 +1,4 @@
-"""What an exception of the HTTP library means for a request, in this program's words."""
+"""What an exception of httpx means for a poll, a probe or a seeding request (for the load: `load.causes`)."""
 
 from __future__ import annotations
 

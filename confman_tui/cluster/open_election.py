@@ -1,4 +1,4 @@
-"""An election that is being measured: when each of its steps was seen, and the figures they come to. Pure."""
+"""One election while it goes on: when each of its steps was seen. `election_meter` feeds it. Pure."""
 
 from __future__ import annotations
 

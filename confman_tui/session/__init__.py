@@ -1,0 +1,1 @@
+"""One benchmark session: finds the cluster, seeds, runs, injects faults, verifies; what both front ends use."""

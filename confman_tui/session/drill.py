@@ -1,4 +1,4 @@
-"""The election drill on the session's cluster: the load under it, the faults, the files at its end.
+"""Runs an election drill in a session: starts the load, has the rounds conducted, writes the files.
 
 `confman_tui.session.drill_rounds` conducts the rounds, `confman_tui.session.drill_rules` says what counts.
 """

@@ -1,5 +1,4 @@
-"""The words of each event, one line each, the same on the screen and without one: "… lost as leader" (leader lost),
-"… leads", "election of …", "write-10u done: …", "… verified: …".
+"""The text of each event's line ("leader lost", "leads", "election", "run done" …), for the screen and headless runs.
 
 Plain text as it comes, from servers too: the screen cleans it before it shows it. Which node is named how is the front
 end's matter, since a log names nodes by their whole address and the screen by their port.

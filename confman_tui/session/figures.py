@@ -1,4 +1,4 @@
-"""Figures in the lines about events, as a person reads them. All functions give plain text without padding."""
+"""Numbers as text in the lines about events: plain text without padding."""
 
 from __future__ import annotations
 

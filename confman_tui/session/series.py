@@ -1,5 +1,4 @@
-"""What runs: scenarios in turn; series of one scenario with more and more users or larger and larger values; the sweep
-over numbers of entries.
+"""Scenarios in turn, series over users or sizes of values, and the sweep over numbers of entries.
 
 Each step of a series is an ordinary run on the same data; what changes stands in the step. Stopping keeps what was
 measured.

@@ -31,7 +31,7 @@ def run_interactive(resolved: Resolved, make_demo: MakeDemo) -> int:
     prepare()
     from confman_tui.tui.app import ConfmanApp
     from confman_tui.tui.keys.table import binding_ids
-    from confman_tui.tui.run import finish
+    from confman_tui.tui.run_screen import finish
     from confman_tui.tui.start_options import UiOptions
     from confman_tui.tui.textual_hacks import EnduringDriver
 

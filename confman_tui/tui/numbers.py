@@ -1,5 +1,4 @@
-"""Figures as the screen shows them; those that lines about events hold stand in `confman_tui.session.figures`. All
-functions give plain text without padding."""
+"""Numbers as the screen shows them: plain text without padding. Those in lines about events: `session.figures`."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.cluster.faults.injector import FaultPlan
 from confman_tui.core import clock
 from confman_tui.session.events import Phase, PhaseChanged, Sink
-from confman_tui.tui.run import run
+from confman_tui.tui.run_screen import run
 from confman_tui.tui.start_options import UiOptions
 from tests.support.chart_history import Feed
 

@@ -14,7 +14,7 @@ from confman_tui.cluster.faults.injector import FaultPlan
 from confman_tui.core.errors import EXIT_CRASH, EXIT_INTERRUPTED, EXIT_NO_CLUSTER, EXIT_OK
 from confman_tui.session.events import Phase, PhaseChanged, ScenarioStarted
 from confman_tui.tui.mailbox import EventsArrived
-from confman_tui.tui.run import finish
+from confman_tui.tui.run_screen import finish
 from confman_tui.tui.screens.confirm import ConfirmDialog
 from confman_tui.tui.screens.help import HelpDialog
 from confman_tui.tui.widgets.header import Header

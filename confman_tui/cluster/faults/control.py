@@ -1,5 +1,7 @@
-"""What a fault needs of what runs the nodes: the demo cluster offers it, and `LocalControl` for local processes; and
-what a session needs of the demo cluster besides."""
+"""What a fault needs of whatever runs the nodes, and what a session needs of the demo cluster.
+
+The demo cluster offers the former, and `LocalControl` for processes on this machine.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What became of the writes: each one booked, stretches without acknowledgement, verification."""

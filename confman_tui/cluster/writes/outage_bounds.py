@@ -1,5 +1,4 @@
-"""How long writes were impossible within a stretch without acknowledgements, as far as the attempts around it prove.
-Pure: times are arguments.
+"""How long writes were impossible in a stretch without acknowledgements, as far as attempts around it prove. Pure.
 
 They became impossible between the last acknowledgement before (A) and the first attempt after it, plus the longest of
 the last 32 waits for an acknowledgement. They became possible again between the last moment at which the node of the

@@ -1,4 +1,4 @@
-"""Memory that is wanted later and only once: it waits on the disk instead."""
+"""Booked writes that wait on the disk, in a temporary file, until the verification reads them once."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Graphs: what they show, the process that draws them, and their way back to the screen."""

@@ -21,7 +21,7 @@ from confman_tui.tui.charts.ticks import (
 )
 from confman_tui.tui.history.history import History
 from confman_tui.tui.history.moments import WARMUP
-from confman_tui.tui.history.samples import CAUSES, Bucket
+from confman_tui.tui.history.samples import CAUSES, SecondsBucket
 
 MOST_POINTS = 120
 """Points per series; more cost time and show nothing."""
@@ -104,16 +104,20 @@ class _TimeGraph:
             if (following - x) * columns / axis.span >= len(span.name) + 1:
                 spec.marks.append(Mark(round(x, 3), span.name, "dim", line=False))
 
-    def _buckets(self, axis: TimeAxis, history: History) -> list[Bucket]:
+    def _buckets(self, axis: TimeAxis, history: History) -> list[SecondsBucket]:
         self.seconds = bucket_seconds(axis.span)
         return history.samples(axis.start, axis.end, self.seconds)
 
     def _runs(
-        self, axis: TimeAxis, buckets: list[Bucket], value: Callable[[Bucket], float | None], edges: bool = False
+        self,
+        axis: TimeAxis,
+        buckets: list[SecondsBucket],
+        value: Callable[[SecondsBucket], float | None],
+        edges: bool = False,
     ) -> list[tuple[list[float], list[float]]]:
         """(xs, ys) of each stretch without a gap; with ``edges`` a stretch fills its first and last second."""
         runs: list[tuple[list[float], list[float]]] = []
-        last: Bucket | None = None
+        last: SecondsBucket | None = None
         for bucket in buckets:
             y = value(bucket)
             if y is None:
@@ -135,7 +139,7 @@ class _TimeGraph:
         return runs
 
 
-def _ok(bucket: Bucket) -> float:
+def _ok(bucket: SecondsBucket) -> float:
     return bucket.ok_rate
 
 
@@ -179,7 +183,7 @@ class ThroughputPlot(_TimeGraph):
         return spec
 
     def _failures(
-        self, spec: GraphSpec, axis: TimeAxis, buckets: list[Bucket], width: int, rows: int
+        self, spec: GraphSpec, axis: TimeAxis, buckets: list[SecondsBucket], width: int, rows: int
     ) -> list[LegendItem]:
         """A column per cell that a bucket with failures covers, its causes one on the other, each at least a cell."""
         columns = max(width - LEFT, 1)
@@ -217,7 +221,7 @@ class ThroughputPlot(_TimeGraph):
         ]
 
 
-_PERCENTILES: tuple[tuple[str, Callable[[Bucket], int | None]], ...] = (
+_PERCENTILES: tuple[tuple[str, Callable[[SecondsBucket], int | None]], ...] = (
     ("max", lambda bucket: bucket.max_us),
     ("p99", lambda bucket: bucket.p99_us),
     ("p95", lambda bucket: bucket.p95_us),
@@ -262,8 +266,8 @@ class LatencyPlot(_TimeGraph):
         return spec
 
 
-def _in_ms(get: Callable[[Bucket], int | None]) -> Callable[[Bucket], float | None]:
-    def value(bucket: Bucket) -> float | None:
+def _in_ms(get: Callable[[SecondsBucket], int | None]) -> Callable[[SecondsBucket], float | None]:
+    def value(bucket: SecondsBucket) -> float | None:
         microseconds = get(bucket)
         return None if microseconds is None else max(microseconds, 1) / 1000
 

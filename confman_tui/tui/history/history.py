@@ -16,7 +16,7 @@ from confman_tui.cluster.states import NO_ANSWER_STATES, ClusterView, FactKind, 
 from confman_tui.session import events
 from confman_tui.tui.history.acks import AckStore
 from confman_tui.tui.history.moments import WARMUP, LeaderChange, Moment, ScenarioSpan
-from confman_tui.tui.history.samples import Bucket, SampleStore, merge_buckets
+from confman_tui.tui.history.samples import SampleStore, SecondsBucket, merge_buckets
 from confman_tui.tui.history.track import Track
 
 
@@ -148,7 +148,7 @@ class History:
 
     def _sample_recorded(self, event: events.SampleRecorded) -> None:
         self._note_start(event.sample.start)
-        self._samples.add(Bucket.of(event.sample, WARMUP if event.sample.warmup else event.scenario))
+        self._samples.add(SecondsBucket.of(event.sample, WARMUP if event.sample.warmup else event.scenario))
 
     def _writes_acknowledged(self, event: events.WritesAcknowledged) -> None:
         for start, count in event.counts:
@@ -191,7 +191,7 @@ class History:
         """Start of the last 50 ms slot in which a write was acknowledged."""
         return self._acks.last
 
-    def samples(self, start: float, end: float, seconds: float = 1.0) -> list[Bucket]:
+    def samples(self, start: float, end: float, seconds: float = 1.0) -> list[SecondsBucket]:
         """The samples that touch this stretch, merged to buckets of at least that many seconds."""
         found = self._samples.between(start, end)
         return found if seconds <= 1.0 else merge_buckets(found, seconds)

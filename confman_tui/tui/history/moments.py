@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from confman_tui.cluster.elections import Fault
 from confman_tui.cluster.states import NodeState
-from confman_tui.tui.history.samples import Bucket
+from confman_tui.tui.history.samples import SecondsBucket
 
 WARMUP = "warm-up"
 """Stands for a scenario while its figures do not count yet."""
@@ -45,7 +45,7 @@ class Moment:
     """By node, in the configured order; nodes not yet known are left out."""
     acks_per_s: float
     """Acknowledged writes in the second around it."""
-    bucket: Bucket | None
+    bucket: SecondsBucket | None
     """The sample that covers it, if a scenario ran."""
     without_writes_s: float | None
     """Length of the window without writes that covers it, None when there is none."""

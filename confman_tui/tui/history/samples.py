@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from confman_tui.load.run_model import Cause, SecondSample
 
 CAUSES: tuple[Cause, ...] = tuple(Cause)
-"""The order of `Bucket.failed`."""
+"""The order of `SecondsBucket.failed`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class SecondsBucket:
     """The requests of one or more whole seconds of one scenario."""
 
     start: float
@@ -47,7 +47,7 @@ class Bucket:
         return self.ok / self.seconds
 
     @classmethod
-    def of(cls, sample: SecondSample, scenario: str) -> Bucket:
+    def of(cls, sample: SecondSample, scenario: str) -> SecondsBucket:
         """One sample as a bucket of its own."""
         failed = tuple(sample.failed.get(cause, 0) for cause in CAUSES)
         ok = sample.ok
@@ -67,9 +67,9 @@ class Bucket:
             scenario,
         )
 
-    def merged(self, later: Bucket) -> Bucket:
+    def merged(self, later: SecondsBucket) -> SecondsBucket:
         """This bucket and a later one of the same scenario as one."""
-        return Bucket(
+        return SecondsBucket(
             self.start,
             later.end,
             self.seconds + later.seconds,
@@ -92,12 +92,12 @@ def _greater(one: int | None, other: int | None) -> int | None:
     return one if other is None else max(one, other)
 
 
-def merge_buckets(buckets: list[Bucket], seconds: float) -> list[Bucket]:
+def merge_buckets(buckets: list[SecondsBucket], seconds: float) -> list[SecondsBucket]:
     """Merge neighbours that start within the same ``seconds``, counted from the epoch, and belong to one scenario.
 
     Counting from the epoch keeps a bucket's content the same while the axis moves over it.
     """
-    merged: list[Bucket] = []
+    merged: list[SecondsBucket] = []
     slot: tuple[int, str] | None = None
     for bucket in buckets:
         own = (math.floor(bucket.start / seconds), bucket.scenario)
@@ -118,17 +118,17 @@ class SampleStore:
     """Older ones: (seconds per bucket, most buckets kept): two hours, then a day."""
 
     def __init__(self) -> None:
-        self._fine: deque[Bucket] = deque()
-        self._older: list[list[Bucket]] = [[] for _ in self.TIERS]
+        self._fine: deque[SecondsBucket] = deque()
+        self._older: list[list[SecondsBucket]] = [[] for _ in self.TIERS]
 
-    def add(self, bucket: Bucket) -> None:
+    def add(self, bucket: SecondsBucket) -> None:
         """Take the next bucket; samples come in order."""
         self._fine.append(bucket)
         if len(self._fine) > self.FINE + 60:
             chunk = [self._fine.popleft() for _ in range(60)]
             self._age(0, chunk)
 
-    def _age(self, tier: int, chunk: list[Bucket]) -> None:
+    def _age(self, tier: int, chunk: list[SecondsBucket]) -> None:
         seconds, most = self.TIERS[tier]
         kept = self._older[tier]
         joint = [kept.pop(), *chunk] if kept else chunk
@@ -138,7 +138,7 @@ class SampleStore:
             if tier + 1 < len(self.TIERS):
                 self._age(tier + 1, oldest)
 
-    def __iter__(self) -> Iterator[Bucket]:
+    def __iter__(self) -> Iterator[SecondsBucket]:
         for tier in reversed(self._older):
             yield from tier
         yield from self._fine
@@ -146,9 +146,9 @@ class SampleStore:
     def __len__(self) -> int:
         return len(self._fine) + sum(map(len, self._older))
 
-    def between(self, start: float, end: float) -> list[Bucket]:
+    def between(self, start: float, end: float) -> list[SecondsBucket]:
         """The buckets that touch this stretch, in order."""
-        found: list[Bucket] = []
+        found: list[SecondsBucket] = []
         for bucket in reversed(self._fine):
             if bucket.end <= start:
                 break

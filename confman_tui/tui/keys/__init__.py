@@ -1,0 +1,1 @@
+"""What the keys are, what they do now, and how a person changes them."""

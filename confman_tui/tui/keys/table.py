@@ -1,5 +1,7 @@
-"""The one table of actions: id, key and words of everything a key can do. Bindings, palette, line of keys and help are
-made from it."""
+"""The one table of what each key does: its id, key and words. What is done stands in `tui/actions`.
+
+Bindings, palette, line of keys and help are made from it.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from confman_tui.tui.charts.histogram import histogram_spec
 from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.rows import Row
 from confman_tui.tui.screens.details_figures import figures
-from confman_tui.tui.screens.details_rest import rest
+from confman_tui.tui.screens.details_outcome import outcome
 from confman_tui.tui.screens.dialog import KEYS, Box, Dialog
 from confman_tui.tui.widgets.graph import HistogramGraph
 
@@ -60,6 +60,6 @@ class DetailsDialog(Dialog[None]):
         stamp = (self._row.requests, self._row.result)
         if stamp != self._shown:
             self._shown = stamp
-            for name, build in (("figures", figures), ("rest", rest)):
+            for name, build in (("figures", figures), ("rest", outcome)):
                 lines = build(self._row, self._names, self.look)
                 self.query_one(f"#{name}", Static).update(Content("\n").join(lines))

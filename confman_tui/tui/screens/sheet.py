@@ -1,4 +1,4 @@
-"""Headings, and entries in two columns, as lines of text."""
+"""The text of the details dialog: headings, and entries in two columns."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from confman_tui.load.run_model import Cause
 from confman_tui.session import events
 from confman_tui.tui.history.acks import AckStore
 from confman_tui.tui.history.history import History
-from confman_tui.tui.history.samples import CAUSES, Bucket, SampleStore, merge_buckets
+from confman_tui.tui.history.samples import CAUSES, SampleStore, SecondsBucket, merge_buckets
 from confman_tui.tui.history.track import Track
 from tests.support import screen_story
 from tests.support.chart_history import NODES, SAMPLE, T0, Feed, view
@@ -30,14 +30,16 @@ buckets = st.builds(
 )
 
 
-def chain(parts: list[tuple[int, tuple[int, ...], int | None, str]]) -> list[Bucket]:
+def chain(parts: list[tuple[int, tuple[int, ...], int | None, str]]) -> list[SecondsBucket]:
     return [
-        Bucket(T0 + i, T0 + i + 1, 1, ok, ok, ok, failed, sum(failed), latency, latency, latency, latency, scenario)
+        SecondsBucket(
+            T0 + i, T0 + i + 1, 1, ok, ok, ok, failed, sum(failed), latency, latency, latency, latency, scenario
+        )
         for i, (ok, failed, latency, scenario) in enumerate(parts)
     ]
 
 
-def peak(found: list[Bucket]) -> int | None:
+def peak(found: list[SecondsBucket]) -> int | None:
     return max((bucket.max_us for bucket in found if bucket.max_us is not None), default=None)
 
 

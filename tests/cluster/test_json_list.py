@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from confman_tui.cluster.listing import LARGEST_ITEM, ListParser
+from confman_tui.cluster.json_list import LARGEST_ITEM, ListParser
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -1,4 +1,4 @@
-"""The right column of the details: failures, nodes, the generator, elections, files."""
+"""The right column of the details: failures, nodes, elections, files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from confman_tui.tui.text import clean
 MOST_TEXTS = 8
 
 
-def rest(row: Row, names: Mapping[str, str], look: Look) -> list[Content]:
+def outcome(row: Row, names: Mapping[str, str], look: Look) -> list[Content]:
     """Of the run that goes on, or of the one that ended."""
     sheet, result = Sheet(look), row.result
     _failures(sheet, row)
