@@ -14,7 +14,7 @@ from confman_tui.results.files.output_folder import ResultsError
 from confman_tui.results.files.series_files import save_series
 from confman_tui.results.model import ScenarioResult, Series, SeriesKind, SeriesPoint
 from confman_tui.results.tables.series_table import value_words
-from confman_tui.session.events import Level, Phase, SeriesEnded, SeriesStepEnded
+from confman_tui.session.events import Level, Phase, SeriesEnded, SeriesStepEnded, SweepRefused
 from confman_tui.session.runs import Step, run_scenario, settings_here
 from confman_tui.session.session import Session
 from confman_tui.settings.scenarios import Scenario, by_name
@@ -32,6 +32,19 @@ TOO_MANY = 1.1
 def _label(number: int, total: int, value: str = "") -> str:
     """``step 3 of 4``; with what is said nowhere else: ``step 3 of 4: 100 KB``."""
     return f"step {number} of {total}" + (f": {value}" if value else "")
+
+
+class EntriesInTheWayError(UsageError):
+    """The cluster holds more entries already than each size that a sweep was asked for."""
+
+    def __init__(self, held: int, seeded: int) -> None:
+        """Args: held: entries on the cluster. seeded: those of them that were seeded; the others were written since, or
+        by others."""
+        super().__init__(
+            f"--entries: the cluster holds {held:,} entries already, more than each size asked for; name a larger one"
+        )
+        self.held = held
+        self.seeded = seeded
 
 
 class _Keeper:
@@ -159,7 +172,13 @@ async def run_sweep(session: Session) -> None:
     session.begin_activity()
     await session.seed_if_needed()
     if not session.stopping():
-        await _sweep(session)
+        try:
+            await _sweep(session)
+        except EntriesInTheWayError as error:
+            if not session.interactive:
+                raise
+            # the screen has a key that puts the data back
+            session.emit(SweepRefused(error.held, error.seeded, session.settings.entries[-1], session.clock()))
     session.rest()
 
 
@@ -182,21 +201,22 @@ async def _sweep(session: Session) -> None:
     tier = session.cluster.dataset.tier.name
     with _Keeper(session, Series(SeriesKind.ENTRIES, SWEPT, tier, length, sizes, ())) as keeper:
         try:
-            held = 0
+            held, left_out = 0, list[str]()
             for number, size in enumerate(sizes, start=1):
                 held = await _grow(session, size)
                 if session.stopping():
                     break
                 if held > TOO_MANY * size:
                     keeper.leave_out(size)
-                    session.notice(f"{size:,} entries are left out: the cluster holds {held:,} already", Level.WARNING)
+                    left_out.append(f"{size:,}")
                     continue
+                if left_out:
+                    which = " and ".join(", ".join(left_out).rsplit(", ", 1))
+                    session.notice(f"{which} entries are left out: the cluster holds {held:,} already", Level.WARNING)
+                    left_out.clear()
                 keeper.keep(size, await _measure(session, _label(number, len(sizes)), size, length))
             if not keeper.series.points and not session.stopping():
-                raise UsageError(
-                    f"--entries: the cluster holds {held:,} entries already, more than each size asked for; "
-                    "name a larger one"
-                )
+                raise EntriesInTheWayError(held, len(session.cluster.dataset.keys))
         except ClusterError:
             raise  # it takes nothing: neither would it take this away
         except BaseException:

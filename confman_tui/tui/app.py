@@ -17,6 +17,7 @@ from textual.screen import Screen
 
 from confman_tui.cluster.states import Fact, FactKind
 from confman_tui.results.model import ScenarioResult
+from confman_tui.session import event_text
 from confman_tui.session.commands import SessionCommands
 from confman_tui.session.events import (
     DeferredRunDropped,
@@ -33,6 +34,7 @@ from confman_tui.session.events import (
     SampleRecorded,
     ScenarioStarted,
     SeriesEnded,
+    SweepRefused,
     VerificationEnded,
 )
 from confman_tui.tui import updates, yield_cpu
@@ -44,11 +46,13 @@ from confman_tui.tui.actions.view import ViewActions
 from confman_tui.tui.base_app import Panes
 from confman_tui.tui.command_palette import ActionProvider
 from confman_tui.tui.keys.availability import why_not
+from confman_tui.tui.keys.hints import CHOOSE_RUN
 from confman_tui.tui.keys.table import ACTIONS, BY_ID, RUN, Action
 from confman_tui.tui.lag import LagMeter
 from confman_tui.tui.log import deferred_words
 from confman_tui.tui.mailbox import EventsArrived, QuitRequested
 from confman_tui.tui.start_options import UiOptions
+from confman_tui.tui.text import clean
 from confman_tui.tui.widgets.keybar import KeyBar
 from confman_tui.tui.widgets.scenario_table import ScenarioTable
 
@@ -161,6 +165,8 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
 
     def _announce(self, event: Event) -> None:
         """Toasts for what must not be missed, and the drill's verdict."""
+        if isinstance(event, NoticeGiven) and self.closing_since is not None:
+            self.last_words.append(event.text)
         if isinstance(event, NoticeGiven) and event.level is not Level.INFO:
             self.say(event.text, "error" if event.level is Level.ERROR else "warning")
         elif isinstance(event, VerificationEnded) and event.result.judged and not event.result.passed:
@@ -170,10 +176,20 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
             self.say(f"This program is the limit, not the cluster: {event.bound.reason}{tip}", "warning")
         elif isinstance(event, RunDeferred | DeferredRunDropped):
             self.say(f"{deferred_words(event, self.shown_key('stop'))}.")
+        elif isinstance(event, SweepRefused):
+            self.say(self._refused_words(event), "warning")
         elif isinstance(event, DrillEnded):
             self.action_rounds()
         elif isinstance(event, SeriesEnded):
             self.action_series()
+
+    def _refused_words(self, event: SweepRefused) -> str:
+        """Why there is no sweep, and the key that helps."""
+        again = self.shown_key("sweep")
+        way = f"{again} takes larger sizes"
+        if event.seeded < event.held:
+            way = f"{self.shown_key('put_back')} puts the data back as seeded, {way}"
+        return f"{clean(event_text.refused_words(event)).capitalize()}: {way}."
 
     def _tick(self) -> None:
         self._ticks += 1
@@ -232,7 +248,10 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
         return True
 
     async def on_key_bar_pressed(self, message: KeyBar.Pressed) -> None:
-        await self.run_action(BY_ID[message.action].command)
+        if message.action == CHOOSE_RUN:
+            self.action_choose_run()
+        else:
+            await self.run_action(BY_ID[message.action].command)
 
     async def on_scenario_table_row_started(self, message: ScenarioTable.RowStarted) -> None:
         name = message.scenario

@@ -74,6 +74,10 @@ class BaseApp(CrashKeepingApp):
             on_notice=lambda text: self.mailbox.put(NoticeGiven(Level.INFO, text, options.clock()))
         )
         self.dashboard = Dashboard(self.window, self.renderer, len(CATALOGUE), start_keys(options.keymap))
+        self.drill_plan = (options.drill_fault, options.drill_rounds)
+        """Fault and rounds of the next drill, unless a person says otherwise."""
+        self.sweep_sizes = options.sweep_sizes
+        """Numbers of entries of the next sweep, unless a person says otherwise."""
         self.held: Frame | None = None
         """What the panes go on showing while the view is held."""
         self.closing_since: float | None = None

@@ -47,6 +47,7 @@ def run_interactive(resolved: Resolved, make_demo: MakeDemo) -> int:
             remember_theme=themes.remember,
             drill_fault=FaultKind(settings.fault),
             drill_rounds=settings.rounds,
+            sweep_sizes=settings.entries,
         ),
     )
     app.driver_class = EnduringDriver

@@ -79,6 +79,8 @@ class UiState:
     """Of the last drill, while it runs and afterwards."""
     drill_ended: DrillEnded | None = None
     """The last drill's verdict; None while one runs."""
+    ended: dict[str, str] = field(default_factory=dict)
+    """What ran so far, by name, in a sentence each, the latest last."""
     last: ScenarioResult | None = None
     """Of the last run, until something new runs."""
     series: Series | None = None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from confman_tui.cluster.node_names import short_names
 from confman_tui.core.errors import EXIT_LOST, EXIT_OK
+from confman_tui.results.tables.series_table import verdict_of
 from confman_tui.session.events import (
     ClusterChanged,
     ConfigurationChanged,
@@ -32,8 +33,9 @@ from confman_tui.session.events import (
     WatchModeChanged,
     WritesAcknowledged,
 )
+from confman_tui.tui import verdict
 from confman_tui.tui.log import describe
-from confman_tui.tui.rows import RowStatus
+from confman_tui.tui.rows import DRILL, RowStatus
 from confman_tui.tui.state import UiState
 
 MOST_ELECTIONS = 500
@@ -46,6 +48,12 @@ def asked(state: UiState, names: Sequence[str]) -> None:
         if row is not None and row.status is not RowStatus.RUNNING:
             row.status = RowStatus.QUEUED
             state.queue.append(name)
+
+
+def note_ended(state: UiState, name: str, sentence: str) -> None:
+    """Keep what came of a run; an earlier one of its name makes room."""
+    state.ended.pop(name, None)
+    state.ended[name] = sentence
 
 
 def _forget_queue(state: UiState) -> None:
@@ -108,10 +116,18 @@ def _change(state: UiState, event: Event) -> None:
         case DrillEnded():
             state.drill_rounds, state.drill_ended = event.rounds, event
             state.verification = event.verification or state.verification
+            load = state.drill_row.result
+            note_ended(state, DRILL.name, f"drill: {event.verdict}" if load is None else verdict.plain(load, event))
             if state.exit_code != EXIT_LOST:
                 state.exit_code = event.exit_code
-        case SeriesStepEnded(series) | SeriesEnded(series):
+        case SeriesStepEnded(series):
             state.series = series
+        case SeriesEnded(series):
+            state.series = series
+            for name in series.scenarios:
+                state.ended.pop(name, None)  # its last step
+            what = f"{', '.join(series.scenarios)} against {series.kind}"
+            note_ended(state, what, f"{what}: {'; '.join(verdict_of(series)) or 'nothing to tell'}")
         case LeftoversFound(namespaces):
             state.leftovers = namespaces
         case _:
@@ -153,6 +169,7 @@ def _change_run(state: UiState, event: Event) -> None:
             state.sample = None
             state.limit = None
             state.last = result
+            note_ended(state, result.name, verdict.plain(result))
             if (row := state.row(result.name)) is not None:
                 row.end(result)
         case _:

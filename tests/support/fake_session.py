@@ -58,8 +58,11 @@ class FakeSession:
     def vary(self, user_steps: tuple[int, ...], payload_steps: tuple[int, ...], warmup_s: float, repeat: int) -> None:
         self.calls.append(("vary", user_steps, payload_steps, warmup_s, repeat))
 
-    def sweep(self) -> None:
-        self.calls.append(("sweep",))
+    def sweep(self, sizes: tuple[int, ...]) -> None:
+        self.calls.append(("sweep", sizes))
+
+    def put_back(self) -> None:
+        self.calls.append(("put_back",))
 
     def note_screen_lag(self, seconds: float) -> None:
         self.screen_lag_s = seconds
@@ -84,8 +87,8 @@ class FakeSession:
     def revive(self) -> None:
         self.calls.append(("revive",))
 
-    def drill(self) -> None:
-        self.calls.append(("drill",))
+    def drill(self, kind: FaultKind, rounds: int) -> None:
+        self.calls.append(("drill", kind, rounds))
 
     def quit(self) -> None:
         self.calls.append(("quit",))

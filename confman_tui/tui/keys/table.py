@@ -58,6 +58,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "sweep", "n", "entries sweep", "Measure reads and writes at one size of the data after the other", "Load", 16
     ),
+    Action("put_back", "b", "put data back", "Remove what runs have written: the data is as seeded", "Load", 17),
     Action("series", "g", "series graph", "Graphs, knee or slope, and table of the last series or sweep", "Load", 10),
     Action("leftovers", "x", "remove leftovers", "Remove the data of an earlier run that did not clean up", "Load", 3),
     Action("drill", "e", "election drill", "Kill the leader under load, several rounds, and measure", "Elections", 5),

@@ -14,6 +14,7 @@ from confman_tui.tui.colours import Look
 from confman_tui.tui.text import clean
 
 Result = TypeVar("Result")
+"""What a dialog gives."""
 
 KEYS = "↑ ↓ scroll · c copy · F2 picture · esc close"
 """What the frame of a dialog to read offers."""
