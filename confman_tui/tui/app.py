@@ -150,16 +150,16 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
             self.draw()
 
     def _fit_window(self, event: Event) -> None:
-        """After a run the graphs hold it, fitted, until something new runs or happens to the cluster."""
+        """After a run lanes and graphs show it whole, until something new runs. What happens to the cluster meanwhile
+        is shown as it happens in the lanes (`BaseApp.graphs_axis` sees to the graphs)."""
         match event:
             case ScenarioStarted() | FaultCaused() | FactObserved(fact=Fact(kind=FactKind.LEADER_LOST)):
                 if self.window.fitted:
                     self.window.go_live()
             case PhaseChanged(phase=Phase.IDLE) if (last := self.state.last) is not None and last is not self._fitted:
                 self._fitted = last
-                row = self.state.row(last.name)
-                started = row.started.at if row is not None and row.started is not None else last.outcome.started
-                self.window.fit(last.name, started, last.outcome.ended)
+                if (span := self.state.last_span) is not None:
+                    self.window.fit(last.name, *span)
             case _:
                 pass
 

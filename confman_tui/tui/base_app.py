@@ -16,7 +16,7 @@ from textual.types import CSSPathType
 from confman_tui.session.commands import SessionCommands
 from confman_tui.session.events import Level, NoticeGiven
 from confman_tui.settings.scenarios import CATALOGUE
-from confman_tui.tui.charts.axis import TimeWindow
+from confman_tui.tui.charts.axis import TimeAxis, TimeWindow, run_axis
 from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.frame import Frame
 from confman_tui.tui.history.history import History
@@ -152,7 +152,15 @@ class BaseApp(CrashKeepingApp):
             if Panes.GRAPHS in panes:
                 for graph in board.seen_graphs():
                     yield_cpu()
-                    graph.show(partial(graph.plot.spec, axis, shown.history))
+                    graph.show(partial(graph.plot.spec, self.graphs_axis(axis, shown), shown.history))
+
+    @staticmethod
+    def graphs_axis(axis: TimeAxis, frame: Frame) -> TimeAxis:
+        """That of the lanes, or the last run's where graphs on that one would be empty."""
+        span = frame.state.last_span
+        if axis.live and span is not None and span[1] <= axis.start < axis.end and span[0] < span[1]:
+            return run_axis(*span, axis.now)
+        return axis
 
     @staticmethod
     def loop_time() -> float:

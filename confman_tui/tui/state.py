@@ -128,6 +128,15 @@ class UiState:
         return (*self.rows.values(), *drills)
 
     @property
+    def last_span(self) -> tuple[float, float] | None:
+        """(start, end) of the last run, its warm-up included."""
+        if self.last is None:
+            return None
+        row = self.row(self.last.name)
+        began = row.started.at if row is not None and row.started is not None else self.last.outcome.started
+        return began, self.last.outcome.ended
+
+    @property
     def last_drill(self) -> DrillEnded | None:
         """The drill whose load the last run was; None when it was a scenario."""
         return self.drill_ended if self.last is not None and self.last.name == DRILL.name else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from confman_tui.cluster.node_names import short_names
 from confman_tui.cluster.states import STATE_WORDS, UNREACHABLE_STATES, ClusterView, NodeState
 from confman_tui.load.run_model import SecondSample
 from confman_tui.load.saturation import CPU_LIMIT, Limit, over_limit
@@ -73,7 +74,8 @@ def leadership(state: UiState, look: Look) -> Part:
 
 def stranger_words(stranger: str, state: UiState) -> str:
     """``leader :7613 is not among --nodes``."""
-    return f"leader {name_of(stranger, state.names)} is not among --nodes"
+    name = short_names((*state.names, stranger))[stranger]
+    return f"leader {clean(name, 60)} is not among --nodes"
 
 
 def no_leader_reason(view: ClusterView, state: UiState) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.cluster.faults.injector import FaultPlan
-from confman_tui.session.events import Event, Phase, PhaseChanged, Sink
+from confman_tui.session.events import Event, Level, NoticeGiven, Phase, PhaseChanged, Sink
 
 
 class FakeSession:
@@ -20,6 +20,8 @@ class FakeSession:
         self.warning = ""
         self.refusal = ""
         self.behind = ""
+        self.notice_at_end = ""
+        """What it says while it ends."""
         self.closes_at_once = True
         self.now = 0.0
         self.screen_lag_s: float | None = None
@@ -92,6 +94,8 @@ class FakeSession:
 
     def quit(self) -> None:
         self.calls.append(("quit",))
+        if self.notice_at_end:
+            self.emit(NoticeGiven(Level.ERROR, self.notice_at_end, self.now))
         if self.closes_at_once and self.sink is not None:
             self.emit(PhaseChanged(Phase.CLOSED, self.now))
 

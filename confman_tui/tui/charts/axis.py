@@ -42,6 +42,12 @@ class TimeAxis:
         return math.floor((at - self.start) * width / self.span)
 
 
+def run_axis(start: float, end: float, now: float) -> TimeAxis:
+    """The axis on which a run that is over is seen whole."""
+    margin = (end - start) * MARGIN
+    return TimeAxis(start - margin, end + margin, now, live=False)
+
+
 class TimeWindow:
     """What part of the history is shown: how much, whether it follows the clock, held or scrolled back."""
 
@@ -90,9 +96,7 @@ class TimeWindow:
         if self._held_at is not None:
             now = min(now, self._held_at)
         if self._fitted is not None:
-            _, start, stop = self._fitted
-            margin = (stop - start) * MARGIN
-            return TimeAxis(start - margin, stop + margin, now, live=False)
+            return run_axis(self._fitted[1], self._fitted[2], now)
         step = _STEPS[self._span]
         right = math.floor(now / step) * step + step
         if self._end is None:

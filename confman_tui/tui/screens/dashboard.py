@@ -163,10 +163,13 @@ class Dashboard(ScreenUnderDialogs[None]):
         beside = wanted.log_beside
         self._bottom.display = (wanted.table > 0 or wanted.log > 0) and not away
         self._bottom.styles.height = max(wanted.table, wanted.log) if beside else wanted.table + wanted.log
-        # A note may hide what is old: the log's last lines, or the left of the graphs; not the one line that stands for
-        # the log, nor what happens now.
-        self.set_class(self._graphs.display and not wanted.log, "notes-left")
+        # A note may hide what is old: the left of lanes and graphs; not what happens now, nor the line of the log that
+        # says the same.
+        self.set_class(self._graphs.display or self._bottom.display, "notes-left")
+        self.set_class(wanted.graphs_beside, "notes-narrow")
         under = wanted.keys + wanted.last_event + wanted.running
+        if self._bottom.display:
+            under += max(wanted.table, wanted.log) if beside else wanted.table + wanted.log
         for rack in self.query("ToastRack"):
             rack.styles.margin = (0, 0, under, 0)
         self._bottom.set_class(beside, "beside")

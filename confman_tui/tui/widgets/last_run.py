@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from confman_tui.tui import verdict
+from confman_tui.tui.charts.axis import clock_words
 from confman_tui.tui.colours import Look
 from confman_tui.tui.frame import Frame
-from confman_tui.tui.text import line
+from confman_tui.tui.text import Part, line
 from confman_tui.tui.widgets.lines import Lines
 
 
@@ -30,4 +31,7 @@ class LastRun(Lines):
         if state is None or state.last is None:
             return ()
         pieces = verdict.sentence(state.last, state.last_drill)
-        return (line(width, verdict.parts(pieces, f"bold {look.accent}", f"bold {look.alarm}"), gap=" "),)
+        said = verdict.parts(pieces, f"bold {look.accent}", f"bold {look.alarm}")
+        span = state.last_span
+        when = [Part(f"{clock_words(span[0])} to {clock_words(span[1])}", look.dim, 9)] if span is not None else []
+        return (line(width, said, when, gap=" "),)

@@ -60,7 +60,7 @@ class OfflinePanel(Lines):
         airy = room >= 4
         texts = wrap(clean(state.phase_detail), width, max(1, min(5, room - airy))) if state.phase_detail else []
         middle = [Content.assemble((text, look.text)) for text in texts]
-        if state.view is not None and state.view.stranger is not None:
+        if not offline and state.view is not None and state.view.stranger is not None:
             said = stranger_words(state.view.stranger, state)
             middle.append(Content.assemble((fit(said, width), f"bold {look.warn}")))
         if state.view is not None and len(state.view.nodes) + 1 + len(middle) + airy <= room:

@@ -63,9 +63,12 @@ class RunningRow(Lines):
             right.insert(0, Part(f"{waiting} {word}", f"bold {look.warn}", 2))
         if entries := fields.get("entries"):
             right.insert(0, Part(f"{entries} entries before", look.dim, 4))
+        last = frame.state.last
+        over = last is not None and last is row.result
+        less = 2 if over else 0  # what came of its writes tells more
         figures = [
             Part(f"{fields[title]} req/s" if title == "req/s" else f"{title} {fields[title]}", style, rank)
-            for title, rank in (("req/s", 0), ("p50", 2), ("p95", 4), ("p99", 1), ("max", 3))
+            for title, rank in (("req/s", 0), ("p50", 2 + less), ("p95", 4 + less), ("p99", 1), ("max", 3 + less))
             if title in fields
         ]
         if figures and fields.get("uncorr"):
@@ -73,7 +76,7 @@ class RunningRow(Lines):
         if not figures:
             return (line(width, head, right),)
         unit = [Part("ms", look.dim, 5)]
-        if (last := frame.state.last) is not None and last is row.result:
+        if last is not None and over:
             found = [fact for fact in verdict.facts(last) if not fact[0].endswith(" failed")]
             unit += verdict.parts(found, look.text, f"bold {look.alarm}", commas=False)
         return (line(width, head, right), line(width, [Part(" ", ""), *figures, *unit], gap="  "))[:height]

@@ -101,7 +101,8 @@ class ScenarioTable(Lines, can_focus=True):
         """Show this frame."""
         self._frame = frame
         running = frame.state.running
-        if running is not None and running != self._followed and running in self._names:
+        # a person who chooses a row keeps it
+        if running is not None and running != self._followed and running in self._names and not self.has_focus:
             self.cursor = self._names.index(running)
         self._followed = running
         hint = "▲ generator-bound: enter tells more" if any(row.limit for row in frame.state.rows.values()) else ""
