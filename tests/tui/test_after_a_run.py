@@ -64,7 +64,7 @@ async def test_minutes_after_a_run_the_graphs_hold_it_with_its_verdict(size: tup
 async def test_the_verdict_is_one_line_above_the_graphs(tmp_path: Path) -> None:
     async with open_screen(tmp_path, found=False) as board:
         await after(board, 60.0)
-        said = "write-10u: 205.9 req/s, p99 120.3 ms, 1 election, 1.62 s without writes, 12 failed, 0 lost"
+        said = "write-10u: 205.9 req/s, p99 120 ms, 1 election, 1.62 s without writes, 12 failed, 0 lost"
         assert verdict.plain(ended().result) == said
         assert said in board.text()
 
@@ -186,7 +186,7 @@ def farewell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: py
 def test_leaving_prints_one_line_of_what_ran(farewell: Farewell) -> None:
     (line,) = farewell(ran=True).splitlines()
     assert line.startswith("confman-tui: read-1u: ")
-    assert "; write-10u: 205.9 req/s, p99 120.3 ms, 1 election, 1.62 s without writes, 12 failed, 0 lost; " in line
+    assert "; write-10u: 205.9 req/s, p99 120 ms, 1 election, 1.62 s without writes, 12 failed, 0 lost; " in line
     assert line.endswith(f"files in {farewell.folder}")
 
 

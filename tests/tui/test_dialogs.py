@@ -149,16 +149,17 @@ async def test_a_letter_in_a_field_is_text_and_a_picture_is_taken_all_the_same(t
 
 
 async def test_dialogs_take_the_keys_in_force(tmp_path: Path) -> None:
-    async with open_screen(tmp_path, keymap={"help": "h", "copy": "k", "kill": "c", "rounds": "b"}) as board:
+    async with open_screen(tmp_path, keymap={"help": "h", "copy": "k", "kill": "c", "rounds": "z"}) as board:
         await board.press("h")
         assert isinstance(board.app.screen, HelpDialog)
+        assert "k copy" in board.text()
         await board.press("k")
         assert board.toasts()[-1].startswith("Copied")
         await board.press("h")
         assert board.at_home()
         await _rounds(board)
         assert isinstance(board.app.screen, RoundsDialog)
-        await board.press("b")
+        await board.press("z")
         assert board.at_home()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Protocol, TypeVar, cast
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -16,8 +16,12 @@ from confman_tui.tui.text import clean
 Result = TypeVar("Result")
 """What a dialog gives."""
 
-KEYS = "↑ ↓ scroll · c copy · F2 picture · esc close"
-"""What the frame of a dialog to read offers."""
+
+class ShowsKeys(Protocol):
+    """The app, as far as dialogs know it."""
+
+    def shown_key(self, action: str) -> str:
+        """The key in force as it is written on the screen."""
 
 
 class Box(VerticalScroll):
@@ -56,6 +60,12 @@ class Dialog(ModalScreen[Result]):
         self.app.copy_to_clipboard(text)
         lines = text.count("\n") + 1
         self.app.notify(f"Copied: {'1 line' if lines == 1 else f'{lines} lines'}", timeout=5, markup=False)
+
+    @property
+    def reading_keys(self) -> str:
+        """What the frame of a dialog to read offers."""
+        app = cast(ShowsKeys, self.app)
+        return f"↑ ↓ scroll · {app.shown_key('copy')} copy · {app.shown_key('picture')} picture · esc close"
 
     @property
     def look(self) -> Look:

@@ -17,7 +17,7 @@ from confman_tui.cluster.states import STATE_WORDS
 from confman_tui.tui.charts.palette import STATE_GLYPHS
 from confman_tui.tui.colours import STATE_HELP, Look
 from confman_tui.tui.keys.table import ACTIONS
-from confman_tui.tui.screens.dialog import KEYS, Box, Dialog
+from confman_tui.tui.screens.dialog import Box, Dialog
 from confman_tui.tui.text import wrap
 
 _FIGURES = (
@@ -63,7 +63,7 @@ class HelpDialog(Dialog[None]):
         self._shown_key = shown_key
 
     def compose(self) -> ComposeResult:
-        with Box("help", KEYS, wide=True, id="help-text"), Container(id="help-columns"):
+        with Box("help", self.reading_keys, wide=True, id="help-text"), Container(id="help-columns"):
             yield Static(id="help-keys", markup=False)
             yield Static(id="help-meanings", markup=False)
 

@@ -21,7 +21,7 @@ from confman_tui.tui.charts.histogram import drill_spec
 from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.log import fault_words
 from confman_tui.tui.node_names import name_of
-from confman_tui.tui.screens.dialog import KEYS, Box, Dialog
+from confman_tui.tui.screens.dialog import Box, Dialog
 from confman_tui.tui.state import UiState
 from confman_tui.tui.text import clean, fit, wrap
 from confman_tui.tui.widgets.graph import DrillStrip
@@ -74,7 +74,7 @@ class RoundsDialog(Dialog[None]):
         self._stamp: tuple[int, object] = (-1, None)
 
     def compose(self) -> ComposeResult:
-        with Box("election drill", KEYS, wide=True, id="rounds-text"):
+        with Box("election drill", self.reading_keys, wide=True, id="rounds-text"):
             yield Static(id="verdict", markup=False)
             yield Static(id="rounds", markup=False)
             yield Grid(id="strips")

@@ -20,7 +20,7 @@ from confman_tui.results.tables.series_table import noise_lines, stop_words, val
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.curves import Curve, cost_curve, latency_curve, throughput_curve
 from confman_tui.tui.charts.renderer_client import ChartRenderer
-from confman_tui.tui.screens.dialog import KEYS, Box, Dialog
+from confman_tui.tui.screens.dialog import Box, Dialog
 from confman_tui.tui.state import UiState
 from confman_tui.tui.text import clean, wrap
 from confman_tui.tui.widgets.graph import CurveGraph
@@ -48,7 +48,7 @@ class SeriesDialog(Dialog[None]):
         self._shown: object = None
 
     def compose(self) -> ComposeResult:
-        with Box("", KEYS, wide=True, id="series-text"):
+        with Box("", self.reading_keys, wide=True, id="series-text"):
             yield Static(id="series-verdict", markup=False)
             with Container(id="curves"):
                 yield CurveGraph(self._renderer, id="first-curve")

@@ -105,7 +105,8 @@ class ScenarioTable(Lines, can_focus=True):
         if running is not None and running != self._followed and running in self._names and not self.has_focus:
             self.cursor = self._names.index(running)
         self._followed = running
-        hint = "▲ generator-bound: enter tells more" if any(row.limit for row in frame.state.rows.values()) else ""
+        more = f"▲ generator-bound: {shown_key('details', frame.state.keys)} tells more"
+        hint = more if any(row.limit for row in frame.state.rows.values()) else ""
         if hint != (self.border_subtitle or ""):
             self.border_subtitle = hint
         self.redraw()
