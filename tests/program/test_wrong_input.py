@@ -160,7 +160,7 @@ def test_a_node_that_is_no_confman(tmp_path: Path) -> None:
     ("table", "named"),
     [
         ('stopp = "x"', ["the action 'stopp' is not known", "config.toml"]),
-        ('stop = "k"', ["kill and stop share the key 'k'"]),
+        ('stop = "k"', ["stop and kill share the key 'k'"]),
         ('stop = "no-such-key"', ["no-such-key", "config.toml"]),
     ],
     ids=["action", "shared", "no key"],
