@@ -4,6 +4,7 @@ import-linter's (``pyproject.toml``)."""
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ BESIDE_THE_PACKAGE = {"program", "real"}
 """Folders of tests that mirror no folder of the package."""
 
 
+IN_A_TEXT = re.compile(r"\b(?:from|import) (tests\.[\w.]+)")
+
+
 def test_a_headless_run_loads_no_screen() -> None:
     """Importing the session must not bring the screen's packages in: CI machines may lack a terminal."""
     code = "import sys, confman_tui.headless; print([m for m in ('textual', 'plotext') if m in sys.modules])"
@@ -23,13 +27,15 @@ def test_a_headless_run_loads_no_screen() -> None:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """The modules that this file names in its imports, those inside functions too."""
+    """The modules that this file names in its imports, those inside functions and in the texts of programs too."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from (found[1] for found in IN_A_TEXT.finditer(node.value))
 
 
 def test_no_test_imports_another() -> None:

@@ -211,7 +211,7 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
     from confman_tui.settings.scenarios import Target
 
     clock = Time()
-    told: dict[str, Any] = {"kind": kind}
+    used: dict[str, Any] = {"kind": kind}
     with tempfile.TemporaryDirectory() as folder, contextlib.closing(silent()) as nowhere:
         settings = resolve("bench", {"output-dir": folder, "duration": "1h"}, {}).settings
         printer = Printer(nowhere)
@@ -240,15 +240,15 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
 
         engine.each_second = each_second
         printer(ScenarioStarted(plan.scenario, clock.now, plan.users, plan.duration_s, 100, 1024))
-        told["before"] = now_mb()
+        used["before"] = now_mb()
         with run.recording() as recorded:
             future = engine.run(recorded, on_sample=run.post_sample, observer=monitor.book)
             outcome = await asyncio.wrap_future(future)
             run.outcome = outcome
-        told["after_run"], told["peak_run"] = now_mb(), peak_mb()
-        told["requests"] = outcome.requests
+        used["after_run"], used["peak_run"] = now_mb(), peak_mb()
+        used["requests"] = outcome.requests
         ledger = monitor.stop_booking()
-        told["writes"], told["ledger"] = len(ledger), ledger.bytes_held() / 1e6
+        used["writes"], used["ledger"] = len(ledger), ledger.bytes_held() / 1e6
         verification = None
         if verified and len(ledger):
             stop = asyncio.Event()
@@ -256,15 +256,15 @@ async def feed(kind: str, seconds: int, rate: int, verified: int) -> dict[str, A
                 MadeUp(engine.block, ledger), ledger, NODES, payload_bytes=1024, entries_before=100, reread_s=0.0,
                 stop=stop, progress=lambda done, _: stop.set() if done >= verified else None, clock=clock,
             )  # fmt: skip
-            told["checked"], told["lost"] = verification.checked, verification.lost
+            used["checked"], used["lost"] = verification.checked, verification.lost
         result = run.save(run.result(verification, ()))
         json.dumps(json_document(cluster.summary(), "small", [result]))
         results_table([result])
         await cluster.client.aclose()
         await monitor.stop()
         cluster.dataset.close()
-    told["peak"] = peak_mb()
-    return told
+    used["peak"] = peak_mb()
+    return used
 
 
 def child(kind: str, seconds: int, rate: int, verified: int) -> None:
@@ -300,13 +300,13 @@ def main() -> int:
         )
         if done.returncode:
             raise SystemExit(done.stderr)
-        told = json.loads(done.stdout)
-        kept = "kept" if told["peak"] <= BOUND_MB else "BROKEN"
+        used = json.loads(done.stdout)
+        kept = "kept" if used["peak"] <= BOUND_MB else "BROKEN"
         broken = broken or (kept != "kept" and kind != "writes")
         print(
-            f"{kind:<7} {told['requests']:>11,} requests  {told['writes']:>11,} writes  ledger {told['ledger']:4.0f} MB"
-            f"  before {told['before']:4.0f}  run's peak {told['peak_run']:4.0f}  with verification and files"
-            f" {told['peak']:4.0f} MB ({told.get('checked', 0):,} checked): bound {kept}",
+            f"{kind:<7} {used['requests']:>11,} requests  {used['writes']:>11,} writes  ledger {used['ledger']:4.0f} MB"
+            f"  before {used['before']:4.0f}  run's peak {used['peak_run']:4.0f}  with verification and files"
+            f" {used['peak']:4.0f} MB ({used.get('checked', 0):,} checked): bound {kept}",
             flush=True,
         )
     return int(broken)

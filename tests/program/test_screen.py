@@ -31,8 +31,7 @@ def test_a_key_runs_a_scenario_and_q_leaves_a_whole_terminal(home: Path) -> None
         lag = document["generator"]["screen_lag_ms"]
         assert 0 <= lag["mean"] <= lag["max"], "the screen reports to the session how late it is"
         assert len(document["generator"]["node_cpu"]) == 3
-        screen.press("q")
-        assert screen.wait_end() == 0, screen.said()
+        assert screen.leave() == 0, screen.said()
         screen.wait_restored()
         assert b"Traceback" not in screen.written
     finally:
@@ -58,8 +57,7 @@ def test_the_leader_dies_while_users_write(home: Path) -> None:
         assert document["verification"]["acknowledged"] > 100
         rows = (home / "results" / "small-write-10u_timeline.csv").read_text().splitlines()
         assert any("kill" in row for row in rows)
-        screen.press("q")
-        assert screen.wait_end() == 0
+        assert screen.leave() == 0
     finally:
         screen.end()
     screen.assert_nothing_left()
@@ -79,8 +77,7 @@ def test_a_run_that_was_stopped_is_verified_all_the_same(home: Path) -> None:
             assert verification["judged"]
             assert verification["checked"] >= verification["acknowledged"] >= 50
             assert verification["note"] == ""
-            screen.press("q")
-            assert screen.wait_end() == 0
+            assert screen.leave() == 0
         finally:
             screen.end()
         screen.assert_nothing_left()

@@ -22,20 +22,12 @@ from tests.support.waiting import wait_for
 POLLING = "confman_tui.cluster.observer.process"
 
 
-def control_c(screen: TerminalProgram) -> None:
-    """As a terminal in raw mode passes it on; where something would be lost, the program asks first."""
-    screen.press("\x03")
-    wait_for(lambda: screen.process.poll() is not None or screen.shows("Quit?", "leaving"), "the answer to ^C")
-    if screen.process.poll() is None and screen.shows("Quit?"):
-        with contextlib.suppress(OSError):
-            screen.press("y")
-
-
 ENDINGS: dict[str, Callable[[TerminalProgram], object]] = {
     "SIGTERM": lambda screen: screen.process.send_signal(signal.SIGTERM),
     "SIGHUP": lambda screen: screen.process.send_signal(signal.SIGHUP),
     "SIGINT": lambda screen: screen.process.send_signal(signal.SIGINT),
-    "control-c": control_c,
+    # as a terminal in raw mode passes it on
+    "control-c": lambda screen: screen.leave("\x03"),
     "closed window": lambda screen: screen.hang_up(),
 }
 
@@ -174,8 +166,7 @@ def test_the_process_that_polls_is_started_anew(tmp_path: Path) -> None:
             document = screen.summary("write-10u")
             assert document["failures"] == 0
             assert document["verification"]["lost"] == 0
-            screen.press("q")
-            assert screen.wait_end() == EXIT_OK
+            assert screen.leave() == EXIT_OK
         finally:
             screen.end()
         screen.assert_nothing_left()
@@ -215,8 +206,7 @@ def test_a_key_pressed_too_early_is_kept_and_s_forgets_it(tmp_path: Path) -> Non
             assert screen.summary("read-10u")["requests"] > 0
             assert not (tmp_path / "results" / "small-read-1u_summary.json").exists(), "the newest took its place"
             assert not (tmp_path / "results" / "small-write-1u_summary.json").exists()
-            screen.press("q")
-            assert screen.wait_end() == EXIT_OK
+            assert screen.leave() == EXIT_OK
         finally:
             screen.end()
         screen.assert_nothing_left()

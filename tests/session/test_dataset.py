@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,18 +29,15 @@ from confman_tui.session.events import (
 from confman_tui.session.series import run_series
 from confman_tui.session.session import Session
 from tests.support.keys import ADMIN
+from tests.support.ready_cluster import ready_cluster
 from tests.support.session_events import RecordedEvents, settings_for
 
 
-@pytest.fixture
-async def cluster() -> AsyncIterator[DemoCluster]:
-    cluster = DemoCluster(1, "auto", (150, 300))
-    await asyncio.to_thread(cluster.start)
-    try:
-        assert await asyncio.to_thread(cluster.wait_ready, 10.0)
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[DemoCluster]:
+    """One for all tests here: each leaves it running and without data."""
+    with ready_cluster(1) as cluster:
         yield cluster
-    finally:
-        await asyncio.to_thread(cluster.stop)
 
 
 @asynccontextmanager

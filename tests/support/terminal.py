@@ -101,6 +101,15 @@ class TerminalProgram(StartedProgram):
         document: dict[str, Any] = json.loads(path.read_text())
         return document
 
+    def leave(self, key: str = "q") -> int:
+        """Press what leaves, and yes where the program asks, since it has not quite finished; gives the exit code."""
+        self.press(key)
+        wait_for(lambda: self.process.poll() is not None or self.shows("Quit?", "leaving"), self.said)
+        if self.process.poll() is None and self.shows("Quit?"):
+            with contextlib.suppress(OSError):
+                self.press("y")
+        return self.wait_end()
+
     def hang_up(self) -> None:
         """Close the window."""
         self._reading = False

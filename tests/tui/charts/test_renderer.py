@@ -186,7 +186,7 @@ async def test_the_child_ends_when_the_parent_is_killed(how: signal.Signals) -> 
     program = (
         "import asyncio\n"
         "from confman_tui.tui.charts.renderer_client import ChartRenderer\n"
-        "from tests.tui.charts.test_renderer import spec\n"
+        "from tests.support.graph_spec import spec\n"
         "async def main():\n"
         "    renderer = ChartRenderer()\n"
         "    drawn = asyncio.Event()\n"
