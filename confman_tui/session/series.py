@@ -201,7 +201,7 @@ async def _sweep(session: Session) -> None:
     tier = session.cluster.dataset.tier.name
     with _Keeper(session, Series(SeriesKind.ENTRIES, SWEPT, tier, length, sizes, ())) as keeper:
         try:
-            held, left_out = 0, list[str]()
+            held, left_out, too_many = 0, list[str](), ""
             for number, size in enumerate(sizes, start=1):
                 held = await _grow(session, size)
                 if session.stopping():
@@ -209,10 +209,11 @@ async def _sweep(session: Session) -> None:
                 if held > TOO_MANY * size:
                     keeper.leave_out(size)
                     left_out.append(f"{size:,}")
+                    too_many = f"entries are left out: the cluster holds {held:,} already"
                     continue
                 if left_out:
                     which = " and ".join(", ".join(left_out).rsplit(", ", 1))
-                    session.notice(f"{which} entries are left out: the cluster holds {held:,} already", Level.WARNING)
+                    session.notice(f"{which} {too_many}", Level.WARNING)
                     left_out.clear()
                 keeper.keep(size, await _measure(session, _label(number, len(sizes)), size, length))
             if not keeper.series.points and not session.stopping():
