@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from confman_tui.core import errors
 from confman_tui.core.paths import config_file
 from confman_tui.core.streams import open_missing_streams, try_print, write_result
-from confman_tui.settings import Resolved, Settings, resolve, themes
+from confman_tui.settings import Resolved, Settings, check_keys, resolve, themes
 from confman_tui.settings.command_line import parse
 from confman_tui.settings.setting import CLEAN, DEMO, DRILL, SWEEP, WORKER
 
@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return errors.EXIT_OK
         resolved = resolve(parsed.command, parsed.flags, os.environ, config_file(), themes.chosen_last())
         if resolved.settings.print_config:
+            _check_keys(resolved)
             write_result(resolved.explain())
             return errors.EXIT_OK
         return _run(resolved)
@@ -82,6 +83,16 @@ def _run(resolved: Resolved) -> int:
     from confman_tui.tui.interactive import run_interactive
 
     return run_interactive(resolved, make_demo)
+
+
+def _check_keys(resolved: Resolved) -> None:
+    """Check the table ``[keys]`` as the screen does; raises UsageError."""
+    if resolved.settings.keys:
+        from confman_tui.tui.keys.keymap import check_keymap
+        from confman_tui.tui.keys.table import binding_ids
+
+        check_keys(resolved, binding_ids())
+        check_keymap(resolved.settings.keys)
 
 
 def _run_demo(settings: Settings) -> int:

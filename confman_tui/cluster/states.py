@@ -160,6 +160,16 @@ class ClusterView:
         raise KeyError(url)
 
     @property
+    def stranger(self) -> str | None:
+        """The leader that all nodes which know one name, and that is none of the configured ones; None when there is
+        no such. Nothing is written to it: it was not named to this program."""
+        named = {view.names_leader for view in self.nodes if view.ready and view.state not in SILENT_STATES}
+        only = next(iter(named)) if len(named) == 1 else None
+        if self.leader is not None or only is None or any(view.node == only for view in self.nodes):
+            return None
+        return only
+
+    @property
     def answering(self) -> tuple[str, ...]:
         """Nodes that answered as Confman does when last asked."""
         return tuple(view.node for view in self.nodes if view.state not in SILENT_STATES)

@@ -47,6 +47,8 @@ class Activities:
         """Of that activity."""
         self._deferred: Activity | None = None
         """The run that begins when the data is ready."""
+        self._instead: Activity | None = None
+        """What begins when the present one, which was stopped for it, has ended."""
         self._faults: set[asyncio.Task[None]] = set()
         """Faults that are about to be caused."""
 
@@ -69,9 +71,21 @@ class Activities:
         self._task = asyncio.create_task(activity.work(self._session), name=activity.name)
         self._task.add_done_callback(self._on_end)
 
+    def begin_instead_of_opening(self, activity: Activity) -> None:
+        """Start an activity; the search for a cluster makes room for it."""
+        if not self.busy or self._session.is_open:
+            self.begin(activity)
+            return
+        self._instead = activity
+        self._session.stop()
+
     def _on_end(self, task: asyncio.Task[object]) -> None:
         """Say what went wrong; the run that waited for the data begins, if it is there."""
         error = None if task.cancelled() else task.exception()
+        instead, self._instead = self._instead, None
+        if instead is not None and not self._session.interrupted and not self._session.is_open:
+            self.begin(instead)
+            return
         if error is not None:
             self._report_error(error)
         waiting, self._deferred = self._deferred, None
@@ -94,7 +108,7 @@ class Activities:
 
     async def end(self, within_s: float) -> None:
         """Stop for good, waiting that long for what is under way."""
-        self._deferred = None
+        self._deferred = self._instead = None
         self._session.interrupt()
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=within_s)

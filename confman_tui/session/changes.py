@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from confman_tui.cluster.elections import FaultKind
 from confman_tui.session.events import Level, Phase
 from confman_tui.session.session import Session
 
@@ -41,6 +42,16 @@ def _change_settings(session: Session, **changes: Any) -> None:
         session.announce_configuration()
 
 
+def plan_drill(session: Session, kind: FaultKind, rounds: int) -> None:
+    """What a drill does to the leader, and how often, from now on."""
+    session.settings = replace(session.settings, fault=kind.value, rounds=rounds)
+
+
+def plan_sweep(session: Session, sizes: tuple[int, ...]) -> None:
+    """At how many entries a sweep measures, from now on."""
+    session.settings = replace(session.settings, entries=sizes)
+
+
 def change_rate(session: Session, factor: float) -> None:
     """Multiply the rate of the open loop that runs, within the limits of ``--rate``; says why when none does."""
     if session.run is None or not session.run.change_rate(factor):
@@ -62,6 +73,24 @@ async def choose_tier(session: Session, tier: str) -> None:
         session.announce_configuration()
         if not session.stopping():
             await session.seed()
+    session.rest()
+
+
+async def put_back(session: Session) -> None:
+    """Put the data back to the seeded state: what runs wrote goes away.
+
+    Raises:
+        ClusterError: the cluster takes nothing.
+    """
+    session.begin_activity()
+    dataset = session.cluster.dataset
+    if dataset.seeded:
+        session.phase(Phase.CLEANING, "back to the seeded state")
+        await dataset.reset()
+    else:
+        await session.seed()
+    if not session.stopping():
+        session.notice(f"the data is as it was seeded: {len(dataset.keys):,} entries")
     session.rest()
 
 

@@ -208,7 +208,8 @@ class Monitor:
             word = STATE_WORDS[node.state]
             parts.append(f"{self.names[node.node]} {word}{' (' + node.detail + ')' if node.detail else ''}")
         term = f"term {view.term}; " if view.term is not None else ""
-        return f"{term}{', '.join(parts)}"
+        stranger = f"; leader {view.stranger} is not among --nodes" if view.stranger is not None else ""
+        return f"{term}{', '.join(parts)}{stranger}"
 
     async def wait_for(self, condition: Callable[[ClusterView], bool], deadline_s: float) -> bool:
         """Wait until the view fulfils a condition; False when it does not within the deadline."""

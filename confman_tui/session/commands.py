@@ -46,8 +46,11 @@ class SessionCommands(Protocol):
         """How the next runs are varied: each scenario at several numbers of users, or payloads (empty: not varied),
         ``warmup_s`` seconds of warm-up before each run, and ``repeat`` runs of each."""
 
-    def sweep(self) -> None:
-        """Measure reads and writes at one number of entries after the other."""
+    def sweep(self, sizes: tuple[int, ...]) -> None:
+        """Measure reads and writes at one number of entries after the other; ``sizes`` ascend."""
+
+    def put_back(self) -> None:
+        """Put the data back to the seeded state: what runs wrote goes away."""
 
     def note_screen_lag(self, seconds: float) -> None:
         """How late the screen's own loop was within the last second, in seconds; called about once a second, so that
@@ -60,7 +63,7 @@ class SessionCommands(Protocol):
         """Look for the cluster again (phase OFFLINE)."""
 
     def start_demo(self) -> None:
-        """Start the embedded cluster and use it instead (phase OFFLINE)."""
+        """Start the embedded cluster and use it, instead of none (phase OFFLINE) or of the one being looked for."""
 
     def preview_fault(self, kind: FaultKind, node: str) -> FaultPlan:
         """What the fault would hit. The only command that blocks: looking for the process behind a port takes tenths of
@@ -76,8 +79,8 @@ class SessionCommands(Protocol):
     def revive(self) -> None:
         """Resume, heal or restart every node that we paused, isolated or killed."""
 
-    def drill(self) -> None:
-        """Start the election drill."""
+    def drill(self, kind: FaultKind, rounds: int) -> None:
+        """Start the election drill: so many rounds, in each of which ``kind`` is done to the leader."""
 
     def quit(self) -> None:
         """Stop everything, clean up, end the demo cluster; ``PhaseChanged(CLOSED)`` is the end."""

@@ -37,6 +37,7 @@ from confman_tui.session.events import (
     ScenarioEnded,
     ScenarioStarted,
     SeriesEnded,
+    SweepRefused,
     VerificationEnded,
     WindowClosed,
 )
@@ -123,6 +124,8 @@ def _run_line(event: Event, name: Name, now: float) -> EventLine | None:
             level = Level.INFO if event.exit_code == 0 else Level.ERROR
             level = Level.WARNING if event.exit_code == EXIT_UNJUDGED else level
             return EventLine(now, "◆", f"drill over: {event.verdict}", Topic.RUNS, level)
+        case SweepRefused():
+            return EventLine(event.at, "▲", refused_words(event), Topic.PROBLEMS, Level.WARNING)
         case SeriesEnded(series):
             words = "; ".join(verdict_of(series)) or "nothing to tell"
             return EventLine(now, "◆", f"series over: {words}", Topic.RUNS)
@@ -137,6 +140,14 @@ def deferred_words(event: RunDeferred | DeferredRunDropped) -> str:
     if isinstance(event, DeferredRunDropped):
         return f"{what} will not start: {event.why}"
     return f"{what} {'starts' if one else 'start'} when the data is there"
+
+
+def refused_words(event: SweepRefused) -> str:
+    """``no sweep: the cluster holds 5,812 entries, 100 of them seeded, and 5,000 were the most asked for``."""
+    return (
+        f"no sweep: the cluster holds {figures.count(event.held)} entries, {figures.count(event.seeded)} of them "
+        f"seeded, and {figures.count(event.largest)} were the most asked for"
+    )
 
 
 def fault_words(fault: Fault, name: Name) -> str:

@@ -271,6 +271,19 @@ class SeriesEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepRefused:
+    """A sweep can't measure at any size asked for: the cluster holds more entries already."""
+
+    held: int
+    """Entries on the cluster."""
+    seeded: int
+    """Those of them that were seeded: what is left when the data has been put back."""
+    largest: int
+    """The largest size asked for."""
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class LeftoversFound:
     """Session data of an earlier run that did not clean up."""
 
@@ -339,6 +352,7 @@ Event = (
     | DrillEnded
     | SeriesStepEnded
     | SeriesEnded
+    | SweepRefused
     | LeftoversFound
     | ConfigurationChanged
     | NoticeGiven

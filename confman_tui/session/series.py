@@ -15,7 +15,7 @@ from confman_tui.results.files.series_files import save_series
 from confman_tui.results.model import ScenarioResult, Series, SeriesKind, SeriesPoint
 from confman_tui.results.statistics.repeats import runs_of
 from confman_tui.results.tables.series_table import value_words
-from confman_tui.session.events import Level, Phase, SeriesEnded, SeriesStepEnded
+from confman_tui.session.events import Level, Phase, SeriesEnded, SeriesStepEnded, SweepRefused
 from confman_tui.session.runs import Step, run_scenario, settings_here
 from confman_tui.session.session import Session
 from confman_tui.settings.scenarios import Scenario, by_name
@@ -36,6 +36,19 @@ TOO_MANY = 1.1
 def _label(number: int, total: int, value: str = "") -> str:
     """``step 3 of 4``; with what is said nowhere else: ``step 3 of 4: 100 KB``."""
     return f"step {number} of {total}" + (f": {value}" if value else "")
+
+
+class EntriesInTheWayError(UsageError):
+    """The cluster holds more entries already than each size that a sweep was asked for."""
+
+    def __init__(self, held: int, seeded: int) -> None:
+        """Args: held: entries on the cluster. seeded: those of them that were seeded; the others were written since, or
+        by others."""
+        super().__init__(
+            f"--entries: the cluster holds {held:,} entries already, more than each size asked for; name a larger one"
+        )
+        self.held = held
+        self.seeded = seeded
 
 
 class _Keeper:
@@ -163,7 +176,13 @@ async def run_sweep(session: Session) -> None:
     session.begin_activity()
     await session.seed_if_needed()
     if not session.stopping():
-        await _sweep(session)
+        try:
+            await _sweep(session)
+        except EntriesInTheWayError as error:
+            if not session.interactive:
+                raise
+            # the screen has a key that puts the data back
+            session.emit(SweepRefused(error.held, error.seeded, session.settings.entries[-1], session.clock()))
     session.rest()
 
 
@@ -186,7 +205,7 @@ async def _sweep(session: Session) -> None:
     tier = session.cluster.dataset.tier.name
     with _Keeper(session, Series(SeriesKind.ENTRIES, SWEPT, tier, length, sizes, ())) as keeper:
         try:
-            held = 0
+            held, left_out, too_many = 0, list[str](), ""
             # What an earlier run left in our namespaces would be counted here, and gone before the first writes.
             session.phase(Phase.CLEANING, "what earlier runs left")
             await session.cluster.dataset.reset()
@@ -196,14 +215,16 @@ async def _sweep(session: Session) -> None:
                     break
                 if held > TOO_MANY * size:
                     keeper.leave_out(size)
-                    session.notice(f"{size:,} entries are left out: the cluster holds {held:,} already", Level.WARNING)
+                    left_out.append(f"{size:,}")
+                    too_many = f"entries are left out: the cluster holds {held:,} already"
                     continue
+                if left_out:
+                    which = " and ".join(", ".join(left_out).rsplit(", ", 1))
+                    session.notice(f"{which} {too_many}", Level.WARNING)
+                    left_out.clear()
                 keeper.keep(size, await _measure(session, _label(number, len(sizes)), size, length))
             if not keeper.series.points and not session.stopping():
-                raise UsageError(
-                    f"--entries: the cluster holds {held:,} entries already, more than each size asked for; "
-                    "name a larger one"
-                )
+                raise EntriesInTheWayError(held, len(session.cluster.dataset.keys))
         except ClusterError:
             raise  # it takes nothing: neither would it take this away
         except BaseException:

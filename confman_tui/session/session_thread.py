@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
@@ -122,13 +123,27 @@ class SessionThread:
         name = wanted[0] if len(wanted) == 1 else "the series"
         self._post(Activities.begin, Activity(name, lambda session: run_series(session, wanted), scenarios=wanted))
 
-    def drill(self) -> None:
+    def drill(self, kind: FaultKind, rounds: int) -> None:
         """See `SessionCommands.drill`."""
-        self._post(Activities.begin, Activity("the drill", run_drill))
 
-    def sweep(self) -> None:
+        def work(session: Session) -> Coroutine[Any, Any, object]:
+            changes.plan_drill(session, kind, rounds)
+            return run_drill(session)
+
+        self._post(Activities.begin, Activity("the drill", work))
+
+    def sweep(self, sizes: tuple[int, ...]) -> None:
         """See `SessionCommands.sweep`."""
-        self._post(Activities.begin, Activity("the sweep", run_sweep))
+
+        def work(session: Session) -> Coroutine[Any, Any, object]:
+            changes.plan_sweep(session, sizes)
+            return run_sweep(session)
+
+        self._post(Activities.begin, Activity("the sweep", work))
+
+    def put_back(self) -> None:
+        """See `SessionCommands.put_back`."""
+        self._post(Activities.begin, Activity("putting the data back", changes.put_back, preparing=True))
 
     def choose_tier(self, tier: str) -> None:
         """See `SessionCommands.choose_tier`."""
@@ -145,7 +160,7 @@ class SessionThread:
 
     def start_demo(self) -> None:
         """See `SessionCommands.start_demo`."""
-        self._post(Activities.begin, _OPEN_DEMO)
+        self._post(Activities.begin_instead_of_opening, _OPEN_DEMO)
 
     def stop(self) -> None:
         """See `SessionCommands.stop`."""

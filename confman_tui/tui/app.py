@@ -15,18 +15,26 @@ from textual.command import Provider
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from confman_tui.cluster.states import Fact, FactKind
+from confman_tui.results.model import ScenarioResult
+from confman_tui.session import event_text
 from confman_tui.session.commands import SessionCommands
 from confman_tui.session.events import (
     DeferredRunDropped,
     DrillEnded,
     Event,
+    FactObserved,
+    FaultCaused,
     GeneratorLimitReached,
     Level,
     NoticeGiven,
     Phase,
+    PhaseChanged,
     RunDeferred,
     SampleRecorded,
+    ScenarioStarted,
     SeriesEnded,
+    SweepRefused,
     VerificationEnded,
 )
 from confman_tui.tui import updates, yield_cpu
@@ -38,11 +46,13 @@ from confman_tui.tui.actions.view import ViewActions
 from confman_tui.tui.base_app import Panes
 from confman_tui.tui.command_palette import ActionProvider
 from confman_tui.tui.keys.availability import why_not
-from confman_tui.tui.keys.table import ACTIONS, BY_ID, Action
+from confman_tui.tui.keys.hints import CHOOSE_RUN
+from confman_tui.tui.keys.table import ACTIONS, BY_ID, RUN, Action
 from confman_tui.tui.lag import LagMeter
 from confman_tui.tui.log import deferred_words
 from confman_tui.tui.mailbox import EventsArrived, QuitRequested
 from confman_tui.tui.start_options import UiOptions
+from confman_tui.tui.text import clean
 from confman_tui.tui.widgets.keybar import KeyBar
 from confman_tui.tui.widgets.scenario_table import ScenarioTable
 
@@ -67,7 +77,7 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(a.key, a.command, a.label, show=False, tooltip=a.help, id=a.id) for a in ACTIONS),
         # Terminals send it for ^C; the screen is in raw mode, so no signal comes.
-        Binding("ctrl+c", "quit", "quit", show=False, priority=True),
+        Binding("ctrl+c", "interrupt", "quit", show=False, priority=True),
     ]
 
     def __init__(self, session: SessionCommands, options: UiOptions, *, lag: LagMeter | None = None) -> None:
@@ -76,6 +86,8 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
         self._loop_of_app: asyncio.AbstractEventLoop | None = None
         self._early_quit: QuitRequested | None = None
         self._ticks = 0
+        self._fitted: ScenarioResult | None = None
+        """The run that the graphs were last fitted to."""
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -125,6 +137,7 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
             self.history.apply(event)
             news = updates.apply(self.state, event, now) or news
             sampled = sampled or isinstance(event, SampleRecorded)
+            self._fit_window(event)
             self._announce(event)
         yield_cpu.set_pace(yield_cpu.BESIDE_LOAD if self.state.loads_here else yield_cpu.ALONE)
         if self.state.phase is Phase.CLOSED:
@@ -136,8 +149,24 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
         elif message.draw_gauges:
             self.draw()
 
+    def _fit_window(self, event: Event) -> None:
+        """After a run lanes and graphs show it whole, until something new runs. What happens to the cluster meanwhile
+        is shown as it happens in the lanes (`BaseApp.graphs_axis` sees to the graphs)."""
+        match event:
+            case ScenarioStarted() | FaultCaused() | FactObserved(fact=Fact(kind=FactKind.LEADER_LOST)):
+                if self.window.fitted:
+                    self.window.go_live()
+            case PhaseChanged(phase=Phase.IDLE) if (last := self.state.last) is not None and last is not self._fitted:
+                self._fitted = last
+                if (span := self.state.last_span) is not None:
+                    self.window.fit(last.name, *span)
+            case _:
+                pass
+
     def _announce(self, event: Event) -> None:
         """Toasts for what must not be missed, and the drill's verdict."""
+        if isinstance(event, NoticeGiven) and self.closing_since is not None:
+            self.last_words.append(event.text)
         if isinstance(event, NoticeGiven) and event.level is not Level.INFO:
             self.say(event.text, "error" if event.level is Level.ERROR else "warning")
         elif isinstance(event, VerificationEnded) and event.result.failed:
@@ -149,10 +178,20 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
             self.say(f"This program is the limit, not the cluster: {event.bound.reason}{tip}", "warning")
         elif isinstance(event, RunDeferred | DeferredRunDropped):
             self.say(f"{deferred_words(event, self.shown_key('stop'))}.")
+        elif isinstance(event, SweepRefused):
+            self.say(self._refused_words(event), "warning")
         elif isinstance(event, DrillEnded):
             self.action_rounds()
         elif isinstance(event, SeriesEnded):
             self.action_series()
+
+    def _refused_words(self, event: SweepRefused) -> str:
+        """Why there is no sweep, and the key that helps."""
+        again = self.shown_key("sweep")
+        way = f"{again} takes larger sizes"
+        if event.seeded < event.held:
+            way = f"{self.shown_key('put_back')} puts the data back as seeded, {way}"
+        return f"{clean(event_text.refused_words(event)).capitalize()}: {way}."
 
     def _tick(self) -> None:
         self._ticks += 1
@@ -211,10 +250,14 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
         return True
 
     async def on_key_bar_pressed(self, message: KeyBar.Pressed) -> None:
-        await self.run_action(BY_ID[message.action].command)
+        if message.action == CHOOSE_RUN:
+            self.action_choose_run()
+        else:
+            await self.run_action(BY_ID[message.action].command)
 
     async def on_scenario_table_row_started(self, message: ScenarioTable.RowStarted) -> None:
-        action = "suite" if message.scenario is None else f"run.{message.scenario}"
+        name = message.scenario
+        action = "suite" if name is None else name if name in BY_ID else f"{RUN}{name}"
         await self.run_action(BY_ID[action].command)
 
     def on_scenario_table_row_opened(self, message: ScenarioTable.RowOpened) -> None:

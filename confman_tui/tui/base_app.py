@@ -16,7 +16,7 @@ from textual.types import CSSPathType
 from confman_tui.session.commands import SessionCommands
 from confman_tui.session.events import Level, NoticeGiven
 from confman_tui.settings.scenarios import CATALOGUE
-from confman_tui.tui.charts.axis import TimeWindow
+from confman_tui.tui.charts.axis import TimeAxis, TimeWindow, run_axis
 from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.frame import Frame
 from confman_tui.tui.history.history import History
@@ -76,6 +76,10 @@ class BaseApp(CrashKeepingApp):
             on_notice=lambda text: self.mailbox.put(NoticeGiven(Level.INFO, text, options.clock()))
         )
         self.dashboard = Dashboard(self.window, self.renderer, self.state, start_keys(options.keymap))
+        self.drill_plan = (options.drill_fault, options.drill_rounds)
+        """Fault and rounds of the next drill, unless a person says otherwise."""
+        self.sweep_sizes = options.sweep_sizes
+        """Numbers of entries of the next sweep, unless a person says otherwise."""
         self.held: Frame | None = None
         """What the panes go on showing while the view is held."""
         self.closing_since: float | None = None
@@ -112,6 +116,7 @@ class BaseApp(CrashKeepingApp):
             log_shown=board.plan is None or board.plan.log > 0,
             live=self.window.live,
             leaving=self.closing_since is not None,
+            selected=board.selected(self.state),
         )
 
     def frame(self) -> Frame:
@@ -149,11 +154,20 @@ class BaseApp(CrashKeepingApp):
             if Panes.GRAPHS in panes:
                 for graph in board.seen_graphs():
                     yield_cpu()
+                    graphs_axis = self.graphs_axis(axis, shown)
                     if isinstance(graph, LatencyGraph):
-                        graph.show_over(axis, shown.history, shown.state.names)
+                        graph.show_over(graphs_axis, shown.history, shown.state.names)
                     else:
-                        graph.show(partial(graph.plot.spec, axis, shown.history))
+                        graph.show(partial(graph.plot.spec, graphs_axis, shown.history))
                 board.show_histogram(shown)
+
+    @staticmethod
+    def graphs_axis(axis: TimeAxis, frame: Frame) -> TimeAxis:
+        """That of the lanes, or the last run's where graphs on that one would be empty."""
+        span = frame.state.last_span
+        if axis.live and span is not None and span[1] <= axis.start < axis.end and span[0] < span[1]:
+            return run_axis(*span, axis.now)
+        return axis
 
     @staticmethod
     def loop_time() -> float:

@@ -48,6 +48,7 @@ def run_interactive(resolved: Resolved, make_demo: MakeDemo) -> int:
             drill_fault=FaultKind(settings.fault),
             drill_rounds=settings.rounds,
             strict=settings.strict,
+            sweep_sizes=settings.entries,
         ),
     )
     app.driver_class = EnduringDriver

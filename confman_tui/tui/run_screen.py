@@ -6,6 +6,7 @@ import sys
 import traceback
 
 from confman_tui.core.errors import EXIT_CRASH
+from confman_tui.core.streams import try_print
 from confman_tui.session.commands import SessionCommands
 from confman_tui.tui.app import ConfmanApp
 from confman_tui.tui.start_options import UiOptions
@@ -34,6 +35,8 @@ def finish(app: ConfmanApp) -> int:
             sys.stderr.write("".join(f"{_plain(part)}\n" for part in line.splitlines()))
         sys.stderr.write(f"confman-tui: a defect of the screen ended it: {words}\n")
         return EXIT_CRASH
+    if said := app.farewell():
+        try_print(f"confman-tui: {said}")
     if app.stays_behind:
         sys.stderr.write(f"confman-tui: left at once; {clean(app.stays_behind, 1000)}\n")
     for line in app.state.exit_reasons.lines():

@@ -26,10 +26,12 @@ class UiOptions:
     clock: clock.Clock = clock.now
     """The program's clock."""
     drill_fault: FaultKind = FaultKind.KILL
-    """What a drill does to the leader."""
+    """What a drill does to the leader, unless a person says otherwise."""
     drill_rounds: int = 5
-    """How often."""
+    """How often, unless a person says otherwise."""
     strict: bool = False
     """Whether a generator that was the limit of a run counts for the exit code (``--strict``)."""
+    sweep_sizes: tuple[int, ...] = (100, 1_000, 5_000, 10_000)
+    """Entries at which a sweep measures, unless a person says otherwise."""
     quit_limit_s: float = 5.0
     """The longest that leaving may take before the screen goes anyway, in seconds."""

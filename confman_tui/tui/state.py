@@ -10,7 +10,7 @@ from confman_tui.cluster.states import ClusterView
 from confman_tui.core.errors import EXIT_NO_CLUSTER
 from confman_tui.load.run_model import SecondSample
 from confman_tui.load.saturation import GeneratorBound, GeneratorSample
-from confman_tui.results.model import DrillEnded, DrillRound, Series
+from confman_tui.results.model import DrillEnded, DrillRound, ScenarioResult, Series
 from confman_tui.session.events import ConfigurationChanged, Phase, ProgressMade, WatchModeChanged
 from confman_tui.session.exit_reasons import ExitReasons
 from confman_tui.settings.scenarios import Scenario
@@ -82,6 +82,10 @@ class UiState:
     """Of the last drill, while it runs and afterwards."""
     drill_ended: DrillEnded | None = None
     """The last drill's verdict; None while one runs."""
+    ended: dict[str, str] = field(default_factory=dict)
+    """What ran so far, by name, in a sentence each, the latest last."""
+    last: ScenarioResult | None = None
+    """Of the last run, until something new runs."""
     series: Series | None = None
     """The last series, as far as it has come."""
     leftovers: tuple[str, ...] = ()
@@ -124,6 +128,26 @@ class UiState:
     def row(self, name: str) -> Row | None:
         """The row of that name, the drill's too."""
         return self.drill_row if name == DRILL.name else self.rows.get(name)
+
+    @property
+    def shown_rows(self) -> tuple[Row, ...]:
+        """The rows of the table: each scenario's, and the drill's once there was one."""
+        drills = (self.drill_row,) if self.drill_row.started is not None else ()
+        return (*self.rows.values(), *drills)
+
+    @property
+    def last_span(self) -> tuple[float, float] | None:
+        """(start, end) of the last run, its warm-up included."""
+        if self.last is None:
+            return None
+        row = self.row(self.last.name)
+        began = row.started.at if row is not None and row.started is not None else self.last.outcome.started
+        return began, self.last.outcome.ended
+
+    @property
+    def last_drill(self) -> DrillEnded | None:
+        """The drill whose load the last run was; None when it was a scenario."""
+        return self.drill_ended if self.last is not None and self.last.name == DRILL.name else None
 
     @property
     def ack_rate(self) -> int:

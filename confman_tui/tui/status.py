@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from confman_tui.cluster.node_names import short_names
 from confman_tui.cluster.states import STATE_WORDS, UNREACHABLE_STATES, ClusterView, NodeState
 from confman_tui.load.run_model import SecondSample
 from confman_tui.load.saturation import CPU_LIMIT, Limit, over_limit
@@ -71,8 +72,16 @@ def leadership(state: UiState, look: Look) -> Part:
     return Part(f"no leader ({reason})", f"bold {look.alarm}", 1, "no leader", 4)
 
 
+def stranger_words(stranger: str, state: UiState) -> str:
+    """``leader :7613 is not among --nodes``."""
+    name = short_names((*state.names, stranger))[stranger]
+    return f"leader {clean(name, 60)} is not among --nodes"
+
+
 def no_leader_reason(view: ClusterView, state: UiState) -> str:
     """``term 9, no quorum: :6200 and :6300 unreachable``, or what is known."""
+    if view.stranger is not None:
+        return stranger_words(view.stranger, state)
     term = f"term {view.term}" if view.term is not None else "term unknown"
     away = [node for node in view.nodes if node.state in UNREACHABLE_STATES]
     if len(away) * 2 >= len(view.nodes) and away:

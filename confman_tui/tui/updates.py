@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from confman_tui.cluster.node_names import short_names
+from confman_tui.results.tables.series_table import verdict_of
 from confman_tui.session.events import (
     ClusterChanged,
     ConfigurationChanged,
@@ -32,8 +33,9 @@ from confman_tui.session.events import (
     WatchModeChanged,
     WritesAcknowledged,
 )
+from confman_tui.tui import verdict
 from confman_tui.tui.log import describe, election_line
-from confman_tui.tui.rows import RowStatus
+from confman_tui.tui.rows import DRILL, RowStatus
 from confman_tui.tui.state import UiState
 
 MOST_ELECTIONS = 500
@@ -46,6 +48,12 @@ def asked(state: UiState, names: Sequence[str]) -> None:
         if row is not None and row.status is not RowStatus.RUNNING:
             row.status = RowStatus.QUEUED
             state.queue.append(name)
+
+
+def note_ended(state: UiState, name: str, sentence: str) -> None:
+    """Keep what came of a run; an earlier one of its name makes room."""
+    state.ended.pop(name, None)
+    state.ended[name] = sentence
 
 
 def _forget_queue(state: UiState) -> None:
@@ -113,8 +121,16 @@ def _change(state: UiState, event: Event) -> None:
         case DrillEnded():
             state.drill_rounds, state.drill_ended = event.rounds, event
             state.verification = event.verification or state.verification
-        case SeriesStepEnded(series) | SeriesEnded(series):
+            load = state.drill_row.result
+            note_ended(state, DRILL.name, f"drill: {event.verdict}" if load is None else verdict.plain(load, event))
+        case SeriesStepEnded(series):
             state.series = series
+        case SeriesEnded(series):
+            state.series = series
+            for name in series.scenarios:
+                state.ended.pop(name, None)  # its last step
+            what = f"{', '.join(series.scenarios)} against {series.kind}"
+            note_ended(state, what, f"{what}: {'; '.join(verdict_of(series)) or 'nothing to tell'}")
         case LeftoversFound(namespaces):
             state.leftovers = namespaces
         case _:
@@ -127,6 +143,7 @@ def _change_run(state: UiState, event: Event) -> None:
         case ScenarioStarted(name):
             state.running = name
             state.rate = event.rate
+            state.last = None
             if name in state.queue:
                 state.queue.remove(name)
             if (row := state.row(name)) is not None:
@@ -154,6 +171,8 @@ def _change_run(state: UiState, event: Event) -> None:
             state.running = state.rate = None
             state.sample = None
             state.limit = None
+            state.last = result
+            note_ended(state, result.of_scenario, verdict.plain(result))
             if (row := state.row(result.of_scenario)) is not None:
                 row.end(result)
         case _:

@@ -195,13 +195,13 @@ def test_a_key_pressed_too_early_is_kept_and_s_forgets_it(tmp_path: Path) -> Non
         try:
             screen.wait_shows("looking for the cluster")
             screen.press("1")
-            screen.wait_shows("write-1u starts when the data is there; s forgets it")
+            screen.wait_shows("write-1u starts when the data is there")
             screen.press("s")
             screen.wait_shows("write-1u will not start: stopped")
             screen.press("3")
-            screen.wait_shows("read-1u starts when the data is there; s forgets it")
+            screen.wait_shows("read-1u starts when the data is there")
             screen.press("4")
-            screen.wait_shows("read-10u starts when the data is there; s forgets it")
+            screen.wait_shows("read-10u starts when the data is there")
             server.control(delay_s=0.0)
             assert screen.summary("read-10u")["requests"] > 0
             assert not (tmp_path / "results" / "small-read-1u_summary.json").exists(), "the newest took its place"

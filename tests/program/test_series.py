@@ -19,7 +19,14 @@ from confman_tui.cli import make_demo
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.core.errors import EXIT_INTERRUPTED, UsageError
 from confman_tui.demo.supervisor import DemoCluster
-from confman_tui.session.events import SampleRecorded, ScenarioEnded, ScenarioStarted, SeriesEnded, SeriesStepEnded
+from confman_tui.session.events import (
+    SampleRecorded,
+    ScenarioEnded,
+    ScenarioStarted,
+    SeriesEnded,
+    SeriesStepEnded,
+    SweepRefused,
+)
 from confman_tui.session.series import run_series, run_sweep
 from confman_tui.session.session import Session
 from tests.support.confman_server import Server
@@ -131,6 +138,10 @@ async def test_a_sweep_measures_at_each_size_and_leaves_the_data_as_it_was(node:
             assert all(result.outcome.failures == 0 for result in point.results)
         assert await count_entries(node) <= 101
         session.settings = replace(session.settings, entries=(10,))
+        await run_sweep(session)
+        (refused,) = [event for event in recorded.events if isinstance(event, SweepRefused)]
+        assert refused.held > 10 == refused.largest
+        session.interactive = False
         with pytest.raises(UsageError, match="more than each size asked for"):
             await run_sweep(session)
         session.settings = replace(session.settings, entries=(100_000,), payload_bytes=1024**2)

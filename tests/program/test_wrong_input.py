@@ -155,3 +155,27 @@ def test_a_node_that_is_no_confman(tmp_path: Path) -> None:
     assert "200" in last
     assert "Welcome" in last
     assert "\x1b" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("table", "named"),
+    [
+        ('stopp = "x"', ["the action 'stopp' is not known", "config.toml"]),
+        ('stop = "k"', ["stop and kill share the key 'k'"]),
+        ('stop = "no-such-key"', ["no-such-key", "config.toml"]),
+    ],
+    ids=["action", "shared", "no key"],
+)
+def test_print_config_checks_the_keys_as_the_screen_does(table: str, named: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "config" / "confman-tui" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"[keys]\n{table}\n", encoding="utf-8")
+    ended = run(["--print-config"], tmp_path)
+    sentence = sentence_of(ended.stderr)
+    assert ended.returncode == 2
+    for words in named:
+        assert words in sentence
+    file.write_text('[keys]\nstop = "z"\n', encoding="utf-8")
+    shown = run(["--print-config"], tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert "keys.stop" in shown.stdout

@@ -27,6 +27,7 @@ from confman_tui.session.events import (
     RunDeferred,
     ScenarioEnded,
     ScenarioStarted,
+    SweepRefused,
     VerificationEnded,
 )
 from confman_tui.session.exit_reasons import ExitReasons
@@ -169,6 +170,57 @@ def test_a_run_whose_verification_is_stopped_is_not_judged(home: Path) -> None:
     summary = json.loads((home / "results" / "small-write-1u_summary.json").read_text())
     assert (summary["verification"]["judged"], summary["verification"]["passed"]) == (False, False)
     assert "NOT JUDGED" in results_only(home / "results")
+
+
+def test_the_demo_cluster_takes_the_place_of_a_search_that_goes_on(home: Path) -> None:
+    nobody = ("--nodes", "http://127.0.0.1:1", "--host", "http://127.0.0.1:1", "--wait", "10m")
+    session, events = session_of(home, *nobody, "--demo-ports", "auto", "--demo-election-timeout", "300-600")
+    session.start(events.put)
+    try:
+        until(events, phase(Phase.FINDING))
+        session.run_scenarios(["write-1u"])
+        session.start_demo()
+        seen = until(events, lambda event: isinstance(event, ScenarioEnded))
+        assert not [event for event in seen if isinstance(event, PhaseChanged) and event.phase is Phase.OFFLINE]
+        assert not [event for event in seen if isinstance(event, DeferredRunDropped)], "what was asked for is kept"
+    finally:
+        ended(session)
+
+
+def test_a_sweep_that_cannot_start_says_so_once_and_the_data_can_be_put_back(home: Path, server: Server) -> None:
+    session, events = session_of(home, *of(server))
+    session.start(events.put)
+    try:
+        until(events, phase(Phase.IDLE))
+        session.run_scenarios(["write-1u"])
+        until(events, phase(Phase.IDLE))
+        session.sweep((5, 10, 20))
+        seen = until(events, phase(Phase.IDLE))
+        (refused,) = [event for event in seen if isinstance(event, SweepRefused)]
+        assert (refused.seeded, refused.largest) == (100, 20)
+        assert refused.held >= 100, "what the run wrote was removed first"
+        assert not [event for event in seen if isinstance(event, NoticeGiven)], "one thing is said"
+        session.put_back()
+        until(events, phase(Phase.IDLE))
+        session.sweep((20,))
+        (again,) = [event for event in until(events, phase(Phase.IDLE)) if isinstance(event, SweepRefused)]
+        assert again.held <= 101, "the seeded ones, and perhaps the probe's"
+    finally:
+        ended(session)
+
+
+def test_a_drill_runs_as_it_was_asked_for(home: Path) -> None:
+    demo = ("--demo", "--demo-ports", "auto", "--demo-election-timeout", "300-600", "--rounds", "5")
+    session, events = session_of(home, *demo)
+    session.start(events.put)
+    try:
+        until(events, phase(Phase.IDLE))
+        session.drill(FaultKind.PAUSE, 2)
+        (*_, last) = until(events, phase(Phase.DRILLING))
+        assert isinstance(last, PhaseChanged)
+        assert last.detail == "2 rounds of pause"
+    finally:
+        ended(session)
 
 
 def test_a_wish_is_dropped_where_no_cluster_is_found(home: Path) -> None:

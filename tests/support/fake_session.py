@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.cluster.faults.injector import FaultPlan
-from confman_tui.session.events import Event, Phase, PhaseChanged, Sink
+from confman_tui.session.events import Event, Level, NoticeGiven, Phase, PhaseChanged, Sink
 
 
 class FakeSession:
@@ -20,6 +20,8 @@ class FakeSession:
         self.warning = ""
         self.refusal = ""
         self.behind = ""
+        self.notice_at_end = ""
+        """What it says while it ends."""
         self.closes_at_once = True
         self.now = 0.0
         self.screen_lag_s: float | None = None
@@ -58,8 +60,11 @@ class FakeSession:
     def vary(self, user_steps: tuple[int, ...], payload_steps: tuple[int, ...], warmup_s: float, repeat: int) -> None:
         self.calls.append(("vary", user_steps, payload_steps, warmup_s, repeat))
 
-    def sweep(self) -> None:
-        self.calls.append(("sweep",))
+    def sweep(self, sizes: tuple[int, ...]) -> None:
+        self.calls.append(("sweep", sizes))
+
+    def put_back(self) -> None:
+        self.calls.append(("put_back",))
 
     def note_screen_lag(self, seconds: float) -> None:
         self.screen_lag_s = seconds
@@ -84,11 +89,13 @@ class FakeSession:
     def revive(self) -> None:
         self.calls.append(("revive",))
 
-    def drill(self) -> None:
-        self.calls.append(("drill",))
+    def drill(self, kind: FaultKind, rounds: int) -> None:
+        self.calls.append(("drill", kind, rounds))
 
     def quit(self) -> None:
         self.calls.append(("quit",))
+        if self.notice_at_end:
+            self.emit(NoticeGiven(Level.ERROR, self.notice_at_end, self.now))
         if self.closes_at_once and self.sink is not None:
             self.emit(PhaseChanged(Phase.CLOSED, self.now))
 

@@ -75,7 +75,7 @@ def words(board: ScreenUnderTest) -> set[str]:
     return found
 
 
-SHORT_FORMS = {"other", "graph", "entries", "before", "theme"}
+SHORT_FORMS = {"other", "graph", "entries", "before", "theme", "picture"}
 """Words that other sizes show than the largest."""
 
 

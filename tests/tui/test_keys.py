@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from textual._compositor import ChopsUpdate
 from textual.actions import parse
 from textual.screen import Screen
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from confman_tui.cluster.elections import Fault, FaultKind
 from confman_tui.cluster.states import NodeState
@@ -33,8 +33,11 @@ from confman_tui.settings.scenarios import CATALOGUE, suite
 from confman_tui.tui.app import ConfmanApp
 from confman_tui.tui.keys.table import ACTIONS, BY_ID, binding_ids
 from confman_tui.tui.log import Topic
+from confman_tui.tui.screens.asks import DrillDialog
+from confman_tui.tui.screens.choice import ChoiceDialog
 from confman_tui.tui.screens.confirm import ConfirmDialog
 from confman_tui.tui.screens.details import DetailsDialog
+from confman_tui.tui.screens.dialog import Box
 from confman_tui.tui.screens.fault import FaultDialog
 from confman_tui.tui.screens.help import HelpDialog
 from confman_tui.tui.screens.overrides import OverridesDialog
@@ -235,7 +238,12 @@ async def test_e_starts_the_drill_and_v_shows_it(tmp_path: Path) -> None:
         await board.press("v")
         assert board.toasts() == ["No drill has been run yet."]
         await board.press("e")
+        assert isinstance(board.app.screen, DrillDialog)
+        await board.press("escape")
+        assert board.asked("drill") == []
+        await board.press("e", "enter")
         await until(lambda: bool(board.asked("drill")), "the drill")
+        assert board.asked("drill") == [("drill", FaultKind.KILL, 5)], "the settings'"
         await board.emit(PhaseChanged(Phase.DRILLING, board.clock.now), *screen_story.drill(board.clock.now, rounds=2))
         assert isinstance(board.app.screen, RoundsDialog), "the verdict opens by itself"
         await board.drawn()
@@ -249,7 +257,7 @@ async def test_e_starts_the_drill_and_v_shows_it(tmp_path: Path) -> None:
 async def test_a_drill_that_must_be_confirmed_says_what_it_is(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         board.session.needs_confirmation = True
-        await board.press("e")
+        await board.press("e", "enter")
         await until(lambda: isinstance(board.app.screen, ConfirmDialog), "the question")
         await board.pilot.pause()
         text = board.text()
@@ -257,7 +265,78 @@ async def test_a_drill_that_must_be_confirmed_says_what_it_is(tmp_path: Path) ->
         assert "5 rounds under write load: kill the leader" in text
         assert "pid 4711" in text
         await board.press("y")
-        assert board.asked("drill") == [("drill",)]
+        assert board.asked("drill") == [("drill", FaultKind.KILL, 5)]
+
+
+async def test_e_asks_for_fault_and_rounds(tmp_path: Path) -> None:
+    async with open_screen(tmp_path, drill_fault=FaultKind.PAUSE, drill_rounds=3) as board:
+        await board.press("e", "down", "tab", "0", "enter")
+        assert "Rounds: 0 is outside 1 to 1000." in board.text()
+        await board.press("backspace", "7", "enter")
+        await until(lambda: bool(board.asked("drill")), "the drill")
+        assert board.asked("drill") == [("drill", FaultKind.ISOLATE, 7)]
+        await board.press("e")
+        assert board.app.screen.query_one(Input).value == "7", "what was chosen last"
+        assert board.app.screen.query_one(OptionList).highlighted == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"demo": False, "faults_allowed": False}, "start with --allow-faults"),
+        ({"nodes": screen_story.NODES[:2]}, "at least three nodes, and these are 2"),
+        ({"demo": False, "nodes": (*screen_story.NODES[:2], "http://10.0.0.7:6300")}, "not on this machine's loopback"),
+    ],
+    ids=["foreign", "two", "remote"],
+)
+async def test_the_drill_is_not_offered_where_it_is_refused(
+    change: dict[str, object], why: str, tmp_path: Path
+) -> None:
+    async with open_screen(tmp_path) as board:
+        assert "e election drill" in board.text()
+        await board.emit(replace(screen_story.configuration(), **change))  # type: ignore[arg-type]
+        assert "e election drill" not in board.text()
+        await board.press("e")
+        assert board.at_home()
+        assert why in board.toasts()[-1]
+
+
+async def test_a_click_on_the_keys_of_all_scenarios_starts_nothing_by_itself(tmp_path: Path) -> None:
+    async with open_screen(tmp_path) as board:
+        place = board.lines()[-1].index("1–6 run")
+        await board.pilot.click(board.app.dashboard.keys, offset=(place, 0))
+        await board.pilot.pause()
+        assert board.asked("run_scenarios") == []
+        assert isinstance(board.app.screen, ChoiceDialog)
+        await board.press("down", "enter")
+        assert board.asked("run_scenarios") == [("run_scenarios", ("write-10u",))]
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 50)])
+async def test_enter_opens_the_details_whatever_has_the_focus(size: tuple[int, int], tmp_path: Path) -> None:
+    async with open_screen(tmp_path, size) as board:
+        assert "enter details" not in board.text(), "nothing has run"
+        await board.play(screen_story.election_run(screen_story.START))
+        assert "enter details" in board.text() or size == (60, 20)
+        for _ in range(4):
+            await board.press("enter")
+            assert isinstance(board.app.screen, DetailsDialog)
+            assert str(board.app.screen.query_one(Box).border_title) == "write-10u", "what runs is selected"
+            await board.press("enter")
+            assert board.at_home()
+            await board.press("tab")
+
+
+async def test_a_row_that_a_person_chose_stays_chosen(tmp_path: Path) -> None:
+    async with open_screen(tmp_path) as board:
+        assert "›1 " in board.text()
+        await running(board)
+        assert "›2 " in board.text(), "the selection follows what runs"
+        await board.emit(PhaseChanged(Phase.IDLE, board.clock.now))
+        await board.press("tab", "tab", "down")
+        assert "›3 " in board.text()
+        await running(board)
+        assert "›3 " in board.text()
 
 
 async def test_a_drill_that_lacks_a_node_says_which(tmp_path: Path) -> None:
@@ -528,7 +607,7 @@ async def test_below_a_dialog_the_screen_stays_true_and_only_what_changed_is_wri
         assert isinstance(board.app.screen, OverridesDialog)
 
 
-async def test_the_drills_load_has_a_row_while_it_runs(tmp_path: Path) -> None:
+async def test_the_drill_has_a_row_while_it_runs_and_afterwards(tmp_path: Path) -> None:
     for size in ((120, 40), (60, 20)):
         async with open_screen(tmp_path, size) as board:
             now = board.clock.now
@@ -538,12 +617,20 @@ async def test_the_drills_load_has_a_row_while_it_runs(tmp_path: Path) -> None:
             rate = f"{screen_story.sample(now, 200).ok:.1f}"
             assert any("▸ drill  " in line for line in board.lines())
             assert rate in board.text()
-            if size == (120, 40):
-                assert "all five" not in board.text()
             ended = replace(screen_story.result("drill", 10, now, now + 1), name="drill")
             await board.emit(ScenarioEnded(ended), PhaseChanged(Phase.IDLE, now + 1))
             assert not any("▸ drill  " in line for line in board.lines())
             assert "all five" in board.text() or size != (120, 40)
+            (row,) = [line for line in board.lines() if "  drill  " in line]
+            assert "✓ 1.0 s" in row
+            if size == (120, 40):
+                place = next(y for y, line in enumerate(board.lines()) if "  drill  " in line)
+                table = board.app.dashboard.table
+                await board.pilot.click(table, offset=(20, place - table.region.y))
+            else:
+                await board.press("enter")
+            await board.pilot.pause()
+            assert str(board.app.screen.query_one(Box).border_title) == "drill"
 
 
 @pytest.mark.parametrize("width", [60, 72, 80, 120])

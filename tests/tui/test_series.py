@@ -19,8 +19,10 @@ from confman_tui.session.events import (
     ScenarioStarted,
     SeriesEnded,
     SeriesStepEnded,
+    SweepRefused,
 )
 from confman_tui.tui.charts.curves import cost_curve, latency_curve, throughput_curve, value_label
+from confman_tui.tui.screens.asks import SweepDialog
 from confman_tui.tui.screens.details import DetailsDialog
 from confman_tui.tui.screens.overrides import OverridesDialog, parse_payload, size_text
 from confman_tui.tui.screens.series_curves import SeriesDialog
@@ -96,20 +98,45 @@ def test_the_payload_field_keeps_its_size(size: int) -> None:
     assert parse_payload(size_text(size)) == size
 
 
-async def test_n_starts_the_sweep_where_it_can(tmp_path: Path) -> None:
-    async with open_screen(tmp_path) as board:
+async def test_n_asks_for_the_sizes_and_starts_the_sweep_where_it_can(tmp_path: Path) -> None:
+    async with open_screen(tmp_path, sweep_sizes=(100, 2000)) as board:
         await board.press("n")
-        assert board.asked("sweep") == [("sweep",)]
+        assert isinstance(board.app.screen, SweepDialog)
+        assert board.app.screen.query_one(Input).value == "100,2000", "the settings'"
+        await board.press("escape")
+        assert board.asked("sweep") == []
+        await board.press("n", *"5,4", "enter")
+        assert "Entries: '5,4' must be" in board.text()
+        await board.press(*["backspace"] * 3, *"300,4000", "enter")
+        assert board.asked("sweep") == [("sweep", (300, 4000))]
+        await board.press("n")
+        assert board.app.screen.query_one(Input).value == "300,4000", "what was chosen last"
+        await board.press("escape")
         await board.emit(PhaseChanged(Phase.SEEDING, board.clock.now))
         await board.press("n")
+        assert board.at_home()
         assert len(board.asked("sweep")) == 1
         assert any("Not while this goes on" in toast for toast in board.toasts())
 
 
+async def test_a_sweep_that_cannot_start_offers_a_key_that_puts_the_data_back(tmp_path: Path) -> None:
+    async with open_screen(tmp_path, keymap={"put_back": "z"}) as board:
+        await board.emit(SweepRefused(5812, 100, 5000, board.clock.now), PhaseChanged(Phase.IDLE, board.clock.now))
+        assert board.toasts() == [
+            "No sweep: the cluster holds 5,812 entries, 100 of them seeded, and 5,000 were the most asked for: z puts "
+            "the data back as seeded, n takes larger sizes."
+        ]
+        assert "no sweep: the cluster holds 5,812" in " ".join(line.plain for line in board.app.state.log.lines)
+        await board.press("z")
+        assert board.asked("put_back") == [("put_back",)]
+        await board.emit(SweepRefused(5812, 5812, 5000, board.clock.now))
+        assert "puts the data back" not in board.toasts()[-1], "it would help nothing"
+
+
 async def test_the_keys_can_be_remapped(tmp_path: Path) -> None:
     async with open_screen(tmp_path, keymap={"sweep": "z", "series": "h"}) as board:
-        await board.press("z")
-        assert board.asked("sweep") == [("sweep",)]
+        await board.press("z", "enter")
+        assert board.asked("sweep") == [("sweep", (100, 1000, 5000, 10000))]
         await board.emit(SeriesEnded(result_samples.user_series(USERS)))
         await board.press("escape", "h")
         assert isinstance(board.app.screen, SeriesDialog)

@@ -155,6 +155,39 @@ async def test_no_leader_says_why(tmp_path: Path) -> None:
         assert "no leader (term 9, :6200 elected, not serving)" in board.text()
 
 
+async def test_a_leader_that_was_not_given_is_named(tmp_path: Path) -> None:
+    async with open_screen(tmp_path, found=False) as board:
+        now = board.clock.now
+        two = screen_story.NODES[1:]
+        strange = screen_story.view(now, leader=None, nodes=two, states={0: NodeState.FOLLOWER_OF_DEAD})
+        named = replace(
+            strange, nodes=tuple(replace(node, names_leader="http://127.0.0.1:7613") for node in strange.nodes)
+        )
+        await board.emit(screen_story.configuration(two, demo=False), PhaseChanged(Phase.FINDING, now))
+        await board.emit(ClusterChanged(named, 0.0))
+        assert "no leader (leader :7613 is not among --nodes)" in board.lines()[1]
+        assert "electing" not in board.text()
+        assert board.text().count("leader :7613 is not among --nodes") == 2, "in the middle too"
+        at_odds = (named.nodes[0], replace(named.nodes[1], names_leader="http://127.0.0.1:7614"))
+        await board.emit(ClusterChanged(replace(named, nodes=at_odds), 0.0))
+        assert "not among --nodes" not in board.text()
+
+
+async def test_d_starts_the_demo_cluster_as_soon_as_every_node_refuses(tmp_path: Path) -> None:
+    async with open_screen(tmp_path, found=False) as board:
+        now = board.clock.now
+        await board.emit(screen_story.configuration(demo=False), PhaseChanged(Phase.FINDING, now))
+        states = {0: NodeState.REFUSED, 1: NodeState.REFUSED, 2: NodeState.SILENT}
+        await board.emit(ClusterChanged(screen_story.view(now, leader=None, states=states), 0.0))
+        await board.press("d")
+        assert board.asked("start_demo") == [], "one of them may come to itself"
+        refused = dict.fromkeys(range(3), NodeState.REFUSED)
+        await board.emit(ClusterChanged(screen_story.view(now, leader=None, states=refused), 0.0))
+        assert "d  start the demo cluster" in board.text()
+        await board.press("d")
+        assert board.asked("start_demo") == [("start_demo",)]
+
+
 async def test_never_leader_for_a_node_that_does_not_serve(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         now = board.clock.now

@@ -59,9 +59,17 @@ class DialogActions(BaseApp):
         if self.screen is self.dashboard:
             self.push_screen(RoundsDialog(self.state, self.renderer))
 
+    def action_details(self) -> None:
+        """Open the figures of the chosen row."""
+        row = self.dashboard.selected(self.state)
+        if row is not None:
+            self.show_details(row.scenario.name)
+
     def show_details(self, scenario: str) -> None:
         """Open a scenario's figures."""
-        row = self.state.rows[scenario]
+        row = self.state.row(scenario)
+        if row is None:
+            return
         if row.started is None:
             self.say(f"{scenario} has not run yet; {row.scenario.key} starts it.")
             return

@@ -13,6 +13,7 @@ from confman_tui.cluster.faults.injector import FaultPlan
 from confman_tui.tui.base_app import BaseApp
 from confman_tui.tui.keys.availability import fault_kinds, followers
 from confman_tui.tui.node_names import name_of
+from confman_tui.tui.screens.asks import DrillDialog
 from confman_tui.tui.screens.confirm import ConfirmDialog
 from confman_tui.tui.screens.fault import FaultDialog
 
@@ -51,15 +52,28 @@ class FaultActions(BaseApp):
         self.session.revive()
 
     def action_drill(self) -> None:
-        """Start the election drill."""
+        """Ask for fault and rounds, and start the election drill."""
+        assert self.state.config is not None
+        isolate = (FaultKind.ISOLATE,) if self.state.config.demo else ()
+
+        def on_chosen(plan: tuple[FaultKind, int] | None) -> None:
+            if plan is not None:
+                self.drill_plan = plan
+                self._begin_drill(*plan)
+
+        self.push_screen(DrillDialog((FaultKind.KILL, FaultKind.PAUSE, *isolate), *self.drill_plan), on_chosen)
+
+    def _begin_drill(self, kind: FaultKind, rounds: int) -> None:
+        def begin() -> None:
+            self.session.drill(kind, rounds)
+
         leader = self.state.view.leader if self.state.view is not None else None
         if leader is None:
-            self.session.drill()
+            begin()  # it waits for one
             return
-        kind, rounds = self.options.drill_fault, self.options.drill_rounds
         times = "1 round" if rounds == 1 else f"{rounds} rounds"
         what = f"{times} under write load: {kind.value} the leader, wait for the next, bring the node back"
-        self._ask_about(kind, leader, self.session.drill, "Start the drill?", what, "start the drill")
+        self._ask_about(kind, leader, begin, "Start the drill?", what, "start the drill")
 
     def _fault_leader(self, kind: FaultKind) -> None:
         assert self.state.view is not None

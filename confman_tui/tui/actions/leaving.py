@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from confman_tui.session.commands import SessionCommands
 from confman_tui.tui.base_app import BaseApp
+from confman_tui.tui.lag import LagMeter
 from confman_tui.tui.screens.confirm import ConfirmDialog
+from confman_tui.tui.screens.dialog import Dialog
+from confman_tui.tui.start_options import UiOptions
+from confman_tui.tui.text import clean
+
+MOST_TOLD = 6
+"""Runs in the line after the screen; the files hold the others."""
 
 
 class LeavingActions(BaseApp):
@@ -16,6 +24,22 @@ class LeavingActions(BaseApp):
     forced_exit: int | None = None
     """The exit code that a signal asked for."""
 
+    def __init__(self, session: SessionCommands, options: UiOptions, *, lag: LagMeter | None = None) -> None:
+        """Raises `UsageError` when a key of ``options.keymap`` can't work."""
+        super().__init__(session, options, lag=lag)
+        self.last_words: list[str] = []
+        """What the session said while it ended: what could not be cleaned, most of all."""
+
+    def farewell(self) -> str:
+        """One line for after the screen: what ran, its figures, where the files are, what could not be cleaned. Empty
+        when there is nothing to tell."""
+        said = list(self.state.ended.values())
+        more = [f"{len(said) - MOST_TOLD} more before"] if len(said) > MOST_TOLD else []
+        parts = [*said[-MOST_TOLD:], *more]
+        if parts:
+            parts.append(f"files in {self.options.output_dir}")
+        return clean("; ".join([*parts, *self.last_words]), 2000)
+
     async def action_quit(self) -> None:
         """Leave, after a question where something runs; a second time: at once."""
         if self.closing_since is not None:
@@ -27,6 +51,15 @@ class LeavingActions(BaseApp):
             self.push_screen(dialog, lambda sure: self.leave() if sure else None)
         else:
             self.leave()
+
+    async def action_interrupt(self) -> None:
+        """^C: close the dialog that is open, say yes to the question of leaving, or leave as ``q`` does."""
+        if self.closing_since is not None or self.screen is self.dashboard:
+            await self.action_quit()
+        elif isinstance(self.screen, Dialog):
+            self.screen.interrupt()
+        else:
+            self.pop_screen()
 
     def leave(self) -> None:
         """Ask the session to end."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from confman_tui.session.events import Phase
 from confman_tui.settings import scenarios
-from confman_tui.tui import updates
+from confman_tui.settings.scenarios import CATALOGUE
+from confman_tui.tui import numbers, updates
 from confman_tui.tui.base_app import BaseApp
+from confman_tui.tui.keys.table import BY_ID, RUN
+from confman_tui.tui.screens.asks import SweepDialog
+from confman_tui.tui.screens.choice import ChoiceDialog
 
 RATE_STEP = 1.1
 """What one step of the rate multiplies or divides it by: a step back gives the rate before."""
@@ -40,8 +44,35 @@ class RunActions(BaseApp):
 
     def action_sweep(self) -> None:
         """Measure at one size of the data after the other."""
-        self.session.sweep()
-        self.window.go_live()
+
+        def on_chosen(sizes: tuple[int, ...] | None) -> None:
+            if sizes is not None:
+                self.sweep_sizes = sizes
+                self.session.sweep(sizes)
+                self.window.go_live()
+
+        self.push_screen(SweepDialog(self.sweep_sizes, self._seeded_words()), on_chosen)
+
+    def _seeded_words(self) -> str:
+        config = self.state.config
+        if config is None:
+            return ""
+        keys = numbers.count(config.namespaces * config.keys_per_namespace)
+        return f" {keys} are seeded; {self.shown_key('put_back')} removes what runs have written since."
+
+    def action_put_back(self) -> None:
+        """Put the data back to the seeded state."""
+        self.session.put_back()
+
+    def action_choose_run(self) -> None:
+        """Choose a scenario from a list: what a click on the keys of all scenarios does."""
+        choices = [(f"{self.shown_key(f'{RUN}{s.name}')}  {BY_ID[f'{RUN}{s.name}'].help}", s.name) for s in CATALOGUE]
+
+        def on_chosen(name: str | None) -> None:
+            if name is not None:
+                self.action_run(name)
+
+        self.push_screen(ChoiceDialog("run", "", tuple(choices)), on_chosen)
 
     def action_leftovers(self) -> None:
         """Remove the data of earlier runs."""

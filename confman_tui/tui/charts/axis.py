@@ -17,6 +17,10 @@ _STEPS = {15.0: 0.5, 30.0: 1.0, 60.0: 2.0, 120.0: 4.0, 300.0: 10.0, 600.0: 20.0}
 moves in a few visible steps, between which only its right edge grows."""
 
 
+MARGIN = 0.02
+"""Share of a run's length that is shown before and after it."""
+
+
 @dataclass(frozen=True, slots=True)
 class TimeAxis:
     """One stretch of time, drawn from left to right."""
@@ -43,6 +47,12 @@ class TimeAxis:
         return math.floor((at - self.start) * width / self.span)
 
 
+def run_axis(start: float, end: float, now: float) -> TimeAxis:
+    """The axis on which a run that is over is seen whole."""
+    margin = (end - start) * MARGIN
+    return TimeAxis(start - margin, end + margin, now, live=False)
+
+
 class TimeWindow:
     """What part of the history is shown: how much, whether it follows the clock, held or scrolled back."""
 
@@ -53,6 +63,10 @@ class TimeWindow:
         self._span = span
         self._end: float | None = None
         self._held_at: float | None = None
+        self._fitted: tuple[str, float, float] | None = None
+        """(name, start, end) of the run that is shown whole."""
+        self._fit_is_over = False
+        """Whether the hold is all that keeps it."""
 
     @property
     def span(self) -> float:
@@ -67,13 +81,16 @@ class TimeWindow:
     @property
     def live(self) -> bool:
         """Whether the right edge follows the clock."""
-        return self._end is None and self._held_at is None
+        return self._end is None and self._held_at is None and self._fitted is None
 
     @property
     def title(self) -> str:
         """What is shown, in words."""
         if self.live:
             return f"last {span_words(self._span)}"
+        if self._fitted is not None:
+            name, start, stop = self._fitted
+            return f"{name}, {clock_words(start)} to {clock_words(stop)}{' (held)' if self.held else ''}"
         end = self._end if self._end is not None else self._held_at
         assert end is not None
         how = "held" if self.held and self._end is None else "scrolled back"
@@ -83,6 +100,8 @@ class TimeWindow:
         """The axis at this moment."""
         if self._held_at is not None:
             now = min(now, self._held_at)
+        if self._fitted is not None:
+            return run_axis(self._fitted[1], self._fitted[2], now)
         step = _STEPS[self._span]
         right = math.floor(now / step) * step + step
         if self._end is None:
@@ -98,17 +117,35 @@ class TimeWindow:
         return self._zoom(+1)
 
     def _zoom(self, direction: int) -> bool:
+        if self._fitted is not None:
+            _, start, stop = self._fitted
+            wanted = [span for span in SPANS if (span > stop - start) == (direction > 0)]
+            if not wanted:
+                return False
+            self._unfit(wanted[0] if direction > 0 else wanted[-1])
+            return True
         index = SPANS.index(self._span) + direction
         if not 0 <= index < len(SPANS):
             return False
         self._span = SPANS[index]
         return True
 
+    def _unfit(self, span: float) -> None:
+        """Scroll freely from the end of the run that was shown whole."""
+        assert self._fitted is not None
+        self._span, self._end, self._fitted = span, self._fitted[2], None
+
     def scroll(self, fraction: float, now: float, earliest: float | None = None) -> None:
         """Move by a fraction of the window, back when negative; arriving at now follows the clock again.
 
         ``earliest``: the first moment there is data for; the window does not leave it.
         """
+        if self._fitted is not None:
+            if fraction > 0 and not self.held:
+                self.go_live()  # what came after it was idle
+                return
+            _, start, stop = self._fitted
+            self._unfit(next((span for span in SPANS if span >= stop - start), SPANS[-1]))
         limit = now if self._held_at is None else min(now, self._held_at)
         step = _STEPS[self._span]
         end = (self.axis(now).end if self._end is None else self._end) + fraction * self._span
@@ -118,8 +155,22 @@ class TimeWindow:
         self._end = None if end >= limit else end
 
     def go_live(self) -> None:
-        """Follow the clock again (the hold stays)."""
+        """Follow the clock again (the hold stays, and what it shows)."""
+        if self._held_at is None:
+            self._fitted = None
+        else:
+            self._fit_is_over = True
         self._end = None
+
+    @property
+    def fitted(self) -> bool:
+        """Whether a run that is over is shown whole."""
+        return self._fitted is not None
+
+    def fit(self, name: str, start: float, end: float) -> None:
+        """Show this run whole, unless a person looks at another stretch or holds the view."""
+        if self._held_at is None and self._end is None and end > start:
+            self._fitted, self._fit_is_over = (name, start, end), False
 
     def hold(self, now: float) -> None:
         """Freeze the view at this moment."""
@@ -130,6 +181,8 @@ class TimeWindow:
         """End the hold and follow the clock."""
         self._held_at = None
         self._end = None
+        if self._fit_is_over:
+            self._fitted, self._fit_is_over = None, False
 
 
 def span_words(seconds: float) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from confman_tui.cluster.addresses import is_loopback
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.states import NO_ANSWER_STATES, STATE_WORDS, WELL_STATES, NodeState
 from confman_tui.session.events import Phase
 from confman_tui.tui.keys.table import RUN, shown_key
 from confman_tui.tui.node_names import name_of
+from confman_tui.tui.rows import Row
 from confman_tui.tui.state import DOWN_BY_US, UiState
 from confman_tui.tui.text import clean
 
+LEAST_NODES = 3
+"""Without one of fewer, there is no majority to elect the next leader."""
 PREPARING = (Phase.STARTING, Phase.FINDING, Phase.GATHERING, Phase.SEEDING)
 """Phases on the way to a cluster with its data."""
 
@@ -29,6 +33,8 @@ class Circumstances:
     live: bool = True
     """Whether the time shown ends now."""
     leaving: bool = False
+    selected: Row | None = None
+    """The row that the table's cursor stands on, or the one that is shown in its place."""
 
 
 def why_not(action: str, now: Circumstances) -> str | None:
@@ -36,7 +42,7 @@ def why_not(action: str, now: Circumstances) -> str | None:
     state = now.state
     if now.leaving:
         return None if action == "quit" else f"Leaving; {shown_key('quit', state.keys)} leaves at once."
-    if action.startswith(RUN) or action in ("suite", "drill", "sweep", "overrides", "tier", "leftovers"):
+    if action.startswith(RUN) or action in ("suite", "drill", "sweep", "overrides", "tier", "leftovers", "put_back"):
         return _why_no_load(action, state)
     if action in ("kill", "pause", "isolate", "fault", "revive"):
         return _why_no_fault(action, state)
@@ -47,8 +53,12 @@ def why_not(action: str, now: Circumstances) -> str | None:
             return "Nothing runs that could be stopped."
         case "stop" if state.phase is Phase.STOPPING:
             return "It is stopping already: requests in flight are waited for."
+        case "demo" if state.phase is Phase.FINDING and _nothing_listens(state):
+            return None
         case "retry" | "demo" if state.phase is not Phase.OFFLINE:
             return "A cluster is there or being looked for; this is for when there is none."
+        case "details":
+            return _why_no_details(now.selected)
         case "rounds" if not state.drill_rounds and state.drill_ended is None:
             return "No drill has been run yet."
         case "series" if state.series is None:
@@ -63,6 +73,18 @@ def why_not(action: str, now: Circumstances) -> str | None:
             return "There is no event to copy yet."
         case _:
             return None
+
+
+def _nothing_listens(state: UiState) -> bool:
+    """Whether every node refused: there is nothing to wait for but somebody who starts a cluster."""
+    view = state.view
+    return view is not None and all(node.state is NodeState.REFUSED for node in view.nodes)
+
+
+def _why_no_details(row: Row | None) -> str | None:
+    if row is None:
+        return "No scenario has run yet, so there are no details."
+    return None if row.started is not None else f"{row.scenario.name} has not run yet; {row.scenario.key} starts it."
 
 
 def _why_no_load(action: str, state: UiState) -> str | None:
@@ -86,6 +108,16 @@ def _why_no_load(action: str, state: UiState) -> str | None:
 
 
 def _why_no_drill(state: UiState) -> str | None:
+    config = state.config
+    if config is not None and not (config.demo or config.faults_allowed):
+        return "A drill hurts nodes, and this is not the demo cluster; start with --allow-faults to allow it."
+    if config is not None and len(config.nodes) < LEAST_NODES:
+        few = "this is 1" if len(config.nodes) == 1 else f"these are {len(config.nodes)}"
+        return f"A drill needs at least three nodes, and {few}: without its leader no majority is left."
+    if config is not None and not config.demo:
+        far = next((node for node in config.nodes if not is_loopback(node)), None)
+        if far is not None:
+            return f"{name_of(far, state.names)} is not on this machine's loopback, and faults stay on this machine."
     hurt = state.touched(DOWN_BY_US)
     for node in state.view.nodes if state.view is not None else ():
         if node.state in NO_ANSWER_STATES or (node.node in hurt and node.state not in WELL_STATES):

@@ -11,6 +11,9 @@ from confman_tui.tui.keys.availability import Circumstances, why_not
 from confman_tui.tui.keys.table import ACTIONS, GROUPS, RUN, Action, shown_key
 from confman_tui.tui.node_names import name_of
 
+CHOOSE_RUN = "choose_run"
+"""What a click on the keys of all scenarios does: it asks which one."""
+
 
 def label(action: Action, now: Circumstances) -> str:
     """The action's words as things are."""
@@ -30,7 +33,7 @@ class KeyHint:
     label: str
     rank: int
     action: str
-    """What a click does; ``palette`` where the place stands for several actions."""
+    """What a click does; `CHOOSE_RUN` where the place stands for all scenarios."""
     tooltip: str
 
 
@@ -52,7 +55,7 @@ def hints(now: Circumstances, keymap: Mapping[str, str]) -> tuple[KeyHint, ...]:
         elif ids not in done:
             done.add(ids)
             keys = [shown_key(one, keymap) for one in ids]
-            click = "palette" if len(ids) > 2 else ids[0] if why_not(ids[0], now) is None else ids[1]
+            click = CHOOSE_RUN if len(ids) > 2 else ids[0] if why_not(ids[0], now) is None else ids[1]
             offered.append(KeyHint(_joined(keys), words[ids], action.rank, click, action.help))
     return tuple(offered)
 

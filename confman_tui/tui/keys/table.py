@@ -58,6 +58,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "sweep", "n", "entries sweep", "Measure reads and writes at one size of the data after the other", "Load", 16
     ),
+    Action("put_back", "b", "put data back", "Remove what runs have written: the data is as seeded", "Load", 17),
     Action("series", "g", "series graph", "Graphs, knee or slope, and table of the last series or sweep", "Load", 10),
     Action("leftovers", "x", "remove leftovers", "Remove the data of an earlier run that did not clean up", "Load", 3),
     Action("drill", "e", "election drill", "Kill the leader under load, several rounds, and measure", "Elections", 5),
@@ -69,6 +70,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("revive", "r", "revive", "Bring back every node that is down or paused by us", "Elections", 1),
     Action("retry", "r", "try again", "Look for the cluster again", "Cluster", 0),
     Action("demo", "d", "start the demo cluster", "Start a cluster on this machine and use it", "Cluster", 0),
+    Action("details", "enter", "details", "The figures of the chosen scenario in detail", "View", 3),
     Action("hold", "space", "hold view", "Hold the view while collecting goes on; again: go on", "View", 7),
     Action("graphs", "t", "other graph", "Show the other graph, where there is room for one", "View", 6),
     Action("zoom_in", "plus", "zoom", "Show less time, down to 15 s", "View", 13),

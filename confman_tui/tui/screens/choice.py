@@ -6,12 +6,11 @@ from typing import ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
 from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from confman_tui.tui.screens.dialog import Dialog
+from confman_tui.tui.screens.dialog import Box, Dialog
 from confman_tui.tui.text import clean
 
 Choice = TypeVar("Choice")
@@ -30,10 +29,7 @@ class ChoiceDialog(Dialog[Choice], Generic[Choice]):
         self._present = present
 
     def compose(self) -> ComposeResult:
-        box = Container(classes="box")
-        box.border_title = Content(self._title)
-        box.border_subtitle = Content("↑ ↓ enter · esc")
-        with box:
+        with Box(self._title, "↑ ↓ enter · esc"):
             if self._about:
                 yield Static(Content(clean(self._about, 400)), markup=False)
             yield OptionList(*(Option(Content(words)) for words, _ in self._choices))

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Button, Static
 
-from confman_tui.tui.screens.dialog import Dialog
+from confman_tui.tui.screens.dialog import Box, Dialog
 from confman_tui.tui.text import clean
 
 
@@ -33,9 +33,7 @@ class ConfirmDialog(Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         look = self.look
-        box = Container(classes="box")
-        box.border_title = Content(clean(self._title, 70))
-        with box, VerticalScroll(classes="text"):
+        with Box(self._title, "y · n · esc"):
             for fact in self._facts:
                 yield Static(Content.assemble((clean(fact, 600), look.text)), markup=False)
             if self._warning:
@@ -46,6 +44,10 @@ class ConfirmDialog(Dialog[bool]):
 
     def on_mount(self) -> None:
         self.query_one("#no").focus()
+
+    def interrupt(self) -> None:
+        """As ``q``: a second ^C leaves where the first one asked to."""
+        self.dismiss(True if self._q_is_yes else None)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes")

@@ -16,6 +16,7 @@ from confman_tui.tui.frame import Frame
 from confman_tui.tui.keys.hints import KeyHint
 from confman_tui.tui.keys.table import shown_key
 from confman_tui.tui.layout import Plan, plan
+from confman_tui.tui.rows import Row
 from confman_tui.tui.state import UiState
 from confman_tui.tui.textual_hacks import ScreenUnderDialogs
 from confman_tui.tui.widgets import offline
@@ -24,9 +25,10 @@ from confman_tui.tui.widgets.elections_pane import ElectionsPane
 from confman_tui.tui.widgets.graph import LatencyGraph, ThroughputGraph, TimeGraph
 from confman_tui.tui.widgets.header import Header
 from confman_tui.tui.widgets.keybar import KeyBar
+from confman_tui.tui.widgets.last_run import LastRun
 from confman_tui.tui.widgets.live_histogram import LiveHistogram
 from confman_tui.tui.widgets.log_pane import EventLogPane, LastEvent
-from confman_tui.tui.widgets.running_row import RunningRow
+from confman_tui.tui.widgets.running_row import RunningRow, row_shown
 from confman_tui.tui.widgets.scenario_table import ScenarioTable
 from confman_tui.tui.widgets.timeline import ClusterTimeline
 
@@ -70,6 +72,7 @@ class Dashboard(ScreenUnderDialogs[None]):
         self.header = Header(id="header")
         self.cards = NodeCards(id="cards")
         self.timeline = ClusterTimeline(window, id="timeline")
+        self.last_run = LastRun(id="last-run")
         self.throughput = ThroughputGraph(
             renderer, empty_text=f"{start_keys} start a scenario", long_text=what_can_be_run(state), id="throughput"
         )
@@ -88,11 +91,16 @@ class Dashboard(ScreenUnderDialogs[None]):
         self._shown_nodes: tuple[str, ...] = ()
         self._away = False
         self._latency_first = False
+        self._drills = False
+        """Whether the drill has a row."""
+        self._run_is_over = False
+        """Whether the line about the last run stands."""
 
     def compose(self) -> ComposeResult:
         yield self.header
         yield self.cards
         yield self.timeline
+        yield self.last_run
         yield self._graphs
         yield self.elections
         yield self._bottom
@@ -122,6 +130,12 @@ class Dashboard(ScreenUnderDialogs[None]):
         """Whether any graph is seen."""
         return self.plan is not None and self.plan.graph_count > 0 and not self._away
 
+    def selected(self, state: UiState) -> Row | None:
+        """The row whose details are wanted: under the table's cursor or, on a small screen, the one that is shown."""
+        if self.table.display and self._bottom.display:
+            return self.table.selected
+        return row_shown(state) if self.running_row.display else None
+
     def switch_graph(self) -> None:
         """Show the other graph where there is room for one."""
         self._latency_first = not self._latency_first
@@ -132,6 +146,10 @@ class Dashboard(ScreenUnderDialogs[None]):
         size = self.app.size
         width, height = width or size.width, height or size.height
         wanted = plan(width, height, len(self._shown_nodes), self._scenarios)
+        if self._drills:
+            larger = plan(width, height, len(self._shown_nodes), self._scenarios + 1)
+            # without room for one more row, the drill's takes the last one's place
+            wanted = larger if larger.table else wanted
         if wanted == self.plan and not force and self._placed_width == width:
             return
         self.plan, self._placed_width = wanted, width
@@ -161,7 +179,9 @@ class Dashboard(ScreenUnderDialogs[None]):
         # What was tried and what came back needs the rows more than lanes in which nothing happens.
         self.timeline.display = wanted.timeline > 0 and not (away and self.app.size.height < ROOMY)
         self._graphs.display = wanted.graph_count > 0 and not away
-        self._graphs.styles.height = wanted.graphs
+        # on a small screen the running row says it
+        self.last_run.display = self._run_is_over and self._graphs.display and wanted.table > 0
+        self._graphs.styles.height = wanted.graphs - self.last_run.display
         self._graphs.set_class(wanted.graphs_beside, "beside")
         both = wanted.graph_count == 2
         self.throughput.display = both or not self._latency_first
@@ -173,10 +193,13 @@ class Dashboard(ScreenUnderDialogs[None]):
         beside = wanted.log_beside
         self._bottom.display = (wanted.table > 0 or wanted.log > 0) and not away
         self._bottom.styles.height = max(wanted.table, wanted.log) if beside else wanted.table + wanted.log
-        # A note may hide what is old: the log's last lines, or the left of the graphs; not the one line that stands for
-        # the log, nor what happens now.
-        self.set_class(self._graphs.display and not wanted.log, "notes-left")
+        # A note may hide what is old: the left of lanes and graphs; not what happens now, nor the line of the log that
+        # says the same.
+        self.set_class(self._graphs.display or self._bottom.display, "notes-left")
+        self.set_class(wanted.graphs_beside, "notes-narrow")
         under = wanted.keys + wanted.last_event + wanted.running
+        if self._bottom.display:
+            under += max(wanted.table, wanted.log) if beside else wanted.table + wanted.log
         for rack in self.query("ToastRack"):
             rack.styles.margin = (0, 0, under, 0)
         self._bottom.set_class(beside, "beside")
@@ -192,8 +215,10 @@ class Dashboard(ScreenUnderDialogs[None]):
     def show(self, frame: Frame, live: Frame, offered: tuple[KeyHint, ...]) -> None:
         """Hand ``frame`` to every pane of text that is seen; the header alone shows ``live`` while the view is held."""
         nodes, away = live.history.nodes, offline.stands(frame.state)
-        if nodes != self._shown_nodes or away != self._away:
-            self._shown_nodes, self._away = nodes, away
+        drills, run_is_over = frame.state.drill_row.started is not None, frame.state.last is not None
+        shape = (nodes, away, drills, run_is_over)
+        if shape != (self._shown_nodes, self._away, self._drills, self._run_is_over):
+            self._shown_nodes, self._away, self._drills, self._run_is_over = shape
             self.place(force=True)
         assert self.plan is not None
         self.header.show(live)
@@ -207,6 +232,8 @@ class Dashboard(ScreenUnderDialogs[None]):
                 self.table.show(frame)
             if self.log_pane.display:
                 self.log_pane.show(frame)
+        if self.last_run.display:
+            self.last_run.show(frame)
         if self.running_row.display:
             self.running_row.show(frame)
         if self.last_event.display:

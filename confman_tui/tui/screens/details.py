@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container
 from textual.content import Content
 from textual.events import Resize
 from textual.widgets import Static
@@ -18,7 +18,7 @@ from confman_tui.tui.charts.renderer_client import ChartRenderer
 from confman_tui.tui.rows import Row
 from confman_tui.tui.screens.details_figures import figures
 from confman_tui.tui.screens.details_outcome import outcome
-from confman_tui.tui.screens.dialog import Dialog
+from confman_tui.tui.screens.dialog import Box, Dialog
 from confman_tui.tui.widgets.graph import HistogramGraph
 
 BESIDE_WIDTH = 104
@@ -38,10 +38,7 @@ class DetailsDialog(Dialog[None]):
         self._shown: object = None
 
     def compose(self) -> ComposeResult:
-        box = Container(classes="box wide")
-        box.border_title = Content(self._row.scenario.name)
-        box.border_subtitle = Content("esc close")
-        with box, VerticalScroll(classes="text", id="details-text"), Container(id="columns"):
+        with Box(self._row.scenario.name, self.reading_keys, wide=True, id="details-text"), Container(id="columns"):
             yield Static(id="figures", markup=False)
             with Container(id="right"):
                 if self._row.result is not None and self._row.result.outcome.histogram:

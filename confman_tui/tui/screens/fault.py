@@ -8,7 +8,7 @@ from confman_tui.cluster.elections import FaultKind
 from confman_tui.tui.node_names import name_of
 from confman_tui.tui.screens.choice import ChoiceDialog
 
-_ABOUT = {
+FAULT_WORDS = {
     FaultKind.KILL: "end its process (SIGKILL)",
     FaultKind.PAUSE: "stop its process for a while (SIGSTOP)",
     FaultKind.RESUME: "let its process go on (SIGCONT)",
@@ -23,6 +23,6 @@ class FaultDialog(ChoiceDialog[tuple[str, FaultKind]]):
 
     def __init__(self, offers: tuple[tuple[str, FaultKind], ...], names: Mapping[str, str]) -> None:
         choices = tuple(
-            (f"{kind.value:<8} {name_of(node, names)}  {_ABOUT[kind]}", (node, kind)) for node, kind in offers
+            (f"{kind.value:<8} {name_of(node, names)}  {FAULT_WORDS[kind]}", (node, kind)) for node, kind in offers
         )
         super().__init__("fault", "", choices)

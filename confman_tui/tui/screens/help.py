@@ -8,7 +8,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container
 from textual.content import Content
 from textual.events import Resize
 from textual.widgets import Static
@@ -17,7 +17,7 @@ from confman_tui.cluster.states import STATE_WORDS
 from confman_tui.tui.charts.palette import STATE_GLYPHS
 from confman_tui.tui.colours import STATE_HELP, Look
 from confman_tui.tui.keys.table import ACTIONS
-from confman_tui.tui.screens.dialog import Dialog
+from confman_tui.tui.screens.dialog import Box, Dialog
 from confman_tui.tui.text import wrap
 
 _FIGURES = (
@@ -38,7 +38,7 @@ _FIGURES = (
 
 _PANE_KEYS = (
     ("tab", "the next pane: timeline, table, events"),
-    ("↑ ↓ enter", "in the table: choose a scenario, open its details"),
+    ("↑ ↓", "in the table: choose a scenario; enter opens its details from any pane"),
     ("↑ ↓ pgup pgdn", "in the events: choose a line"),
     ("← →", "in the timeline: move the cursor; esc takes it away"),
     ("mouse", "keys in the last line, rows and the timeline can be clicked"),
@@ -54,7 +54,8 @@ class HelpDialog(Dialog[None]):
     """The help."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,question_mark", "dismiss_dialog", "Close", show=False),
+        Binding("q,enter", "dismiss_dialog", "Close", show=False),
+        Binding("question_mark", "dismiss_dialog", "Close", show=False, id="help"),
     ]
 
     def __init__(self, shown_key: Callable[[str], str]) -> None:
@@ -62,10 +63,7 @@ class HelpDialog(Dialog[None]):
         self._shown_key = shown_key
 
     def compose(self) -> ComposeResult:
-        box = Container(classes="box wide")
-        box.border_title = Content("help")
-        box.border_subtitle = Content("↑ ↓ scroll · esc close")
-        with box, VerticalScroll(id="help-text", classes="text"), Container(id="help-columns"):
+        with Box("help", self.reading_keys, wide=True, id="help-text"), Container(id="help-columns"):
             yield Static(id="help-keys", markup=False)
             yield Static(id="help-meanings", markup=False)
 

@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
 from confman_tui.tui import numbers
-from confman_tui.tui.screens.dialog import Dialog
+from confman_tui.tui.screens.dialog import Box, Dialog
 
 MOST_USERS = 10_000
 LEAST_RATE, MOST_RATE = 0.5, 100_000
@@ -152,10 +152,7 @@ class OverridesDialog(Dialog[Overrides]):
             ("warm-up", f"{present.warmup_s:g}", "seconds, left out"),
             ("runs", str(present.repeat), "of each scenario"),
         )
-        box = Container(classes="box")
-        box.border_title = Content("the next runs")
-        box.border_subtitle = Content("tab · enter · esc")
-        with box:
+        with Box("the next runs", "tab · enter · esc"):
             for name, value, hint in fields:
                 with Horizontal(classes="field"):
                     yield Label(name)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Grid, Vertical, VerticalScroll
+from textual.containers import Grid, Vertical
 from textual.content import Content
 from textual.events import Resize
 from textual.widgets import Static
@@ -24,7 +24,7 @@ from confman_tui.tui.election_card import STEPS as ELECTION_STEPS
 from confman_tui.tui.election_card import bar, common_scale, seconds_of
 from confman_tui.tui.log import fault_words
 from confman_tui.tui.node_names import name_of
-from confman_tui.tui.screens.dialog import Dialog
+from confman_tui.tui.screens.dialog import Box, Dialog
 from confman_tui.tui.state import UiState
 from confman_tui.tui.text import clean, fit, wrap
 from confman_tui.tui.widgets.graph import DrillStrip
@@ -68,7 +68,10 @@ def aligned(rounds: Sequence[DrillRound]) -> list[tuple[tuple[float, int], ...]]
 class RoundsDialog(Dialog[None]):
     """Follows the drill while it runs."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,v,enter", "dismiss_dialog", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,enter", "dismiss_dialog", "Close", show=False),
+        Binding("v", "dismiss_dialog", "Close", show=False, id="rounds"),
+    ]
 
     def __init__(self, state: UiState, renderer: ChartRenderer) -> None:
         super().__init__()
@@ -77,10 +80,7 @@ class RoundsDialog(Dialog[None]):
         self._stamp: tuple[int, object] = (-1, None)
 
     def compose(self) -> ComposeResult:
-        box = Container(classes="box wide")
-        box.border_title = Content("election drill")
-        box.border_subtitle = Content("esc close")
-        with box, VerticalScroll(classes="text", id="rounds-text"):
+        with Box("election drill", self.reading_keys, wide=True, id="rounds-text"):
             yield Static(id="verdict", markup=False)
             yield Static(id="rounds", markup=False)
             yield Grid(id="strips")

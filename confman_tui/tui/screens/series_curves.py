@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container
 from textual.content import Content
 from textual.events import Resize
 from textual.widgets import Static
@@ -20,7 +20,7 @@ from confman_tui.results.tables.series_table import noise_lines, stop_words, val
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.curves import Curve, cost_curve, latency_curve, throughput_curve
 from confman_tui.tui.charts.renderer_client import ChartRenderer
-from confman_tui.tui.screens.dialog import Dialog
+from confman_tui.tui.screens.dialog import Box, Dialog
 from confman_tui.tui.state import UiState
 from confman_tui.tui.text import clean, wrap
 from confman_tui.tui.widgets.graph import CurveGraph
@@ -36,7 +36,10 @@ _FIRST = 11
 class SeriesDialog(Dialog[None]):
     """Follows the series while it runs, and shows the last one afterwards."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,g,enter", "dismiss_dialog", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,enter", "dismiss_dialog", "Close", show=False),
+        Binding("g", "dismiss_dialog", "Close", show=False, id="series"),
+    ]
 
     def __init__(self, state: UiState, renderer: ChartRenderer) -> None:
         super().__init__()
@@ -45,9 +48,7 @@ class SeriesDialog(Dialog[None]):
         self._shown: object = None
 
     def compose(self) -> ComposeResult:
-        box = Container(classes="box wide")
-        box.border_subtitle = Content("↑ ↓ scroll · esc close")
-        with box, VerticalScroll(classes="text", id="series-text"):
+        with Box("", self.reading_keys, wide=True, id="series-text"):
             yield Static(id="series-verdict", markup=False)
             with Container(id="curves"):
                 yield CurveGraph(self._renderer, id="first-curve")

@@ -14,6 +14,7 @@ from confman_tui.tui.colours import Look
 from confman_tui.tui.frame import Frame
 from confman_tui.tui.node_names import name_of
 from confman_tui.tui.state import UiState
+from confman_tui.tui.status import stranger_words
 from confman_tui.tui.text import clean, fit, wrap
 from confman_tui.tui.widgets.lines import Lines
 
@@ -59,6 +60,9 @@ class OfflinePanel(Lines):
         airy = room >= 4
         texts = wrap(clean(state.phase_detail), width, max(1, min(5, room - airy))) if state.phase_detail else []
         middle = [Content.assemble((text, look.text)) for text in texts]
+        if not offline and state.view is not None and state.view.stranger is not None:
+            said = stranger_words(state.view.stranger, state)
+            middle.append(Content.assemble((fit(said, width), f"bold {look.warn}")))
         if state.view is not None and len(state.view.nodes) + 1 + len(middle) + airy <= room:
             if middle:
                 middle.append(Content(""))

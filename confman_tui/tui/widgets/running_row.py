@@ -8,12 +8,21 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from confman_tui.session.events import Phase
+from confman_tui.tui import verdict
 from confman_tui.tui.colours import Look
 from confman_tui.tui.frame import Frame
 from confman_tui.tui.rows import Row, RowStatus
+from confman_tui.tui.state import UiState
 from confman_tui.tui.text import Part, line
 from confman_tui.tui.widgets.lines import Lines
 from confman_tui.tui.widgets.row_fields import row_fields
+
+
+def row_shown(state: UiState) -> Row | None:
+    """The row of what runs or, failing that, of what ran last."""
+    done = [row for row in state.shown_rows if row.result is not None]
+    last = max(done, key=lambda row: row.result.outcome.ended if row.result else 0.0, default=None)
+    return state.running_row or last
 
 
 class RunningRow(Lines):
@@ -34,10 +43,7 @@ class RunningRow(Lines):
         if frame is None:
             return ()
         rows = tuple(frame.state.rows.values())
-        row = frame.state.running_row
-        if row is None:
-            done = [row for row in rows if row.result is not None]
-            row = max(done, key=lambda row: row.result.outcome.ended if row.result else 0.0, default=None)
+        row = row_shown(frame.state)
         if row is None:
             return self._offer(rows, width, height, look)
         fields = row_fields(frame, row)
@@ -58,9 +64,12 @@ class RunningRow(Lines):
             right.insert(0, Part(f"{waiting} {word}", f"bold {look.warn}", 2))
         if entries := fields.get("entries"):
             right.insert(0, Part(f"{entries} entries before", look.dim, 4))
+        last = frame.state.last
+        over = last is not None and last is row.result
+        less = 2 if over else 0  # what came of its writes tells more
         figures = [
             Part(f"{fields[title]} req/s" if title == "req/s" else f"{title} {fields[title]}", style, rank)
-            for title, rank in (("req/s", 0), ("p50", 2), ("p95", 4), ("p99", 1), ("max", 3))
+            for title, rank in (("req/s", 0), ("p50", 2 + less), ("p95", 4 + less), ("p99", 1), ("max", 3 + less))
             if title in fields
         ]
         if figures and fields.get("uncorr"):
@@ -71,6 +80,9 @@ class RunningRow(Lines):
         if not figures:
             return (line(width, head, right),)
         unit = [Part("ms", look.dim, 5)]
+        if last is not None and over:
+            found = [fact for fact in verdict.facts(last) if not fact[0].endswith(" failed")]
+            unit += verdict.parts(found, look.text, f"bold {look.alarm}", commas=False)
         return (line(width, head, right), line(width, [Part(" ", ""), *figures, *unit], gap="  "))[:height]
 
     def _offer(self, rows: Sequence[Row], width: int, height: int, look: Look) -> Sequence[Content]:

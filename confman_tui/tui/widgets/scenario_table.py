@@ -50,6 +50,8 @@ COLUMNS = (
 OPEN_LOOP_COLUMNS = {"entries": Column("rate", 7, 2), "p99": Column("uncorr", 6, 3)}
 """What stands behind these columns once a run had a rate: the rate asked for, and the p99 from the actual start."""
 _KEY_WIDTH = 3
+CURSOR = "›"
+"""Marks the row whose details `enter` opens; it has the whole line when the table has the focus."""
 
 
 def columns_for(width: int, *, open_loop: bool = False) -> tuple[Column, ...]:
@@ -73,7 +75,6 @@ class ScenarioTable(Lines, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Row up", show=False),
         Binding("down", "move(1)", "Row down", show=False),
-        Binding("enter", "open", "Details", show=False, id="details", tooltip="The figures of this scenario in detail"),
     ]
 
     @dataclass
@@ -92,32 +93,42 @@ class ScenarioTable(Lines, can_focus=True):
         super().__init__(id=id)
         self.border_title = "scenarios"
         self.cursor = 0
+        self._followed: str | None = None
+        """What ran when the cursor last followed it."""
+        self._places: list[str | None] = []
+        """What each line below the head is about: a row, or (None) all of the suite."""
         self._gap = " "
         self._frame: Frame | None = None
 
     def show(self, frame: Frame) -> None:
         """Show this frame."""
         self._frame = frame
-        rows = frame.state.rows.values()
-        hint = "▲ writes not judged: enter tells more" if any(row.doubtful for row in rows) else ""
-        hint = "▲ generator-bound: enter tells more" if any(row.limit for row in rows) else hint
+        running = frame.state.running
+        # a person who chooses a row keeps it
+        if running is not None and running != self._followed and running in self._names and not self.has_focus:
+            self.cursor = self._names.index(running)
+        self._followed = running
+        rows, key = frame.state.rows.values(), shown_key("details", frame.state.keys)
+        hint = f"▲ writes not judged: {key} tells more" if any(row.doubtful for row in rows) else ""
+        hint = f"▲ generator-bound: {key} tells more" if any(row.limit for row in rows) else hint
         if hint != (self.border_subtitle or ""):
             self.border_subtitle = hint
         self.redraw()
 
     @property
     def _names(self) -> list[str]:
-        return list(self._frame.state.rows) if self._frame else []
+        return [row.scenario.name for row in self._frame.state.shown_rows] if self._frame else []
+
+    @property
+    def selected(self) -> Row | None:
+        """The row under the cursor."""
+        rows = self._frame.state.shown_rows if self._frame else ()
+        return rows[self.cursor] if self.cursor < len(rows) else None
 
     def action_move(self, by: int) -> None:
         """Move the cursor."""
         self.cursor = max(0, min(len(self._names) - 1, self.cursor + by))
         self.redraw()
-
-    def action_open(self) -> None:
-        """Ask for the details of the row under the cursor."""
-        if self._names:
-            self.post_message(self.RowOpened(self._names[self.cursor]))
 
     def watch_has_focus(self, focused: bool) -> None:
         """Show the cursor, or take it away. (Our handler of the focus event would run before ``has_focus`` is set.)"""
@@ -130,12 +141,14 @@ class ScenarioTable(Lines, can_focus=True):
         if spot is None or spot.y < 1:
             return
         at = spot.y - 1
-        if at < len(self._names):
-            self.cursor = at
-            name = self._names[at]
+        if at >= len(self._places):
+            return
+        name = self._places[at]
+        if name is not None:
+            self.cursor = self._names.index(name)
             self.post_message(self.RowStarted(name) if spot.x < _KEY_WIDTH else self.RowOpened(name))
             self.redraw()
-        elif at == len(self._names):
+        else:
             self.post_message(self.RowStarted(None))
 
     def build(self, width: int, height: int, look: Look) -> Sequence[Content]:
@@ -145,12 +158,13 @@ class ScenarioTable(Lines, can_focus=True):
         columns = columns_for(width, open_loop=any(row.rate is not None for row in frame.state.rows.values()))
         self._gap = "  " if _KEY_WIDTH + sum(column.width + 2 for column in columns) <= width else " "
         lines = [_cells(("key", *(column.title for column in columns)), columns, look.dim, look.dim, self._gap)]
-        for index, row in enumerate(frame.state.rows.values()):
-            lines.append(self._row(frame, row, columns, look, width, at_cursor=self.has_focus and index == self.cursor))
+        self._places = []
+        for index, row in enumerate(frame.state.shown_rows):
+            lines.append(self._row(frame, row, columns, look, width, at_cursor=index == self.cursor))
+            self._places.append(row.scenario.name)
         suite = [row for row in frame.state.rows.values() if row.scenario.in_suite]
-        if frame.state.running_row is frame.state.drill_row:
-            lines.append(self._row(frame, frame.state.drill_row, columns, look, width, at_cursor=False))
-        elif suite:
+        if suite and len(lines) < height:
+            self._places.append(None)
             word = _WORDS[len(suite)] if len(suite) < len(_WORDS) else str(len(suite))
             queued = len(frame.state.queue)
             fields = {"scenario": f"  all {word}", "time": f"{queued} to go" if queued else ""}
@@ -165,13 +179,16 @@ class ScenarioTable(Lines, can_focus=True):
         running = row.status is RowStatus.RUNNING
         name = f"{('▲ ' if row.limit else '▸ ') if running else '  '}{row.scenario.name}"
         fields["scenario"] = name
-        values = (f" {row.scenario.key}", *(fields.get(column.title, "") for column in columns))
+        values = (
+            f"{CURSOR if at_cursor else ' '}{row.scenario.key}",
+            *(fields.get(column.title, "") for column in columns),
+        )
         base = f"bold {look.accent}" if running else (look.text if row.status is not RowStatus.NEVER else look.dim)
         styles = {"failed": f"bold {look.alarm}"} if row.failures else {}
         if row.broken or row.doubtful:
             styles["time"] = f"bold {look.alarm if row.broken else look.warn}"
         content = _cells(values, columns, f"bold {look.accent}", base, self._gap, styles)
-        if at_cursor:
+        if at_cursor and self.has_focus:
             content = content.pad_right(max(0, width - content.cell_length)).stylize("reverse")
         return content
 
