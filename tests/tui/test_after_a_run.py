@@ -52,7 +52,7 @@ async def test_minutes_after_a_run_the_graphs_hold_it_with_its_verdict(size: tup
         await after(board, 600.0)
         text = board.text()
         assert "no request yet" not in text
-        assert "⣿" in text, "the area of its requests"
+        assert text.count("█") > 20, "the area of its requests"
         wide = "1.62 s without writes" if size[0] > 60 else "0 lost"
         assert wide in text
         assert "1 election" in text
@@ -87,7 +87,7 @@ async def test_what_happens_to_the_cluster_is_seen_as_it_happens_and_the_graphs_
         await board.emit(FaultCaused(Fault(FaultKind.KILL, screen_story.NODES[1], board.clock.now)))
         await board.drawn()
         assert board.app.window.live, "the lanes"
-        assert "⣿" in board.text(), "the graphs"
+        assert board.text().count("█") > 20, "the graphs"
 
 
 async def test_a_person_who_looks_elsewhere_is_not_moved(tmp_path: Path) -> None:
