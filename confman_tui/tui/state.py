@@ -140,7 +140,7 @@ class UiState:
         """(start, end) of the last run, its warm-up included."""
         if self.last is None:
             return None
-        row = self.row(self.last.name)
+        row = self.row(self.last.of_scenario)
         began = row.started.at if row is not None and row.started is not None else self.last.outcome.started
         return began, self.last.outcome.ended
 

@@ -77,7 +77,7 @@ def test_a_run_that_was_stopped_is_verified_all_the_same(home: Path) -> None:
             assert verification["judged"]
             assert verification["checked"] >= verification["acknowledged"] > 0
             assert verification["note"] == ""
-            assert screen.leave() == 0
+            assert screen.leave() == 0, screen.said()[-4000:]
         finally:
             screen.end()
         screen.assert_nothing_left()

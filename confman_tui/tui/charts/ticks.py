@@ -90,7 +90,7 @@ def time_step(span: float, columns: int, room: int = 9) -> int:
             break
         if step * columns / span >= room:
             return step
-    return int(span / 2)
+    return max(1, int(span / 2))
 
 
 @dataclass(slots=True)
