@@ -193,6 +193,7 @@ async def test_a_run_without_a_folder_for_its_files_has_figures_all_the_same(
         await session.open()
         shutil.rmtree(tmp_path / "results")
         (tmp_path / "results").touch()
+        session.settings = replace(session.settings, duration_s=0.5)
         (result,) = await run_series(session, ["read-1u"])
         assert result.outcome.reads_ok > 0
         assert session.exit_reasons.code == EXIT_UNWRITTEN
