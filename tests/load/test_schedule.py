@@ -51,15 +51,15 @@ def test_as_many_are_due_as_the_rate_says(rate: float, seconds: float, looks: li
 
 
 _rates = st.sampled_from([0.0, 0.5, 3.0, 10.0, 97.0, 500.0])
-_deeds = st.one_of(
+_steps = st.one_of(
     st.tuples(st.just("look"), st.floats(0.0, 2.0), st.just(0.0)),
     st.tuples(st.just("rate"), st.floats(0.0, 2.0), _rates),
 )
 
 
 @settings(deadline=None)
-@given(_rates, st.lists(_deeds, max_size=12), st.floats(0.0, 1.0))
-def test_any_changes_lose_nothing_and_repeat_nothing(rate: float, deeds: list[Any], stop_after: float) -> None:
+@given(_rates, st.lists(_steps, max_size=12), st.floats(0.0, 1.0))
+def test_any_changes_lose_nothing_and_repeat_nothing(rate: float, steps: list[Any], stop_after: float) -> None:
     """Whatever is done in whatever order: requests are due in order, none early, as many as the rates say, and each is
     taken or in the backlog."""
     schedule = Schedule(rate)
@@ -67,10 +67,10 @@ def test_any_changes_lose_nothing_and_repeat_nothing(rate: float, deeds: list[An
     at = EPOCH
     wanted, changes = 0.0, 1
     taken: list[float] = []
-    for deed, after, new_rate in deeds:
+    for step, after, new_rate in steps:
         at += after
         wanted += after * schedule.rate
-        if deed == "look":
+        if step == "look":
             news = all_due(schedule, at)
             assert all(due <= at for due in news)
             taken += news

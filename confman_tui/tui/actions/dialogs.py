@@ -82,4 +82,4 @@ class DialogActions(BaseApp):
     def action_command_palette(self) -> None:
         """Open the palette, unless it is open."""
         if not isinstance(self.screen, CommandPalette):
-            self.push_screen(CommandPalette(placeholder="What shall be done?", id="--command-palette"))
+            self.push_screen(CommandPalette(placeholder="What do you want to do?", id="--command-palette"))
