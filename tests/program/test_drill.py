@@ -24,10 +24,7 @@ PROBE_S = 0.1
 
 
 def assert_same(document: dict[str, Any], report: dict[str, Any], rounds: int, home: Path) -> None:
-    """The time without writes of each round that could be judged is the observer's, as far as both are sure of theirs.
-
-    On a busy machine a round may not be judged: that the program says so is no error of it.
-    """
+    """Each round's time without writes is the observer's, as far as both are sure of theirs."""
     fault = document["rounds"][0]["fault"]
     gaps = gaps_around(
         document["rounds"], report["gaps"], fault_seconds(home / "results" / "small-drill_timeline.csv", fault)
@@ -36,10 +33,8 @@ def assert_same(document: dict[str, Any], report: dict[str, Any], rounds: int, h
     seen = [gap["seconds"] for gap in gaps]
     print("measured:", measured, "observed:", seen)
     assert len(document["rounds"]) == rounds
-    assert any(row["judged"] for row in document["rounds"]), document["rounds"]
+    assert all(row["judged"] for row in document["rounds"]), document["rounds"]
     for row, gap in zip(document["rounds"], gaps, strict=True):
-        if not row["judged"]:
-            continue
         most = tolerance(PROBE_S, row["uncertainty_s"], gap["uncertainty"])
         assert row["without_writes_s"] == pytest.approx(gap["seconds"], abs=most), (measured, seen)
         assert row["detect_s"] <= max(row["agree_s"], row["first_write_s"])
@@ -85,7 +80,7 @@ def test_a_drill_measures_what_an_observer_sees(tmp_path: Path) -> None:
     document, report, code = observed_drill(
         ["--rounds", "2", "--demo-election-timeout", "500-900", "--max-unavailable", "10s"], tmp_path
     )
-    assert code == (0 if all(row["judged"] for row in document["rounds"]) else 4), document["verdict"]
+    assert code == 0, document["verdict"]
     assert_same(document, report, 2, tmp_path)
     assert (tmp_path / "results" / "small-drill_rounds.csv").exists()
 

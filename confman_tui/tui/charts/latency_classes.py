@@ -11,7 +11,7 @@ _BITS = 6
 
 class LatencyClasses:
     """Keeps what was counted as it came, and puts it into classes when somebody looks: most screens have no room for a
-    histogram, and shall not pay for one."""
+    histogram, and must not pay for one."""
 
     __slots__ = ("_classes", "_counted")
 
