@@ -145,7 +145,7 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
         elif news:
             self.draw_soon()
         elif sampled:
-            self.draw(Panes.ALL)
+            self.draw_second()
         elif message.draw_gauges:
             self.draw()
 

@@ -36,6 +36,8 @@ from confman_tui.tui.yield_cpu import yield_cpu
 
 LEAST_GAP_S = 0.05
 """News is drawn at once, but no two drawings come closer than this."""
+TOGETHER_S = 0.1
+"""For how long the text of a second waits for the second's graphs."""
 
 STYLES = Path(__file__).parent / "styles"
 """The folder of the style sheets."""
@@ -133,6 +135,12 @@ class BaseApp(CrashKeepingApp):
         elif not self._draw_waits:
             self._draw_waits = True
             self.set_timer(LEAST_GAP_S - gap, lambda: self.draw(Panes.ALL))
+
+    def draw_second(self) -> None:
+        """Draw all for a second's figures, in one go: text and graphs apart make Textual compose and write the screen
+        three times, and each time a request of the load waits for this thread."""
+        self.draw(Panes.GRAPHS)
+        self.renderer.together(lambda: self.draw(Panes.TEXT | Panes.LANES), TOGETHER_S)
 
     def draw(self, panes: Panes = Panes.TEXT) -> None:
         """Draw these panes, below a dialog too: what the screen says of the cluster must not grow old."""

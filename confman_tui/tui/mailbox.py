@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from textual.message import Message
 
-from confman_tui.session.events import ClusterChanged, Event, ProgressMade, WritesAcknowledged
+from confman_tui.session.events import ClusterChanged, Event, GeneratorWatched, ProgressMade, WritesAcknowledged
 
 
 class EventsArrived(Message):
@@ -65,7 +65,7 @@ class Mailbox:
                     self._history.append(self._progress)
                     self._progress = None
                 self._history.append(event)
-                urgent = not isinstance(event, WritesAcknowledged)
+                urgent = not isinstance(event, WritesAcknowledged | GeneratorWatched)
             wake = urgent and not self._woken
             self._woken = self._woken or urgent
         if wake:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -40,6 +40,15 @@ class _Child:
     pipe: MessagePipe
 
 
+@dataclass(slots=True)
+class _Together:
+    """Answers that are kept back until the last one is there."""
+
+    then: Callable[[], None]
+    timer: asyncio.TimerHandle
+    held: list[tuple[_Request, Rows]] = field(default_factory=list)
+
+
 class ChartRenderer:
     """Draws graphs in one child process. One request per graph is under way; of those that wait, the newest counts."""
 
@@ -61,6 +70,7 @@ class ChartRenderer:
         self._last_start = -1e9
         self._timer: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None
+        self._together: _Together | None = None
         self._closed = False
         self._deaths = 0
         self.starts = 0
@@ -101,9 +111,32 @@ class ChartRenderer:
         for waiting in list(self._waiting.values()):
             self.request(waiting.key, waiting.spec, waiting.answer, deaths=waiting.deaths)
 
+    def together(self, then: Callable[[], None], within_s: float) -> None:
+        """Give the answers to all that was asked for in one go, as soon as the last one is there or after ``within_s``
+        seconds, and call ``then`` right after them; at once where none is awaited. Needs a running loop."""
+        self._release()
+        if self._closed or self.idle:
+            then()
+            return
+        timer = asyncio.get_running_loop().call_later(within_s, self._release)
+        self._together = _Together(then, timer)
+
+    def _release(self) -> None:
+        """End `together`: hand out what was kept back."""
+        kept, self._together = self._together, None
+        if kept is None:
+            return
+        kept.timer.cancel()
+        for request, rows in kept.held:
+            request.answer(rows)
+        kept.then()
+
     def forget(self, key: str) -> None:
         """Give no more answers to that widget."""
         self._waiting.pop(key, None)
+        for request, _rows in self._together.held if self._together is not None else ():
+            if request.key == key:
+                request.answer = _nobody
         for number in [number for number, request in self._sent.items() if request.key == key]:
             self._sent[number].answer = _nobody
 
@@ -115,7 +148,8 @@ class ChartRenderer:
     def close(self) -> None:
         """End the child and take no more requests. Returns within a moment; may be called again."""
         self._closed = True
-        for timer in (self._timer, self._watch):
+        together, self._together = self._together, None
+        for timer in (self._timer, self._watch, together and together.timer):
             if timer is not None:
                 timer.cancel()
         self._waiting.clear()
@@ -162,11 +196,15 @@ class ChartRenderer:
             return
         self._watch_answers()
         self._deaths = 0
-        if isinstance(message, GraphDrawn):
-            request.answer(message.rows)
-        else:
+        if isinstance(message, GraphNotDrawn):
             self._notice(f"a graph could not be drawn: {message.error}")
+        elif self._together is not None:
+            self._together.held.append((request, message.rows))
+        else:
+            request.answer(message.rows)
         self._request_waiting()
+        if self.idle:
+            self._release()
 
     def _watch_answers(self) -> None:
         if self._watch is not None:

@@ -84,6 +84,48 @@ async def test_forgotten_widgets_get_no_answer(renderer: ChartRenderer) -> None:
     assert answers == []
 
 
+async def test_answers_asked_for_together_come_in_one_go_and_before_what_follows_them(renderer: ChartRenderer) -> None:
+    order: list[str] = []
+    loop = asyncio.get_running_loop()
+    turns: list[int] = []
+    turn = 0
+
+    def next_turn() -> None:
+        nonlocal turn
+        turn += 1
+        if not turns or len(turns) < 3:
+            loop.call_soon(next_turn)
+
+    def note(name: str) -> None:
+        order.append(name)
+        turns.append(turn)
+
+    next_turn()
+    renderer.request("a", spec(), lambda rows: note("a"))
+    renderer.request("b", spec(61), lambda rows: note("b"))
+    renderer.request("c", spec(62), lambda rows: note("c"))
+    renderer.together(lambda: note("then"), DEADLINE_S)
+    renderer.forget("c")
+    await until(lambda: "then" in order)
+    assert (sorted(order[:-1]), order[-1]) == (["a", "b"], "then")
+    assert len(set(turns)) == 1, "all in one turn of the loop"
+
+
+async def test_what_waits_for_graphs_does_not_wait_for_a_stuck_renderer(renderer: ChartRenderer) -> None:
+    order: list[str] = []
+    renderer.start()
+    assert renderer.pid is not None
+    os.kill(renderer.pid, signal.SIGSTOP)
+    renderer.request("a", spec(), lambda rows: order.append("a"))
+    renderer.together(lambda: order.append("then"), 0.05)
+    await until(lambda: bool(order))
+    os.kill(renderer.pid, signal.SIGCONT)
+    await until(lambda: renderer.idle)
+    assert order == ["then", "a"]
+    renderer.together(lambda: order.append("at once"), DEADLINE_S)
+    assert order[-1] == "at once", "nothing is awaited"
+
+
 async def test_a_killed_child_is_replaced_and_its_graph_drawn(renderer: ChartRenderer) -> None:
     answers: list[Rows] = []
     renderer.request("a", spec(), answers.append)
