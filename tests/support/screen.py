@@ -18,7 +18,6 @@ from confman_tui.tui.mailbox import EventsArrived
 from confman_tui.tui.start_options import UiOptions
 from tests.support import screen_story
 from tests.support.fake_session import FakeSession
-from tests.support.settling import settle_pauses
 from tests.support.waiting import until
 
 # No load is made beside these screens, so that nobody needs the pauses of their drawings: five sixths of the time that
@@ -129,7 +128,6 @@ async def open_screen(
     session, clock = FakeSession(), TestClock()
     app = make_app(folder, session, clock, **options)
     async with app.run_test(size=size, notifications=True) as pilot:
-        settle_pauses(pilot)
         made = ScreenUnderTest(app, session, clock, pilot)
         if found:
             clock.now = screen_story.START + 3

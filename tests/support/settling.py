@@ -53,7 +53,8 @@ async def settled(app: App[Any]) -> None:
     await nothing_ready()
     while app._running:
         due = [screen for screen in app.screen_stack if unpainted(screen, left.get(screen, set()))]
-        waits = getattr(app, "_draw_waits", False)
+        # a drawing of ours, or a new size, for which a timer of some milliseconds runs
+        waits = getattr(app, "_draw_waits", False) or app._resize_event is not None
         if not due and not waits:
             return
         assert time.monotonic() < end, f"not at rest after {DEADLINE_S} s"
@@ -65,16 +66,13 @@ async def settled(app: App[Any]) -> None:
         await nothing_ready()
 
 
-def settle_pauses(pilot: Pilot[Any]) -> None:
-    """Let this pilot's pauses wait until its app is at rest."""
-
-    async def pause(delay: float | None = None) -> None:
-        if delay is not None:
-            await asyncio.sleep(delay)
-        await settled(pilot.app)
-
-    pilot.pause = pause  # type: ignore[method-assign]
+async def _pause(self: Pilot[Any], delay: float | None = None) -> None:
+    """In the place of `Pilot.pause`."""
+    if delay is not None:
+        await asyncio.sleep(delay)
+    await settled(self.app)
 
 
 textual.app.wait_for_idle = nothing_ready
 textual.pilot.wait_for_idle = nothing_ready
+Pilot.pause = _pause  # type: ignore[method-assign]

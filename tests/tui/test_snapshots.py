@@ -15,7 +15,6 @@ from confman_tui.tui.app import ConfmanApp
 from tests.support import result_samples, screen_story
 from tests.support.fake_session import FakeSession
 from tests.support.screen import ScreenUnderTest, TestClock, make_app
-from tests.support.settling import settle_pauses
 
 Compare = Callable[..., bool]
 
@@ -38,7 +37,6 @@ def staged(
     app = make_app(folder, session, clock)
 
     async def before(pilot: Pilot[int]) -> None:
-        settle_pauses(pilot)
         board = ScreenUnderTest(app, session, clock, pilot)
         await board.play(list(screen_story.election_run(screen_story.START)) if events is None else events)
         clock.now += 0.3
