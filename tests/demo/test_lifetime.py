@@ -90,7 +90,7 @@ import sys
 from confman_tui.demo.foreground import run_foreground
 from confman_tui.demo.supervisor import DemoCluster
 say = lambda line: print(line, flush=True)
-sys.exit(run_foreground(DemoCluster(ports="auto", election_timeout_ms=(200, 400)), say))
+sys.exit(run_foreground(DemoCluster(1, "auto", election_timeout_ms=(200, 400)), say))
 """
 
 
@@ -113,7 +113,7 @@ def test_foreground_says_how_to_use_it_and_ends_in_order(tmp_path: Path, number:
     assert "confman_dev_abc123" in text
     assert "--nodes http://127.0.0.1:" in text
     nodes = psutil.Process(program.pid).children()
-    assert len(nodes) == 3
+    assert len(nodes) == 1
     program.send_signal(number)
     rest, errors = program.communicate(timeout=DEADLINE_S)
     assert program.returncode == 0

@@ -3,25 +3,25 @@ it lacks is no stale write."""
 
 from __future__ import annotations
 
-import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.support.lying_servers import LyingCluster, Whole, WritesOfTheRun
 from tests.support.odd_servers import free_port
-from tests.support.program import run
+from tests.support.program import StartedProgram
 from tests.support.three_servers import PutRule, Trio
+from tests.support.waiting import wait_for
 
 FALLS_BEHIND_AT = 10
 """The number of the run's write after which node 2 knows no leader; from then on it lacks what is written."""
 
 
 class FallsBehind:
-    """A rule for `LyingCluster`: node 2 falls behind in the run and catches up after so many seconds, or never."""
+    """A rule for `LyingCluster`: node 2 falls behind in the run, and stays there until it is told to catch up."""
 
-    def __init__(self, back_s: float | None = None) -> None:
-        self._back_s = back_s
+    def __init__(self) -> None:
         self._writes = WritesOfTheRun()
         self.missed: list[tuple[str, str, str]] = []
 
@@ -29,33 +29,50 @@ class FallsBehind:
         assert isinstance(trio, Whole)
         if self._writes.takes(namespace, key) and self._writes.count == FALLS_BEHIND_AT:
             trio.not_ready.add(2)
-            if self._back_s is not None:
-                asyncio.get_running_loop().call_later(self._back_s, self._catch_up, trio)
         if 2 in trio.not_ready:
             trio.lose(namespace, key, 2)
             self.missed.append((namespace, key, value))
         return None
 
-    def _catch_up(self, trio: Whole) -> None:
+    def catch_up(self, trio: Whole) -> None:
+        """Node 2 has all that it missed."""
         for namespace, key, value in self.missed:
             trio.nodes[2].entries[namespace, key] = value
         trio.not_ready.clear()
 
 
-def verified(rule: PutRule, home: Path, *more: str, extra_node: str = "") -> tuple[dict[str, Any], str, str]:
-    """The verification, what the program said, and the short name of node 2."""
+def verified(
+    rule: PutRule,
+    home: Path,
+    *more: str,
+    extra_node: str = "",
+    when_waiting: Callable[[Whole], None] = lambda trio: None,
+) -> tuple[dict[str, Any], str, str]:
+    """The verification, what the program said, and the short name of node 2. ``when_waiting`` happens to the cluster
+    as soon as the program says that it waits for that node."""
     with LyingCluster(rule) as cluster:
         nodes = ",".join([cluster.nodes, *([extra_node] if extra_node else [])])
         arguments = ["--headless", "--json", "--nodes", nodes, "--scenario", "write-10u", "--duration", "1"]
-        ended = run([*arguments, *more], home)
+        started = StartedProgram([*arguments, *more], home)
         name = ":" + cluster.trio.urls[2].rpartition(":")[2]
-    (scenario,) = json.loads(ended.stdout)["scenarios"]
+        try:
+            wait_for(lambda: waiting_for(name) in started.said() or started.process.poll() is not None, started.said)
+            cluster.soon(when_waiting)
+            code = started.wait_end()
+        finally:
+            started.process.kill()
+    (scenario,) = json.loads(started.output.read_text())["scenarios"]
     verification: dict[str, Any] = scenario["verification"]
     assert verification["acknowledged"] > FALLS_BEHIND_AT
-    assert ended.returncode == 0, ended.stderr
+    assert code == 0, started.said()
     assert (verification["lost"], verification["stale"]) == (0, 0)
     assert verification["checked"] >= verification["acknowledged"]
-    return verification, ended.stderr, name
+    return verification, started.said(), name
+
+
+def waiting_for(name: str) -> str:
+    """What the program says while it waits for that node."""
+    return f"waiting for {name} (not ready)"
 
 
 def test_a_node_that_stays_not_ready_is_named_and_its_old_values_are_not_held_against_the_cluster(
@@ -64,7 +81,7 @@ def test_a_node_that_stays_not_ready_is_named_and_its_old_values_are_not_held_ag
     rule = FallsBehind()
     verification, said, name = verified(rule, tmp_path, "--wait", "5")
     assert rule.missed, "it lacks acknowledged writes"
-    assert f"waiting for {name} (not ready)" in said
+    assert waiting_for(name) in said
     (without,) = verification["without"]
     assert without["node"].endswith(name)
     # behind since the run's beginning or a bit later: five seconds of it are enough
@@ -76,10 +93,10 @@ def test_a_node_that_stays_not_ready_is_named_and_its_old_values_are_not_held_ag
 
 
 def test_a_node_that_catches_up_in_time_is_waited_for_and_read(tmp_path: Path) -> None:
-    rule = FallsBehind(back_s=6.0)
-    verification, said, name = verified(rule, tmp_path, "--wait", "50")
+    rule = FallsBehind()
+    verification, said, name = verified(rule, tmp_path, "--wait", "50", when_waiting=rule.catch_up)
     assert rule.missed
-    assert f"waiting for {name} (not ready)" in said
+    assert waiting_for(name) in said
     assert (verification["without"], verification["note"]) == ([], "")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 from confman_tui.core import errors
 from tests.support.confman_server import Server
 from tests.support.program import run
+
+ATTEMPTS = 5
+"""Runs at most, where other processes disturb one."""
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +35,37 @@ def summary_of(home: Path, scenario: str) -> dict[str, Any]:
     return document
 
 
+Ended = subprocess.CompletedProcess[str]
+Rows = list[dict[str, str]]
+
+
+def telling_run(
+    arguments: list[str], home: Path, name: str, disturbed: Callable[[Rows], bool]
+) -> tuple[Ended, Rows, Path]:
+    """The first run that nothing else on the machine disturbed, and its folder; there must be one."""
+    for attempt in range(ATTEMPTS):
+        folder = home / f"{attempt}"
+        folder.mkdir()
+        ended = run(arguments, folder)
+        rows = rows_of(folder, name)
+        if not disturbed(rows):
+            return ended, rows, folder
+    pytest.fail(f"each of {ATTEMPTS} runs was disturbed")
+
+
+def starved(rows: Rows, cpu: str, wait: str) -> bool:
+    """Whether a thread that always has work did not get its core, and the system does not say how long it waited
+    for one (Linux does)."""
+    return not rows[0][wait] and min(float(row[cpu]) for row in rows) < 0.9
+
+
 def test_a_saturated_generator_is_exit_6_where_that_is_wanted(node: str, tmp_path: Path) -> None:
     """Many users without a pause: the thread that makes the load has work all the time, on a busy machine too."""
     arguments = ["--headless", "--nodes", node, "--scenario", "read-10u", "--users", "100"]
     arguments += ["--duration", "3.5", "--strict"]
-    ended = run(arguments, tmp_path)
-    rows = rows_of(tmp_path, "read-100u")
-    if not rows[0]["engine_wait"] and min(float(row["engine_cpu"]) for row in rows) < 0.9:
-        pytest.skip("the machine was too busy, and this system does not say how long a thread waits for a core")
+    ended, rows, tmp_path = telling_run(
+        arguments, tmp_path, "read-100u", lambda rows: starved(rows, "engine_cpu", "engine_wait")
+    )
     assert ended.returncode == errors.EXIT_GENERATOR_BOUND, (ended.stderr, rows)
     document = summary_of(tmp_path, "read-100u")
     bound = document["generator_bound"]
@@ -63,11 +90,13 @@ def test_a_saturated_generator_is_exit_6_where_that_is_wanted(node: str, tmp_pat
 @pytest.mark.slow
 def test_a_saturated_worker_is_named(node: str, tmp_path: Path) -> None:
     arguments = ["--headless", "--nodes", node, "--scenario", "read-10u", "--users", "100", "--workers", "1"]
-    ended = run([*arguments, "--duration", "5", "--strict"], tmp_path)
-    rows = rows_of(tmp_path, "read-100u")
+    ended, rows, tmp_path = telling_run(
+        [*arguments, "--duration", "5", "--strict"],
+        tmp_path,
+        "read-100u",
+        lambda rows: starved(rows, "worker_cpu_max", "worker_wait_max"),
+    )
     assert all(float(row["worker_cpu_max"]) > 0 for row in rows)
-    if not rows[0]["worker_wait_max"] and min(float(row["worker_cpu_max"]) for row in rows) < 0.9:
-        pytest.skip("the machine was too busy, and this system does not say how long a thread waits for a core")
     assert ended.returncode == errors.EXIT_GENERATOR_BOUND, (ended.stderr, rows)
     document = summary_of(tmp_path, "read-100u")
     assert document["generator_bound"]["reason"].startswith(("worker-1 used up to", "the load's loop was"))
@@ -78,11 +107,11 @@ def test_a_saturated_worker_is_named(node: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_an_idle_generator_is_not_the_limit(node: str, tmp_path: Path) -> None:
     arguments = ["--headless", "--nodes", node, "--scenario", "write-1u", "--duration", "3.5", "--strict", "--json"]
-    ended = run(arguments, tmp_path)
-    rows = rows_of(tmp_path, "write-1u")
+    # where even an idle loop is 20 ms late for 3 s, it is the machine that is full
+    ended, rows, tmp_path = telling_run(
+        arguments, tmp_path, "write-1u", lambda rows: sum(float(row["hub_lag_ms"]) > 20 for row in rows) >= 3
+    )
     assert all(float(row["engine_cpu"]) < 0.5 for row in rows)
-    if sum(float(row["hub_lag_ms"]) > 20 for row in rows) >= 3:
-        pytest.skip("the machine was so busy that even an idle loop was 20 ms late for 3 s")
     assert ended.returncode == errors.EXIT_OK, ended.stderr
     (scenario,) = json.loads(ended.stdout)["scenarios"]
     assert scenario["generator_bound"] is None

@@ -65,7 +65,7 @@ def judged(kinds: tuple[str, ...], home: Path, *more: str) -> tuple[dict[str, An
             (home / "last").symlink_to(folder)
             return verification, code, said, lies
         assert "without" in verification["note"] or "no node was left" in verification["note"], verification
-    pytest.skip(f"the machine was so busy that nodes were silent in each of {ATTEMPTS} runs")
+    pytest.fail(f"nodes were silent in each of {ATTEMPTS} runs")
 
 
 def run_once(lies: Lies, home: Path, *more: str) -> tuple[dict[str, Any], int, str]:

@@ -39,7 +39,7 @@ def leader_second(urls: tuple[str, ...]) -> list[str]:
 
 def figures(scenario: str, reads: str, nodes: list[str], home: Path, *more: str) -> dict[str, Any]:
     """A short run's document; each node's entry by its place among the nodes."""
-    flags = ["--headless", "--json", "--scenario", scenario, "--nodes", ",".join(nodes), "--duration", "1s"]
+    flags = ["--headless", "--json", "--scenario", scenario, "--nodes", ",".join(nodes), "--duration", "400ms"]
     ended = run([*flags, *more], home, CONFMAN_BENCH_READS=reads)
     assert ended.returncode == 0, ended.stderr
     [outcome] = json.loads(ended.stdout)["scenarios"]
@@ -87,7 +87,10 @@ def test_with_followers_reads_leave_the_leader_alone_and_writes_go_to_it(demo: D
 def test_pure_writes_go_to_the_leader_whatever_reads_do(demo: DemoCluster, tmp_path: Path) -> None:
     nodes = leader_second(demo.urls)
     ended = run(
-        *(["--headless", "--json", "--scenario", "write-1u", "--nodes", ",".join(nodes), "--duration", "1s"], tmp_path),
+        *(
+            ["--headless", "--json", "--scenario", "write-1u", "--nodes", ",".join(nodes), "--duration", "400ms"],
+            tmp_path,
+        ),
         CONFMAN_BENCH_READS="entry",
     )
     assert ended.returncode == 0, ended.stderr

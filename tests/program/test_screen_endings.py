@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -88,15 +88,16 @@ class Phase:
         screen.note_ports()
 
 
-PHASES = {
-    "finding": "SIGTERM",
-    "seeding": "SIGHUP",
-    "running": "SIGINT",
-    "election": "SIGTERM",
-    "verifying": "SIGHUP",
-    "cleaning": "SIGINT",
+PHASES: dict[str, tuple[str, ...]] = {
+    "finding": ("SIGTERM", "control-c"),
+    "seeding": ("SIGHUP", "closed window"),
+    "running": tuple(ENDINGS),
+    "election": ("SIGTERM", "closed window"),
+    "verifying": ("SIGHUP", "control-c"),
+    "cleaning": ("SIGINT", "closed window"),
 }
-"""Each with a signal: they take one way through the program, so that all three are tried in one phase only."""
+"""Each with a signal, since the three take one way through the program, and with one of the other endings; all of them
+are tried in one phase, and what is left of them in the slow tests."""
 
 
 def end_in(phase: str, ending: str, home: Path) -> None:
@@ -118,20 +119,33 @@ def end_in(phase: str, ending: str, home: Path) -> None:
         screen.assert_nothing_left()
 
 
-@pytest.mark.parametrize("phase", PHASES)
-def test_it_ends_in_order_in_every_phase(phase: str, tmp_path: Path) -> None:
+def end_in_each(phase: str, endings: Iterable[str], home: Path) -> None:
     """One program per ending, beside each other, because most of the time goes into starting them; each has a terminal,
     a home and a cluster of its own."""
-    endings = [ending for ending in ENDINGS if phase == "running" or not ending.startswith("SIG")]
-    if phase != "running":
-        endings.append(PHASES[phase])
     with ThreadPoolExecutor(4) as pool:
-        waiting = [pool.submit(end_in, phase, ending, tmp_path / ending) for ending in endings]
+        waiting = [pool.submit(end_in, phase, ending, home / ending) for ending in endings]
     for each in waiting:
         each.result()
 
 
-@pytest.mark.parametrize("phase", ["finding", "seeding", "running", "verifying", "cleaning"])
+@pytest.mark.parametrize("phase", PHASES)
+def test_it_ends_in_order_in_every_phase(phase: str, tmp_path: Path) -> None:
+    end_in_each(phase, PHASES[phase], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", [phase for phase, endings in PHASES.items() if len(endings) < len(ENDINGS)])
+def test_it_ends_in_order_in_every_phase_by_every_other_ending(phase: str, tmp_path: Path) -> None:
+    end_in_each(phase, [ending for ending in ENDINGS if ending not in PHASES[phase]], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "phase",
+    [
+        *(pytest.param(phase, marks=pytest.mark.slow) for phase in ("finding", "seeding")),
+        *("running", "verifying", "cleaning"),
+    ],
+)
 def test_a_person_in_a_hurry_waits_for_nothing(phase: str, tmp_path: Path) -> None:
     """The node answers nothing any more while the program goes: it did not wait for an answer, nor for its limits."""
     with contextlib.ExitStack() as stack:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -100,6 +101,10 @@ class LyingCluster:
     def nodes(self) -> str:
         """For ``--nodes``."""
         return ",".join(self.trio.urls)
+
+    def soon(self, action: Callable[[Whole], None]) -> None:
+        """Have something done to the cluster on its thread."""
+        self._loop.call_soon_threadsafe(action, self.trio)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -10,6 +10,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from confman_tui.session.events import Event
+from confman_tui.tui import yield_cpu
 from confman_tui.tui.app import ConfmanApp
 from confman_tui.tui.base_app import Panes
 from confman_tui.tui.lag import LagMeter
@@ -18,6 +19,14 @@ from confman_tui.tui.start_options import UiOptions
 from tests.support import screen_story
 from tests.support.fake_session import FakeSession
 from tests.support.waiting import until
+
+# No load is made beside these screens, so that nobody needs the pauses of their drawings: five sixths of the time that
+# a drawing takes beside a load. Programs on terminals of their own (`tests/program`) make them.
+yield_cpu.ALONE = yield_cpu.Pace(float("inf"), 0.0)
+yield_cpu.BESIDE_LOAD = yield_cpu.Pace(float("inf"), 0.0)
+yield_cpu.set_pace(yield_cpu.ALONE)
+
+NOTES_STAY_S = 3600.0
 
 
 @dataclass
@@ -73,8 +82,10 @@ class ScreenUnderTest:
         """Draw all of the present moment and wait for the graphs' child process."""
         self.app.draw(Panes.ALL)
         await self.pilot.pause()
-        await until(lambda: self.app.renderer.idle, "graphs drawn")
-        await self.pilot.pause()
+        while not self.app.renderer.idle:
+            await until(lambda: self.app.renderer.idle, "graphs drawn")
+            # a picture that has come may change what else is to be drawn
+            await self.pilot.pause()
 
     def lines(self) -> list[str]:
         """The screen as text."""
@@ -103,6 +114,9 @@ def make_app(folder: Path, session: FakeSession, clock: TestClock, **options: ob
     app = ConfmanApp(session, UiOptions(folder, clock=clock, **options), lag=NoLag())  # type: ignore[arg-type]
     # The graphs' child process starts at the first graph; most tests draw none, and starting early costs them time.
     app.renderer.start = lambda: None  # type: ignore[method-assign]
+    # Notes stay: the five seconds after which they go are those of the wall clock.
+    notify = app.notify
+    app.notify = lambda message, **options: notify(message, **{**options, "timeout": NOTES_STAY_S})  # type: ignore[method-assign]
     return app
 
 

@@ -99,30 +99,36 @@ async def drawn(board: ScreenUnderTest) -> Box:
     return board.app.screen.query_one(Box)
 
 
+async def reach_the_end(board: ScreenUnderTest, opened: Open) -> None:
+    """Open the dialog, go to its last line by keys and then by the wheel, and close it."""
+    width, height = board.app.size
+    await opened(board)
+    box = await drawn(board)
+    assert Region(0, 0, width, height).contains_region(box.region), "the frame with its title is whole"
+    for _ in range(len(box.query("Input, Button, OptionList")) if opened in ASK else 0):
+        await board.press("tab")
+    await board.press("pagedown" if opened in ASK else "end")
+    await until(lambda: not box.is_scrolling and box.scroll_target_y == box.scroll_y, "the end of scrolling")
+    await board.pilot.pause()
+    assert seen(board), board.text()
+    box.scroll_home(animate=False)
+    await board.pilot.pause()
+    for _ in range(100):
+        if box.scroll_target_y >= box.max_scroll_y:
+            break
+        await board.pilot._post_mouse_events([MouseScrollDown], box, offset=(2, box.size.height // 2))
+    await until(lambda: box.scroll_y == box.scroll_target_y, "the end of scrolling")
+    await board.pilot.pause()
+    assert seen(board), board.text()
+    await board.press("escape")
+    assert board.at_home()
+
+
 @pytest.mark.parametrize("size", SIZES)
-@named([*READ, *ASK])
-async def test_the_last_line_is_reached_by_keys_and_by_the_wheel(
-    opened: Open, size: tuple[int, int], tmp_path: Path
-) -> None:
+async def test_the_last_line_is_reached_by_keys_and_by_the_wheel(size: tuple[int, int], tmp_path: Path) -> None:
     async with open_screen(tmp_path, size) as board:
-        await opened(board)
-        box = await drawn(board)
-        assert Region(0, 0, *size).contains_region(box.region), "the frame with its title is whole"
-        for _ in range(len(box.query("Input, Button, OptionList")) if opened in ASK else 0):
-            await board.press("tab")
-        await board.press("pagedown" if opened in ASK else "end")
-        await until(lambda: not box.is_scrolling and box.scroll_target_y == box.scroll_y, "the end of scrolling")
-        await board.pilot.pause()
-        assert seen(board), board.text()
-        box.scroll_home(animate=False)
-        await board.pilot.pause()
-        for _ in range(100):
-            if box.scroll_target_y >= box.max_scroll_y:
-                break
-            await board.pilot._post_mouse_events([MouseScrollDown], box, offset=(2, box.size.height // 2))
-        await until(lambda: box.scroll_y == box.scroll_target_y, "the end of scrolling")
-        await board.pilot.pause()
-        assert seen(board), board.text()
+        for opened in (_help, _tier, _overrides, _fault, _series, _rounds, _details, _quit):
+            await reach_the_end(board, opened)
 
 
 @named(READ)

@@ -28,6 +28,7 @@ from tests.support.screen import open_screen
 
 HOUR_S = 3600
 ELECTION_EVERY_S = 60
+DRAWN_EVERY_S = 20
 LIMIT_BYTES = 20_000_000
 
 
@@ -67,7 +68,7 @@ async def test_an_hour_with_elections_grows_by_less_than_20_mb(tmp_path: Path) -
             for number in range(start, end):
                 board.clock.now = base + number + 1
                 board.session.emit(*second(base, number))
-                if number % 6 == 0:
+                if number % DRAWN_EVERY_S == 0:
                     board.app.on_events_arrived(EventsArrived(draw_gauges=True))
                 if number % 60 == 0:
                     await board.drawn()
