@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
+from locust import runners
 from locust.user.task import LOCUST_STATE_STOPPING
 
 
@@ -38,3 +42,17 @@ def users_dispatcher(master: Any) -> Any:
     """What hands a master's users out to its workers, None before a run. Unnecessary once a worker that is lost can
     be taken out through a public method of `MasterRunner`."""
     return master._users_dispatcher
+
+
+@contextlib.contextmanager
+def sockets(*, server: Callable[..., Any] | None = None, client: Callable[..., Any] | None = None) -> Iterator[None]:
+    """While inside, a `MasterRunner` that is made gets its socket from ``server``, a `WorkerRunner` from ``client``;
+    both are called as Locust calls its own. To be left before another thread makes one. Unnecessary once a runner takes
+    its socket as an argument."""
+    module: Any = runners
+    own = module.rpc
+    module.rpc = SimpleNamespace(Server=server, Client=client)
+    try:
+        yield
+    finally:
+        module.rpc = own

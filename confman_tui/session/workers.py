@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 from typing import Any
 
+from confman_tui.cluster.addresses import is_loopback
 from confman_tui.core.clock import Clock
 from confman_tui.load.engine import Engine
 from confman_tui.load.workers.plan import WaitProgress, WorkerPlan
 from confman_tui.session.events import Level, NoticeGiven, Phase, PhaseChanged, ProgressMade, Sink
-from confman_tui.settings import Settings
+from confman_tui.settings import Settings, worker_token
 
 REPORT_S = 0.5
 """Seconds between two reports of how far it has come."""
@@ -22,7 +23,32 @@ machine takes its time. Less than what the end of a run and a drill's rounds wai
 def worker_plan(settings: Settings) -> WorkerPlan:
     """The workers that the settings ask for."""
     return WorkerPlan(
-        settings.workers, settings.expect_workers, settings.master_bind, settings.wait_s, settings.api_key
+        settings.workers,
+        settings.expect_workers,
+        settings.master_bind,
+        settings.wait_s,
+        settings.api_key,
+        settings.worker_token or worker_token.of_this_program(),
+    )
+
+
+def invitation(plan: WorkerPlan, address: str) -> str:
+    """How workers join, in a line. It holds the token only where this program made it: one that was set is known where
+    it comes from, and need not stand in the log of a CI job."""
+    command = f"confman-tui worker --master {address}"
+    if plan.token == worker_token.of_this_program():
+        return f"workers join: {worker_token.VARIABLE}={plan.token} {command}"
+    return f"workers join: {command} (with {worker_token.VARIABLE} as it is set here)"
+
+
+def open_bind(plan: WorkerPlan) -> str:
+    """A sentence about an address that others can reach; empty for loopback."""
+    host, _port = plan.bind
+    if is_loopback(f"http://[{host}]:1" if ":" in host else f"http://{host}:1"):
+        return ""
+    return (
+        f"the workers' port is open to others at {host}: all is encrypted, and only who has the token joins, but it is "
+        "safest where only the workers' machines reach it"
     )
 
 
@@ -71,8 +97,9 @@ class WorkerWait:
             self._reported_at = at - REPORT_S
         if plan.remote and progress.address != self._announced:
             self._announced = progress.address
-            text = f"workers join: confman-tui worker --master {progress.address}"
-            self._emit(NoticeGiven(Level.INFO, text, at))
+            if warning := open_bind(plan):
+                self._emit(NoticeGiven(Level.WARNING, warning, at))
+            self._emit(NoticeGiven(Level.INFO, invitation(plan, progress.address), at))
         if at - self._reported_at >= REPORT_S:
             self._reported_at = at
             self._emit(ProgressMade(Phase.GATHERING, progress.present, progress.wanted, 0.0, progress.left_s))

@@ -38,7 +38,11 @@ _COMMAND_LINE = click.Command(
     PROGRAM,
     params=[
         # Any flag may stand before or behind the command; which command takes which is checked afterwards.
-        *(click.Option([setting.flag], is_flag=setting.switch or None, multiple=setting.many) for setting in SETTINGS),
+        *(
+            click.Option([setting.flag], is_flag=setting.switch or None, multiple=setting.many)
+            for setting in SETTINGS
+            if not setting.env_only
+        ),
         click.Option(["--help", "-h"], is_flag=True),
         click.Option(["--help-keys"], is_flag=True),
         click.Option(["--version"], is_flag=True),
@@ -113,7 +117,12 @@ def _called(command: str) -> str:
 def _unknown_flag(option: str, argv: Sequence[str]) -> str:
     # Of -demo, click names -d only. What follows a flag is not repeated: it may be a key.
     word = next((word for word in argv if word.startswith(option)), option).split("=")[0]
-    close = closest(word, [setting.flag for setting in SETTINGS] + ["--help", "--help-keys", "--version"])
+    known = BY_NAME.get(word.removeprefix("--"))
+    if known is not None and known.env_only:
+        return f"{word} is no flag, since others on this machine can read flags; set {known.env}"
+    close = closest(
+        word, [setting.flag for setting in SETTINGS if not setting.env_only] + ["--help", "--help-keys", "--version"]
+    )
     hint = f"did you mean {close}?" if close else f"{PROGRAM} --help lists what there is"
     return f"unknown flag {word[:40]}; {hint}"
 

@@ -48,6 +48,8 @@ def _settle_cluster(draft: Draft) -> None:
     if draft.command == DEMO:
         draft.values["demo"] = True
         return
+    if draft.command == WORKER:
+        return  # its nodes only limit where it sends
     if not draft.values["demo"]:
         # Nodes from a source of higher rank are another cluster than the one that the entry belongs to.
         if draft.values["nodes"] is not None and Rank.DEFAULT is not draft.rank("host") < draft.rank("nodes"):

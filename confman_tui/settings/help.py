@@ -8,7 +8,7 @@ import click
 
 from confman_tui.core.errors import EXIT_CODES
 from confman_tui.settings.options import SETTINGS
-from confman_tui.settings.setting import BENCH, CLEAN, PROGRAM, SUBCOMMANDS, Setting
+from confman_tui.settings.setting import BENCH, CLEAN, PROGRAM, SUBCOMMANDS, WORKER, Setting
 
 _FLAG_WIDTH = 26
 """Columns of the flags; a longer one has its text on the next line."""
@@ -48,10 +48,14 @@ def help_text(command: str) -> str:
 
 
 def _row(setting: Setting, command: str) -> tuple[str, str]:
-    """A setting's flag, and its description, as the command means it."""
+    """A setting's flag, or its variable where it has none, and its description, as the command means it."""
     text = setting.help
+    if setting.env_only:
+        return str(setting.env), text
     if command == CLEAN and setting.name == "tier":
         text += " that is removed (default: all three)"
+    elif command == WORKER and setting.name == "nodes":
+        text = "the only nodes that it sends to, one to nine; a master that names others is refused (default: its own)"
     elif setting.default is not None and not setting.switch and not setting.secret:
         text += f" (default: {setting.default})"
     return f"{setting.flag} {setting.metavar}".rstrip(), text
@@ -59,7 +63,7 @@ def _row(setting: Setting, command: str) -> tuple[str, str]:
 
 def _environment() -> str:
     """Environment variables, settings file and exit codes, which are the same for all commands."""
-    variables = [(setting.env, setting.flag) for setting in SETTINGS if setting.env is not None]
+    variables = [(setting.env, setting.flag) for setting in SETTINGS if setting.env and not setting.env_only]
     width = max(len(name) for name, _ in variables)
     lines = ["", "environment variables (flags win over them, they win over the settings file):"]
     lines += [f"  {name:<{width}}  as {flag}" for name, flag in variables]

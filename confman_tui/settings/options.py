@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from confman_tui.settings import scenarios, values
+from confman_tui.settings import scenarios, values, worker_token
 from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S, Reads
 from confman_tui.settings.setting import (
     BENCH_ONLY,
@@ -65,7 +65,7 @@ class Settings:
     """The entry as it was written; `confman_tui.cluster.addresses` makes addresses of it."""
     nodes: str | None = _cluster(
         "--nodes URL,URL,URL",
-        NEEDS_CLUSTER,
+        NEEDS_CLUSTER | {WORKER},
         "addresses of all nodes, one to nine (default: ports 6100, 6200 and 6300 on the entry's host)",
         values.text,
         listed=True,
@@ -222,7 +222,7 @@ class Settings:
     master_bind: tuple[str, int] = _workers(
         "--master-bind HOST:PORT",
         MAKES_LOAD,
-        "interface and port that workers connect to, unencrypted; port 0 is a free one",
+        "interface and port that workers connect to, encrypted and with their token; port 0 is a free one",
         values.address(0),
         "127.0.0.1:0",
     )
@@ -232,6 +232,18 @@ class Settings:
         "the master to join, as its --master-bind tells it",
         values.address(1),
     )
+
+    worker_token: str | None = _workers(
+        "--worker-token TOKEN",
+        MAKES_LOAD | {WORKER},
+        "what workers prove that they were invited with: 128 random bits or more, in hex or base64 (default: made anew "
+        "and named with the line that invites them)",
+        worker_token.parse,
+        secret=True,
+        env_only=True,
+        repr=False,
+    )
+    """In lower-case hex digits; None: not set."""
 
     output_dir: Path = _results("--output-dir DIR", MAKES_LOAD, "folder of the results", values.folder, "results")
     full_history: bool = _results(
@@ -330,10 +342,10 @@ class Settings:
     """Per binding id, its keys, separated by commas, from the settings file."""
 
     def public(self) -> dict[str, Any]:
-        """The settings as JSON can hold them, without the API key."""
+        """The settings as JSON can hold them, without the API key and the workers' token."""
         document: dict[str, Any] = {}
         for item in fields(self):
-            if item.name == "api_key":
+            if item.name in ("api_key", "worker_token"):
                 continue
             value = getattr(self, item.name)
             if isinstance(value, (Path, Verify)):

@@ -57,10 +57,12 @@ class Setting:
     """It says what to do now, so it can't stand in the environment or in the file."""
     secret: bool = False
     """Its value is never shown."""
+    env_only: bool = False
+    """Only the environment sets it: a flag can be read by others, and a file is kept for too long."""
 
     @property
     def flag(self) -> str:
-        """As typed on the command line."""
+        """As typed on the command line, where it can be."""
         return f"--{self.name}"
 
     @property

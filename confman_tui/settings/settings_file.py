@@ -12,7 +12,7 @@ from confman_tui.settings.options import SETTINGS
 from confman_tui.settings.setting import Setting
 
 KEYS_TABLE = "keys"
-_IN_FILE = {setting.name: setting for setting in SETTINGS if not setting.flag_only}
+_IN_FILE = {setting.name: setting for setting in SETTINGS if not (setting.flag_only or setting.env_only)}
 _LARGEST = 1024 * 1024
 
 

@@ -8,20 +8,30 @@ import socket
 import sys
 
 from confman_tui import __version__
+from confman_tui.cluster.addresses import parse_nodes
 from confman_tui.core import errors
 from confman_tui.load.locust_logs import LogCapture
 from confman_tui.load.locust_setup import prepare
 from confman_tui.load.workers.plan import NoMasterError
-from confman_tui.settings import Settings
+from confman_tui.settings import Settings, worker_token
 
 
 def run_worker(settings: Settings) -> int:
     """Join the master, make the load that it asks for, and say on stderr what happens. Returns the exit code.
 
     Must be called on the main thread, because of the signals.
+
+    Raises:
+        UsageError: it has no token, or its nodes are malformed or not those of the master.
     """
     assert settings.master is not None
     host, port = settings.master
+    if settings.worker_token is None:
+        raise errors.UsageError(
+            f"a worker needs {worker_token.VARIABLE}: the master's line that invites workers has it, or it is set for "
+            "both"
+        )
+    nodes = parse_nodes(settings.nodes) if settings.nodes is not None else ()
     prepare()
     LogCapture(None).install()
     from confman_tui.load.workers.worker import WorkerOptions, work
@@ -31,7 +41,15 @@ def run_worker(settings: Settings) -> int:
     try:
         reason = work(
             WorkerOptions(
-                host, port, name=name, api_key=settings.api_key, wait_s=settings.wait_s, anchor=None, say=_say
+                host,
+                port,
+                name=name,
+                api_key=settings.api_key,
+                token=settings.worker_token,
+                wait_s=settings.wait_s,
+                anchor=None,
+                say=_say,
+                nodes=nodes,
             )
         )
     except NoMasterError as error:

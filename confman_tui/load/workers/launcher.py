@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from confman_tui.core import paths
@@ -30,6 +31,8 @@ class LocalWorker:
     name: str
     process: ChildProcess
     log: Path
+    ticket: str = field(repr=False)
+    """Random; by it the master knows that it is this one that joins."""
 
     @property
     def pid(self) -> int:
@@ -61,9 +64,10 @@ class LocalWorker:
 class Launcher:
     """Has the local workers of one program. Used on one thread."""
 
-    def __init__(self, address: tuple[str, int], api_key: str) -> None:
+    def __init__(self, address: tuple[str, int], api_key: str, token: str) -> None:
         self._address = address
         self._api_key = api_key
+        self._token = token
         self._folder: Path | None = None
         self._started = 0
         self._all_well = True
@@ -84,11 +88,11 @@ class Launcher:
                 process = start(MODULE, str(log), output=output.fileno())
         except OSError as error:
             raise WorkerError(f"{name} can't be started: {error.strerror or error}") from None
-        worker = LocalWorker(name, process, log)
+        worker = LocalWorker(name, process, log, secrets.token_hex(16))
         self.alive[process.pid] = worker
         host, port = self._address
         with contextlib.suppress(OSError):  # it has ended already, which those who wait for it find out
-            process.send(LocalWorkerOptions(name, host, port, anchor(), self._api_key))
+            process.send(LocalWorkerOptions(name, host, port, anchor(), self._api_key, self._token, worker.ticket))
         return worker
 
     def _made_folder(self) -> Path:

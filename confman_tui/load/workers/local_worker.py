@@ -32,6 +32,9 @@ class LocalWorkerOptions:
     anchor: float
     """See `confman_tui.load.workers.clock_offset.anchor`."""
     api_key: str = field(repr=False)
+    token: str = field(repr=False)
+    """See `WorkerOptions`, as the ticket."""
+    ticket: str = field(repr=False)
 
 
 def main() -> int:
@@ -56,6 +59,8 @@ def main() -> int:
                 options.port,
                 name=options.name,
                 api_key=options.api_key,
+                token=options.token,
+                ticket=options.ticket,
                 wait_s=CONNECT_S,
                 anchor=options.anchor,
                 say=lambda text: None,

@@ -1,51 +1,61 @@
-"""Locust's own master, so that nothing that comes from outside ends its listening, and the order of its workers."""
+"""Locust's own master on a socket of ours, and the order of its workers."""
 
 from __future__ import annotations
 
 import logging
 import socket
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
-from locust.exception import RPCError, RPCReceiveError, RPCSendError
+from locust.exception import RPCError
 from locust.runners import MasterRunner
 
+from confman_tui.load import locust_hacks
 from confman_tui.load.workers.plan import WorkerError
+from confman_tui.load.workers.sockets import MasterSocket
 
 log = logging.getLogger(__name__)
 
-OnMessage = Callable[[str, Any], bool]
-"""Takes the id of a worker's connection and a message of Locust's; False where Locust has to take it."""
+
+class MessageTaker(Protocol):
+    """Takes what comes in."""
+
+    def on_message(self, client_id: str, msg: Any) -> bool:
+        """A message of the connection of that id; False where Locust has to take it."""
+
+    def on_bad(self, client_id: str | None, why: str) -> None:
+        """Something that is no message was dropped; the id is None where the connection has none."""
+
+    def on_refused(self) -> None:
+        """A connection without the token was dropped."""
 
 
 class _MasterRunner(MasterRunner):
-    def __init__(self, environment: Any, host: str, port: int, on_message: OnMessage) -> None:
-        self._on_message = on_message
-        super().__init__(environment, host, port)
-        server: Any = self.server
-        self._receive: Any = server.recv_from_client
-        server.recv_from_client = self._receive_anything
+    def __init__(self, environment: Any, host: str, port: int, token: str, taker: MessageTaker) -> None:
+        self._taker = taker
+        self._listen: Callable[[str, int], MasterSocket] = lambda at, port: MasterSocket(
+            at, port, token, taker.on_refused, taker.on_bad
+        )
+        with locust_hacks.sockets(server=self._listen):
+            super().__init__(environment, host, port)
 
-    def _receive_anything(self) -> Any:
-        """What is no message of Locust's must not end the listening either; Locust expects some kinds of it only."""
-        try:
-            return self._receive()
-        except (RPCError, RPCSendError, RPCReceiveError):
-            raise
-        except Exception as error:
-            raise RPCReceiveError(f"no message: {type(error).__name__}", addr=None) from None
+    def reset_connection(self) -> None:
+        """As Locust's, with a socket like the first."""
+        with locust_hacks.sockets(server=self._listen):
+            super().reset_connection()
 
     def handle_message(self, client_id: str, msg: Any) -> None:
-        """As Locust's, for what ``on_message`` leaves to it."""
+        """As Locust's, for what the taker leaves to it."""
         try:
-            if not self._on_message(client_id, msg):
+            if not self._taker.on_message(client_id, msg):
                 super().handle_message(client_id, msg)
-        except Exception:
+        except Exception as error:
             log.exception("a message of kind %r from %r was left out", msg.type, client_id)
+            self._taker.on_bad(client_id, f"'{msg.type}' can't be taken: {type(error).__name__}")
 
 
-def listen(environment: Any, host: str, port: int, on_message: OnMessage) -> Any:
-    """Locust's master, listening there.
+def listen(environment: Any, host: str, port: int, token: str, taker: MessageTaker) -> Any:
+    """Locust's master, listening there for who has the token.
 
     Raises:
         WorkerError: the address can't be listened on.
@@ -53,7 +63,7 @@ def listen(environment: Any, host: str, port: int, on_message: OnMessage) -> Any
     try:
         if host != "*":
             socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP)
-        return _MasterRunner(environment, host, port, on_message)
+        return _MasterRunner(environment, host, port, token, taker)
     except OSError as error:
         reason = error.strerror or str(error)
     except (RPCError, SystemExit) as error:

@@ -6,11 +6,12 @@ Workers outlive a run: they start once and take one plan after another. Everythi
 from __future__ import annotations
 
 import contextlib
+import hmac
+import logging
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import gevent
 from locust.env import Environment
@@ -23,10 +24,15 @@ from confman_tui.core.clock import now
 from confman_tui.load import locust_hacks
 from confman_tui.load.run import GRACE_S, LONGEST_REQUEST_S
 from confman_tui.load.workers import locust_master, messages
+from confman_tui.load.workers.intake import Intake
 from confman_tui.load.workers.launcher import Launcher, LocalWorker
-from confman_tui.load.workers.messages import ClockAnswer, ClockAsked, Drained, FromMaster, Kind, OfRun, Pulse
+from confman_tui.load.workers.members import RunListener, WorkerRecord
+from confman_tui.load.workers.messages import FromMaster, Kind
 from confman_tui.load.workers.plan import WaitProgress, WorkerError, WorkerPlan
 from confman_tui.load.workers.worker import USER_CLASSES
+from confman_tui.settings import worker_token
+
+log = logging.getLogger(__name__)
 
 START_S = 20.0
 """How long a local worker may take to start, on a busy machine."""
@@ -35,39 +41,6 @@ LATE_S = 2.0
 """A worker that was not heard for this long in a run is said to be late."""
 _BACK_S = 3.0
 """How long workers may take to be ready again after a run."""
-
-
-@dataclass
-class WorkerRecord:
-    """One worker, as its master knows it."""
-
-    id: str
-    """Locust's, of the connection."""
-    name: str
-    local: LocalWorker | None
-    """Its process, where this program started it."""
-    heard_at: float
-    in_run: bool = False
-    prepared: bool = False
-    late: bool = False
-    """It was said that it is."""
-    drained: Drained | None = None
-    """What it reported when its last request had ended."""
-    pulse: Pulse | None = None
-    """Its last one."""
-
-
-class RunListener(Protocol):
-    """The run that the workers make."""
-
-    def on_message(self, worker: WorkerRecord, message: OfRun) -> None:
-        """A worker reports something of it."""
-
-    def on_lost(self, worker: WorkerRecord) -> None:
-        """A worker is gone."""
-
-    def on_trouble(self, sentence: str) -> None:
-        """Something went wrong that makes its figures others than those asked for."""
 
 
 class Master:
@@ -82,7 +55,8 @@ class Master:
         self.plan = plan
         self.workers: dict[str, WorkerRecord] = {}
         self._on_trouble = on_trouble
-        self._run: RunListener | None = None
+        self.run: RunListener | None = None
+        """The present one."""
         self._cancelled = False
         self._closed = False
         self.runs = 0
@@ -94,14 +68,15 @@ class Master:
             stop_timeout=LONGEST_REQUEST_S + GRACE_S,
         )
         host, port = plan.bind
-        self.runner: Any = locust_master.listen(self.environment, host, port, self._on_locust_message)
+        token = plan.token or worker_token.of_this_program()
+        self.intake = Intake(self)
+        self.runner: Any = locust_master.listen(self.environment, host, port, token, self.intake)
         self.environment.runner = self.runner
         everywhere = host in ("*", "0.0.0.0")
         self.address = f"{socket.gethostname() if everywhere else host}:{self.runner.server.port}"
         """``HOST:PORT`` where workers join."""
         local_host = "127.0.0.1" if everywhere else host
-        self._refused: set[str] = set()
-        self._launcher = Launcher((local_host, self.runner.server.port), plan.api_key)
+        self._launcher = Launcher((local_host, self.runner.server.port), plan.api_key, token)
         self._watcher = gevent.spawn(self._watch)
 
     # -- the wait for workers
@@ -132,8 +107,10 @@ class Master:
                 self._discard(started)
                 if local < plan.local:
                     raise WorkerError(f"{plan.local - local} of {plan.local} workers did not start within {limit:g} s")
+                away = self.intake.turned_away
                 raise WorkerError(
                     f"{remote} of {plan.remote} workers from elsewhere joined at {self.address} within {limit:g} s"
+                    + (f"; {away} connections had not the token" if away else "")
                 )
             on_wait(WaitProgress(local + min(remote, plan.remote), plan.size, self.address, left))
             gevent.sleep(0.02)
@@ -192,7 +169,7 @@ class Master:
         if not workers:
             raise WorkerError("no worker is left to make the load")
         self.runs += 1
-        self._run = run
+        self.run = run
         for worker in workers:
             worker.in_run, worker.prepared, worker.late, worker.drained = True, False, False, None
             worker.heard_at = now()
@@ -201,7 +178,7 @@ class Master:
 
     def end(self) -> None:
         """The run is over."""
-        self._run = None
+        self.run = None
         for worker in self.workers.values():
             worker.in_run = False
         belong = {worker.local.pid for worker in self.workers.values() if worker.local is not None}
@@ -211,13 +188,14 @@ class Master:
 
     def send(self, worker: WorkerRecord, message: FromMaster) -> None:
         """Send a message to a worker."""
-        self._send(worker.id, Kind.MESSAGE, messages.encode(message))
+        self.send_plainly(worker.id, Kind.MESSAGE, messages.encode(message))
 
-    def _send(self, client_id: str, kind: str, data: Any) -> None:
+    def send_plainly(self, client_id: str, kind: str, data: Any) -> None:
+        """Send a message of Locust's form."""
         self.runner.server.send_to_client(Message(kind, data, client_id))  # type: ignore[no-untyped-call]
 
-    def lose(self, worker: WorkerRecord, sentence: str) -> None:
-        """A worker is gone: say so, go on with the others."""
+    def lose(self, worker: WorkerRecord, sentence: str, *, told: bool = True) -> None:
+        """A worker is gone: say so, if it is to be ``told``, and go on with the others."""
         self.workers.pop(worker.id, None)
         node = self.runner.clients.get(worker.id)
         if node is not None:
@@ -228,71 +206,42 @@ class Master:
                 dispatcher.remove_worker(node)
         # should it come back, it is not waited for any more
         with contextlib.suppress(RPCError):
-            self._send(worker.id, "quit", None)
+            self.send_plainly(worker.id, "quit", None)
         if self._closed:
             return
-        self._trouble(sentence)
-        if self._run is not None and worker.in_run:
-            self._run.on_lost(worker)
+        if told:
+            self.trouble(worker, sentence)
+        if self.run is not None and worker.in_run:
+            self.run.on_lost(worker)
 
-    def _trouble(self, sentence: str) -> None:
-        if self._run is not None:
-            self._run.on_trouble(sentence)
+    def trouble(self, worker: WorkerRecord, sentence: str) -> None:
+        """Tell what is wrong with a worker; the figures of the run that it takes part in are invalid."""
+        if self.run is not None and worker.in_run:
+            self.run.on_trouble(sentence)
             sentence += "; the run goes on, but its figures are not those that were asked for"
-        self._on_trouble(sentence)
+        self.tell(sentence)
 
-    # -- what comes in
+    def tell(self, sentence: str) -> None:
+        """Tell something that is no matter of the run."""
+        if not self._closed:
+            self._on_trouble(sentence)
 
-    def _on_locust_message(self, client_id: str, msg: Any) -> bool:
-        """Take a message; False where Locust has to take it."""
-        if msg.type == Kind.HELLO:
-            self._on_hello(client_id, msg.data)
-            return True
-        worker = self.workers.get(client_id)
-        if worker is None:
-            return True  # never introduced itself, or was given up
-        worker.heard_at = now()
-        if msg.type == Kind.MESSAGE:
-            self._on_message(worker, messages.from_worker(msg.data))
-            return True
-        if msg.type == "client_ready" and self._run is not None and not worker.in_run:
-            return True  # it knocks again
-        if msg.type == "quit":
-            self.lose(worker, f"{worker.name} has left")
-            return True
-        return False
+    def launched(self, ticket: str) -> LocalWorker | None:
+        """The local worker that was given this ticket, unless it has joined already."""
+        joined = {worker.local.pid for worker in self.workers.values() if worker.local is not None}
+        return next(
+            (
+                local
+                for local in self._launcher.alive.values()
+                if local.pid not in joined and hmac.compare_digest(local.ticket.encode(), ticket.encode())
+            ),
+            None,
+        )
 
-    def _on_message(self, worker: WorkerRecord, message: messages.FromWorker) -> None:
-        if isinstance(message, ClockAsked):
-            self.send(worker, ClockAnswer(message.at, now()))
-        elif self._run is not None and message.run == self.runs:
-            self._run.on_message(worker, message)
-
-    def _on_hello(self, client_id: str, hello: Any) -> None:
-        ours = messages.identity()
-        theirs = hello if isinstance(hello, dict) else {}
-        if any(theirs.get(name) != value for name, value in ours.items()):
-            their_version, our_version = messages.version_words(theirs, ours), messages.version_words(ours, theirs)
-            sentence = f"the master runs confman-tui {our_version}, and this is {their_version}"
-            self._send(client_id, Kind.REFUSED, sentence)
-            if client_id not in self._refused:
-                self._refused.add(client_id)
-                who = f"{theirs.get('name', 'a worker')}"[:60]
-                self._trouble(f"{who} was refused: it runs confman-tui {their_version}, and this is {our_version}")
-            return
-        if client_id not in self.workers:
-            local = self._launcher.alive.get(theirs["pid"]) if theirs.get("local") else None
-            self.workers[client_id] = WorkerRecord(client_id, self._free_name(str(theirs["name"])), local, now())
-        if self._run is not None and not self.workers[client_id].in_run:
-            self._send(client_id, Kind.WAIT, None)
-
-    def _free_name(self, wanted: str) -> str:
-        taken = {worker.name for worker in self.workers.values()}
-        wanted = "".join(letter for letter in wanted if letter.isprintable())[:60] or "worker"
-        name, number = wanted, 2
-        while name in taken:
-            name, number = f"{wanted}#{number}", number + 1
-        return name
+    @property
+    def remote_present(self) -> int:
+        """Workers from elsewhere."""
+        return sum(worker.local is None for worker in self.workers.values())
 
     def _watch(self) -> None:
         then = now()
@@ -316,7 +265,7 @@ class Master:
             self.lose(worker, f"{worker.name} has not answered for {at - worker.heard_at:.0f} s and is given up")
         elif worker.in_run and not worker.late and worker.drained is None and at - worker.heard_at > LATE_S:
             worker.late = True
-            self._trouble(f"{worker.name} is late: nothing was heard of it for {at - worker.heard_at:.1f} s")
+            self.trouble(worker, f"{worker.name} is late: nothing was heard of it for {at - worker.heard_at:.1f} s")
 
     # -- the end
 
@@ -329,7 +278,7 @@ class Master:
         runner = self.runner
         for worker in list(self.workers.values()):
             with contextlib.suppress(RPCError):
-                self._send(worker.id, "quit", None)
+                self.send_plainly(worker.id, "quit", None)
         # the messages go out from zmq's own thread; the hub turns while the workers end
         gevent.sleep(0)
         self._launcher.end_all()
@@ -338,6 +287,11 @@ class Master:
         runner.server.close(linger=200)
         context.term()
         self.environment.runner = None
+        if self.intake.turned_away or self.intake.dropped:
+            log.warning(
+                "%d connections without the token were turned away at %s, %d messages were dropped",
+                *(self.intake.turned_away, self.address, self.intake.dropped),
+            )
 
 
 def waited(seconds: float, condition: Callable[[], bool]) -> bool:

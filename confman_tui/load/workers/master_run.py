@@ -29,7 +29,9 @@ from confman_tui.load.run import (
 from confman_tui.load.run_model import EngineHealth, RunOutcome, RunPlan, SecondSample
 from confman_tui.load.targets import TargetBoard, Targets
 from confman_tui.load.totals import RunTotals
-from confman_tui.load.workers.master import Master, WorkerRecord, waited
+from confman_tui.load.workers.envelope import Stats
+from confman_tui.load.workers.master import Master, waited
+from confman_tui.load.workers.members import WorkerRecord
 from confman_tui.load.workers.merged_seconds import MergedSeconds
 from confman_tui.load.workers.messages import (
     BeginRun,
@@ -45,13 +47,18 @@ from confman_tui.load.workers.messages import (
     UseRate,
     UseTargets,
     WritesReported,
+    plain,
 )
 from confman_tui.load.workers.plan import WorkerError, WorkerShare
+from confman_tui.load.workers.plausible import ReportsOfWorker
 
 PREPARE_S = 10.0
 """How long a worker may take to take a plan."""
 REPORT_S = 2.0
 """How long a worker may take to report the end of its requests, once they have ended."""
+STOP_S = 5.0
+"""How long a worker may take to end its users then."""
+_MOST_TROUBLES = 50
 
 
 class DistributedRun:
@@ -73,6 +80,10 @@ class DistributedRun:
         self._master = master
         master.allow()
         self._workers: list[WorkerRecord] = []
+        self._broken = ""
+        """What went wrong in the code of a worker."""
+        self._reports: dict[str, ReportsOfWorker] = {}
+        """By the workers' ids."""
         self._end = Event()
         self._stopped_early = False
         self._stopping = False
@@ -119,26 +130,41 @@ class DistributedRun:
 
     def on_message(self, worker: WorkerRecord, message: OfRun) -> None:
         """See `RunListener`."""
+        reports, seconds, nodes = self._reports.get(worker.id), self._seconds, self._board.current.nodes
         match message:
-            case SecondCounted(number=number, last=last) if self._seconds is not None:
-                self._seconds.add(worker.name, number, message.second(), last=last)
-            case WritesReported() if self._observer is not None:
+            case SecondCounted(number=number, last=last) if seconds is not None and reports is not None:
+                reports.second(message, seconds.started, now(), nodes)
+                seconds.add(worker.name, number, message.second(), last=last)
+            case WritesReported() if self._observer is not None and seconds is not None and reports is not None:
+                reports.writes(message, seconds.started, now(), nodes)
                 message.replay(self._observer)
             case Pulse(oldest_s=oldest_s):
                 worker.pulse = message
                 if self._seconds is not None and oldest_s > self._seconds.late_s:
                     self._report_trouble("a request is without an answer")
             case TroubleSeen(what=what):
-                self._report_trouble(what[:80])
+                self._report_trouble(plain(what, 80))
             case PlanTaken():
                 worker.prepared = True
-            case Drained():
+            case Drained() if worker.drained is None:
                 worker.drained = message
                 if self._seconds is not None:
                     self._seconds.leave(worker.name)
                     self._seconds.pass_on_due()
-            case RunBroken(error=error):
-                self._fail(EngineDefect(f"{worker.name}: {error}"))
+            case RunBroken(error=error, defect=defect):
+                # of this worker alone: the others need not be broken too
+                sentence = f"{worker.name}: {plain(error)}"
+                self._broken = self._broken or (sentence if defect else "")
+                self._master.lose(worker, sentence)
+
+    def on_stats(self, worker: WorkerRecord, report: Stats) -> bool:
+        """See `RunListener`."""
+        reports = self._reports.get(worker.id)
+        if reports is not None:
+            reports.stats(report, now() - self._seconds.started if self._seconds is not None else 0.0)
+            for error in report["errors"].values():
+                error["error"] = plain(error["error"])
+        return reports is not None
 
     def on_lost(self, worker: WorkerRecord) -> None:
         """See `RunListener`."""
@@ -151,7 +177,8 @@ class DistributedRun:
 
     def on_trouble(self, sentence: str) -> None:
         """See `RunListener`."""
-        self._troubles.append(sentence)
+        if len(self._troubles) < _MOST_TROUBLES:
+            self._troubles.append(sentence)
 
     # -- the run
 
@@ -190,11 +217,22 @@ class DistributedRun:
                 for worker in self._workers:
                     if worker.drained is None:
                         master.send(worker, EndRun())
-                runner.stop()
+                self._end_users(runner)
                 master.end()
                 if files is not None:
                     files.discard()
                 self.health = None
+
+    def _end_users(self, runner: Any) -> None:
+        """Locust waits a minute for a worker that says that it has users still; this gives it up sooner."""
+        stopping = gevent.spawn(runner.stop)
+        stopping.join(STOP_S)
+        if not stopping.ready():
+            for worker in list(self._workers):
+                node = runner.clients.get(worker.id)
+                if node is not None and node.user_count:
+                    self._master.lose(worker, f"{worker.name} did not end its users within {STOP_S:g} s")
+            stopping.join()
 
     def _prepare(self) -> None:
         """Give each worker its part of the plan, and wait until all have taken it."""
@@ -204,16 +242,23 @@ class DistributedRun:
             part = replace(plan, rate=self._part(plan.rate, users)) if plan.rate is not None else plan
             share = WorkerShare(index, len(workers), first_user, take_token(plan.keys), worker.name)
             observed = self._observer is not None
+            self._reports[worker.id] = ReportsOfWorker(share, plan.namespaces)
             master.send(worker, PrepareRun.of(master.runs, part, share, self._board.current, observed))
             first_user += users
         waited(PREPARE_S, lambda: self._defect is not None or all(worker.prepared for worker in self._workers))
         for worker in list(self._workers):
             if not worker.prepared:
                 master.lose(worker, f"{worker.name} did not take the plan within {PREPARE_S:g} s")
+        self._raise_defect()
+        if not self._workers:
+            raise WorkerError("no worker is left to make the load: " + "; ".join(self._troubles[:3]))
+
+    def _raise_defect(self) -> None:
+        """Raise what broke here, or in the workers when none is left that it did not break."""
         if self._defect is not None:
             raise self._defect
-        if not self._workers:
-            raise WorkerError("no worker is left to make the load: " + "; ".join(self._troubles))
+        if self._broken and not self._workers:
+            raise EngineDefect(self._broken)
 
     def _users_of(self, workers: list[WorkerRecord]) -> list[int]:
         """How many users each worker has: Locust hands them out in turn."""
@@ -252,15 +297,14 @@ class DistributedRun:
                 master.lose(worker, f"{worker.name} did not tell the end of its requests within {drain_s:g} s")
         gevent.sleep(0)
         gevent.kill(ticking)
-        if self._defect is not None:
-            raise self._defect
+        self._raise_defect()
         ends = [worker.drained.ended for worker in self._workers if worker.drained is not None]
         seconds.pass_on_rest()
         ended = max([*ends, seconds.passed_on_until]) if ends else now()
-        outcome = seconds.totals.outcome(ended, stopped_early=self._stopped_early)
-        outcome = replace(outcome, invalid=self._invalid())
         if not self._troubles:
             self._check(seconds.totals, environment)
+        outcome = seconds.totals.outcome(ended, stopped_early=self._stopped_early)
+        outcome = replace(outcome, invalid=self._invalid())
         if files is None:
             return outcome
         gevent.killall(helpers)
@@ -268,14 +312,29 @@ class DistributedRun:
         return replace(outcome, files=written, file_error=files.error)
 
     def _check(self, totals: RunTotals, environment: Any) -> None:
-        drained = [worker.drained for worker in self._workers if worker.drained is not None]
-        sent = sum(each.requests for each in drained)
-        reported = sum(each.reported for each in drained)
+        """Make sure that what the workers sent has come in, and is in the totals.
+
+        Raises:
+            EngineDefect: it is not in the totals.
+        """
+        for worker in self._workers:
+            reports, drained = self._reports[worker.id], worker.drained
+            came = reports.requests, reports.counted
+            if drained is not None and (drained.requests, drained.reported) != came:
+                self._master.trouble(
+                    worker,
+                    f"{worker.name} says that it sent {drained.requests} requests and reported {drained.reported} to "
+                    f"Locust; {came[0]} and {came[1]} came in",
+                )
+        if self._troubles:
+            return
+        sent = sum(reports.requests for reports in self._reports.values())
+        reported = sum(reports.counted for reports in self._reports.values())
         counted = environment.stats.total.num_requests
         if sent != totals.requests or reported != counted:
             raise EngineDefect(
                 f"The workers sent {sent} requests and reported {reported} to Locust; {totals.requests} and {counted} "
-                "came in."
+                "were counted."
             )
 
     def _invalid(self) -> str:

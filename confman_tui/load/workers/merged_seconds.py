@@ -35,6 +35,8 @@ class MergedSeconds:
             on_sample: gets each whole second.
             on_error: gets what ``on_sample``, or the adding up, raises.
         """
+        self.started = started
+        """When the run began."""
         self._merger = SecondsMerger(started)
         self.totals = RunTotals(started, warmup_s)
         self._on_sample = on_sample

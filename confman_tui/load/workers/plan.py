@@ -33,6 +33,9 @@ class WorkerPlan:
     """How long remote workers are waited for, in seconds."""
     api_key: str = field(default="", repr=False)
     """For the local workers; remote ones have their own."""
+    token: str = field(default="", repr=False)
+    """What workers prove that they were invited with, in hex digits; empty: one that is random for each program. See
+    `confman_tui.load.workers.sockets`."""
 
     @property
     def size(self) -> int:

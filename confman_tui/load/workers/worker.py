@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
-import os
 import signal
 import socket
 from collections.abc import Callable
@@ -26,8 +25,10 @@ from locust.runners import WorkerRunner
 from locust.stats import RequestStats
 
 from confman_tui.core.clock import now
-from confman_tui.load import users
+from confman_tui.core.errors import UsageError
+from confman_tui.load import locust_hacks, users
 from confman_tui.load.run import GRACE_S, LONGEST_REQUEST_S
+from confman_tui.load.targets import Targets
 from confman_tui.load.workers import messages
 from confman_tui.load.workers.clock_offset import ClockOffset
 from confman_tui.load.workers.messages import (
@@ -44,7 +45,10 @@ from confman_tui.load.workers.messages import (
     UseTargets,
 )
 from confman_tui.load.workers.plan import NoMasterError
+from confman_tui.load.workers.plausible import check_plan
+from confman_tui.load.workers.sockets import WorkerSocket
 from confman_tui.load.workers.worker_run import WorkerRun
+from confman_tui.settings import worker_token
 
 REPORT_S = 1.0
 """How often Locust's own statistics go to the master."""
@@ -71,12 +75,18 @@ class WorkerOptions:
     port: int
     name: str
     api_key: str = field(repr=False)
+    token: str = field(repr=False)
+    """The workers', in hex digits; see `confman_tui.load.workers.sockets`."""
     wait_s: float
     """How long the master may take to answer, in seconds."""
     anchor: float | None
     """The master's, for a worker of the same machine that it started; None: its clock is asked for."""
     say: Callable[[str], None]
     """Takes sentences for a person."""
+    ticket: str = field(default="", repr=False)
+    """By which the master knows one that it started."""
+    nodes: tuple[str, ...] = ()
+    """The only nodes that it sends to; empty: those that the master names."""
 
 
 class _Worker(WorkerRunner):
@@ -95,7 +105,27 @@ class _Worker(WorkerRunner):
         """Set when it is to end."""
         self._asked_to_wait = 0.0
         """When the master last said that a run lasts; 0: never."""
-        super().__init__(environment, options.host, options.port)
+        self.turned_away = False
+        """A connection was dropped before the master had shown that it knows the token."""
+        self.wrong_use = False
+        """It ends because of what was asked of it, not because of the master's end."""
+        self._connect = lambda host, port, identity: WorkerSocket(
+            host, port, identity, options.token, self._on_turned_away
+        )
+        with locust_hacks.sockets(client=self._connect):
+            super().__init__(environment, options.host, options.port)
+
+    def reset_connection(self) -> None:
+        """As Locust's, with a socket like the first."""
+        with locust_hacks.sockets(client=self._connect):
+            super().reset_connection()
+
+    def _on_turned_away(self) -> None:
+        first, self.turned_away = not self.turned_away, True
+        if first and not self.connection_event.is_set():
+            self.options.say(
+                f"what answers at {self.options.host}:{self.options.port} does not take this worker's token; trying on"
+            )
 
     # -- joining
 
@@ -111,16 +141,18 @@ class _Worker(WorkerRunner):
         hello = {
             **messages.identity(),
             "name": self.options.name,
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "local": self.options.anchor is not None,
+            "ticket": self.options.ticket,
         }
         while not self.connection_event.is_set():
             if self.refusal:
                 raise NoMasterError(self.refusal)
             if now() >= until and not self._asked_to_wait:
                 where = f"{self.options.host}:{self.options.port}"
-                raise NoMasterError(f"no master answered at {where} within {self.options.wait_s:g} s")
+                raise NoMasterError(
+                    f"what answers at {where} is no master, or has another {worker_token.VARIABLE} than this worker"
+                    if self.turned_away
+                    else f"no master answered at {where} within {self.options.wait_s:g} s"
+                )
             if self._asked_to_wait and now() - self._asked_to_wait > MASTER_SILENT_S:
                 raise NoMasterError("the master has ended")
             self.send_message(Kind.HELLO, hello)
@@ -132,12 +164,12 @@ class _Worker(WorkerRunner):
         self.last_heard = now()
 
     def _on_refused(self, msg: Any, **_: Any) -> None:
-        self.refusal = str(msg.data)
+        self.refusal = messages.plain(msg.data)
 
     def _on_wait(self, msg: Any, **_: Any) -> None:
         first, self._asked_to_wait = not self._asked_to_wait, now()
         if first:
-            self.options.say("the master is in the middle of a run; this worker joins after it")
+            self.options.say(f"{messages.plain(msg.data or 'the master is busy')}; this worker joins after that")
 
     # -- messages
 
@@ -146,12 +178,7 @@ class _Worker(WorkerRunner):
         self.send_message(Kind.MESSAGE, messages.encode(message))  # type: ignore[arg-type]
 
     def _on_message(self, msg: Any, **_: Any) -> None:
-        try:
-            message = messages.from_master(msg.data)
-        except (TypeError, ValueError):
-            log.exception("a message of the master was left out")
-            return
-        match message:
+        match msg.data:
             case ClockAnswer(asked, at):
                 self.offset.heard(asked, at, now())
             case PrepareRun() as prepared:
@@ -159,7 +186,8 @@ class _Worker(WorkerRunner):
             case BeginRun(started) if self.run is not None:
                 self.run.go(started)
             case UseTargets(targets) if self.run is not None:
-                self.run.board.current = targets
+                if not self._refuses(targets, self.run.number):
+                    self.run.board.current = targets
             case UseRate(rate) if self.run is not None:
                 self.run.set_rate(rate)
             case EndRun() if self.run is not None:
@@ -174,15 +202,32 @@ class _Worker(WorkerRunner):
             asked += 1
             gevent.sleep(_FIRST_PINGS_S if asked < _FIRST_PINGS else _PING_S)
 
+    def _refuses(self, targets: Targets, run: int) -> bool:
+        """Whether the master names a node that this worker was not given; it ends then."""
+        named = {targets.leader, targets.last_leader, *targets.ready, *targets.nodes} - {None}
+        others = sorted(str(node) for node in named - set(self.options.nodes)) if self.options.nodes else []
+        if not others:
+            return False
+        if self.run is not None:
+            self.run.abort()
+        which = messages.plain(others[0], 80)
+        self.send(RunBroken(run, f"its --nodes do not name {which}, which the run sends to", defect=False))
+        self.wrong_use = True
+        self.leave(f"the master sends to {which}, which this worker's --nodes do not name")
+        return True
+
     def _prepare(self, prepared: PrepareRun) -> None:
+        if self._refuses(prepared.targets, prepared.run):
+            return
         if self.run is not None:
             self.run.abort()
         plan, share = replace(prepared.plan, api_key=self.options.api_key), prepared.share
         try:
+            check_plan(prepared.plan, share)
             self.run = WorkerRun(prepared, plan, self)
         except Exception as error:
             log.exception("the plan can't be carried out")
-            self.send(RunBroken(prepared.run, f"{type(error).__name__}: {error}"))
+            self.send(RunBroken(prepared.run, messages.plain(f"{type(error).__name__}: {error}")))
             return
         self.greenlet.spawn(self._report_prepared, prepared.run)
         self.options.say(f"{plan.scenario}: share {share.index + 1} of {share.count}")
@@ -226,6 +271,7 @@ def work(options: WorkerOptions) -> str:
 
     Raises:
         NoMasterError: no master answered within the time, or it refused this worker.
+        UsageError: the master names nodes that this worker was not given.
     """
     try:
         socket.getaddrinfo(options.host, options.port, proto=socket.IPPROTO_TCP)
@@ -304,6 +350,8 @@ def _serve(environment: Any, runner: _Worker, options: WorkerOptions) -> str:
         asked_to_quit.kill()
     client: Any = runner.client
     client.close(linger=_LINGER_MS)
+    if runner.wrong_use:
+        raise UsageError(runner.reason)
     return runner.reason or "the master has ended"
 
 

@@ -28,6 +28,7 @@ from confman_tui.load.workers.messages import (
     SecondCounted,
     TroubleSeen,
     WriteBatch,
+    plain,
 )
 
 FLUSH_S = 0.02
@@ -68,12 +69,13 @@ class WorkerRun(Run):
         """A write was started or has ended."""
         super().__init__(plan, self.board, lambda sample: None, self if prepared.observed else None)
         self._context.take_share(prepared.share.first_user, prepared.share.token)
-        self._run = prepared.run
+        self.number = prepared.run
+        """Of the run."""
         self._share = prepared.share
         self._worker = worker
         self._runner = worker
         self._greenlets: list[Any] = []
-        self._number = 0
+        self._seconds = 0
         self._began = 0.0
         """When the run began, on this process's clock."""
         self._offset_s = 0.0
@@ -111,7 +113,7 @@ class WorkerRun(Run):
 
     def trouble(self, what: str) -> None:
         """A request failed, or is late: the master learns of it at once."""
-        self._worker.send(TroubleSeen(self._run, what))
+        self._worker.send(TroubleSeen(self.number, plain(what)))
 
     # -- the run
 
@@ -183,13 +185,13 @@ class WorkerRun(Run):
         gevent.killall(reporting)
         if self._defect is not None:
             error = self._defect
-            self._worker.send(RunBroken(self._run, f"{type(error).__name__}: {error}"))
+            self._worker.send(RunBroken(self.number, plain(f"{type(error).__name__}: {error}")))
             return
         if recorder.pending or ended - recorder.second_start >= SHORTEST_SAMPLE_S:
             self._take(ended, cpu, last=True)
         self._flush_writes()
         locust_hacks.send_stats(self._worker)
-        self._worker.send(Drained(self._run, ended + self._offset_s, self._requests, self.reported))
+        self._worker.send(Drained(self.number, ended + self._offset_s, self._requests, self.reported))
 
     def _take(self, at: float, cpu: float, *, last: bool = False) -> None:
         recorder = self._recorder
@@ -208,14 +210,14 @@ class WorkerRun(Run):
         self._wait_then = wait
         self._requests += second.requests
         started = self._began
-        self._number = self._number + 1 if last else max(self._number + 1, int(at - started + 0.0005))
+        self._seconds = self._seconds + 1 if last else max(self._seconds + 1, int(at - started + 0.0005))
         if not self.warm and at >= started + self._plan.warmup_s - _WARM_TOLERANCE_S:
             # nothing ends between the cut and this: both happen without giving the hub away
             self.warm = True
             self._worker.stats.clear_all()
         second.start += self._offset_s
         second.end += self._offset_s
-        self._worker.send(SecondCounted.of(self._run, self._number, second, last=last))
+        self._worker.send(SecondCounted.of(self.number, self._seconds, second, last=last))
 
     def _report_writes(self) -> None:
         then = 0.0
@@ -227,14 +229,14 @@ class WorkerRun(Run):
 
     def _flush_writes(self) -> None:
         self._written.clear()
-        if not self._batch.empty:
-            self._worker.send(self._batch.take(self._run, self._worker.offset.seconds))
+        while not self._batch.empty:
+            self._worker.send(self._batch.take(self.number, self._worker.offset.seconds))
 
     def _report_pulse(self) -> None:
         while True:
             health = self.health
             if health is not None:
                 self._worker.send(
-                    Pulse(self._run, health.users, health.in_flight, health.oldest_in_flight_s, health.hub_lag_s)
+                    Pulse(self.number, health.users, health.in_flight, health.oldest_in_flight_s, health.hub_lag_s)
                 )
             gevent.sleep(PULSE_S)

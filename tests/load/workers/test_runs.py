@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,26 +14,25 @@ from itertools import pairwise
 from math import inf
 from pathlib import Path
 
-import msgpack  # type: ignore[import-untyped]
 import psutil
 import pytest
-import zmq
 
 from confman_tui.cluster.elections import WriteOutcome, value_digest
 from confman_tui.load.engine import Engine, EngineBusyError
 from confman_tui.load.histogram import decode
 from confman_tui.load.run_model import SecondSample
 from confman_tui.load.second import SecondCounts
-from confman_tui.load.workers import messages
 from confman_tui.load.workers.launcher import Launcher
-from confman_tui.load.workers.messages import Kind, SecondCounted, TroubleSeen
+from confman_tui.load.workers.messages import SecondCounted
 from confman_tui.load.workers.plan import WaitProgress, WorkerError, WorkerPlan
 from confman_tui.settings.scenarios import Reads, Target
+from confman_tui.settings.worker_token import VARIABLE
 from tests.support.confman_server import Server
 from tests.support.load_runs import API_KEY, KEYS, Book, plan, replace, run, wait_until
 from tests.support.waiting import DEADLINE_S
 
-TWO_LOCAL = WorkerPlan(2, api_key=API_KEY)
+TOKEN = "00112233445566778899aabbccddeeff"
+TWO_LOCAL = WorkerPlan(2, api_key=API_KEY, token=TOKEN)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -400,8 +398,10 @@ def test_the_key_is_on_no_command_line_and_in_no_environment(workers: WithWorker
         assert API_KEY not in "".join(worker.environ().values())
         assert os.getpgid(worker.pid) == worker.pid
         assert os.getsid(worker.pid) == os.getsid(0)
+        assert TOKEN not in " ".join(worker.cmdline()) + "".join(worker.environ().values())
     for file in state.rglob("*.log"):
         assert API_KEY not in file.read_text()
+        assert TOKEN not in file.read_text()
 
 
 def test_only_one_thing_at_a_time(engine: Engine, server: Server) -> None:
@@ -424,33 +424,6 @@ def bare(state: Path) -> Iterator[Engine]:
     engine.start()
     yield engine
     assert engine.close(DEADLINE_S)
-
-
-def test_whatever_else_speaks_to_the_master_is_left_out(workers: WithWorkers, server: Server) -> None:
-    port = int(workers.wait_for_workers().rpartition(":")[2])
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    stranger = context.socket(zmq.DEALER)
-    stranger.setsockopt(zmq.IDENTITY, b"stranger")
-    stranger.connect(f"tcp://127.0.0.1:{port}")
-    try:
-        odd: tuple[object, ...] = (None, 5, {}, {"run": 1}, {"data": []}, b"", messages.encode(TroubleSeen(1, "x")))
-        sent = [[kind, data, "x"] for kind in ("stats", "client_ready", "quit", *Kind) for data in odd]
-        for payload in (b"", b"garbage", b"\xc1", *(msgpack.packb(message) for message in (7, ["a", 1], *sent))):
-            stranger.send(payload)
-        # nobody takes a stranger's word, but a hello is answered
-        assert stranger.poll(5000)
-        refused = msgpack.unpackb(stranger.recv())
-        assert refused[0] == "confman.refused"
-    finally:
-        stranger.close(linger=0)
-        context.term()
-    with socket.create_connection(("127.0.0.1", port)) as raw:
-        raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
-    workers.engine.set_targets(server.url, (server.url,))
-    outcome = run(workers.engine, replace(plan(seconds=0.2), workers=2))
-    assert outcome.requests == server.control()["put"]
-    assert outcome.invalid == ""
-    assert all("was refused" in trouble for trouble in workers.troubles)
 
 
 def test_logs_go_away_when_all_was_well(bare: Engine, server: Server, state: Path) -> None:
@@ -534,7 +507,7 @@ def test_logs_of_programs_that_are_gone_are_swept(state: Path) -> None:
     (gone / "worker-1.log").write_text("left\n")
     lives = state / f"workers-{os.getppid()}-1"
     lives.mkdir()
-    children = Launcher(("127.0.0.1", 1), API_KEY)
+    children = Launcher(("127.0.0.1", 1), API_KEY, TOKEN)
     child = children.start()
     children.reap(child)
     children.end_all()
@@ -550,10 +523,10 @@ def test_a_worker_from_elsewhere_gives_its_times_on_the_masters_clock(
     wrong = tmp_path / "sitecustomize.py"
     wrong.write_text("import time\nright = time.time\ntime.time = lambda: right() + 3600\n")
     addresses: list[str] = []
-    remote = WorkerPlan(0, remote=1, wait_s=20.0)
+    remote = WorkerPlan(0, remote=1, wait_s=20.0, token=TOKEN)
     waited_for = bare.wait_for_workers(remote, on_wait=lambda waiting: addresses.append(waiting.address))
     wait_until(lambda: bool(addresses))
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "CONFMAN_BENCH_API_KEY": API_KEY}
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "CONFMAN_BENCH_API_KEY": API_KEY, VARIABLE: TOKEN}
     command = [sys.executable, "-m", "confman_tui", "worker", "--master", addresses[0]]
     worker = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     try:
