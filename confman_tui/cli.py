@@ -55,7 +55,11 @@ def make_demo(settings: Settings) -> DemoCluster:
     from confman_tui.demo.supervisor import DemoCluster
 
     return DemoCluster(
-        settings.demo_nodes, settings.demo_ports or "auto", settings.demo_election_timeout_ms, settings.demo_data
+        settings.demo_nodes,
+        settings.demo_ports or "auto",
+        settings.demo_election_timeout_ms,
+        settings.demo_data,
+        fsync=settings.demo_fsync,
     )
 
 

@@ -37,6 +37,10 @@ class Answer:
         self._headers = headers
         self._body = body
 
+    def add_header(self, name: bytes, value: bytes) -> None:
+        """One header more."""
+        self._headers.append((name, value))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status, "headers": self._headers})
         await send({"type": "http.response.body", "body": self._body})
@@ -126,6 +130,13 @@ def unsupported_media_type() -> Answer:
 def no_leader() -> Answer:
     detail = "The cluster does not have a leader. Please try again later."
     return problem(503, "No leader available", detail)
+
+
+def read_barrier_failed() -> Answer:
+    """The node can't know what its data lacks."""
+    answer = problem(503, "Read barrier failed", "This node can't serve consistent reads now. Please try again later.")
+    answer.add_header(b"retry-after", b"2")
+    return answer
 
 
 def replication_failed(detail: str) -> Answer:

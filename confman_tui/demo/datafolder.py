@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import shutil
 import tempfile
 from pathlib import Path
 
+import msgspec
+
 from confman_tui.core.errors import UsageError
+from confman_tui.demo import disk
+from confman_tui.demo.disk import DamagedError
 
 _PREFIX = "confman-demo-"
 _STALE = re.compile(rf"{_PREFIX}(\d+)-")
 _LAYOUT = "cluster.json"
-_FORMAT = 1
+_FORMAT = 2
+"""1 kept pickles, which can hold anything, and are never read."""
+_LAYOUT_BYTES = 64 * 1024
+
+
+class _Layout(msgspec.Struct):
+    format: int
+    nodes: int
 
 
 class DataFolder:
@@ -58,7 +68,7 @@ class DataFolder:
     @classmethod
     def _open(cls, path: Path, nodes: int, *, temporary: bool) -> DataFolder:
         _check_no_other_files(path)
-        lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = _open_lock(path)
         try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -97,24 +107,38 @@ def _check_no_other_files(path: Path) -> None:
         )
 
 
+def _open_lock(path: Path) -> int:
+    try:
+        return disk.open_plain(path / "lock", os.O_RDWR | os.O_CREAT)
+    except DamagedError as error:
+        raise UsageError(f"--demo-data {path} can't be used: {error}; name another folder.") from None
+
+
 def _check_layout(path: Path, nodes: int) -> None:
     layout = path / _LAYOUT
-    if not layout.exists():
+    if not layout.exists() and not layout.is_symlink():
         fresh = layout.with_suffix(".new")
-        fresh.write_text(json.dumps({"format": _FORMAT, "nodes": nodes}))
+        fd = disk.create(fresh)
+        try:
+            disk.write_all(fd, msgspec.json.encode(_Layout(_FORMAT, nodes)))
+        finally:
+            os.close(fd)
         fresh.replace(layout)
         return
     try:
-        found = json.loads(layout.read_text())
-        made_for, made_as = int(found["nodes"]), int(found["format"])
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(f"--demo-data {path} has an unreadable cluster.json; name another folder.") from None
-    if made_as != _FORMAT:
-        raise UsageError(f"--demo-data {path} was made by another version of this program; name another folder.")
-    if made_for != nodes:
+        found = msgspec.json.decode(disk.read_plain(layout, _LAYOUT_BYTES), type=_Layout)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, DamagedError) as error:
+        raise UsageError(f"--demo-data {path} has an unreadable cluster.json ({error}); name another folder.") from None
+    if found.format != _FORMAT:
+        other = "n older" if found.format < _FORMAT else " newer"
         raise UsageError(
-            f"--demo-data {path} was made for {made_for} node{'s' * (made_for != 1)}, not {nodes}; "
-            f"use --demo-nodes {made_for} or name another folder."
+            f"--demo-data {path} was made by a{other} version of this program, whose files this one does not read; "
+            "name another folder, or remove that one if its data is no longer needed."
+        )
+    if found.nodes != nodes:
+        raise UsageError(
+            f"--demo-data {path} was made for {found.nodes} node{'s' * (found.nodes != 1)}, not {nodes}; "
+            f"use --demo-nodes {found.nodes} or name another folder."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -12,6 +13,8 @@ from confman_tui.demo.supervisor import DemoCluster
 
 READY_S = 15.0
 """After this without a leader a line says so, and the cluster goes on trying."""
+LOOK_EVERY_S = 1.0
+"""Between two looks whether a node has ended."""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -38,7 +41,9 @@ def run_foreground(cluster: DemoCluster, say: Callable[[str], None]) -> int:
         started = True
         _introduce(cluster, say)
         while True:
-            signal.pause()
+            for sentence in cluster.take_ended():
+                say(sentence)
+            time.sleep(LOOK_EVERY_S)
     except _Ended:
         return EXIT_OK
     finally:
@@ -53,15 +58,15 @@ def run_foreground(cluster: DemoCluster, say: Callable[[str], None]) -> int:
 
 
 def _introduce(cluster: DemoCluster, say: Callable[[str], None]) -> None:
-    pids = cluster.pids
     if not cluster.wait_ready(READY_S):
         missing = [url for url in cluster.urls if not cluster.alive(url)]
         if missing:
             raise ClusterError(f"The demo cluster does not get ready: {', '.join(missing)} has ended.")
         say(f"No leader yet after {READY_S:g} s; the nodes go on trying.")
     say("The demo cluster runs:")
+    pids = cluster.pids
     for url in cluster.urls:
-        say(f"  {url}  (process {pids.get(url, '-')})")
+        say(f"  {url}  (process {pids[url]})" if url in pids else f"  {url}  (has ended)")
     say(f"  data and log files: {cluster.data_folder}")
     say("API keys, in the header X-Api-Key: confman_dev_abc123 may do all, confman_dev_reader may read.")
     say(f"In another terminal: confman-tui --host {cluster.urls[0]} --nodes {','.join(cluster.urls)}")

@@ -6,29 +6,28 @@ than the journal's beginning (killed between the two) it throws the whole journa
 Here entries are only ever appended, cut off at the end, or carried over to a new file that replaces the old one in one
 rename.
 
-Everything is with the kernel before any message about it is sent: that survives SIGKILL of all nodes at once.
-It is not synced to the disk, so it doesn't claim to survive a loss of power.
+Everything is with the kernel before any message about it is sent: that survives SIGKILL of all nodes at once. With
+``fsync`` it is on the disk before (`sync` is called), term and vote too, which survives a loss of power as well.
 """
 
 from __future__ import annotations
 
-import json
+import logging
+import mmap
 import os
-import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import overload
 
 from pysyncobj.journal import Journal
 
-RaftEntry = tuple[bytes, int, int]
-"""Command, index, term: the shape that PySyncObj passes around."""
+from confman_tui.demo import disk, journal_file, meta
+from confman_tui.demo.journal_file import HEAD_BYTES, MARK, mark_of, record
+from confman_tui.demo.journal_file import RaftEntry as RaftEntry
 
-_MAGIC = b"confman-demo-journal-1\n"
-_RECORD = struct.Struct("<IIQQ")
-"""Length of the command, CRC of what follows, index, term."""
-_INDEX_TERM = struct.Struct("<QQ")
+log = logging.getLogger(__name__)
+
+JOURNAL, META = "journal", "meta.json"
 _PART_BYTES = 1024 * 1024
 """The entries that are kept go to a new file in parts of this size."""
 
@@ -36,74 +35,85 @@ _PART_BYTES = 1024 * 1024
 class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
     """PySyncObj's journal interface on an append-only file.
 
-    A record that was cut short by a kill is dropped when the file is opened: nobody had an answer about it.
-    Raises OSError when the disk takes no more; the node must then end, because it can't keep its promises.
+    Raises DamagedError when what stands there is not whole (see `journal_file`), and OSError when the disk takes no
+    more; the node must then end, because it can't keep its promises.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "journal"
-        self._meta_path = folder / "meta.json"
-        self._entries: list[RaftEntry] = []
-        self._ends: list[int] = []
-        """Where each entry's record ends in the file."""
+    def __init__(self, folder: Path, *, fsync: bool = False) -> None:
+        self._path = folder / JOURNAL
+        self._meta_path = folder / META
+        self._fsync = fsync
         self.on_largest: Callable[[int], None] = lambda _bytes: None
         """Called with the size of the largest command in it, before one that is larger than all is there to be sent."""
-        self._largest = 0
-        self._meta: dict[str, int | str | None] = {"term": 0, "vote": None, "commit": 1}
+        self._meta = meta.load(self._meta_path)
         self._meta_saved = True
-        if self._meta_path.exists():
-            self._meta.update(json.loads(self._meta_path.read_bytes()))
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self._load()
+        if not self._path.exists() and not self._path.is_symlink():
+            self._make()
+        self._fd = disk.open_plain(self._path, os.O_RDWR | os.O_APPEND)
+        contents = journal_file.read(disk.read_plain(self._path), self._path)
+        self._entries = contents.entries
+        self._ends = contents.ends
+        """Where each entry's record ends in the file."""
+        self._largest = max((len(command) for command, _, _ in self._entries), default=0)
+        if contents.cut:
+            log.warning("%s: cut off %s", self._path.absolute(), contents.cut)
+            os.ftruncate(self._fd, self.size)
+        self._mark = _mapped_mark(self._fd)
+        self._unsynced = fsync
+        """There may be entries that are not on the disk yet."""
+        self.sync()
+        self._mark[MARK] = mark_of(self.size)
 
-    def _load(self) -> None:
-        data = self._path.read_bytes()
-        if not data.startswith(_MAGIC):
-            # Empty, or killed while the first bytes were written: there is no entry to lose.
-            os.ftruncate(self._fd, 0)
-            self._write(_MAGIC)
-            return
-        offset = len(_MAGIC)
-        while offset + _RECORD.size <= len(data):
-            size, crc, index, term = _RECORD.unpack_from(data, offset)
-            end = offset + _RECORD.size + size
-            command = data[offset + _RECORD.size : end]
-            if end > len(data) or zlib.crc32(command, zlib.crc32(_INDEX_TERM.pack(index, term))) != crc:
-                break
-            self._entries.append((command, index, term))
-            self._ends.append(end)
-            self._largest = max(self._largest, size)
-            offset = end
-        if offset != len(data):
-            os.ftruncate(self._fd, offset)
+    def _make(self) -> None:
+        """A new file, whole from the beginning."""
+        fresh = self._path.with_suffix(".new")
+        fd = disk.create(fresh)
+        try:
+            disk.write_all(fd, journal_file.new_head())
+            if self._fsync:
+                disk.sync_file(fd)
+        finally:
+            os.close(fd)
+        self._replace_with(fresh)
 
-    def _write(self, data: bytes | bytearray) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._fd, view) :]
+    def _replace_with(self, fresh: Path) -> None:
+        fresh.replace(self._path)
+        if self._fsync:
+            disk.sync_folder(self._path.parent)
 
     # -- entries
-
-    @staticmethod
-    def _record(entry: RaftEntry) -> bytes:
-        command, index, term = entry
-        crc = zlib.crc32(command, zlib.crc32(_INDEX_TERM.pack(index, term)))
-        return _RECORD.pack(len(command), crc, index, term) + command
 
     def add(self, command: bytes, idx: int, term: int) -> None:
         """Append one entry."""
         entry = (command, idx, term)
-        record = self._record(entry)
-        self._write(record)
-        self._ends.append((self._ends[-1] if self._ends else len(_MAGIC)) + len(record))
+        data = record(entry)
+        disk.write_all(self._fd, data)
+        end = (self._ends[-1] if self._ends else HEAD_BYTES) + len(data)
+        self._ends.append(end)
+        if self._fsync:
+            self._unsynced = True
+        else:
+            self._mark[MARK] = mark_of(end)
         if len(command) > self._largest:
             self._note_largest(len(command))
         self._entries.append(entry)
 
+    def sync(self) -> None:
+        """With ``fsync``: wait until all entries are on the disk. To be called before anybody is told of one."""
+        if self._unsynced:
+            disk.sync_file(self._fd)
+            self._unsynced = False
+            self._mark[MARK] = mark_of(self.size)
+
+    @property
+    def unsynced(self) -> bool:
+        """Whether `sync` has something to do."""
+        return self._unsynced
+
     @property
     def size(self) -> int:
-        """Bytes of all records."""
-        return self._ends[-1] if self._ends else len(_MAGIC)
+        """Bytes of the file."""
+        return self._ends[-1] if self._ends else HEAD_BYTES
 
     @property
     def largest(self) -> int:
@@ -116,7 +126,7 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
 
     def clear(self) -> None:
         """Drop every entry (before those of a snapshot from the leader are added)."""
-        os.ftruncate(self._fd, len(_MAGIC))
+        self._cut_to(HEAD_BYTES, 1)
         self._entries.clear()
         self._ends.clear()
 
@@ -124,9 +134,23 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
         """Drop the entries at and after this position: they are in conflict with the leader's."""
         if entryFrom >= len(self._entries):
             return
-        os.ftruncate(self._fd, self._ends[entryFrom - 1] if entryFrom else len(_MAGIC))
+        first = self._entries[0][1]
+        self._cut_to(self._ends[entryFrom - 1] if entryFrom else HEAD_BYTES, max(1, first + entryFrom - 1))
         del self._entries[entryFrom:]
         del self._ends[entryFrom:]
+
+    def _cut_to(self, end: int, last_index: int) -> None:
+        """Cut the file off behind this byte. What is stored elsewhere must never speak of more than the file has: a
+        shorter one counts as damaged."""
+        if self._meta.commit > last_index:
+            self._meta.commit = last_index
+            self._save_meta()
+        self.sync()
+        self._mark[MARK] = mark_of(end)
+        if self._fsync:
+            disk.sync_file(self._fd)
+        os.ftruncate(self._fd, end)
+        self._unsynced = self._fsync
 
     def deleteEntriesTo(self, entryTo: int) -> None:
         """Drop the entries before this position: a snapshot holds what they did."""
@@ -134,19 +158,23 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
             return
         kept = self._entries[entryTo:]
         fresh = self._path.with_suffix(".new")
-        fd = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        old, self._fd = self._fd, fd
-        self._write(_MAGIC)
-        ends, part, size = [], bytearray(), len(_MAGIC)
+        fd = disk.create(fresh, os.O_APPEND)
+        disk.write_all(fd, journal_file.new_head())
+        ends, part, size = [], bytearray(), HEAD_BYTES
         for entry in kept:
-            part += self._record(entry)
+            part += record(entry)
             ends.append(size + len(part))
             if len(part) >= _PART_BYTES:
-                self._write(part)
+                disk.write_all(fd, part)
                 size, part = size + len(part), bytearray()
-        self._write(part)
-        fresh.replace(self._path)
-        os.close(old)
+        disk.write_all(fd, part)
+        mark = _mapped_mark(fd)
+        if self._fsync:
+            disk.sync_file(fd)
+        mark[MARK] = mark_of(ends[-1] if ends else HEAD_BYTES)
+        self._replace_with(fresh)
+        self._close_file()
+        self._fd, self._mark, self._unsynced = fd, mark, False
         self._entries, self._ends = kept, ends
         self._note_largest(max((len(command) for command, _, _ in kept), default=0))
 
@@ -162,32 +190,41 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
 
     def _destroy(self) -> None:
         self.onOneSecondTimer()
+        self.sync()
+        self._close_file()
+
+    def _close_file(self) -> None:
+        self._mark.release()
         os.close(self._fd)
 
     # -- term, vote, commit index
 
     def setCurrentTerm(self, term: int, votedForNodeId: str | None) -> None:
         """Stored before it returns: a vote must not be forgotten once it was sent (Raft, section 5.2)."""
-        self._meta["term"] = term
-        self._meta["vote"] = votedForNodeId
+        self._meta.term = term
+        self._meta.vote = votedForNodeId
         self._save_meta()
 
     def getCurrentTerm(self) -> int:
-        return int(self._meta["term"] or 0)
+        return self._meta.term
 
     def getVotedForNodeId(self) -> str | None:
-        vote = self._meta["vote"]
-        return None if vote is None else str(vote)
+        return self._meta.vote
 
     def setRaftCommitIndex(self, raftCommitIndex: int) -> None:
-        if self._meta["commit"] != raftCommitIndex:
-            self._meta["commit"] = raftCommitIndex
+        if self._meta.commit != raftCommitIndex:
+            self._meta.commit = raftCommitIndex
             self._meta_saved = False
+
+    @property
+    def stored_commit(self) -> int:
+        """The commit index as it is stored."""
+        return self._meta.commit
 
     def getRaftCommitIndex(self) -> int:
         """The last stored commit index, never beyond the log: what isn't in the log must not count as committed."""
         last = self._entries[-1][1] if self._entries else 1
-        return max(1, min(int(self._meta["commit"] or 1), last))
+        return max(1, min(self._meta.commit, last))
 
     def onOneSecondTimer(self) -> None:
         """The commit index may lag on disk: the leader sends it again."""
@@ -195,7 +232,12 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
             self._save_meta()
 
     def _save_meta(self) -> None:
-        fresh = self._meta_path.with_suffix(".new")
-        fresh.write_text(json.dumps(self._meta))
-        fresh.replace(self._meta_path)
+        # It must not speak of an entry that a loss of power would take.
+        self.sync()
+        meta.save(self._meta_path, self._meta, fsync=self._fsync)
         self._meta_saved = True
+
+
+def _mapped_mark(fd: int) -> memoryview:
+    """The file's head as words of 8 bytes, to be written in place."""
+    return memoryview(mmap.mmap(fd, HEAD_BYTES)).cast("Q")

@@ -30,6 +30,7 @@ class Leading:
         if not self._links.peers:
             # Nobody's answer will cause the tick that commits.
             if core.raftLastApplied < last:
+                internals.log.sync()
                 core.doTick(0)
             return
         if any(internals.next_index[self._links.peers[name]] <= last for name in self._links.connected):

@@ -8,6 +8,10 @@ import msgspec
 
 EXIT_PORT_TAKEN = 98
 """EADDRINUSE's number: somebody else listens on this node's HTTP port."""
+EXIT_DAMAGED = 65
+"""EX_DATAERR of sysexits.h: what this node stored is not whole."""
+EXIT_DISK = 74
+"""EX_IOERR of sysexits.h: what it stores could not be read or written."""
 EXIT_FOLDER_TAKEN = 75
 """EX_TEMPFAIL of sysexits.h: another process uses this node's folder."""
 
@@ -25,6 +29,8 @@ class NodeOptions:
     """Log entries after which it writes a snapshot and starts a new log."""
     first_election: bool
     """Whether the cluster starts, so that its first election may come sooner."""
+    fsync: bool = False
+    """Whether everything that it stores is on the disk before it counts."""
 
 
 class Isolate(msgspec.Struct, frozen=True, tag=True):

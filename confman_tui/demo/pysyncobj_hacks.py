@@ -19,6 +19,7 @@ from pysyncobj.monotonic import monotonic
 from pysyncobj.node import Node
 from pysyncobj.version import VERSION
 
+from confman_tui.demo import commands
 from confman_tui.demo.journal import NodeJournal
 from confman_tui.demo.snapshot import Snapshots
 
@@ -33,13 +34,18 @@ clock = monotonic
 
 
 def use(journal: NodeJournal, snapshots: Snapshots) -> None:
-    """Make the next `SyncObj` of this process use this journal and these snapshots instead of making its own.
+    """Make the next `SyncObj` of this process use this journal and these snapshots instead of making its own, and our
+    form of commands instead of pickles.
 
     Unnecessary once `SyncObj` takes them as arguments.
     """
-    for name in ("createJournal", "Serializer"):
+    for name in ("createJournal", "Serializer", "pickle", "_COMMAND_TYPE"):
         if not hasattr(pysyncobj.syncobj, name):
             raise RuntimeError(_missing(name))
+    kinds = pysyncobj.syncobj._COMMAND_TYPE
+    if (kinds.REGULAR, kinds.NO_OP) != (commands.REGULAR, commands.NO_OP):
+        raise RuntimeError(_missing("command type of these numbers"))
+    pysyncobj.syncobj.pickle = commands
     pysyncobj.syncobj.createJournal = lambda _file: journal
     pysyncobj.syncobj.Serializer = lambda *_settings: snapshots
 

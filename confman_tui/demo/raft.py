@@ -18,16 +18,17 @@ from pysyncobj.node import Node
 
 from confman_tui.demo import log_matching, pysyncobj_hacks
 from confman_tui.demo.allocator import HeapTrimmer
-from confman_tui.demo.journal import NodeJournal
+from confman_tui.demo.journal import JOURNAL
 from confman_tui.demo.leading import Leading
 from confman_tui.demo.links import Links
 from confman_tui.demo.log_matching import Message
+from confman_tui.demo.node_contract import EXIT_DISK
 from confman_tui.demo.pending_writes import Done, PendingWrites
 from confman_tui.demo.prevote import PreVote
 from confman_tui.demo.pysyncobj_hacks import SyncObjInternals, clock
-from confman_tui.demo.raft_model import RaftSettings, RaftStatus, WriteResult
+from confman_tui.demo.raft_model import GapError, RaftSettings, RaftStatus, WriteResult
 from confman_tui.demo.reads import ReadBarrier
-from confman_tui.demo.snapshot import Snapshots, align_journal
+from confman_tui.demo.storage import SNAPSHOT, open_storage
 from confman_tui.demo.store import Store
 
 log = logging.getLogger(__name__)
@@ -41,12 +42,13 @@ JOURNAL_BYTES = 64 * 1024 * 1024
 """A journal of so many bytes, and of half as many as the values have, is shortened: each node holds all of it."""
 STALL_S = 0.5
 """A node that didn't run for this long was paused or starved: its timers say nothing about the others."""
-EXIT_DISK = 74
-"""EX_IOERR of sysexits.h: the journal could not be written."""
 
 
 class RaftNode:
-    """Runs in the event loop it is opened in; no method is thread-safe. The working directory is the node's folder."""
+    """Runs in the event loop it is opened in; no method is thread-safe. The working directory is the node's folder.
+
+    Raises DamagedError when what is stored there is not whole, and OSError when it can't be read or written.
+    """
 
     def __init__(self, settings: RaftSettings, store: Store) -> None:
         low, high = settings.election_timeout_s
@@ -68,10 +70,7 @@ class RaftNode:
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
-        snapshot_file = Path("snapshot")
-        journal = NodeJournal(Path())
-        align_journal(journal, snapshot_file)
-        snapshots = Snapshots(store, snapshot_file)
+        self._journal, self._snapshots = journal, snapshots = open_storage(Path(), store, fsync=settings.fsync)
         self._links.on_cut = snapshots.cancelTransmisstion
         pysyncobj_hacks.use(journal, snapshots)
         self._core = SyncObj(
@@ -88,8 +87,8 @@ class RaftNode:
                 appendEntriesBatchSizeBytes=max(MESSAGE_BYTES, journal.largest + 1),
                 logCompactionMinEntries=settings.compact_after,
                 logCompactionMinTime=3600,
-                journalFile="journal",
-                fullDumpFile=str(snapshot_file),
+                journalFile=JOURNAL,
+                fullDumpFile=SNAPSHOT,
             ),
             consumers=[store],
             transport=self._links,
@@ -127,7 +126,7 @@ class RaftNode:
         if self._internals.is_leader:
             return RaftStatus(term, self._settings.name, self._serving)
         leader = self._internals.leader
-        if leader is None or self._pre_vote.standing or self._internals.election_deadline < clock():
+        if leader is None or self._pre_vote.standing or self._internals.election_deadline < clock() or self.gap:
             return RaftStatus(term, None, False)
         return RaftStatus(term, leader.id, False)
 
@@ -135,6 +134,11 @@ class RaftNode:
     def _serving(self) -> bool:
         first = self._internals.first_index_of_term
         return self.leads and first is not None and self.applied >= first
+
+    @property
+    def gap(self) -> bool:
+        """It lacks entries that it could get from a snapshot only, and the one that came was damaged."""
+        return bool(self._snapshots.refused)
 
     @property
     def leads(self) -> bool:
@@ -166,7 +170,12 @@ class RaftNode:
         return self._leading.send_commit_index()
 
     async def read_barrier(self) -> None:
-        """Wait until what was acknowledged anywhere before now can be read here (see `ReadBarrier`)."""
+        """Wait until what was acknowledged anywhere before now can be read here (see `ReadBarrier`).
+
+        Raises GapError.
+        """
+        if self.gap:
+            raise GapError
         await self._reads.wait()
 
     # -- writes
@@ -209,6 +218,11 @@ class RaftNode:
                 self._pre_vote.on_granted(node, message)
             case "append_entries" if current and "prevLogIdx" in message:
                 self._on_entries(node, message)
+            case "append_entries" if "serialized" in message:
+                self._on_snapshot(node, message)
+            case "snapshot_refused":
+                # It was damaged on this node's disk, but not in the store.
+                self._core.forceLogCompaction()
             case "next_node_idx":
                 self._on_next_index(node, message)
             case _:
@@ -221,8 +235,16 @@ class RaftNode:
         if reply is not None:
             self._links.send(node, reply)
 
+    def _on_snapshot(self, node: Node, message: Message) -> None:
+        self._links.hand_over(node, message)
+        part = message["serialized"]
+        if self.gap and part is not None and part[2]:
+            self._links.send(node, {"type": "snapshot_refused"})
+
     def _stamp(self, message: Message) -> Message:
         if message["type"] == "next_node_idx":
+            # The leader counts on what this says it has.
+            self._journal.sync()
             return {**message, "term": self._core.raftCurrentTerm}
         return message
 
@@ -280,6 +302,8 @@ class RaftNode:
         self._core.conf.logCompactionMinEntries = self._entries_before_compaction()
         self._heap.tick(self._internals.log.size + self._store.characters, now)
         sent_at = self._internals.next_heartbeat
+        # A leader counts itself for every entry in its log. Those of the last tick are on their way to the others.
+        self._journal.sync()
         self._core.doTick(0)
         if self._internals.is_leader:
             if self._internals.next_heartbeat != sent_at:
@@ -288,6 +312,8 @@ class RaftNode:
         else:
             self._writes.give_up()
         self._reads.after_tick()
+        if self._journal.unsynced:
+            self.wake()
 
     def _entries_before_compaction(self) -> int:
         """In proportion to what a snapshot costs, so that the cost for each write stays the same as the data grows."""

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 
+class GapError(Exception):
+    """The node knows that it lacks entries, and has no way yet to get them: it must not answer as if it had all."""
+
+
 @dataclass(frozen=True, slots=True)
 class RaftStatus:
     """What a node knows of the cluster at this moment."""
@@ -35,3 +39,5 @@ class RaftSettings:
     """Entries in the log before it is replaced by a snapshot; more when there are more entries in the store."""
     first_election: bool
     """The whole cluster starts now: elect as soon as all nodes see one another, instead of after a timeout."""
+    fsync: bool = False
+    """Journal, term, vote and snapshot are on the disk before they count, not only with the kernel."""

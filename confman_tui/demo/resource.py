@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from confman_tui.demo import answers
 from confman_tui.demo.answers import Answer, Listing
+from confman_tui.demo.raft_model import GapError
 
 BODY_LIMIT = 50 * 1024 * 1024
 """Bytes that a request's body may have; more is 413."""
@@ -97,7 +98,10 @@ class Resource:
             call.user, may_write = who
             if method != "GET" and not may_write:
                 return answers.empty(403)
-        return await handler(call)
+        try:
+            return await handler(call)
+        except GapError:
+            return answers.read_barrier_failed()
 
 
 def _user(key: bytes | None) -> tuple[str, bool] | None:

@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 from collections.abc import Generator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -20,7 +21,10 @@ import uvicorn
 from confman_tui.core.child_process.inside import EXIT_ORPHANED, STDIN
 from confman_tui.core.child_process.pipes import MessagePipe
 from confman_tui.demo.api import application
+from confman_tui.demo.disk import DamagedError
 from confman_tui.demo.node_contract import (
+    EXIT_DAMAGED,
+    EXIT_DISK,
     EXIT_FOLDER_TAKEN,
     EXIT_PORT_TAKEN,
     Heal,
@@ -69,8 +73,7 @@ def run(options: NodeOptions) -> int:
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(options, listening))
-    return 0
+        return runner.run(_serve(options, listening))
 
 
 def _locked(fd: int) -> bool:
@@ -100,14 +103,21 @@ def _listen(url: str) -> socket.socket:
     return listening
 
 
-async def _serve(options: NodeOptions, listening: socket.socket) -> None:
+async def _serve(options: NodeOptions, listening: socket.socket) -> int:
     store = Store()
     peers = tuple(name for name in options.nodes if name != options.name)
     low, high = options.election_timeout_ms
     settings = RaftSettings(
-        options.name, peers, (low / 1000, high / 1000), options.compact_after, options.first_election
+        options.name, peers, (low / 1000, high / 1000), options.compact_after, options.first_election, options.fsync
     )
-    raft = RaftNode(settings, store)
+    try:
+        raft = RaftNode(settings, store)
+    except DamagedError as error:
+        log.error("%s", error)
+        return EXIT_DAMAGED
+    except OSError as error:
+        log.error("what this node stores can't be used: %s: %s", error.filename or Path.cwd(), error.strerror)
+        return EXIT_DISK
     await raft.open()
     config = uvicorn.Config(
         application(raft, store, options.nodes),
@@ -140,6 +150,7 @@ async def _serve(options: NodeOptions, listening: socket.socket) -> None:
     log.info("%s serves %s", options.name, options.nodes[options.name])
     await server.serve(sockets=[listening])
     raft.close()
+    return 0
 
 
 def _orphaned() -> None:

@@ -131,9 +131,10 @@ class Store(SyncObjConsumer):  # type: ignore[misc]  # the library has no types
         return [(path, *namespace) for path, namespace in self._namespaces.items()], list(self._entries.items())
 
     def load(self, namespaces: Iterable[tuple[Any, ...]], entries: Iterable[tuple[Any, ...]]) -> None:
-        """Replace everything by rows: path and fields, namespace and key and fields."""
+        """Replace everything by rows: path and fields, namespace and key and fields. Where they raise, nothing is."""
+        loaded = {(namespace, key): Entry(*rest) for namespace, key, *rest in entries}
         self._namespaces = {path: Namespace(*rest) for path, *rest in namespaces}
-        self._entries = {(namespace, key): Entry(*rest) for namespace, key, *rest in entries}
+        self._entries = loaded
         self._keys = {}
         self.characters = 0
         for (namespace, key), entry in self._entries.items():

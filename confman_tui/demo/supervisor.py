@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import http.client
 import json
+import os
 import signal
 import subprocess
 import threading
@@ -20,9 +21,19 @@ from urllib.parse import urlsplit
 from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.core.child_process.start import ChildProcess, start
 from confman_tui.core.errors import ClusterError, UsageError
+from confman_tui.demo import disk
 from confman_tui.demo import ports as ports_of
 from confman_tui.demo.datafolder import DataFolder
-from confman_tui.demo.node_contract import EXIT_PORT_TAKEN, Heal, Isolate, NodeCommand, NodeOptions
+from confman_tui.demo.disk import DamagedError
+from confman_tui.demo.ending import LOG, way_on, why_ended
+from confman_tui.demo.node_contract import (
+    EXIT_DAMAGED,
+    EXIT_PORT_TAKEN,
+    Heal,
+    Isolate,
+    NodeCommand,
+    NodeOptions,
+)
 
 MAX_NODES = 9
 COMPACT_AFTER = 10_000
@@ -37,6 +48,15 @@ class _Node:
     process: ChildProcess | None = None
     paused: bool = False
     isolated: bool = False
+    killed: bool = False
+    """By us."""
+    told: bool = False
+    """That it ended by itself."""
+
+    @property
+    def ended(self) -> int | None:
+        """The exit code of the process; None while it runs, and before it is started."""
+        return self.process.poll() if self.process is not None else None
 
     @property
     def pid(self) -> int | None:
@@ -54,6 +74,7 @@ class DemoCluster:
         election_timeout_ms: shortest and longest time without a leader's word after which a node stands for election.
         data_dir: keep the data there, and go on from what is there; None uses a temporary folder, removed by `stop`.
         compact_after: log entries after which a node writes a snapshot.
+        fsync: have the nodes wait until the disk has what they store before it counts.
 
     Raises:
         UsageError: a wrong argument.
@@ -67,6 +88,7 @@ class DemoCluster:
         data_dir: Path | None = None,
         *,
         compact_after: int = COMPACT_AFTER,
+        fsync: bool = False,
     ) -> None:
         if not 1 <= nodes <= MAX_NODES:
             raise UsageError(f"--demo-nodes {nodes}: a demo cluster has 1 to {MAX_NODES} nodes.")
@@ -79,6 +101,7 @@ class DemoCluster:
         self._ports = ports_of.choose(nodes, ports)
         self._data_dir = data_dir
         self._compact_after = compact_after
+        self._fsync = fsync
         self._lock = threading.RLock()
         self._folder: DataFolder | None = None
         self._nodes: dict[str, _Node] = {}
@@ -131,19 +154,30 @@ class DemoCluster:
 
     def _spawn(self, node: _Node, *, first_election: bool) -> None:
         urls = {each.name: each.url for each in self._nodes.values()}
-        options = NodeOptions(node.name, urls, self._election_timeout_ms, self._compact_after, first_election)
+        options = NodeOptions(
+            node.name, urls, self._election_timeout_ms, self._compact_after, first_election, self._fsync
+        )
         try:
-            with (node.folder / "node.log").open("ab") as log:
+            # A person may have removed it, which is how a node with damaged data is brought back.
+            node.folder.mkdir(mode=0o700, exist_ok=True)
+            log = disk.open_plain(node.folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            try:
                 arguments = (node.name, str(node.folder))
-                node.process = start("confman_tui.demo.node", *arguments, output=log.fileno(), own_session=True)
-        except OSError as error:
-            raise UsageError(f"The demo cluster's {node.name} can't be started: {error.strerror}.") from None
+                node.process = start("confman_tui.demo.node", *arguments, output=log, own_session=True)
+            finally:
+                os.close(log)
+        except (OSError, DamagedError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(f"The demo cluster's {node.name} can't be started: {why}.") from None
         with contextlib.suppress(OSError):  # it has ended already, which `wait_ready` finds out
             node.process.send(options)
-        node.paused = node.isolated = False
+        node.paused = node.isolated = node.killed = node.told = False
 
     def wait_ready(self, deadline_s: float = 6.0) -> bool:
         """Wait until a node leads and all are ready; False when that takes longer.
+
+        Nodes that refused to start on damaged data are not waited for while a majority is left; `take_ended` tells of
+        them.
 
         Raises:
             ClusterError: a node ended meanwhile; says why, as far as its log does.
@@ -151,20 +185,49 @@ class DemoCluster:
         """
         end = time.monotonic() + deadline_s
         while True:
-            with self._lock:
-                for node in self._nodes.values():
-                    if node.process is not None and (code := node.process.poll()) is not None:
-                        if code == EXIT_PORT_TAKEN:
-                            raise ports_of.taken(node.url.rpartition(":")[2], "Address already in use")
-                        raise ClusterError(
-                            f"The demo cluster's node {node.url} ended at once: {_last_words(node, code)}"
-                        )
-            states = [_ask_ready(url) for url in self.urls]
+            states = [_ask_ready(url) for url in self._still_starting()]
             if all(ready for ready, _ in states) and any(leads for _, leads in states):
                 return True
             if time.monotonic() >= end:
                 return False
             time.sleep(0.02)
+
+    def _still_starting(self) -> list[str]:
+        """The nodes that have not ended; raises as `wait_ready` does."""
+        with self._lock:
+            ended = {node.url: code for node in self._nodes.values() if (code := node.ended) is not None}
+            for url, code in ended.items():
+                if code == EXIT_PORT_TAKEN:
+                    raise ports_of.taken(url.rpartition(":")[2], "Address already in use")
+            left = [url for url in self.urls if url not in ended]
+            for url, code in ended.items():
+                if code != EXIT_DAMAGED or len(left) <= len(self.urls) // 2:
+                    node = self._nodes[url]
+                    raise ClusterError(f"The demo cluster's node {url} ended at once: {why_ended(node.folder, code)}.")
+            return left
+
+    @property
+    def ended(self) -> tuple[str, ...]:
+        """The nodes (URL) whose process has ended, by a fault or by itself."""
+        with self._lock:
+            return tuple(node.url for node in self._nodes.values() if node.ended is not None)
+
+    def take_ended(self) -> tuple[str, ...]:
+        """A sentence for each node that has ended by itself since this was asked last: why, and how to go on. Never
+        waits: while something else is done to the nodes it gives nothing."""
+        if not self._lock.acquire(blocking=False):
+            return ()
+        try:
+            sentences = []
+            for node in self._nodes.values():
+                code = node.ended
+                if code is not None and not (node.killed or node.told):
+                    node.told = True
+                    why, way = why_ended(node.folder, code), way_on(node.folder, code)
+                    sentences.append(f"{node.url} has ended, and not by this program: {why}; {way}")
+            return tuple(sentences)
+        finally:
+            self._lock.release()
 
     def alive(self, node: str) -> bool:
         """Whether the node's process exists; a paused one does. False for anything else than a started node."""
@@ -205,6 +268,7 @@ class DemoCluster:
         """SIGKILL, and wait until it is gone."""
         with self._lock:
             process = self._running(node)
+            self._find(node).killed = True
             process.kill()
             process.end(0.0)
 
@@ -291,11 +355,3 @@ def _ask_ready(url: str) -> tuple[bool, bool]:
         return False, False
     finally:
         connection.close()
-
-
-def _last_words(node: _Node, code: int) -> str:
-    try:
-        lines = (node.folder / "node.log").read_text(errors="replace").strip().splitlines()
-    except OSError:
-        lines = []
-    return f"{lines[-1] if lines else 'it left no message'} (exit code {code})."

@@ -16,7 +16,10 @@ from confman_tui.settings import Settings
 _COMPARED: tuple[Measure, ...] = ("rps", "p50_us", "p99_us")
 _SAME_LENGTH = 0.1
 """Runs whose lengths differ by less than this share are comparable."""
-_SAME_SETTINGS = ("demo", "host", "nodes", "poll_s", "poll_alert_s", "probe_s", "rate", "workers", "expect_workers")
+_SAME_SETTINGS = (
+    *("demo", "demo_fsync", "host", "nodes", "poll_s", "poll_alert_s", "probe_s"),
+    *("rate", "workers", "expect_workers"),
+)
 """What must have been set alike, where a version has it at all."""
 
 

@@ -142,6 +142,8 @@ class ScenarioResult:
     """How long a request could be without an answer before it was a timeout."""
     scenario: str = ""
     """The name of the scenario in the catalogue, where that is another; see `of_scenario`."""
+    fsync: bool | None = None
+    """Whether the demo cluster's nodes waited for their disks (``--demo-fsync``); None on any other cluster."""
 
     @property
     def of_scenario(self) -> str:

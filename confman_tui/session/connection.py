@@ -24,7 +24,7 @@ from confman_tui.load.engine import Engine
 from confman_tui.session.cluster_monitor import Monitor
 from confman_tui.session.cpu_monitor import CpuMeter, GeneratorWatch
 from confman_tui.session.dataset import Dataset
-from confman_tui.session.events import ConfigurationChanged, Phase, PhaseChanged, ProgressMade, Sink
+from confman_tui.session.events import ConfigurationChanged, Level, NoticeGiven, Phase, PhaseChanged, ProgressMade, Sink
 from confman_tui.session.incidents import IncidentTracker
 from confman_tui.settings import Settings
 from confman_tui.settings.options import BY_NAME
@@ -134,7 +134,10 @@ class Connection:
         """Faults are done by the demo cluster, or by signals to the processes that listen on the nodes' ports."""
         settings, monitor = self._settings, self.monitor
         if self.demo is not None:
-            return FaultInjector(monitor.nodes, self.demo, monitor.answering, demo=True, clock=self._clock)
+            demo = self.demo
+            return FaultInjector(
+                monitor.nodes, demo, monitor.answering, demo=True, ended=lambda: demo.ended, clock=self._clock
+            )
         self._local_control = LocalControl(settings.restart_cmd, paths.ensure_folder(paths.state_dir()))
         return FaultInjector(
             monitor.nodes,
@@ -150,6 +153,9 @@ class Connection:
 
     def on_view(self, view: ClusterView) -> None:
         """A poll ended."""
+        if self.demo is not None and len(view.answering) < len(self.nodes):
+            for sentence in self.demo.take_ended():
+                self._emit(NoticeGiven(Level.ERROR, sentence, self._clock()))
         self._engine.set_targets(view.leader, view.ready, self._nodes_in_turn)
         self.incidents.on_view(view)
 
@@ -238,6 +244,7 @@ class Connection:
             warmup_s=settings.warmup_s,
             repeat=settings.repeat,
             reads=Reads(settings.reads),
+            fsync=ours and settings.demo_fsync,
         )
 
     async def leave(self) -> None:

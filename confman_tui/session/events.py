@@ -315,6 +315,8 @@ class ConfigurationChanged:
     repeat: int = 1
     reads: Reads = Reads.ALL
     """Where the reads of the next runs go."""
+    fsync: bool = False
+    """The demo cluster's nodes wait for their disks (``--demo-fsync``)."""
 
 
 @dataclass(frozen=True, slots=True)

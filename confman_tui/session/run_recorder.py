@@ -249,6 +249,7 @@ class ScenarioRun:
             watch=self._watch_use,
             generator_bound=self._bound.verdict,
             note=_note(outcome),
+            fsync=self._settings.demo_fsync if self._settings.demo else None,
         )
 
     def save(self, result: ScenarioResult) -> ScenarioResult:

@@ -176,7 +176,8 @@ class Session:
         await self._leave_cluster()
         settings, processes = self.settings, None
         if demo:
-            self.phase(Phase.STARTING, f"{settings.demo_nodes} demo node{'s' if settings.demo_nodes > 1 else ''}")
+            count, how = settings.demo_nodes, "with fsync" if settings.demo_fsync else "without fsync"
+            self.phase(Phase.STARTING, f"{count} demo node{'s' if count > 1 else ''}, {how}")
             processes = await start_demo(self._make_demo, settings)
             nodes = processes.urls
         else:

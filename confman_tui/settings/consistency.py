@@ -10,7 +10,7 @@ from confman_tui.settings.options import BY_NAME
 from confman_tui.settings.origins import Draft, Origin, Rank
 from confman_tui.settings.setting import BENCH, DEMO, DRILL, SWEEP, WORKER
 
-_DEMO_FLAGS = ("demo-nodes", "demo-ports", "demo-election-timeout", "demo-data")
+_DEMO_FLAGS = ("demo-nodes", "demo-ports", "demo-election-timeout", "demo-data", "demo-fsync")
 _DRILL_FLAGS = ("rounds", "fault", "max-unavailable")
 _FLAGS_OF_A_RUN = (
     *("demo", "scenario", "fresh", "users", "rate", "reads", "duration", "payload", "nodes", "host"),

@@ -290,6 +290,13 @@ class Settings:
         "--demo-data DIR", MAKES_LOAD | {DEMO}, "keep the nodes' data here (default: a temporary folder)", values.folder
     )
 
+    demo_fsync: bool = _demo(
+        "--demo-fsync",
+        MAKES_LOAD | {DEMO},
+        "a node's journal, term and vote are on the disk before they count (default: with the kernel, which survives "
+        "the death of every node, but no loss of power)",
+    )
+
     allow_faults: bool = _faults(
         "--allow-faults", BENCH_OR_DRILL, "let this program kill and pause nodes of your own cluster on loopback"
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 import random
 from pathlib import Path
 
 import pytest
 
+from confman_tui.demo import commands
 from confman_tui.demo.journal import NodeJournal
 from confman_tui.demo.store import Store
 from confman_tui.demo.supervisor import DemoCluster
@@ -105,8 +105,8 @@ def test_a_kill_between_snapshot_and_shortened_journal_costs_nothing(tmp_path: P
     journal = NodeJournal(tmp_path / "node-1")
     store = Store()
     for command, _, _ in journal[:20]:
-        if command[:1] == b"\0":
-            name, *args = pickle.loads(command[1:])[1]
+        if command[0] == commands.REGULAR:
+            name, *args = commands.loads(command[1:])[1]
             store._COMMANDS[name](store, *args)
     assert 10 < len(store) < 30
     write_snapshot(store, tmp_path / "node-1" / "snapshot", journal[19], journal[18])

@@ -97,6 +97,7 @@ def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path
         "demo-ports": "7001",
         "demo-election-timeout": "150-300",
         "demo-data": "kept",
+        "demo-fsync": "true",
         "allow-faults": "true",
         "restart-cmd": "run {port}",
         "rounds": "9",
@@ -387,3 +388,14 @@ def test_the_theme_chosen_last_is_kept_and_yields_to_the_file(tmp_path: Path) ->
     kept.write_text("[red]no theme", encoding="utf-8")
     assert themes.chosen_last(kept) is None
     themes.remember("nord", tmp_path / "config.toml" / "theme")
+
+
+def test_demo_fsync_is_off_unless_flag_environment_or_file_turn_it_on(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    assert not resolve("demo", {}, {}, file).settings.demo_fsync
+    assert resolve("demo", {"demo-fsync": True}, {}, file).settings.demo_fsync
+    assert resolve("bench", {"demo": True}, {"CONFMAN_BENCH_DEMO_FSYNC": "true"}, file).settings.demo_fsync
+    file.write_text("demo-fsync = true\n")
+    assert resolve("demo", {}, {}, file).settings.demo_fsync
+    with pytest.raises(UsageError, match="--demo-fsync needs --demo"):
+        resolve("drill", {"demo-fsync": True, "allow-faults": True}, {}, tmp_path / "none")

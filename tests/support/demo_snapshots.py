@@ -1,4 +1,4 @@
-"""Snapshots of a demo node's store, written as its Raft has them written."""
+"""Snapshots and log entries of a demo node, written as its Raft has them written."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from pathlib import Path
 
 from pysyncobj.config import SERIALIZER_STATE
 
+from confman_tui.demo import commands
 from confman_tui.demo.journal import RaftEntry
 from confman_tui.demo.snapshot import Snapshots
 from confman_tui.demo.store import Store
+
+
+def command(value: str, key: str = "k") -> bytes:
+    """A write of the store as it stands in the log."""
+    return bytes([commands.REGULAR]) + commands.dumps((0, ("put_entry", "n", key, value, "string", "t", "me")))
 
 
 async def written(snapshots: Snapshots) -> int:

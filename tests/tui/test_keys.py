@@ -224,6 +224,17 @@ async def test_i_isolates_the_leader_and_r_revives(tmp_path: Path) -> None:
         assert board.asked("revive") == [("revive",)]
 
 
+async def test_r_and_f_bring_back_a_node_that_died_by_itself(tmp_path: Path) -> None:
+    async with open_screen(tmp_path) as board:
+        down = screen_story.view(board.clock.now, states={1: NodeState.REFUSED})
+        await board.emit(ClusterChanged(down, 0.0))
+        await board.press("r")
+        assert board.asked("revive") == [("revive",)]
+        await board.press("f", "enter")
+        await until(lambda: bool(board.asked("cause_fault")), "the restart")
+        assert board.asked("cause_fault") == [("cause_fault", FaultKind.RESTART, FOLLOWER)]
+
+
 async def test_f_offers_the_followers(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         await board.press("f")
@@ -344,7 +355,11 @@ async def test_a_drill_that_lacks_a_node_says_which(tmp_path: Path) -> None:
         down = screen_story.view(board.clock.now, states={1: NodeState.REFUSED})
         await board.emit(ClusterChanged(down, 0.0))
         await board.press("e")
-        assert board.toasts() == ["A drill needs every node: :6200 is refused."]
+        assert board.toasts() == ["A drill needs every node: :6200 is refused; r brings it back."]
+        assert board.app.state.config is not None
+        await board.emit(replace(board.app.state.config, demo=False, faults_allowed=True))
+        await board.press("e")
+        assert board.toasts()[-1] == "A drill needs every node: :6200 is refused.", "whose is it?"
         await board.emit(FaultCaused(Fault(FaultKind.KILL, screen_story.NODES[1], board.clock.now)))
         await board.press("e")
         assert board.toasts()[-1] == "A drill needs every node: :6200 is refused; r brings it back."

@@ -56,7 +56,15 @@ class DemoControl(NodeControl, Protocol):
 
     def wait_ready(self, deadline_s: float) -> bool:
         """Wait until a node leads and all are ready; False when that takes longer. Raises ClusterError when a node
-        ended meanwhile."""
+        ended meanwhile, unless it refused to start on damaged data and a majority is left."""
+
+    @property
+    def ended(self) -> tuple[str, ...]:
+        """The nodes (URL) whose process has ended, by a fault or by itself."""
+
+    def take_ended(self) -> tuple[str, ...]:
+        """A sentence for each node that has ended by itself since this was asked last: why, and how to go on. Never
+        waits."""
 
     def stop(self, timeout_s: float = ...) -> None:
         """End all nodes; nothing happens when nothing runs."""

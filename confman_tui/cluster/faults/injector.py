@@ -50,6 +50,7 @@ class FaultInjector:
         demo: bool,
         allow_faults: bool = False,
         undoable_kill: bool = True,
+        ended: Callable[[], Sequence[str]] = tuple,
         clock: Clock = now,
     ) -> None:
         """
@@ -60,6 +61,8 @@ class FaultInjector:
             demo: whether the nodes are the demo cluster's.
             allow_faults: whether nodes of another cluster than the demo's may be touched at all.
             undoable_kill: whether `control` can start a killed node again.
+            ended: the nodes whose process has ended, by a fault or by itself, as far as `control` can know: they can
+                be started again whoever did it.
             clock: stamps the faults.
         """
         self._nodes = tuple(nodes)
@@ -69,6 +72,7 @@ class FaultInjector:
         self._demo = demo
         self._allow = allow_faults
         self._undoable_kill = undoable_kill
+        self._ended = ended
         self._clock = clock
         self._standing: dict[str, dict[FaultKind, Fault]] = {}
         self._lock = RLock()
@@ -125,7 +129,7 @@ class FaultInjector:
                 at = self._clock()
             fault = Fault(kind, node, at, by)
             standing = self._standing.setdefault(node, {})
-            if kind is FaultKind.KILL:
+            if kind in (FaultKind.KILL, FaultKind.RESTART):
                 standing.clear()  # with its process go a pause and cut links
             if kind in _HURTS:
                 standing[kind] = fault
@@ -134,17 +138,19 @@ class FaultInjector:
             return fault
 
     def revive(self, by: str = "you") -> tuple[tuple[Fault, ...], tuple[str, ...]]:
-        """Resumes, heals or restarts every node that was hurt here; gives what was done and, in sentences, what could
-        not be."""
+        """Resumes, heals or restarts every node that was hurt here, and starts those again that ended by themselves;
+        gives what was done and, in sentences, what could not be."""
         done: list[Fault] = []
         failed: list[str] = []
         undo = {hurt: undoes for undoes, hurt in _UNDOES.items()}
-        for fault in self.standing():
-            if fault.kind is FaultKind.KILL and not self._undoable_kill:
-                failed.append(f"{self._names[fault.node]} stays down: no --restart-cmd says how to start it again")
+        ended = self._ended()
+        undoing = [(undo[fault.kind], fault.node) for fault in self.standing() if fault.node not in ended]
+        for kind, node in (*undoing, *((FaultKind.RESTART, node) for node in ended)):
+            if kind is FaultKind.RESTART and not self._undoable_kill:
+                failed.append(f"{self._names[node]} stays down: no --restart-cmd says how to start it again")
                 continue
             try:
-                done.append(self.cause(undo[fault.kind], fault.node, by))
+                done.append(self.cause(kind, node, by))
             except FaultRefusedError as error:
                 failed.append(str(error))
         return tuple(done), tuple(failed)
@@ -176,7 +182,7 @@ class FaultInjector:
         standing = self._standing.get(node, {})
         if kind in _UNDOES:
             hurt = _UNDOES[kind]
-            if hurt not in standing:
+            if hurt not in standing and not (kind is FaultKind.RESTART and node in self._ended()):
                 raise FaultRefusedError(f"{name} was not {_HURTS[hurt]} from here, so there is nothing to undo")
             return
         if FaultKind.KILL in standing:

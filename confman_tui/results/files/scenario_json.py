@@ -45,6 +45,7 @@ def scenario_document(result: ScenarioResult) -> dict[str, Any]:
         "requests": outcome.requests,
         "failures": outcome.failures,
         "request_timeout_s": result.request_timeout_s,
+        "fsync": result.fsync,
         "failures_by_cause": {str(cause): outcome.failures_by_cause.get(cause, 0) for cause in Cause},
         "rps": rounded(outcome.rps, 3),
         "p50_us": outcome.p50_us,

@@ -20,6 +20,7 @@ from confman_tui.results.tables.sentences import (
     open_loop_notes,
     opening_line,
     redirect_notes,
+    store_lines,
     timeout_note,
     users_note,
     verdict_lines,
@@ -36,7 +37,13 @@ def results_table(results: Sequence[ScenarioResult]) -> str:
     blocks = []
     for tier, group in groupby(results, key=lambda result: result.tier):
         of_tier = list(group)
-        lines = [*_notes(of_tier), *peak_lines(of_tier), *verdict_lines(of_tier), *election_lines(of_tier)]
+        lines = [
+            *_notes(of_tier),
+            *store_lines(of_tier),
+            *peak_lines(of_tier),
+            *verdict_lines(of_tier),
+            *election_lines(of_tier),
+        ]
         table = "\n".join([aligned([_HEADING, *_rows(of_tier)]), *_spread_tables(of_tier)])
         blocks.append("\n".join([f"tier {one_line(tier, 20)}", table, *(wrapped(line, WIDTH) for line in lines)]))
     legends = [_LEGEND]

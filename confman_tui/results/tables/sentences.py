@@ -167,6 +167,19 @@ def watch_line(result: ScenarioResult) -> str:
     return f"{line} (alert for {use.alert_s:.1f} s)" if use.alert_s else line
 
 
+def store_lines(results: Sequence[ScenarioResult]) -> list[str]:
+    """What an acknowledged write of the demo cluster means, for each of the two ways in which these were measured."""
+    ways = {result.fsync for result in results}
+    lines = []
+    if False in ways:
+        lines.append(
+            "demo cluster: an acknowledged write is with the kernels of a majority of the nodes (no --demo-fsync)"
+        )
+    if True in ways:
+        lines.append("demo cluster: an acknowledged write is on the disks of a majority of the nodes (--demo-fsync)")
+    return lines
+
+
 def verdict_lines(results: Sequence[ScenarioResult]) -> list[str]:
     """What became of the acknowledged writes, over all scenarios; of each that could not be judged by itself, so that
     no other passes for it."""

@@ -121,7 +121,8 @@ def _why_no_drill(state: UiState) -> str | None:
     hurt = state.touched(DOWN_BY_US)
     for node in state.view.nodes if state.view is not None else ():
         if node.state in NO_ANSWER_STATES or (node.node in hurt and node.state not in WELL_STATES):
-            way = f"; {shown_key('revive', state.keys)} brings it back" if node.node in hurt else ""
+            ours = node.node in hurt or (config is not None and config.demo and node.state is NodeState.REFUSED)
+            way = f"; {shown_key('revive', state.keys)} brings it back" if ours else ""
             return f"A drill needs every node: {name_of(node.node, state.names)} is {STATE_WORDS[node.state]}{way}."
     return None
 
@@ -140,7 +141,9 @@ def _why_no_fault(action: str, state: UiState) -> str | None:
     if not (state.config.demo or state.config.faults_allowed):
         return "This is not the demo cluster; start with --allow-faults to do this to its nodes."
     if action == "revive":
-        return None if state.touched(DOWN_BY_US) else "No node is down, paused or isolated by us."
+        if state.touched(DOWN_BY_US) or (state.config.demo and _ended(state)):
+            return None
+        return "No node is down, paused or isolated by us."
     if state.phase is Phase.DRILLING:
         return f"The drill causes the faults; {shown_key('stop', state.keys)} stops it."
     if action == "isolate" and not state.config.demo:
@@ -150,6 +153,11 @@ def _why_no_fault(action: str, state: UiState) -> str | None:
     if action == "fault":
         return None if followers(state) else "No follower is there."
     return None if state.view.leader is not None else "No node leads now."
+
+
+def _ended(state: UiState) -> bool:
+    """Whether a node's process is not there, whoever ended it: nothing listens on its port."""
+    return state.view is not None and any(node.state is NodeState.REFUSED for node in state.view.nodes)
 
 
 def followers(state: UiState) -> tuple[str, ...]:
@@ -169,6 +177,7 @@ def fault_kinds(state: UiState, node: str) -> tuple[FaultKind, ...]:
         return (FaultKind.HEAL, FaultKind.KILL, FaultKind.PAUSE)
     view = state.view.node(node) if state.view else None
     if view is not None and view.state is NodeState.REFUSED:
-        return ()
+        # one that ended by itself can be started again where it is ours
+        return (FaultKind.RESTART,) if state.config is not None and state.config.demo else ()
     kinds = (FaultKind.KILL, FaultKind.PAUSE)
     return (*kinds, FaultKind.ISOLATE) if state.config is not None and state.config.demo else kinds

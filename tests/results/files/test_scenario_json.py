@@ -22,7 +22,7 @@ _KEYS = {
         "p99_us p999_us max_us elections verification files tier payload_bytes reads_ok writes_ok read_rps write_rps "
         "p90_us p9999_us per_node reads by_node redirected redirect_p50_us redirect_max_us rate rate_changes "
         "uncorrected not_started schedule_lag_s error_texts start end stopped_early invalid note opening "
-        "request_timeout_s warmup_s repeats repeated comparison generator_bound generator watch version cluster "
+        "request_timeout_s fsync warmup_s repeats repeated comparison generator_bound generator watch version cluster "
         "histograms settings versions machine"
     ),
     "failures_by_cause": "refused reset timeout no_leader not_replicated other",
@@ -91,6 +91,7 @@ def _with_everything() -> ScenarioResult:
         reads=Reads.ENTRY,
         request_timeout_s=30.0,
         scenario="write-stress-10u",
+        fsync=True,
     )
 
 

@@ -175,3 +175,14 @@ def test_timeouts_are_named_with_the_setting_that_makes_them() -> None:
     slow = result_samples.result(outcome=outcome, request_timeout_s=2.5)
     assert "write-10u: 40 requests without an answer within 2.5 s (--request-timeout)" in results_table([slow])
     assert "--request-timeout" not in results_table([result_samples.result()])
+
+
+def test_what_an_acknowledged_write_of_the_demo_cluster_means_stands_below_its_figures() -> None:
+    kernels, disks = "with the kernels of a majority", "on the disks of a majority of the nodes (--demo-fsync)"
+    for fsync, told, untold in ((False, kernels, disks), (True, disks, kernels)):
+        table = results_table([result_samples.result(fsync=fsync)])
+        assert told in table
+        assert untold not in table
+    assert "demo cluster" not in results_table([result_samples.result(fsync=None)]), (
+        "nobody knows it of another cluster"
+    )
