@@ -133,7 +133,7 @@ class _TimeGraph:
         """(xs, ys) of each stretch without a gap; with ``edges`` a stretch fills its first and last second.
 
         Nothing is drawn over time of which there is no figure: a stretch ends where seconds are missing, or had no
-        success to tell of; a sample that holds a stall is level from its start to its end, a stretch of its own; and
+        success to show; a sample that holds a stall is level from its start to its end, a stretch of its own; and
         throughput falls to zero, and rises from it, at the second's edge.
         """
         runs: list[tuple[list[float], list[float]]] = []
@@ -270,15 +270,15 @@ class LatencyPlot(_TimeGraph):
     def spec(self, axis: TimeAxis, history: History, width: int, height: int) -> GraphSpec | None:
         """The graph to draw; None when no successful request falls into this stretch."""
         buckets = self._buckets(axis, history)
-        told = [bucket for bucket in buckets if bucket.max_us is not None]
-        if not told:
+        known = [bucket for bucket in buckets if bucket.max_us is not None]
+        if not known:
             self.legend = ()
             return None
         named = width >= _LABELS_FROM
         spec = self._frame(axis, history, width, height, right=4 if named else 0)
         rows = max(height - 2, 1)
-        lowest = min((bucket.p50_us or 1) for bucket in told) / 1000
-        highest = max((bucket.max_us or 1) for bucket in told) / 1000
+        lowest = min((bucket.p50_us or 1) for bucket in known) / 1000
+        highest = max((bucket.max_us or 1) for bucket in known) / 1000
         spec.log = True
         if self._seen_anew(axis):
             self._scale.forget()

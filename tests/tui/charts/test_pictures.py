@@ -497,7 +497,7 @@ def test_a_single_second_of_failures_is_seen_whatever_the_scale() -> None:
     assert ("…", "timeout", "timeout") in plot.legend, "a count would go down while time scrolls"
 
 
-def told(*samples: SecondSample) -> tuple[History, TimeAxis]:
+def history_of(*samples: SecondSample) -> tuple[History, TimeAxis]:
     """A history of these samples of one scenario, and the ten seconds from the first one on."""
     history = History()
     for one in samples:
@@ -507,7 +507,7 @@ def told(*samples: SecondSample) -> tuple[History, TimeAxis]:
 
 def lines_of(samples: Sequence[SecondSample]) -> tuple[list[Run], list[Run]]:
     """The stretches of throughput and of p99 that are drawn."""
-    history, axis = told(*samples)
+    history, axis = history_of(*samples)
     throughput, latency = ThroughputPlot().spec(axis, history, 80, 12), LatencyPlot().spec(axis, history, 80, 12)
     assert throughput is not None
     assert latency is not None
