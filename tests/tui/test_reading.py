@@ -41,6 +41,12 @@ async def test_the_log_shows_the_newest_again_when_it_loses_the_focus(tmp_path: 
         await board.emit(NoticeGiven(Level.INFO, "the newest of all", T + 40))
         assert "the newest of all" in board.text()
         assert "home newest" not in board.text()
+        pane.focus()
+        await board.press("down", "down")
+        assert "home newest" in board.text()
+        await board.press("escape")
+        assert pane.cursor == 0
+        assert not pane.has_focus
 
 
 async def test_a_long_event_can_be_read_whole(tmp_path: Path) -> None:
@@ -82,6 +88,17 @@ async def test_an_event_longer_than_the_pane_is_read_on_before_the_next_one(tmp_
         assert pane.cursor == 0
         await board.emit(NoticeGiven(Level.INFO, "it came meanwhile", T + 6))
         assert "word199" in board.text() or "more row" in board.text(), "who reads on is not moved"
+
+
+async def test_no_row_of_the_log_stays_empty_while_there_is_more_to_read(tmp_path: Path) -> None:
+    async with open_screen(tmp_path, found=False) as board:
+        await board.play(screen_story.election_run(T))
+        pane = board.app.dashboard.log_pane
+        for number in range(8):
+            await board.emit(NoticeGiven(Level.INFO, f"line {number}", board.clock.now + number))
+            rows = str(pane.render()).splitlines()
+            assert len(rows) == pane.content_size.height
+            assert all(row.strip() for row in rows)
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24)])

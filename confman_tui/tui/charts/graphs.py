@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from confman_tui.load.run_model import CAUSE_WORDS
 from confman_tui.tui.charts.axis import TimeAxis, clock_words
-from confman_tui.tui.charts.marks import keep_apart, tell_outages
+from confman_tui.tui.charts.marks import keep_apart, mark_outages
 from confman_tui.tui.charts.palette import CAUSE_GLYPHS, term_role
 from confman_tui.tui.charts.spec import GraphSpec, Layer, LayerKind, Mark, label_start
 from confman_tui.tui.charts.ticks import (
@@ -103,21 +103,24 @@ class _TimeGraph:
             )
             for change in history.changes(axis.start, axis.end)
         ]
-        tell_outages(spec, axis, history, columns)
+        mark_outages(spec, axis, history, columns)
         keep_apart(spec.marks, columns, axis.span)
         self._name_scenarios(spec, axis, history, columns)
         return spec
 
     def _name_scenarios(self, spec: GraphSpec, axis: TimeAxis, history: History, columns: int) -> None:
-        """Each scenario's name where it starts, as far as there is room before the next mark."""
+        """Each scenario's name where it starts, where there is room beside other labels and before the next mark."""
         spans = history.scenarios(axis.start, axis.end)
-        starts = [label_start(mark, axis.span, columns) * axis.span / columns for mark in spec.marks if mark.label]
-        taken = sorted([mark.x for mark in spec.marks] + starts + [span.start - axis.start for span in spans])
+        starts = [(label_start(mark, axis.span, columns), len(mark.label)) for mark in spec.marks if mark.label]
+        taken = sorted([mark.x for mark in spec.marks] + [span.start - axis.start for span in spans])
         for span in spans:
             x = max(span.start - axis.start, 0.0)
             following = next((other for other in taken if other > x + 1e-6), axis.span)
-            if (following - x) * columns / axis.span >= len(span.name) + 1:
-                spec.marks.append(Mark(round(x, 3), span.name, "dim", line=False))
+            name = Mark(round(x, 3), span.name, "dim", line=False)
+            first = label_start(name, axis.span, columns)
+            free = all(first > start + length or first + len(span.name) < start for start, length in starts)
+            if free and (following - x) * columns / axis.span >= len(span.name) + 1:
+                spec.marks.append(name)
 
     def _buckets(self, axis: TimeAxis, history: History) -> list[SecondsBucket]:
         self.seconds = bucket_seconds(axis.span)

@@ -39,7 +39,7 @@ _FIGURES = (
 _PANE_KEYS = (
     ("tab", "the next pane: timeline, table, events"),
     ("↑ ↓", "in the table: choose a scenario; enter opens its details from any pane"),
-    ("↑ ↓ pgup pgdn", "in the events: choose a line"),
+    ("↑ ↓ pgup pgdn", "in the events: choose a line; esc: the newest again"),
     ("← →", "in the timeline: move the cursor; esc takes it away"),
     ("mouse", "keys in the last line, rows and the timeline can be clicked"),
 )

@@ -47,6 +47,7 @@ class EventLogPane(Lines, can_focus=True):
         Binding("pagedown", "move(10)", "Older lines", show=False),
         Binding("home", "newest", "Newest line", show=False),
         Binding("end", "oldest", "Oldest line", show=False),
+        Binding("escape", "leave", "Follow the newest line", show=False),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -132,6 +133,10 @@ class EventLogPane(Lines, can_focus=True):
         """To the oldest line kept."""
         self._choose(len(self._entries) - 1)
 
+    def action_leave(self) -> None:
+        """Give the focus away, so that the newest lines are seen again."""
+        self.screen.set_focus(None)
+
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
         event.stop()
         self.action_move(3)
@@ -174,7 +179,7 @@ class EventLogPane(Lines, can_focus=True):
             text = "nothing yet" if self.topic is None else f"nothing about {self.topic.value}; l shows other lines"
             return (Content.assemble((fit(text, width), look.dim)),)
         shown = self._page(self._top, width, height, look)
-        while shown and self._top < self.cursor and (shown[-1].entry < self.cursor or self._unread):
+        while shown and shown[-1].entry < self.cursor:
             self._top += 1
             shown = self._page(self._top, width, height, look)
         self._rows = [row.entry for row in shown]
@@ -186,8 +191,12 @@ class EventLogPane(Lines, can_focus=True):
         for index in range(top, len(self._entries)):
             chosen = self.has_focus and index == self.cursor
             lines = self._lines_of(self._entries[index], width, height if chosen else 0, look)
-            if rows and len(rows) + len(lines) > height:
-                break
+            left = height - len(rows)
+            if rows and len(lines) > left:
+                if chosen or not left:
+                    break
+                # what is older is cut at the pane's edge: no row stays empty while there is something to read
+                lines = self._lines_of(self._entries[index], width, 0, look, min(left, _MOST_ROWS))[:left]
             if chosen:
                 self._read = min(self._read, max(0, len(lines) - height))
                 lines = lines[self._read :]
@@ -196,28 +205,35 @@ class EventLogPane(Lines, can_focus=True):
             rows.extend(_Shown(index, content) for content in lines)
         return rows[:height]
 
-    def _lines_of(self, entry: LogLine, width: int, room: int, look: Look) -> list[Content]:
-        """An election's card, or the entry's text; ``room``: see `entry_lines`."""
-        return lines_of(entry, width, look, self._names, room=room, now=self._now)
+    def _lines_of(self, entry: LogLine, width: int, room: int, look: Look, most: int = _MOST_ROWS) -> list[Content]:
+        """An election's card, or the entry's text; ``room`` and ``most``: see `entry_lines`."""
+        return lines_of(entry, width, look, self._names, room=room, now=self._now, most=most)
 
 
 def lines_of(
-    entry: LogLine, width: int, look: Look, names: Mapping[str, str], *, room: int, now: float
+    entry: LogLine,
+    width: int,
+    look: Look,
+    names: Mapping[str, str],
+    *,
+    room: int,
+    now: float,
+    most: int = _MOST_ROWS,
 ) -> list[Content]:
     """An election's card, which grows until ``now`` while it goes on, or else the entry's text."""
     if entry.election is None:
-        return entry_lines(entry, width, look, room)
+        return entry_lines(entry, width, look, room, most)
     clock = numbers.time_of_day(entry.election.origin, 0)
     head = Content.assemble((clock, look.dim), (f" {entry.glyph} ", f"bold {look.level(entry.level)}"))
     return card(entry.election, names, width, look, head=head, now=now if entry.ongoing else None)
 
 
-def entry_lines(entry: LogLine, width: int, look: Look, room: int = 0) -> list[Content]:
-    """One entry in up to three rows, continued under its text; with ``room``, whole, in rows that begin further left
-    where it needs more of them than that."""
+def entry_lines(entry: LogLine, width: int, look: Look, room: int = 0, most: int = _MOST_ROWS) -> list[Content]:
+    """One entry in up to ``most`` rows, continued under its text; with ``room``, whole, in rows that begin further
+    left where it needs more of them than that."""
     clock = numbers.time_of_day(entry.at, 2 if width >= 34 else 0)
     indent = len(clock) + 3
-    texts = wrap(entry.text, width - indent, _WHOLE if room else _MOST_ROWS) or [""]
+    texts = wrap(entry.text, width - indent, _WHOLE if room else most) or [""]
     if room and len(texts) > room:
         indent, texts = 2, [texts[0], *wrap(entry.text[len(texts[0]) :].strip(), width - 2, _WHOLE)]
     color = look.level(entry.level)
