@@ -53,7 +53,7 @@ def hints(now: Circumstances, keymap: Mapping[str, str]) -> tuple[KeyHint, ...]:
         ids = grouped.get(action.id)
         if ids is None:
             key = shown_key(action.id, keymap)
-            rank = 2 if action.id == "filter" and not now.log_shown else action.rank
+            rank = 5 if action.id == "filter" and not now.log_shown else action.rank
             offered.append(KeyHint(key, label(action, now), rank, action.id, action.help))
         elif ids not in done:
             done.add(ids)
