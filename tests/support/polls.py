@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from confman_tui.cluster.polling import Poll, _NodePoller
+from confman_tui.cluster.polling import _NodePoller
+from confman_tui.cluster.states import Poll
 from confman_tui.core.clock import now
 
 
