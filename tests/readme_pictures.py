@@ -44,7 +44,7 @@ def seconds_of(path: Path) -> list[dict[str, str]]:
 
 
 def leaders(path: Path) -> set[str]:
-    """Whoever led in a second of the run so far."""
+    """All nodes that led in a second of the run so far."""
     return {row["leader"] for row in seconds_of(path)} - {""}
 
 
@@ -69,9 +69,11 @@ def drill(screen: TerminalProgram, target: Path) -> None:
     """Three rounds of the drill with a killed leader; the picture is that of its end, with as much time as it took."""
     screen.wait_idle()
     screen.press("e")
+    screen.wait_shows("start the drill")  # it asks for fault and rounds
+    screen.press("\r")
     rounds = screen.home / "results" / "small-drill.json"
     wait_for(rounds.exists, screen.said, deadline_s=180.0)
-    screen.wait_shows("election drill")
+    screen.wait_shows("rounds judged")
     time.sleep(1.0)
     screen.press(ESCAPE)  # closes the dialog with the rounds, which opens by itself
     time.sleep(1.0)  # else the next key and this one would be read as one

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from typing import Protocol
 from zlib import adler32, crc32
 
+from confman_tui.settings.fault_kinds import FaultKind as FaultKind
+
 NO_BYTES_DIGEST = 1 << 32
 """`bytes_digest` of nothing: CRC-32 begins with 0 and Adler-32 with 1."""
-
-
-class FaultKind(StrEnum):
-    """What can be done to a node."""
-
-    KILL = "kill"
-    """SIGKILL."""
-    PAUSE = "pause"
-    """SIGSTOP."""
-    RESUME = "resume"
-    """SIGCONT."""
-    ISOLATE = "isolate"
-    """Its Raft links are cut, its HTTP stays up (demo cluster only)."""
-    HEAL = "heal"
-    """Its Raft links are restored."""
-    RESTART = "restart"
-    """Started again after a kill."""
 
 
 @dataclass(frozen=True, slots=True)

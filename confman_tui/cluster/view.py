@@ -170,7 +170,7 @@ class ViewMachine:
                 names = f"still names {self._name(node.names)}"
                 self._emit(FactKind.FOLLOWS_DEAD_LEADER, poll, own, node.url, node.term, names)
             elif state is NodeState.FORMER_LEADER and before is not NodeState.LEADER:
-                # one that led until now has been told of as lost
+                # one that led until now has been reported as lost
                 self._emit(FactKind.FORMER_LEADER, poll, own, node.url, node.term, "names itself")
 
     def _note_elected(self, node: NodeRecord, poll: Poll, uncertainty: float) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
 _PARTS = 10_000
-"""Percentiles are told apart to this part of a percent: 99.9999 is one, and whole numbers know no rounding."""
+"""Percentiles differ down to this part of a percent: 99.9999 is one, and whole numbers know no rounding."""
 
 
 def nearest_rank(percent: float, count: int) -> int:
@@ -31,7 +31,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def is_greatest(percent: float, count: int) -> bool:
-    """Whether that percentile of so many values is the greatest of them and so tells nothing of its own."""
+    """Whether that percentile of ``count`` values is the greatest of them, and so says nothing of its own."""
     return count > 0 and nearest_rank(percent, count) == count
 
 

@@ -80,7 +80,7 @@ class SessionCommands(Protocol):
         """Resume, heal or restart every node that we paused, isolated or killed."""
 
     def drill(self, kind: FaultKind, rounds: int) -> None:
-        """Start the election drill: so many rounds, in each of which ``kind`` is done to the leader."""
+        """Start the election drill: ``rounds`` times, ``kind`` is done to the leader."""
 
     def quit(self) -> None:
         """Stop everything, clean up, end the demo cluster; ``PhaseChanged(CLOSED)`` is the end."""

@@ -127,7 +127,7 @@ def _run_line(event: Event, name: Name, now: float) -> EventLine | None:
         case SweepRefused():
             return EventLine(event.at, "▲", refused_words(event), Topic.PROBLEMS, Level.WARNING)
         case SeriesEnded(series):
-            words = "; ".join(verdict_of(series)) or "nothing to tell"
+            words = "; ".join(verdict_of(series)) or "nothing to compare"
             return EventLine(now, "◆", f"series over: {words}", Topic.RUNS)
         case _:
             return None

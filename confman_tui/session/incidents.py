@@ -13,7 +13,6 @@ from confman_tui.cluster.caught_up import Behind, CatchUp, awaited, why_behind
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.election_meter import ElectionMeter
 from confman_tui.cluster.elections import Election, Fault, FaultKind, UnreadNode, Verification
-from confman_tui.cluster.faults.attribution import HURTING
 from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.cluster.faults.injector import FaultInjector, FaultPlan
 from confman_tui.cluster.states import ClusterView, Fact
@@ -26,6 +25,7 @@ from confman_tui.session.cluster_monitor import Monitor
 from confman_tui.session.dataset import Progress
 from confman_tui.session.events import ElectionAdvanced, ElectionMeasured, FaultCaused, Phase, PhaseChanged, Sink
 from confman_tui.settings import Settings
+from confman_tui.settings.fault_kinds import HURTING
 
 
 class RunUnderWay(Protocol):

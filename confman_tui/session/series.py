@@ -27,7 +27,7 @@ SWEEP_S = 5.0
 MOST_SWEPT_BYTES = 1024**3
 """A sweep seeds no more than this: each node holds all of it."""
 OFF_BY_LEAST, OFF_BY_SHARE = 5, 0.01
-"""A step that finds so many entries more or less than its size, at least, says so: the probe's own and those of its
+"""A step that finds at least this many entries more or less than its size says so: the probe's own and those of its
 last run are fewer."""
 TOO_MANY = 1.1
 """A cluster that holds this many times the entries wanted can't be measured at that size."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from confman_tui.core.errors import UsageError
 from confman_tui.settings import scenarios
+from confman_tui.settings.fault_kinds import FaultKind
 from confman_tui.settings.options import BY_NAME
 from confman_tui.settings.origins import Draft, Origin, Rank
 from confman_tui.settings.setting import BENCH, DEMO, DRILL, SWEEP, WORKER
@@ -148,11 +149,11 @@ def _check_flags_that_need_another(draft: Draft) -> None:
     if (values["headless"] if draft.command == BENCH else draft.command in (DRILL, SWEEP)) and not values["demo"]:
         _refuse(draft, _DEMO_FLAGS, "{flag} needs --demo")
     if draft.command == WORKER and values["master"] is None:
-        raise UsageError("a worker needs --master HOST:PORT, the address that its master tells")
+        raise UsageError("a worker needs --master HOST:PORT, the address that its master names")
     if not (values["workers"] or values["expect_workers"]):
         _refuse(draft, ["master-bind"], "{flag} needs --expect-workers (or --workers)")
     if draft.command == DRILL and not values["demo"]:
-        if values["fault"] == "isolate":
+        if values["fault"] == FaultKind.ISOLATE:
             raise UsageError("--fault isolate works on the demo cluster only, so it needs --demo")
         if not values["allow_faults"]:
             raise UsageError(

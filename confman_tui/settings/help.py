@@ -71,7 +71,7 @@ def _environment() -> str:
         f"  {'NO_COLOR':<{width}}  no colours on the screen",
         "",
         "settings file: confman-tui/config.toml in $XDG_CONFIG_HOME (TOML: keys as the flags,",
-        "and a table [keys] for the screen's keys, which --help-keys lists); --print-config tells",
+        "and a table [keys] for the screen's keys, which --help-keys lists); --print-config says",
         "where it is looked for",
         "",
         "exit codes:",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from confman_tui.settings import scenarios, values, worker_token
+from confman_tui.settings.fault_kinds import HURTING, FaultKind
 from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S, Reads
 from confman_tui.settings.setting import (
     BENCH_ONLY,
@@ -215,7 +216,7 @@ class Settings:
     expect_workers: int = _workers(
         "--expect-workers N",
         MAKES_LOAD,
-        "wait for so many workers from elsewhere (`confman-tui worker`), no longer than --wait",
+        "wait for N workers from elsewhere (`confman-tui worker`), no longer than --wait",
         values.integer(0, MAX_WORKERS),
         "0",
     )
@@ -229,7 +230,7 @@ class Settings:
     master: tuple[str, int] | None = _workers(
         "--master HOST:PORT",
         frozenset({WORKER}),
-        "the master to join, as its --master-bind tells it",
+        "the master to join, as its --master-bind names it",
         values.address(1),
     )
 
@@ -323,8 +324,8 @@ class Settings:
         "--fault KIND",
         BENCH_OR_DRILL,
         "what is done to the leader: kill, pause or isolate (demo cluster only)",
-        values.choice(("kill", "pause", "isolate")),
-        "kill",
+        values.choice([kind.value for kind in HURTING]),
+        FaultKind.KILL.value,
     )
     max_unavailable_s: float | None = _drill(
         "--max-unavailable TIME",

@@ -260,6 +260,9 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
         action = "suite" if name is None else name if name in BY_ID else f"{RUN}{name}"
         await self.run_action(BY_ID[action].command)
 
+    async def on_last_event_opened(self) -> None:
+        await self.run_action(BY_ID["filter"].command)
+
     def on_scenario_table_row_opened(self, message: ScenarioTable.RowOpened) -> None:
         self.show_details(message.scenario)
 

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from confman_tui.cluster.elections import Election, Fault
-from confman_tui.cluster.faults.attribution import HURTING
 from confman_tui.cluster.states import FactKind
 from confman_tui.session import event_text
 from confman_tui.session.event_text import EventLine
@@ -24,6 +23,7 @@ from confman_tui.session.events import (
     RunDeferred,
     WindowClosed,
 )
+from confman_tui.settings.fault_kinds import HURTING
 from confman_tui.tui import numbers
 from confman_tui.tui.election_card import seconds_of
 from confman_tui.tui.election_card import text as election_text
@@ -117,7 +117,7 @@ class EventLog:
         )
         origins = [origin for origin, _ in cards]
 
-        def told(line: LogLine) -> bool:
+        def on_a_card(line: LogLine) -> bool:
             place = bisect_right(origins, line.at + _SLACK_S) - 1
             if line.step_of is None or place < 0:
                 return False
@@ -128,7 +128,7 @@ class EventLog:
             lost = (election.old_leader, election.fault.node if election.fault is not None else None)
             return not line.step_of or line.step_of in lost
 
-        return [line for line in self.lines if not told(line)]
+        return [line for line in self.lines if not on_a_card(line)]
 
 
 _STEPS = frozenset(
@@ -137,7 +137,7 @@ _STEPS = frozenset(
         FactKind.FOLLOWS_DEAD_LEADER,
     }
 )
-"""Facts that an election's card tells, whichever node they are about."""
+"""Facts that an election's card shows, whichever node they are about."""
 _SLACK_S, _LATE_S = 0.1, 1.0
 """How long before its origin and after its last known step a line can stand that belongs to an election."""
 
@@ -154,6 +154,12 @@ def _step_of(event: Event) -> str | None:
             return ""
         case _:
             return None
+
+
+def next_topic(topic: Topic | None) -> Topic | None:
+    """What the log is narrowed to after ``topic``; None: all lines."""
+    topics: list[Topic | None] = [None, *Topic]
+    return topics[(topics.index(topic) + 1) % len(topics)]
 
 
 def election_line(election: Election, names: Mapping[str, str], *, ongoing: bool = False) -> LogLine:

@@ -13,6 +13,7 @@ from confman_tui.load.saturation import GeneratorBound, GeneratorSample
 from confman_tui.results.model import DrillEnded, DrillRound, ScenarioResult, Series
 from confman_tui.session.events import ConfigurationChanged, Phase, ProgressMade, WatchModeChanged
 from confman_tui.session.exit_reasons import ExitReasons
+from confman_tui.settings.fault_kinds import HURTING
 from confman_tui.settings.scenarios import Scenario
 from confman_tui.tui.log import EventLog
 from confman_tui.tui.rows import DRILL, Row
@@ -25,7 +26,7 @@ BUSY = frozenset(
 )
 """Phases in which something runs that a person would not want to lose by accident."""
 
-DOWN_BY_US = frozenset({FaultKind.KILL, FaultKind.PAUSE, FaultKind.ISOLATE})
+DOWN_BY_US = frozenset(HURTING)
 
 
 @dataclass(slots=True)

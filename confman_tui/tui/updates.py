@@ -130,7 +130,7 @@ def _change(state: UiState, event: Event) -> None:
             for name in series.scenarios:
                 state.ended.pop(name, None)  # its last step
             what = f"{', '.join(series.scenarios)} against {series.kind}"
-            note_ended(state, what, f"{what}: {'; '.join(verdict_of(series)) or 'nothing to tell'}")
+            note_ended(state, what, f"{what}: {'; '.join(verdict_of(series)) or 'nothing to compare'}")
         case LeftoversFound(namespaces):
             state.leftovers = namespaces
         case _:

@@ -28,10 +28,10 @@ def resident_mb(pid: int) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS"):
             return int(line.split()[1]) // 1024
-    raise SystemExit("this system does not tell the memory of a process")
+    raise SystemExit("this system does not show the memory of a process")
 
 
-def told(cluster: DemoCluster, when: str) -> None:
+def report(cluster: DemoCluster, when: str) -> None:
     """Print each node's memory, the leader's first."""
     leader = find_leader(cluster)
     figures = [(resident_mb(pid), url) for url, pid in cluster.pids.items()]
@@ -68,7 +68,7 @@ def main() -> None:
     count = arguments.values
     with DemoCluster(ports="auto") as cluster:
         leader = wait_agreed(cluster, 30)
-        told(cluster, "fresh")
+        report(cluster, "fresh")
         ask(leader, "PUT", SPACE, {})
         follower = next(url for url in cluster.urls if url != leader)
         for turn in ("written", "with a follower paused"):
@@ -76,19 +76,19 @@ def main() -> None:
                 cluster.pause(follower)
             began = time.monotonic()
             write(leader, count, arguments.users)
-            told(cluster, f"{count} {turn} in {time.monotonic() - began:.0f} s")
+            report(cluster, f"{count} {turn} in {time.monotonic() - began:.0f} s")
             if turn != "written":
                 cluster.resume(follower)
             time.sleep(SETTLES_S)
-            told(cluster, f"{SETTLES_S:.0f} s later")
+            report(cluster, f"{SETTLES_S:.0f} s later")
         for number in range(count):
             ask(leader, "GET", f"{SPACE}/config/k{number}", timeout_s=30)
-        told(cluster, "read")
+        report(cluster, "read")
         ask(leader, "DELETE", SPACE, timeout_s=30)
         for number in range(50):
             ask(leader, "PUT", f"{SPACE}-small/config/k{number}", {"value": "x"}, timeout_s=30)
         time.sleep(SETTLES_S)
-        told(cluster, f"removed, {SETTLES_S:.0f} s later")
+        report(cluster, f"removed, {SETTLES_S:.0f} s later")
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def check_step(before: ClusterView, after: ClusterView, facts: tuple[Fact, ...])
             for old, node in zip(before.nodes, after.nodes, strict=True)
             if node.state is state
             and old.state is not state
-            # one that led until now is told of as a lost leader
+            # one that led until now is reported as a lost leader
             and (state, old.state) != (NodeState.FORMER_LEADER, NodeState.LEADER)
         }
         assert {node for one, node in changes if one is kind} == entered

@@ -200,7 +200,7 @@ async def test_more_than_a_pipe_holds_goes_through_without_waiting() -> None:
             lambda: ends.append("ended"),
         )
         sent = [Echo(str(number) * 50_000) for number in range(10)]
-        # the other side takes nothing while it is sent: whoever waited for it would wait for ever
+        # the other side takes nothing while it is sent: who waited for it would wait for ever
         os.kill(child.pid, signal.SIGSTOP)
         pipe.send(*sent)
         os.kill(child.pid, signal.SIGCONT)

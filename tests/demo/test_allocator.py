@@ -40,7 +40,7 @@ def resident(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) * 1024
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system does not tell a process's memory")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system does not show a process's memory")
 def test_nodes_with_large_values_shorten_their_journals_and_give_memory_back() -> None:
     with DemoCluster(ports="auto") as cluster:
         leader = wait_agreed(cluster)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import os
@@ -12,29 +11,23 @@ import threading
 from collections import Counter
 from concurrent.futures import Future
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from locust.runners import LocalRunner
 
-from confman_tui.cluster.elections import WriteOutcome, value_digest
+from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.load import users
 from confman_tui.load.context import context_of
 from confman_tui.load.engine import Engine, EngineBusyError, EngineClosedError
-from confman_tui.load.histogram import decode
 from confman_tui.load.run_model import Cause, RunOutcome, SecondSample
 from confman_tui.settings.scenarios import Reads, Target
 from tests.support.confman_server import Server
+from tests.support.load_agreement import check_bookings, check_locust_files, check_totals, rows
 from tests.support.load_runs import KEYS, Book, plan, run, wait_until
 from tests.support.waiting import DEADLINE_S
 
 SUFFIXES = ("_stats.csv", "_stats_history.csv", "_failures.csv", "_exceptions.csv")
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as lines:
-        return list(csv.DictReader(lines))
 
 
 def test_samples_totals_files_and_the_server_agree(engine: Engine, server: Server, tmp_path: Path) -> None:
@@ -48,46 +41,25 @@ def test_samples_totals_files_and_the_server_agree(engine: Engine, server: Serve
         observer=book,
         samples=samples,
     )
-    served = server.control()
-    assert outcome.failures == 0
-    assert outcome.requests == served["put"] + served["get"] == sum(sample.ok for sample in samples)
-    assert (outcome.reads_ok, outcome.writes_ok) == (served["get"], served["put"])
-    assert (served["keys"], served["repeated"]) == (served["put"], 0)
+    check_totals(outcome, samples, server)
+    check_locust_files(outcome, tmp_path, "small-mixed")
+    check_bookings(book, outcome, server)
     assert 0.3 < outcome.writes_ok / outcome.requests < 0.5
-    assert outcome.per_node == {server.url: outcome.requests}
     assert sum(sum(sample.per_node.values()) for sample in samples) == outcome.requests
-    assert decode(outcome.histogram).get_total_count() == outcome.requests
-    assert outcome.max_us == max(sample.max_us or 0 for sample in samples)
     assert outcome.p50_us is not None
     assert outcome.p99_us is not None
     assert outcome.max_us is not None
     assert 0 < outcome.p50_us <= outcome.p99_us <= outcome.max_us
     # seconds on the grid of the run, the last partial one included
     assert [round(sample.end - outcome.started) for sample in samples] == [1, 2, 2]
-    assert samples[0].start == outcome.started
-    assert samples[-1].end == outcome.ended
-    assert all(a.end == b.start for a, b in pairwise(samples))
     assert all(sample.users == 5 and 0 < sample.engine_cpu <= 1.05 for sample in samples)
     # Locust's own files
     assert [path.name for path in outcome.files] == [f"small-mixed{suffix}" for suffix in SUFFIXES]
-    stats = {row["Name"]: row for row in rows(tmp_path / "small-mixed_stats.csv")}
-    assert int(stats["Aggregated"]["Request Count"]) == outcome.requests
-    assert int(stats["/config/[key] GET"]["Request Count"]) == outcome.reads_ok
-    assert int(stats["/config/[key] PUT"]["Request Count"]) == outcome.writes_ok
     history = rows(tmp_path / "small-mixed_stats_history.csv")
     assert history[-1]["Name"] == "Aggregated"
-    assert int(history[-1]["Total Request Count"]) == outcome.requests
     assert {row["Name"] for row in history} == {"Aggregated"}
     requests = [int(row["Total Request Count"]) for row in history]
     assert requests == sorted(requests)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in outcome.files)
-    # the booking of writes
-    assert len(book.starts) == len(book.ends) == outcome.writes_ok
-    values = server.control(values=True)["values"]
-    for namespace, key, digest, started, ended, node, fate in book.ends:
-        assert digest == value_digest(values[f"{namespace}/{key}"])
-        assert outcome.started <= started < ended <= outcome.ended
-        assert (node, fate) == (server.url, WriteOutcome.ACKNOWLEDGED)
 
 
 def test_a_run_of_whole_seconds_has_as_many_samples(engine: Engine, server: Server) -> None:

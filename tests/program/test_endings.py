@@ -134,11 +134,11 @@ def test_a_second_program_on_the_same_tier_refuses_and_names_the_first(node: Dem
         assert f"pid {first.process.pid}" in second.said()
         cleaning = StartedProgram(["clean", *nodes, "--yes"], home, "-clean")
         assert cleaning.wait_end() == 0, cleaning.said()
-        told = cleaning.output.read_text()
-        assert "tier small: 6 namespaces in use, by " in told
-        assert f"pid {first.process.pid}" in told
-        assert "bench-small-000, bench-small-001" in told
-        assert "nothing to remove: all that the cluster holds of confman-tui is in use" in told
+        text = cleaning.output.read_text()
+        assert "tier small: 6 namespaces in use, by " in text
+        assert f"pid {first.process.pid}" in text
+        assert "bench-small-000, bench-small-001" in text
+        assert "nothing to remove: all that the cluster holds of confman-tui is in use" in text
     finally:
         first.process.send_signal(signal.SIGINT)
         assert first.wait_end() == 130, first.said()

@@ -55,7 +55,7 @@ class Lies:
 
 def judged(kinds: tuple[str, ...], home: Path, *more: str) -> tuple[dict[str, Any], int, str, Lies]:
     """A run whose every node was read. A node that does not answer in time just then is left out, as it should be, but
-    what is told of it then is not what it lied about: on a busy machine, again."""
+    what is said of it then is not what it lied about: on a busy machine, again."""
     for attempt in range(ATTEMPTS):
         folder = home / f"{attempt}"
         folder.mkdir()

@@ -203,7 +203,7 @@ def _own_addresses() -> list[str]:
 
 
 async def watched(watch: GeneratorWatch, events: list[Event], count: int) -> list[GeneratorWatched]:
-    """The first so many readings."""
+    """The first ``count`` readings."""
     async with asyncio.timeout(DEADLINE_S):
         while len(events) < count:  # noqa: ASYNC110 (the sink is a plain list)
             await asyncio.sleep(0.01)

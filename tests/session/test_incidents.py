@@ -15,12 +15,12 @@ NODES = ("http://127.0.0.1:6100", "http://127.0.0.1:6200", "http://127.0.0.1:630
 
 
 def test_each_step_of_an_election_that_goes_on_is_told() -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     monitor = SimpleNamespace(nodes=NODES, book=SimpleNamespace(stream=WriteStream()))
     none = cast(Any, None)
-    tracker = IncidentTracker(cast(Settings, none), cast(Any, monitor), none, none, told.append, lambda: 100.0)
+    tracker = IncidentTracker(cast(Settings, none), cast(Any, monitor), none, none, events.append, lambda: 100.0)
     tracker.on_fact(Fact(FactKind.LEADER_SERVING, 90.0, NODES[0], 6))
-    assert told == [], "nothing goes on"
+    assert events == [], "nothing goes on"
     for fact in (
         Fact(FactKind.LEADER_LOST, 100.0, NODES[0], 6),
         Fact(FactKind.TERM_ADVANCED, 101.0, NODES[1], 7),
@@ -28,7 +28,7 @@ def test_each_step_of_an_election_that_goes_on_is_told() -> None:
         Fact(FactKind.LEADER_SERVING, 101.5, NODES[1], 7),
     ):
         tracker.on_fact(fact)
-    elections = [event.election for event in told if isinstance(event, ElectionAdvanced)]
+    elections = [event.election for event in events if isinstance(event, ElectionAdvanced)]
     assert len(elections) == 4
     assert [election.claim_s is not None for election in elections] == [False, False, True, True]
     assert elections[-1].serving_s == 1.5

@@ -137,7 +137,7 @@ class RealCluster:
         return sorted(found)
 
     def warm(self, writes: int) -> None:
-        """Reads, and so many writes by each node, until .NET has compiled what they need: a cold node is silent for
+        """Reads, and ``writes`` writes by each node, until .NET has compiled what they need: a cold node is silent for
         seconds at its first ones."""
         leader = self.wait_agreed()
         path = f"/api/v1/namespaces/{_WARM_NAMESPACE}/config/k"

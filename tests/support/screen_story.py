@@ -123,7 +123,7 @@ def sample(at: float, rate: int, *, failed: int = 0, slow: int = 0) -> SecondSam
 
 
 def _latencies(requests: int, wobble: int) -> dict[int, int]:
-    """So many requests by the µs that they took: most near 36 ms, one in a hundred around 110."""
+    """``requests`` requests by the µs that they took: most near 36 ms, one in a hundred around 110."""
     counts: dict[int, int] = {}
     for number in range(requests):
         share = (number + 0.5) / requests

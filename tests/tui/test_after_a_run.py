@@ -138,16 +138,16 @@ def test_a_held_view_keeps_the_run_while_another_begins() -> None:
 async def test_a_drills_verdict_is_its_own(tmp_path: Path) -> None:
     async with open_screen(tmp_path, found=False) as board:
         await board.play(screen_story.election_run(START))
-        told = "3 of 3 rounds judged, without writes for 1.62 s in the median, 1.70 s at most"
+        verdict = "3 of 3 rounds judged, without writes for 1.62 s in the median, 1.70 s at most"
         checked = Verification(acknowledged=10, checked=10)
         await board.emit(
             ScenarioStarted("drill", START + 46, 10, None, 100, 1024),
             ended("drill"),
-            DrillEnded((), checked, told),
+            DrillEnded((), checked, verdict),
             PhaseChanged(Phase.IDLE, END),
         )
         await board.press("escape")
-        assert f"drill: {told}, 0 lost" in board.text()
+        assert f"drill: {verdict}, 0 lost" in board.text()
 
 
 class Farewell:

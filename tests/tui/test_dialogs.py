@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 from confman_tui.session.events import Phase, PhaseChanged, ScenarioStarted, SeriesEnded
 from confman_tui.tui.screens.confirm import ConfirmDialog
 from confman_tui.tui.screens.dialog import Box, Dialog
+from confman_tui.tui.screens.event_list import EventsDialog
 from confman_tui.tui.screens.help import HelpDialog
 from confman_tui.tui.screens.rounds import RoundsDialog
 from tests.support import result_samples, screen_story
@@ -49,6 +50,12 @@ async def _details(board: ScreenUnderTest) -> None:
     board.app.show_details("write-10u")
 
 
+async def _events(board: ScreenUnderTest) -> None:
+    await board.play(screen_story.election_run(START))
+    await board.app.push_screen(EventsDialog(board.app.state, board.clock, "l"))
+    await until(lambda: str(board.app.screen.query_one("#events", Static).content) != "", "the events laid out")
+
+
 async def _quit(board: ScreenUnderTest) -> None:
     await running(board)
     await board.press("q")
@@ -67,7 +74,7 @@ async def _fault(board: ScreenUnderTest) -> None:
 
 
 Open = Callable[[ScreenUnderTest], Awaitable[None]]
-READ: list[Open] = [_help, _series, _rounds, _details]
+READ: list[Open] = [_help, _series, _rounds, _details, _events]
 """Dialogs to read."""
 ASK: list[Open] = [_quit, _tier, _overrides, _fault]
 """Dialogs that ask for something."""

@@ -189,7 +189,7 @@ async def test_a_refused_fault_says_why(tmp_path: Path) -> None:
         assert board.toasts() == ["Port 6100 belongs to [another] user's process."]
 
 
-async def test_faults_on_a_foreign_cluster_need_the_flag(tmp_path: Path) -> None:
+async def test_faults_on_a_cluster_that_is_no_demo_need_the_flag(tmp_path: Path) -> None:
     async with open_screen(tmp_path, found=False) as board:
         await board.emit(*screen_story.found(demo=False))
         await board.press("k")
@@ -298,7 +298,7 @@ async def test_e_asks_for_fault_and_rounds(tmp_path: Path) -> None:
         ({"nodes": screen_story.NODES[:2]}, "at least three nodes, and these are 2"),
         ({"demo": False, "nodes": (*screen_story.NODES[:2], "http://10.0.0.7:6300")}, "not on this machine's loopback"),
     ],
-    ids=["foreign", "two", "remote"],
+    ids=["no demo", "two", "remote"],
 )
 async def test_the_drill_is_not_offered_where_it_is_refused(
     change: dict[str, object], why: str, tmp_path: Path

@@ -23,6 +23,7 @@ from confman_tui.tui.layout import plan
 from confman_tui.tui.widgets.scenario_table import columns_for
 from tests.support import screen_story
 from tests.support.screen import open_screen
+from tests.support.waiting import until
 
 T = screen_story.START
 
@@ -40,6 +41,12 @@ async def test_the_log_shows_the_newest_again_when_it_loses_the_focus(tmp_path: 
         await board.emit(NoticeGiven(Level.INFO, "the newest of all", T + 40))
         assert "the newest of all" in board.text()
         assert "home newest" not in board.text()
+        pane.focus()
+        await board.press("down", "down")
+        assert "home newest" in board.text()
+        await board.press("escape")
+        assert pane.cursor == 0
+        assert not pane.has_focus
 
 
 async def test_a_long_event_can_be_read_whole(tmp_path: Path) -> None:
@@ -51,6 +58,66 @@ async def test_a_long_event_can_be_read_whole(tmp_path: Path) -> None:
         await board.pilot.pause()
         text = board.text()
         assert all(word in text for word in words)
+
+
+async def test_an_event_longer_than_the_pane_is_read_on_before_the_next_one(tmp_path: Path) -> None:
+    words = [f"word{number:03d}" for number in range(200)]
+    async with open_screen(tmp_path) as board:
+        await board.emit(
+            NoticeGiven(Level.INFO, "an older line", T + 4), NoticeGiven(Level.INFO, " ".join(words), T + 5)
+        )
+        pane = board.app.dashboard.log_pane
+        pane.focus()
+        await board.pilot.pause()
+        seen: list[str] = []
+
+        def read() -> None:
+            seen.extend(word for word in words if word in board.text() and word not in seen)
+
+        for _ in range(60):
+            read()
+            if pane.cursor:
+                break
+            assert "more row" in board.text() or "word199" in board.text()
+            await board.press("down")
+        assert seen == words
+        assert "an older line" in board.text()
+        await board.press("up")
+        assert "word000" in board.text()
+        await board.press("pagedown")
+        assert pane.cursor == 0
+        await board.emit(NoticeGiven(Level.INFO, "it came meanwhile", T + 6))
+        assert "word199" in board.text() or "more row" in board.text(), "who reads on is not moved"
+
+
+async def test_no_row_of_the_log_stays_empty_while_there_is_more_to_read(tmp_path: Path) -> None:
+    async with open_screen(tmp_path, found=False) as board:
+        await board.play(screen_story.election_run(T))
+        pane = board.app.dashboard.log_pane
+        for number in range(8):
+            await board.emit(NoticeGiven(Level.INFO, f"line {number}", board.clock.now + number))
+            rows = str(pane.render()).splitlines()
+            assert len(rows) == pane.content_size.height
+            assert all(row.strip() for row in rows)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24)])
+async def test_a_small_screen_opens_all_events_whole(tmp_path: Path, size: tuple[int, int]) -> None:
+    words = [f"word{number:02d}" for number in range(40)]
+    async with open_screen(tmp_path, size) as board:
+        await board.emit(NoticeGiven(Level.WARNING, " ".join(words), T + 4))
+        assert "l events" in board.text()
+        await board.press("l")
+        await until(lambda: "word39" in board.text(), "the words on the screen")
+        assert all(word in board.text() for word in words)
+        await board.emit(NoticeGiven(Level.INFO, "it came meanwhile", T + 5))
+        await until(lambda: "it came meanwhile" in board.text(), "the words on the screen")
+        await board.press("l")
+        assert "events · " in board.text()
+        await board.press("escape")
+        assert board.at_home()
+        await board.pilot.click("#last-event")
+        await until(lambda: "word39" in board.text(), "the words on the screen")
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from confman_tui.cluster.elections import Fault, FaultKind
+from confman_tui.settings.fault_kinds import HURTING
 
-HURTING = (FaultKind.KILL, FaultKind.PAUSE, FaultKind.ISOLATE)
-"""Faults that take a node from the cluster; the others give it back."""
 SLACK_S = 0.5
 """A poll asked this long before a fault may still be the first to feel it: its deadline."""
 _UNDONE_KEPT_S = 60.0

@@ -66,7 +66,7 @@ def distributions(rounds: Sequence[DrillRound]) -> dict[str, dict[str, float | N
 
 
 def spread_rows(rounds: int) -> tuple[tuple[str, str], ...]:
-    """(name, key of `distribution`) of the rows below a table of so many judged rounds: of fewer than 20, the 95th
+    """(name, key of `distribution`) of the rows below a table of ``rounds`` judged ones: of fewer than 20, the 95th
     percentile is the maximum, and both share a row that says so."""
     if is_greatest(P95, rounds):
         return (("min", "min"), ("median", "median"), ("max = p95", "max"))

@@ -10,6 +10,7 @@ from contextlib import suppress
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.cluster.faults.injector import FaultPlan
+from confman_tui.settings.fault_kinds import HURTING
 from confman_tui.tui.base_app import BaseApp
 from confman_tui.tui.keys.availability import fault_kinds, followers
 from confman_tui.tui.node_names import name_of
@@ -54,14 +55,18 @@ class FaultActions(BaseApp):
     def action_drill(self) -> None:
         """Ask for fault and rounds, and start the election drill."""
         assert self.state.config is not None
-        isolate = (FaultKind.ISOLATE,) if self.state.config.demo else ()
+        demo = self.state.config.demo
+        kinds = tuple(kind for kind in HURTING if demo or kind is not FaultKind.ISOLATE)
 
         def on_chosen(plan: tuple[FaultKind, int] | None) -> None:
             if plan is not None:
                 self.drill_plan = plan
                 self._begin_drill(*plan)
 
-        self.push_screen(DrillDialog((FaultKind.KILL, FaultKind.PAUSE, *isolate), *self.drill_plan), on_chosen)
+        self.push_screen(
+            DrillDialog(kinds, *self.drill_plan),
+            on_chosen,
+        )
 
     def _begin_drill(self, kind: FaultKind, rounds: int) -> None:
         def begin() -> None:

@@ -32,7 +32,7 @@ class LeavingActions(BaseApp):
 
     def farewell(self) -> str:
         """One line for after the screen: what ran, its figures, where the files are, what could not be cleaned. Empty
-        when there is nothing to tell."""
+        when there is nothing to report."""
         said = list(self.state.ended.values())
         more = [f"{len(said) - MOST_TOLD} more before"] if len(said) > MOST_TOLD else []
         parts = [*said[-MOST_TOLD:], *more]

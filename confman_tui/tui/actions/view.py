@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from confman_tui.tui.base_app import BaseApp, Panes
+from confman_tui.tui.screens.event_list import EventsDialog
 
 SCROLL = 0.25
 """Share of the window that one step through time takes."""
@@ -61,7 +62,10 @@ class ViewActions(BaseApp):
         self.draw(Panes.ALL)
 
     def action_filter(self) -> None:
-        """Narrow the event log to the next topic."""
+        """Narrow the event log to the next topic; where there is no room for the log, open it as a dialog."""
+        if not self.circumstances().log_shown:
+            self.push_screen(EventsDialog(self.state, self.options.clock, self.shown_key("filter")))
+            return
         pane = self.dashboard.log_pane
         pane.next_topic()
         pane.show(self.held or self.frame())

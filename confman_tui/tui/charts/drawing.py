@@ -16,7 +16,7 @@ from confman_tui.tui.yield_cpu import yield_cpu
 
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 _FILLED = "▒"
-"""What a band is filled with: not the block of an area, so that it is told apart without colour too."""
+"""What a band is filled with: not the block of an area, so that it differs without colour too."""
 _BASE = 16
 """Style numbers travel through plotext as entries of the 256-colour palette from here on; below are theme colours."""
 

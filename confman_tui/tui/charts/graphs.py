@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from confman_tui.load.run_model import CAUSE_WORDS
 from confman_tui.tui.charts.axis import TimeAxis, clock_words
-from confman_tui.tui.charts.marks import keep_apart, tell_outages
+from confman_tui.tui.charts.marks import keep_apart, mark_outages
 from confman_tui.tui.charts.palette import CAUSE_GLYPHS, term_role
 from confman_tui.tui.charts.spec import GraphSpec, Layer, LayerKind, Mark, label_start
 from confman_tui.tui.charts.ticks import (
@@ -103,21 +103,24 @@ class _TimeGraph:
             )
             for change in history.changes(axis.start, axis.end)
         ]
-        tell_outages(spec, axis, history, columns)
+        mark_outages(spec, axis, history, columns)
         keep_apart(spec.marks, columns, axis.span)
         self._name_scenarios(spec, axis, history, columns)
         return spec
 
     def _name_scenarios(self, spec: GraphSpec, axis: TimeAxis, history: History, columns: int) -> None:
-        """Each scenario's name where it starts, as far as there is room before the next mark."""
+        """Each scenario's name where it starts, where there is room beside other labels and before the next mark."""
         spans = history.scenarios(axis.start, axis.end)
-        starts = [label_start(mark, axis.span, columns) * axis.span / columns for mark in spec.marks if mark.label]
-        taken = sorted([mark.x for mark in spec.marks] + starts + [span.start - axis.start for span in spans])
+        starts = [(label_start(mark, axis.span, columns), len(mark.label)) for mark in spec.marks if mark.label]
+        taken = sorted([mark.x for mark in spec.marks] + [span.start - axis.start for span in spans])
         for span in spans:
             x = max(span.start - axis.start, 0.0)
             following = next((other for other in taken if other > x + 1e-6), axis.span)
-            if (following - x) * columns / axis.span >= len(span.name) + 1:
-                spec.marks.append(Mark(round(x, 3), span.name, "dim", line=False))
+            name = Mark(round(x, 3), span.name, "dim", line=False)
+            first = label_start(name, axis.span, columns)
+            free = all(first > start + length or first + len(span.name) < start for start, length in starts)
+            if free and (following - x) * columns / axis.span >= len(span.name) + 1:
+                spec.marks.append(name)
 
     def _buckets(self, axis: TimeAxis, history: History) -> list[SecondsBucket]:
         self.seconds = bucket_seconds(axis.span)
@@ -133,7 +136,7 @@ class _TimeGraph:
         """(xs, ys) of each stretch without a gap; with ``edges`` a stretch fills its first and last second.
 
         Nothing is drawn over time of which there is no figure: a stretch ends where seconds are missing, or had no
-        success to tell of; a sample that holds a stall is level from its start to its end, a stretch of its own; and
+        success to show; a sample that holds a stall is level from its start to its end, a stretch of its own; and
         throughput falls to zero, and rises from it, at the second's edge.
         """
         runs: list[tuple[list[float], list[float]]] = []
@@ -270,15 +273,15 @@ class LatencyPlot(_TimeGraph):
     def spec(self, axis: TimeAxis, history: History, width: int, height: int) -> GraphSpec | None:
         """The graph to draw; None when no successful request falls into this stretch."""
         buckets = self._buckets(axis, history)
-        told = [bucket for bucket in buckets if bucket.max_us is not None]
-        if not told:
+        known = [bucket for bucket in buckets if bucket.max_us is not None]
+        if not known:
             self.legend = ()
             return None
         named = width >= _LABELS_FROM
         spec = self._frame(axis, history, width, height, right=4 if named else 0)
         rows = max(height - 2, 1)
-        lowest = min((bucket.p50_us or 1) for bucket in told) / 1000
-        highest = max((bucket.max_us or 1) for bucket in told) / 1000
+        lowest = min((bucket.p50_us or 1) for bucket in known) / 1000
+        highest = max((bucket.max_us or 1) for bucket in known) / 1000
         spec.log = True
         if self._seen_anew(axis):
             self._scale.forget()

@@ -9,7 +9,7 @@ from confman_tui.tui.charts.spec import Band, GraphSpec, Mark, band_cells, label
 from confman_tui.tui.history.history import History
 
 
-def tell_outages(spec: GraphSpec, axis: TimeAxis, history: History, columns: int) -> None:
+def mark_outages(spec: GraphSpec, axis: TimeAxis, history: History, columns: int) -> None:
     """A band for each stretch without leader or writes, with its length inside, or, where it is too narrow for
     that, at the top beside it, behind the term's number if that stands there."""
     for begin, end, whole in history.outages(axis.start, axis.end, axis.now):

@@ -253,7 +253,7 @@ class History:
 
     def windows(self, start: float, end: float, now: float) -> list[tuple[float, float, float]]:
         """(start, end, seconds) of the windows without writes that touch this stretch, uncut; an open one ends now.
-        ``seconds`` is for how long writes were impossible, as elections tell it (`WriteWindow.seconds`)."""
+        ``seconds`` is for how long writes were impossible, as elections have it (`WriteWindow.seconds`)."""
         spans = [
             (window.start, window.end, window.seconds or 0.0) for window in self._windows if window.end is not None
         ]

@@ -8,6 +8,7 @@ from confman_tui.cluster.addresses import is_loopback
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.states import NO_ANSWER_STATES, STATE_WORDS, WELL_STATES, NodeState
 from confman_tui.session.events import Phase
+from confman_tui.settings.fault_kinds import HURTING
 from confman_tui.tui.keys.table import RUN, shown_key
 from confman_tui.tui.node_names import name_of
 from confman_tui.tui.rows import Row
@@ -67,8 +68,8 @@ def why_not(action: str, now: Circumstances) -> str | None:
             return "Both graphs are shown." if now.graphs_shown else "The screen is too small for graphs."
         case "forward" if now.live:
             return f"This is the present; {shown_key('back', state.keys)} goes back in time."
-        case "copy" | "filter" if not now.log_shown:
-            return "The event log needs a larger screen."
+        case "copy" if not now.log_shown:
+            return f"The event log needs a larger screen; {shown_key('filter', state.keys)} opens it."
         case "copy" if not state.log.lines:
             return "There is no event to copy yet."
         case _:
@@ -179,5 +180,5 @@ def fault_kinds(state: UiState, node: str) -> tuple[FaultKind, ...]:
     if view is not None and view.state is NodeState.REFUSED:
         # one that ended by itself can be started again where it is ours
         return (FaultKind.RESTART,) if state.config is not None and state.config.demo else ()
-    kinds = (FaultKind.KILL, FaultKind.PAUSE)
-    return (*kinds, FaultKind.ISOLATE) if state.config is not None and state.config.demo else kinds
+    demo = state.config is not None and state.config.demo
+    return tuple(kind for kind in HURTING if demo or kind is not FaultKind.ISOLATE)

@@ -20,6 +20,8 @@ def label(action: Action, now: Circumstances) -> str:
     if action.id == "pause":
         paused = now.state.touched(frozenset({FaultKind.PAUSE}))
         return f"resume {name_of(paused[0], now.state.names)}" if paused else action.label
+    if action.id == "filter":
+        return action.label if now.log_shown else "events"
     if action.id == "hold":
         return "go on" if now.held else action.label
     return action.label
@@ -51,7 +53,8 @@ def hints(now: Circumstances, keymap: Mapping[str, str]) -> tuple[KeyHint, ...]:
         ids = grouped.get(action.id)
         if ids is None:
             key = shown_key(action.id, keymap)
-            offered.append(KeyHint(key, label(action, now), action.rank, action.id, action.help))
+            rank = 5 if action.id == "filter" and not now.log_shown else action.rank
+            offered.append(KeyHint(key, label(action, now), rank, action.id, action.help))
         elif ids not in done:
             done.add(ids)
             keys = [shown_key(one, keymap) for one in ids]

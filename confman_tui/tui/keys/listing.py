@@ -18,7 +18,7 @@ def listing() -> str:
         f"  {'action':<{ids}}  {'default key':<{keys}}  does",
         *(f"  {name:<{ids}}  {key:<{keys}}  {words}" for name, key, words in rows),
         "",
-        "for example, to kill the leader with K or F9 (--print-config tells where the file is looked for):",
+        "for example, to kill the leader with K or F9 (--print-config says where the file is looked for):",
         "",
         "  [keys]",
         '  kill = "K,f9"',

@@ -77,7 +77,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("zoom_out", "minus", "zoom", "Show more time, up to 10 min", "View", 13),
     Action("back", "left", "time", "Go back in time", "View", 14, "earlier"),
     Action("forward", "right", "time", "Go forward in time", "View", 14, "later"),
-    Action("filter", "l", "filter events", "Narrow the event log to one topic after the other", "View", 16),
+    Action("filter", "l", "filter events", "Events of one topic after the other (small screens: all)", "View", 16),
     Action("copy", "c", "copy line", "Copy the chosen line of the event log to the clipboard", "View", 17),
     Action("picture", "f2", "picture", "Save a picture of the screen (SVG) in the output folder", "View", 18),
     Action("theme", "w", "theme", "Choose a theme, dark or light; it is remembered", "View", 19, "change_theme"),

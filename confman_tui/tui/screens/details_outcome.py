@@ -57,7 +57,7 @@ def _failures(sheet: Sheet, row: Row) -> None:
         if number:
             share = numbers.share(number, whole)
             sheet.entry(CAUSE_WORDS[cause], f"{numbers.count(number):>8}  {share}", sheet.look.alarm)
-    # a text that only names its cause is that cause's row, and would tell the same failures a second time
+    # a text that only names its cause is that cause's row, and would name the same failures a second time
     texts = {
         text: number
         for text, number in (result.outcome.error_texts if result else {}).items()

@@ -24,7 +24,7 @@ _FIGURES = (
     ("writes go through", "judged by acknowledged writes alone, of the scenario and of a small probe"),
     ("req/s, p50 … p99", "of the last second while a scenario runs, of the whole run afterwards"),
     ("latency", "from our own recorder, in ms; successful requests only"),
-    ("rate", "open loop: so many requests per second are due, whatever the answers do"),
+    ("rate", "open loop: this many requests a second are due, whatever the answers do"),
     ("latency with a rate", "from when a request was due; uncorrected: from when it was sent"),
     ("waiting", "due, but no user is free; what never began is counted at the end"),
     ("max, failed", "of the run so far"),
@@ -39,7 +39,7 @@ _FIGURES = (
 _PANE_KEYS = (
     ("tab", "the next pane: timeline, table, events"),
     ("↑ ↓", "in the table: choose a scenario; enter opens its details from any pane"),
-    ("↑ ↓ pgup pgdn", "in the events: choose a line"),
+    ("↑ ↓ pgup pgdn", "in the events: choose a line; esc: the newest again"),
     ("← →", "in the timeline: move the cursor; esc takes it away"),
     ("mouse", "keys in the last line, rows and the timeline can be clicked"),
 )

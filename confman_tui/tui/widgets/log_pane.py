@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import Click, MouseScrollDown, MouseScrollUp
+from textual.message import Message
 
 from confman_tui.tui import numbers
 from confman_tui.tui.colours import Look
 from confman_tui.tui.election_card import card
 from confman_tui.tui.frame import Frame
-from confman_tui.tui.log import LogLine, Topic
-from confman_tui.tui.text import ELLIPSIS, fit, wrap
+from confman_tui.tui.log import LogLine, Topic, next_topic
+from confman_tui.tui.text import MAX_CHARACTERS, fit, wrap
 from confman_tui.tui.widgets.lines import Lines
 
 _MOST_ROWS = 3
 """Screen lines that one entry may take, unless the cursor is on it: then it is shown whole."""
+_WHOLE = MAX_CHARACTERS
+"""More rows than any text has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class EventLogPane(Lines, can_focus=True):
         Binding("pagedown", "move(10)", "Older lines", show=False),
         Binding("home", "newest", "Newest line", show=False),
         Binding("end", "oldest", "Oldest line", show=False),
+        Binding("escape", "leave", "Follow the newest line", show=False),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -55,6 +59,10 @@ class EventLogPane(Lines, can_focus=True):
         self._stamp: tuple[int, Topic | None] = (-1, None)
         self._top = 0
         """First entry in the pane."""
+        self._read = 0
+        """Rows of the chosen entry above the pane, where it has more rows than that."""
+        self._unread = 0
+        """Its rows below the pane."""
         self._rows: list[int] = []
         """The entry of each row of the pane."""
         self._title = ""
@@ -75,22 +83,24 @@ class EventLogPane(Lines, can_focus=True):
         self._stamp = stamp
         self._entries = log.newest_first(self.topic)
         if not same_topic:
-            self.cursor = self._top = 0
-        elif before and (self.cursor > 0 or self._top > 0):
+            self.cursor = self._top = self._read = 0
+        elif before and (self.cursor > 0 or self._top > 0 or self._read > 0):
             top = self._place_of(before[self._top], self._top)
             self.cursor = self._place_of(before[self.cursor], self.cursor)
             self._top = top
         self._move_into_range()
-        self._retitle()
         self.redraw()
+
+    def redraw(self) -> None:
+        super().redraw()
+        self._retitle()
 
     def _place_of(self, line: LogLine, otherwise: int) -> int:
         return next((at for at, entry in enumerate(self._entries) if entry is line), otherwise)
 
     def next_topic(self) -> Topic | None:
         """Narrow the log to the next topic, after the last one to none."""
-        topics: list[Topic | None] = [None, *Topic]
-        self.topic = topics[(topics.index(self.topic) + 1) % len(topics)]
+        self.topic = next_topic(self.topic)
         return self.topic
 
     @property
@@ -99,19 +109,33 @@ class EventLogPane(Lines, can_focus=True):
         return self._entries[self.cursor] if self.cursor < len(self._entries) else None
 
     def action_move(self, by: int) -> None:
-        """Move the cursor, towards older lines when positive."""
-        self.cursor += by
+        """Move the cursor, towards older lines when positive; within an entry that is longer than the pane, read on."""
+        if by > 0 and self._unread:
+            self._read += min(by, self._unread)
+        elif by < 0 and self._read:
+            self._read = max(0, self._read + by)
+        else:
+            self._choose(self.cursor + by)
+            return
+        self.redraw()
+
+    def _choose(self, entry: int) -> None:
+        """Put the cursor on this entry, at its first row."""
+        self.cursor, self._read = entry, 0
         self._move_into_range()
-        self._retitle()
         self.redraw()
 
     def action_newest(self) -> None:
         """To the newest line, where new ones appear."""
-        self.action_move(-len(self._entries))
+        self._choose(0)
 
     def action_oldest(self) -> None:
         """To the oldest line kept."""
-        self.action_move(len(self._entries))
+        self._choose(len(self._entries) - 1)
+
+    def action_leave(self) -> None:
+        """Give the focus away, so that the newest lines are seen again."""
+        self.screen.set_focus(None)
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
         event.stop()
@@ -123,18 +147,15 @@ class EventLogPane(Lines, can_focus=True):
 
     def on_click(self, event: Click) -> None:
         spot = event.get_content_offset(self)
-        if spot is not None and 0 <= spot.y < len(self._rows):
-            self.cursor = self._rows[spot.y]
-            self._retitle()
-            self.redraw()
+        if spot is not None and 0 <= spot.y < len(self._rows) and self._rows[spot.y] != self.cursor:
+            self._choose(self._rows[spot.y])
 
     def watch_has_focus(self, focused: bool) -> None:
         """Show the cursor, or take it away. (Our handler of the focus event would run before ``has_focus`` is set.)"""
         super().watch_has_focus(focused)
-        if not focused and self.cursor:
+        if not focused:
             # nobody reads on: the newest lines are to be seen again
-            self.cursor = self._top = 0
-            self._retitle()
+            self.cursor = self._top = self._read = 0
         self.redraw()
 
     def _move_into_range(self) -> None:
@@ -145,6 +166,8 @@ class EventLogPane(Lines, can_focus=True):
         title = "events" if self.topic is None else f"events · {self.topic.value} only"
         # The chosen line stays where it is while new ones come: say so, or the log seems to have stopped.
         place = f"{self.cursor + 1} of {len(self._entries)} · home newest" if self.cursor else ""
+        if self._unread:
+            place = f"↓ {self._unread} more row{'s' if self._unread > 1 else ''}"
         if (wanted := f"{title}|{place}") != self._title:
             self._title = wanted
             self.border_title = title
@@ -164,35 +187,55 @@ class EventLogPane(Lines, can_focus=True):
 
     def _page(self, top: int, width: int, height: int, look: Look) -> list[_Shown]:
         rows: list[_Shown] = []
+        self._unread = 0
         for index in range(top, len(self._entries)):
             chosen = self.has_focus and index == self.cursor
             lines = self._lines_of(self._entries[index], width, height if chosen else 0, look)
-            if rows and len(rows) + len(lines) > height:
-                break
+            left = height - len(rows)
+            if rows and len(lines) > left:
+                if chosen or not left:
+                    break
+                # what is older is cut at the pane's edge: no row stays empty while there is something to read
+                lines = self._lines_of(self._entries[index], width, 0, look, min(left, _MOST_ROWS))[:left]
             if chosen:
+                self._read = min(self._read, max(0, len(lines) - height))
+                lines = lines[self._read :]
+                self._unread = max(0, len(lines) - height)
                 lines = [content.pad_right(max(0, width - content.cell_length)).stylize("reverse") for content in lines]
             rows.extend(_Shown(index, content) for content in lines)
         return rows[:height]
 
-    def _lines_of(self, entry: LogLine, width: int, most: int, look: Look) -> list[Content]:
-        """An election's card, or the entry's text; ``most``: rows of one that is to be read whole, else 0."""
-        if entry.election is None:
-            return entry_lines(entry, width, look, most)
-        clock = numbers.time_of_day(entry.election.origin, 0)
-        head = Content.assemble((clock, look.dim), (f" {entry.glyph} ", f"bold {look.level(entry.level)}"))
-        now = self._now if entry.ongoing else None
-        return card(entry.election, self._names, width, look, head=head, now=now)
+    def _lines_of(self, entry: LogLine, width: int, room: int, look: Look, most: int = _MOST_ROWS) -> list[Content]:
+        """An election's card, or the entry's text; ``room`` and ``most``: see `entry_lines`."""
+        return lines_of(entry, width, look, self._names, room=room, now=self._now, most=most)
 
 
-def entry_lines(entry: LogLine, width: int, look: Look, most: int = 0) -> list[Content]:
-    """One entry in up to three rows, continued under its text; with ``most``, whole in up to so many, which begin
-    further left where that is needed."""
+def lines_of(
+    entry: LogLine,
+    width: int,
+    look: Look,
+    names: Mapping[str, str],
+    *,
+    room: int,
+    now: float,
+    most: int = _MOST_ROWS,
+) -> list[Content]:
+    """An election's card, which grows until ``now`` while it goes on, or else the entry's text."""
+    if entry.election is None:
+        return entry_lines(entry, width, look, room, most)
+    clock = numbers.time_of_day(entry.election.origin, 0)
+    head = Content.assemble((clock, look.dim), (f" {entry.glyph} ", f"bold {look.level(entry.level)}"))
+    return card(entry.election, names, width, look, head=head, now=now if entry.ongoing else None)
+
+
+def entry_lines(entry: LogLine, width: int, look: Look, room: int = 0, most: int = _MOST_ROWS) -> list[Content]:
+    """One entry in up to ``most`` rows, continued under its text; with ``room``, whole, in rows that begin further
+    left where it needs more of them than that."""
     clock = numbers.time_of_day(entry.at, 2 if width >= 34 else 0)
     indent = len(clock) + 3
-    texts = wrap(entry.text, width - indent, most or _MOST_ROWS) or [""]
-    if most and texts[-1].endswith(ELLIPSIS) and not entry.text.endswith(ELLIPSIS):
-        first = wrap(entry.text, width - indent, 2)[0]
-        indent, texts = 2, [first, *wrap(entry.text[len(first) :].strip(), width - 2, most - 1)]
+    texts = wrap(entry.text, width - indent, _WHOLE if room else most) or [""]
+    if room and len(texts) > room:
+        indent, texts = 2, [texts[0], *wrap(entry.text[len(texts[0]) :].strip(), width - 2, _WHOLE)]
     color = look.level(entry.level)
     rows = [Content.assemble((clock, look.dim), (f" {entry.glyph} ", f"bold {color}"), (texts[0], color))]
     rows.extend(Content.assemble(" " * indent, (text, color)) for text in texts[1:])
@@ -200,7 +243,10 @@ def entry_lines(entry: LogLine, width: int, look: Look, most: int = 0) -> list[C
 
 
 class LastEvent(Lines):
-    """The newest line of the log."""
+    """The newest line of the log; a click opens all of them."""
+
+    class Opened(Message):
+        """It was clicked."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -215,6 +261,9 @@ class LastEvent(Lines):
             # for the mouse: the whole of it, where the row has no room
             self.tooltip = None if newest is None else Content(newest.plain)
         self.redraw()
+
+    def on_click(self) -> None:
+        self.post_message(self.Opened())
 
     def build(self, width: int, height: int, look: Look) -> Sequence[Content]:
         entry = self._line

@@ -79,7 +79,7 @@ def demo(nodes: tuple[str, ...] = NODES) -> tuple[FaultInjector, Nodes]:
     return FaultInjector(nodes, control, control.live, demo=True, clock=Time()), control
 
 
-def foreign(allow: bool = True, restart: bool = True, nodes: tuple[str, ...] = NODES) -> tuple[FaultInjector, Nodes]:
+def local(allow: bool = True, restart: bool = True, nodes: tuple[str, ...] = NODES) -> tuple[FaultInjector, Nodes]:
     control = Nodes(nodes)
     injector = FaultInjector(
         nodes, control, control.live, demo=False, allow_faults=allow, undoable_kill=restart, clock=Time()
@@ -128,12 +128,12 @@ def test_the_last_live_node_is_left_alone(kind: FaultKind) -> None:
 
 
 def test_a_foreign_cluster_needs_leave_and_a_person() -> None:
-    injector, control = foreign(allow=False)
+    injector, control = local(allow=False)
     for kind in (KILL, PAUSE):
         with pytest.raises(FaultRefusedError, match="--allow-faults"):
             injector.cause(kind, A)
     assert control.did == []
-    injector, control = foreign()
+    injector, control = local()
     plan = injector.preview(PAUSE, A)
     assert (plan.needs_confirmation, plan.warning) == (True, "")
     injector.cause(PAUSE, A)
@@ -142,8 +142,8 @@ def test_a_foreign_cluster_needs_leave_and_a_person() -> None:
 
 @pytest.mark.parametrize(("is_demo", "at"), [(True, 100.0), (False, 100.2)])
 def test_the_fault_is_stamped_when_the_signal_is_sent(is_demo: bool, at: float) -> None:
-    """The demo sends it first and waits; for a foreign one the process is looked for first."""
-    injector, control = demo() if is_demo else foreign()
+    """The demo sends it first and waits; for another cluster the process is looked for first."""
+    injector, control = demo() if is_demo else local()
     kill = control.kill
 
     def slow(node: str) -> None:
@@ -156,7 +156,7 @@ def test_the_fault_is_stamped_when_the_signal_is_sent(is_demo: bool, at: float) 
 
 
 def test_a_foreign_kill_without_a_way_back_says_so() -> None:
-    injector, _ = foreign(restart=False)
+    injector, _ = local(restart=False)
     assert "can't be undone" in injector.preview(KILL, A).warning
     assert injector.preview(PAUSE, A).warning == ""
     injector.cause(KILL, A)
@@ -168,7 +168,7 @@ def test_a_foreign_kill_without_a_way_back_says_so() -> None:
 
 def test_a_node_off_loopback_is_never_touched() -> None:
     far = "http://192.0.2.7:6100"
-    injector, control = foreign(nodes=(far, B, C))
+    injector, control = local(nodes=(far, B, C))
     for kind in (KILL, PAUSE):
         with pytest.raises(FaultRefusedError, match="loopback"):
             injector.cause(kind, far)
@@ -177,7 +177,7 @@ def test_a_node_off_loopback_is_never_touched() -> None:
 
 @pytest.mark.parametrize("kind", [ISOLATE, HEAL])
 def test_isolating_is_for_the_demo_cluster(kind: FaultKind) -> None:
-    injector, _ = foreign()
+    injector, _ = local()
     with pytest.raises(FaultRefusedError, match="demo cluster only"):
         injector.cause(kind, A)
 
@@ -260,7 +260,7 @@ def test_a_node_that_somebody_else_brought_back_can_be_hurt_again() -> None:
 def test_whatever_is_asked_one_node_lives_and_everything_comes_back(
     asked: list[tuple[FaultKind, str]], is_demo: bool
 ) -> None:
-    injector, control = demo() if is_demo else foreign()
+    injector, control = demo() if is_demo else local()
     for kind, node in asked:
         try:
             plan = injector.preview(kind, node)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import signal
 import subprocess
@@ -10,14 +9,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
 from math import inf
 from pathlib import Path
 
 import psutil
 import pytest
 
-from confman_tui.cluster.elections import WriteOutcome, value_digest
+from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.load.engine import Engine, EngineBusyError
 from confman_tui.load.histogram import decode
 from confman_tui.load.run_model import SecondSample
@@ -28,6 +26,7 @@ from confman_tui.load.workers.plan import WaitProgress, WorkerError, WorkerPlan
 from confman_tui.settings.scenarios import Reads, Target
 from confman_tui.settings.worker_token import VARIABLE
 from tests.support.confman_server import Server
+from tests.support.load_agreement import check_bookings, check_locust_files, check_totals, rows
 from tests.support.load_runs import API_KEY, KEYS, Book, plan, replace, run, wait_until
 from tests.support.waiting import DEADLINE_S
 
@@ -87,11 +86,6 @@ def engine(workers: WithWorkers) -> Engine:
     return workers.engine
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as lines:
-        return list(csv.DictReader(lines))
-
-
 def test_samples_totals_files_writes_and_the_server_agree(workers: WithWorkers, server: Server, tmp_path: Path) -> None:
     engine = workers.engine
     server.seed(list(KEYS))
@@ -106,40 +100,19 @@ def test_samples_totals_files_writes_and_the_server_agree(workers: WithWorkers, 
         observer=book,
         samples=samples,
     )
-    counted = server.control()
-    assert outcome.failures == 0
-    assert outcome.requests == counted["put"] + counted["get"] == sum(sample.ok for sample in samples)
-    assert (outcome.reads_ok, outcome.writes_ok) == (counted["get"], counted["put"])
-    assert (counted["keys"], counted["repeated"]) == (counted["put"], 0)
-    assert outcome.per_node == {server.url: outcome.requests}
-    assert decode(outcome.histogram).get_total_count() == outcome.requests
-    assert outcome.max_us == max(sample.max_us or 0 for sample in samples)
+    check_totals(outcome, samples, server)
+    # complete, from the master
+    check_locust_files(outcome, tmp_path, "small-mixed")
+    # every write was booked before the outcome was given, on this process's clock
+    check_bookings(book, outcome, server)
     assert len(samples) == 2
-    assert samples[0].start == outcome.started
-    assert samples[-1].end == outcome.ended
     assert outcome.ended - outcome.started >= 2.0
-    assert all(a.end == b.start for a, b in pairwise(samples))
     assert all(sample.users == 5 and 0 < sample.engine_cpu < 0.6 for sample in samples)
     names = {name for sample in samples for name in sample.worker_cpu}
     assert len(names) == 2
     assert all(0.01 < sample.worker_cpu[name] <= 1.2 for sample in samples for name in names)
     assert all(0.0 <= wait <= 1.05 for sample in samples for wait in sample.worker_wait.values())
     assert {name for sample in samples for name in sample.worker_wait} <= names
-    # Locust's own files, complete, from the master
-    stats = {row["Name"]: row for row in rows(tmp_path / "small-mixed_stats.csv")}
-    assert int(stats["Aggregated"]["Request Count"]) == outcome.requests
-    assert int(stats["/config/[key] GET"]["Request Count"]) == outcome.reads_ok
-    assert int(stats["/config/[key] PUT"]["Request Count"]) == outcome.writes_ok
-    history = rows(tmp_path / "small-mixed_stats_history.csv")
-    assert int(history[-1]["Total Request Count"]) == outcome.requests
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in outcome.files)
-    # every write was booked before the outcome was given, on this process's clock
-    assert len(book.starts) == len(book.ends) == outcome.writes_ok
-    values = server.control(values=True)["values"]
-    for namespace, key, digest, started, ended, node, fate in book.ends:
-        assert digest == value_digest(values[f"{namespace}/{key}"])
-        assert outcome.started <= started < ended <= outcome.ended
-        assert (node, fate) == (server.url, WriteOutcome.ACKNOWLEDGED)
     assert len({key[4:9] for _namespace, key, *_rest in book.ends}) == 2, "each worker's keys have a token of their own"
     assert workers.troubles == []
     assert outcome.invalid == ""

@@ -263,7 +263,7 @@ def test_lanes_have_the_width_asked_for(width: int, span: float) -> None:
         assert len(line) == width
 
 
-def test_labels_of_foreign_names_are_plain_cells() -> None:
+def test_labels_of_wide_names_are_plain_cells() -> None:
     assert fit_label("\x1b[2J:6100", 8) == "…J:6100 "
     assert fit_label("日本", 8) == "??      "
 
@@ -308,6 +308,19 @@ def test_a_wide_outage_has_its_length_inside() -> None:
     lines = text_of(LatencyPlot().spec(TimeAxis(T0, T0 + 30, T0 + 30), history, 90, 14))
     assert any("▒6.24s▒" in line for line in lines)
     assert not any("▮" in line for line in lines)
+
+
+def test_a_scenarios_name_lies_on_no_other_label() -> None:
+    for start in range(24, 44):
+        history = History()
+        for second in range(60):
+            sample = replace(SAMPLE, start=T0 + second, end=T0 + second + 1, failed={}, writes_ok=100)
+            history.apply(events.SampleRecorded("drill", sample, NODES[0], 6))
+        history.apply(events.WindowClosed(WriteWindow(T0 + 29, T0 + 30.58, 0.05)))
+        history.apply(events.ScenarioStarted("drill", T0 + start, 10, 30.0, 100, 1024))
+        lines = text_of(ThroughputPlot().spec(TimeAxis(T0, T0 + 60, T0 + 60), history, 80, 8))
+        assert any("1.58s" in line for line in lines), start
+        assert not any("drill1" in line or "drill▮" in line or "sdrill" in line for line in lines), start
 
 
 def test_areas_are_solid_where_the_terminal_has_half_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -497,7 +510,7 @@ def test_a_single_second_of_failures_is_seen_whatever_the_scale() -> None:
     assert ("…", "timeout", "timeout") in plot.legend, "a count would go down while time scrolls"
 
 
-def told(*samples: SecondSample) -> tuple[History, TimeAxis]:
+def history_of(*samples: SecondSample) -> tuple[History, TimeAxis]:
     """A history of these samples of one scenario, and the ten seconds from the first one on."""
     history = History()
     for one in samples:
@@ -507,7 +520,7 @@ def told(*samples: SecondSample) -> tuple[History, TimeAxis]:
 
 def lines_of(samples: Sequence[SecondSample]) -> tuple[list[Run], list[Run]]:
     """The stretches of throughput and of p99 that are drawn."""
-    history, axis = told(*samples)
+    history, axis = history_of(*samples)
     throughput, latency = ThroughputPlot().spec(axis, history, 80, 12), LatencyPlot().spec(axis, history, 80, 12)
     assert throughput is not None
     assert latency is not None

@@ -1,0 +1,23 @@
+"""One poll of each node, without a poller that goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from confman_tui.cluster.polling import _NodePoller
+from confman_tui.cluster.states import Poll
+from confman_tui.core.clock import now
+
+
+async def poll_once(nodes: Sequence[str], *, deadline_s: float = 1.0) -> tuple[Poll, ...]:
+    """Ask every node once, all at the same time."""
+
+    async def ask(node: str) -> Poll:
+        poller = _NodePoller(node, now, deadline_s)
+        try:
+            return await poller.poll()
+        finally:
+            await poller.aclose()
+
+    return tuple(await asyncio.gather(*(ask(node) for node in nodes)))
