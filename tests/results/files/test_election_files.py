@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from confman_tui.cluster.elections import Verification
+from confman_tui.cluster.elections import Breach, BrokenKey, Verification
 from confman_tui.results.files.election_files import election_document, write_elections, write_lost
 from tests.support import result_samples
 
 
 def test_a_later_run_leaves_no_lost_keys_nor_elections_of_the_earlier_one(tmp_path: Path) -> None:
-    bad = Verification(acknowledged=1, checked=1, lost=1, lost_keys=("a/b",))
+    bad = Verification(acknowledged=1, checked=1, lost=1, broken=(BrokenKey("a/b", Breach.LOST),))
     write_lost(tmp_path, "small", "write-1u", bad)
     write_elections(tmp_path, "small", "write-1u", [result_samples.election()])
     assert write_lost(tmp_path, "small", "write-1u", Verification(acknowledged=1, checked=1)) is None

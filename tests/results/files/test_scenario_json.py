@@ -34,8 +34,9 @@ _KEYS = {
     ),
     "verification": (
         "acknowledged refused unknown lost stale recovered phantom checked judged passed seconds lost_keys note "
-        "without unread asked by_probe"
+        "without unread asked by_probe broken diverged not_caught_up unproven late nodes_read nodes"
     ),
+    "verification.broken": "key breach holds",
     "verification.without": "node why",
     "by_node": "node requests failed reads writes reads_failed writes_failed rps p50_us p99_us",
     "rate_changes": "after_s rate",
