@@ -22,7 +22,7 @@ class Whole(Trio):
         self.not_ready: set[int] = set()
         """Nodes that answer ``/health/ready`` with 503: they know no leader."""
         self.hidden: dict[tuple[str, str], str] = {}
-        """Entries that each node holds once it has listed their namespace after they were hidden."""
+        """Entries that each node holds once it was asked for them, or for all of their namespace."""
         self.unreadable: set[int] = set()
         """Nodes whose entries of the tier can't be read."""
 
@@ -55,8 +55,9 @@ class Whole(Trio):
         if self.nodes.index(node) in self.unreadable and parts[3].startswith("bench-small-"):
             return 503, {"title": "Read barrier failed", "status": 503}, None
         answer = await super()._answer(node, method, path, body)
-        if method == "GET" and len(parts) == 5:
-            node.entries.update({place: value for place, value in self.hidden.items() if place[0] == parts[3]})
+        if method == "GET":
+            asked = {place: value for place, value in self.hidden.items() if place[0] == parts[3]}
+            node.entries.update({place: value for place, value in asked.items() if place[1] in (parts[5:] or place)})
         return answer
 
     def _namespaces(self, method: str, name: str | None) -> tuple[int, object, str | None]:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from confman_tui.cluster.elections import Fault, FaultKind, Verification
+from confman_tui.cluster.elections import Breach, BrokenKey, Fault, FaultKind, Verification
+from confman_tui.core.errors import EXIT_LOST
 from confman_tui.session.events import (
     DrillEnded,
     FaultCaused,
+    LateWritesFound,
     Phase,
     PhaseChanged,
     ScenarioEnded,
@@ -100,9 +102,7 @@ async def test_a_late_phantom_changes_the_verdict_the_row_and_the_exit_code(tmp_
         text = board.text()
         assert "0 lost, 1 phantom (1 late)" in text
         assert "✗ " in text
-        assert "1 refused write is there after all, late: bench-small-000/key-a" in " ".join(
-            board.app.state.log.lines[-1].text.split()
-        )
+        assert "1 refused write is there after all, late: bench-small-000/key-a" in board.app.state.log.lines[-1].text
         assert board.app.state.exit_code == EXIT_LOST
 
 

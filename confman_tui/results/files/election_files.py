@@ -94,7 +94,7 @@ def write_lost(directory: Path, tier: str, scenario: str, verification: Verifica
         remove(path)
         return None
     nodes = tuple(dict.fromkeys(chain.from_iterable(one.holds for one in verification.broken)))
-    rows = []
+    rows: list[dict[str, object]] = []
     for one in verification.broken:
         namespace, _, key = one.key.partition("/")
         read = {"nodes_read": verification.nodes_read, "nodes": verification.nodes}

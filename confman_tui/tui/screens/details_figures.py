@@ -174,7 +174,7 @@ def _writes(sheet: Sheet, result: ScenarioResult, names: Mapping[str, str]) -> N
             sheet.entry(name, numbers.count(count), look.warn)
     for one in verified.without:
         sheet.paragraph("judged without", f"{name_of(one.node, names)} ({clean(one.why)})", look.warn)
-    for one in verified.broken[:MOST_LOST_KEYS]:
-        sheet.entry(str(one.breach), clean(one.key, 160), look.alarm)
-        for node, holds in one.holds.items():
+    for broken in verified.broken[:MOST_LOST_KEYS]:
+        sheet.entry(str(broken.breach), clean(broken.key, 160), look.alarm)
+        for node, holds in broken.holds.items():
             sheet.entry("", f"{name_of(node, names)}: {clean(holds)}", look.dim)
