@@ -1,4 +1,4 @@
-"""Elections and verdicts as rows: ``_elections.csv``, ``_lost.csv`` and the same names in JSON."""
+"""Elections and verdicts as rows: ``_elections.csv``, ``_verification.csv``, ``_lost.csv`` and their names in JSON."""
 
 from __future__ import annotations
 
@@ -80,6 +80,27 @@ def write_elections(directory: Path, tier: str, scenario: str, elections: Sequen
     """
     path = path_of(directory, tier, scenario, "elections.csv")
     return write_rows(path, _COLUMNS, [election_document(election) for election in elections])
+
+
+_VERDICT_COLUMNS = (
+    *("judged", "passed", "nodes_read", "nodes", "acknowledged", "refused", "unknown", "checked", "lost", "diverged"),
+    *("stale", "not_caught_up", "unproven", "recovered", "phantom", "late", "unread", "by_probe", "seconds", "note"),
+)
+
+
+def write_verdict(directory: Path, tier: str, scenario: str, verification: Verification | None) -> Path | None:
+    """Write ``_verification.csv``, the verdict on a run's writes in one row, with the names that JSON has; without
+    any, remove an earlier one.
+
+    Raises:
+        ResultsError: it can't be written.
+    """
+    path = path_of(directory, tier, scenario, "verification.csv")
+    document = verification_document(verification)
+    if document is None:
+        remove(path)
+        return None
+    return write_rows(path, _VERDICT_COLUMNS, [{name: document[name] for name in _VERDICT_COLUMNS}])
 
 
 def write_lost(directory: Path, tier: str, scenario: str, verification: Verification | None) -> Path | None:

@@ -58,7 +58,7 @@ def test_what_was_saved_comes_back(tmp_path: Path) -> None:
         verification=lost, note="stopped", elections=(result_samples.election(), result_samples.election(fault=None))
     )
     saved = save_result(before, chosen, result_samples.CLUSTER)
-    names = ["_stats.csv", "_elections.csv", "_lost.csv", "_summary.json"]
+    names = ["_stats.csv", "_elections.csv", "_verification.csv", "_lost.csv", "_summary.json"]
     assert [Path(file).name for file in saved.files] == [f"small-write-10u{name}" for name in names]
     assert (tmp_path / "small-write-10u_lost.csv").read_text().splitlines() == [
         "namespace,key,verdict,nodes_read,nodes,http://n:1",
