@@ -238,7 +238,10 @@ async def _with_results(session: Session, settings: Settings, measure: Callable[
     """Open the session, measure, and print the results so far, whatever happens: the JSON document or the tables."""
     try:
         await session.open()
-        await measure()
+        try:
+            await measure()
+        finally:
+            await session.read_late()
     finally:
         results, series = session.results, session.series
         if settings.json:
@@ -277,10 +280,12 @@ def run_drill(settings: Settings, make_demo: MakeDemo) -> int:
 
     async def work(session: Session, asked: asyncio.Event) -> None:
         await session.open()
-        ended = await run_session_drill(session)
-        if ended is None:
+        await run_session_drill(session)
+        await session.read_late()
+        if session.drill is None:
             session.exit_reasons.add(errors.EXIT_INTERRUPTED, "the drill was stopped before it began")
             return
+        ended = session.drill
         if settings.json:
             write_result(json.dumps(drill_document(ended, session.cluster_summary(), settings.tier), indent=2))
         else:

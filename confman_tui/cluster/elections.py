@@ -118,9 +118,31 @@ class UnreadNode:
     """In words, such as ``not ready for 30 s``."""
 
 
+class Breach(StrEnum):
+    """How the cluster broke its promise about one key."""
+
+    LOST = "lost"
+    DIVERGED = "diverged"
+    PHANTOM = "phantom"
+    LATE_PHANTOM = "late phantom"
+    """Absent when the run was verified, there when the refused writes were read once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenKey:
+    """A key about which the cluster broke its promise."""
+
+    key: str
+    """``namespace/key``."""
+    breach: Breach
+    holds: dict[str, str] = field(default_factory=dict)
+    """What each configured node holds, in words, by its base URL: ``as written``, ``nothing``, ``another value``, ``a
+    refused value``, ``not read``; ``(not caught up)`` where it proves nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What became of the acknowledged writes."""
+    """What became of the acknowledged writes. `confman_tui.cluster.writes.rules` says what each count proves."""
 
     acknowledged: int = 0
     refused: int = 0
@@ -128,18 +150,18 @@ class Verification:
     unknown: int = 0
     """No clear answer: the write may or may not have happened."""
     lost: int = 0
-    """Acknowledged, but absent or different on a majority of the nodes."""
+    """Acknowledged, but absent or different on a majority of the configured nodes."""
     stale: int = 0
-    """Acknowledged, absent or different on a minority, also after reading again for 5 s."""
+    """Acknowledged, absent or different on a node at first, and right within 5 s."""
     recovered: int = 0
     """Unknown, but present."""
     phantom: int = 0
-    """Refused for certain, but present."""
+    """Refused for certain, but present; the late ones too."""
     checked: int = 0
     """Writes that were read back, whatever their outcome was."""
     seconds: float = 0.0
-    lost_keys: tuple[str, ...] = field(default=())
-    """``namespace/key`` of each lost or phantom write (the first 1,000)."""
+    broken: tuple[BrokenKey, ...] = ()
+    """Each lost, diverged or phantom write (the first 1,000)."""
     note: str = ""
     """Why there is no verdict, what was left unchecked, and which nodes were left out, in words."""
     without: tuple[UnreadNode, ...] = ()
@@ -150,11 +172,35 @@ class Verification:
     """False: nobody wanted it (``--verify off``)."""
     by_probe: int = 0
     """Those of ``acknowledged`` that the probe wrote, not the scenario: the run's own figures leave them out."""
+    diverged: int = 0
+    """Acknowledged, and absent or different for good on a node that has caught up, but not on a majority."""
+    not_caught_up: int = 0
+    """Acknowledged, and absent or different on nodes alone that had not caught up: nothing is proven."""
+    unproven: int = 0
+    """Acknowledged, right on each node that was read, and these were fewer than a majority."""
+    late: int = 0
+    """Those of ``phantom`` that were not there yet when the run was verified."""
+    nodes_read: int = 0
+    """Nodes whose answers counted, of all that was read back; over several runs the fewest."""
+    nodes: int = 0
+    """Configured nodes; 0: not known (results of early versions)."""
+
+    @property
+    def lost_keys(self) -> tuple[str, ...]:
+        """``namespace/key`` of each lost, diverged or phantom write (the first 1,000)."""
+        return tuple(one.key for one in self.broken)
+
+    @property
+    def majority_read(self) -> bool:
+        """Whether a majority of the configured nodes was read, as far as is known."""
+        return self.nodes_read >= majority(self.nodes) or not self.nodes
 
     @property
     def judged(self) -> bool:
-        """Whether there is a verdict: something was acknowledged, and all was read back that was to be."""
-        return self.checked > 0 and self.acknowledged > 0 and self.unread == 0
+        """Whether there is a verdict: something was acknowledged, all was read back that was to be, from a majority of
+        the configured nodes, and none that differs had fallen behind."""
+        open_ = self.unread + self.unproven + self.not_caught_up
+        return self.checked > 0 and self.acknowledged > 0 and open_ == 0 and self.majority_read
 
     @property
     def missed(self) -> bool:
@@ -164,13 +210,18 @@ class Verification:
 
     @property
     def failed(self) -> bool:
-        """Whether something was lost or appeared from nowhere, however much was read."""
-        return self.lost > 0 or self.phantom > 0
+        """Whether something was lost, differs for good or appeared from nowhere, however much was read."""
+        return self.lost > 0 or self.diverged > 0 or self.phantom > 0
 
     @property
     def passed(self) -> bool:
-        """True when there was something to judge and nothing was lost nor appeared from nowhere."""
+        """True when there was something to judge and nothing was lost, differs nor appeared from nowhere."""
         return self.judged and not self.failed
+
+
+def majority(nodes: int) -> int:
+    """The least number of nodes that is more than half of them."""
+    return nodes // 2 + 1
 
 
 class WriteOutcome(IntEnum):

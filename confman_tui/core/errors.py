@@ -25,7 +25,7 @@ EXIT_CODES = {
     EXIT_USAGE: "wrong usage or settings",
     EXIT_NO_CLUSTER: "no cluster, no leader, or a refused API key; worker: no master",
     EXIT_UNAVAILABLE: "drill: --max-unavailable was broken, or a node did not come back",
-    EXIT_LOST: "an acknowledged write was lost, or a refused one appeared",
+    EXIT_LOST: "an acknowledged write was lost or differs for good, or a refused one appeared",
     EXIT_GENERATOR_BOUND: "--strict: the generator, not the cluster, was the limit of a run",
     EXIT_WORKERS: "a worker did not start, did not come or was lost: the figures are invalid",
     EXIT_UNJUDGED: "acknowledged writes could not be judged: stopped, nodes gone, or none acknowledged",
@@ -35,9 +35,14 @@ EXIT_CODES = {
 }
 """What each means, as ``--help`` says it."""
 
+_EXIT_WORSE, _EXIT_THRESHOLD, _EXIT_UNEXPLAINED_READ = 8, 9, 10
+"""Kept free, at their place in the order, for a run that is worse than its baseline, for a threshold that is broken and
+for a read that no order of the writes explains; nothing calls for them yet."""
+
 EXIT_ORDER = (
-    *(EXIT_CRASH, EXIT_INTERRUPTED, EXIT_LOST, EXIT_USAGE, EXIT_NO_CLUSTER, EXIT_UNWRITTEN, EXIT_WORKERS),
-    *(EXIT_UNJUDGED, EXIT_UNAVAILABLE, EXIT_GENERATOR_BOUND, EXIT_NO_SUCCESS),
+    *(EXIT_CRASH, EXIT_INTERRUPTED, EXIT_LOST, EXIT_USAGE, EXIT_NO_CLUSTER, _EXIT_UNEXPLAINED_READ, EXIT_UNWRITTEN),
+    *(EXIT_WORKERS, EXIT_UNJUDGED, EXIT_UNAVAILABLE, _EXIT_THRESHOLD, _EXIT_WORSE, EXIT_GENERATOR_BOUND),
+    EXIT_NO_SUCCESS,
 )
 """Where several apply, the first of these is the program's."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.core.clock import now
-from confman_tui.core.errors import ConfmanTuiError
+from confman_tui.core.errors import EXIT_USAGE, ConfmanTuiError
 from confman_tui.session.events import DeferredRunDropped, Level, NoticeGiven, Phase, PhaseChanged, RunDeferred, Sink
 from confman_tui.session.session import Session
 
@@ -145,7 +145,9 @@ class Activities:
             if not session.is_open:
                 self._sink(PhaseChanged(Phase.OFFLINE, now(), str(error)))
                 return
-            self._notice(str(error), Level.ERROR)
+            # What only prepared something can be asked for again, and wrong usage has been told: nothing was missed.
+            missed = self._latest is not None and not self._latest.preparing and error.exit_code != EXIT_USAGE
+            self._notice(str(error), Level.ERROR, error.exit_code if missed else 0)
         else:
             self._report_defect(error)
         session.rest()
@@ -154,5 +156,5 @@ class Activities:
         self.crash = self.crash or error
         self._notice(f"a defect of confman-tui: {type(error).__name__}: {error}", Level.ERROR)
 
-    def _notice(self, text: str, level: Level = Level.INFO) -> None:
-        self._sink(NoticeGiven(level, text, now()))
+    def _notice(self, text: str, level: Level = Level.INFO, calls_for: int = 0) -> None:
+        self._sink(NoticeGiven(level, text, now(), calls_for))

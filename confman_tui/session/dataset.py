@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,6 +80,8 @@ class Dataset:
         self._lease: Lease | None = None
         self._leftovers: tuple[str, ...] = ()
         self.registry_files: tuple[str, ...] = ()
+        self.before_removing: Callable[[], Awaitable[None]] | None = None
+        """Called before entries that runs have written are removed."""
 
     @property
     def namespaces(self) -> tuple[str, ...]:
@@ -174,6 +177,7 @@ class Dataset:
         await self._reset(self._stop)
 
     async def _reset(self, stop: asyncio.Event) -> None:
+        await self._before_removing()
         try:
             await seeding.reset_to_seeded(
                 self._client, self._leader, self.namespaces, self.keys, Progress(Phase.CLEANING, self._emit), stop
@@ -245,8 +249,13 @@ class Dataset:
             self.keys, self.registry_files = (), ()
 
     async def _remove(self, namespaces: tuple[str, ...], stop: asyncio.Event) -> None:
+        await self._before_removing()
         self.seeded = False
         await removal.remove(self._client, self._leader, namespaces, Progress(Phase.CLEANING, self._emit), stop)
+
+    async def _before_removing(self) -> None:
+        if self.before_removing is not None:
+            await self.before_removing()
 
     async def clean(self) -> None:
         """Remove everything of ours: the tier's namespaces, the probe's, the lease."""

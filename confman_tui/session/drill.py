@@ -63,6 +63,7 @@ async def run_drill(session: Session) -> DrillEnded | None:
             save_drill(ended, settings.output_dir, settings_here(session).tier, session.cluster.summary())
         except ResultsError as error:
             session.notice(str(error), Level.ERROR, calls_for=EXIT_UNWRITTEN)
+        session.drill, session.drill_load = ended, cluster.result
         session.emit(ended)
     session.rest()
     return ended

@@ -13,7 +13,7 @@ from confman_tui.cluster.writes.gaps import WriteStream
 from confman_tui.core.errors import EXIT_GENERATOR_BOUND, EXIT_NO_SUCCESS, EXIT_UNAVAILABLE, ExitReason
 from confman_tui.load.saturation import GeneratorBound
 from confman_tui.session.events import DrillEnded, DrillRound
-from confman_tui.session.exit_reasons import verification_reasons
+from confman_tui.session.exit_reasons import broken_words, verification_reasons
 from confman_tui.settings.scenarios import DRILL_NAME
 
 LEAST_RATE = 5.0
@@ -150,7 +150,7 @@ def _of_writes(verification: Verification | None) -> str:
         return "writes not verified"
     among = f" among the {verification.checked} that were read back"
     if verification.failed:
-        return f"{verification.lost} acknowledged writes lost, {verification.phantom} refused ones present"
+        return broken_words(verification)
     if not verification.judged:
         return f"writes not judged ({verification.note})" if verification.missed else "writes not verified"
     words = "no acknowledged write lost" if not verification.stale else f"{verification.stale} stale writes"

@@ -13,8 +13,15 @@ from enum import StrEnum
 from confman_tui.cluster.elections import Election, Fault, Verification
 from confman_tui.cluster.states import Fact, FactKind
 from confman_tui.core.errors import EXIT_UNJUDGED
+from confman_tui.results.late_phantoms import late_words
 from confman_tui.results.model import ScenarioResult
-from confman_tui.results.tables.sentences import acknowledged_words, comparison_line, reads_words, timeout_note
+from confman_tui.results.tables.sentences import (
+    acknowledged_words,
+    comparison_line,
+    nodes_words,
+    reads_words,
+    timeout_note,
+)
 from confman_tui.results.tables.series_table import verdict_of
 from confman_tui.session import figures
 from confman_tui.session.events import (
@@ -27,6 +34,7 @@ from confman_tui.session.events import (
     FactObserved,
     FaultCaused,
     GeneratorLimitReached,
+    LateWritesFound,
     LeftoversFound,
     Level,
     NoticeGiven,
@@ -89,6 +97,8 @@ def line_of(event: Event, name: Name, known: Collection[float], now: float) -> E
             return _recovery(election) if election.origin in known else _election(election, name)
         case VerificationEnded(scenario, result):
             return _verification(scenario, result, now)
+        case LateWritesFound(scenario, at, keys):
+            return EventLine(at, "✗", late_words(scenario, keys), Topic.PROBLEMS, Level.ERROR)
         case NoticeGiven():
             glyph = {Level.INFO: "·", Level.WARNING: "▲", Level.ERROR: "✗"}[event.level]
             topic = Topic.RUNS if event.level is Level.INFO else Topic.PROBLEMS
@@ -247,10 +257,13 @@ def _verification(scenario: str, result: Verification, now: float) -> EventLine:
     note = f"; {result.note}" if result.note else ""
     if result.passed:
         stale = f", {figures.count(result.stale)} stale" if result.stale else ""
-        read = f"{figures.count(result.checked)} writes read back, {acknowledged_words(result)}"
+        read = f"{figures.count(result.checked)} writes read back {nodes_words(result)}".rstrip()
+        read += f", {acknowledged_words(result)}"
         level = Level.WARNING if result.stale or result.without else Level.INFO
         return EventLine(now, "✓", f"{scenario} verified: {read}, 0 lost{stale}{note}", Topic.RUNS, level)
-    text = f"{scenario}: {figures.count(result.lost)} LOST, {figures.count(result.phantom)} phantom writes{note}"
+    diverged = f"{figures.count(result.diverged)} DIVERGED, " if result.diverged else ""
+    counts = f"{figures.count(result.lost)} LOST, {diverged}{figures.count(result.phantom)} phantom writes"
+    text = f"{scenario}: {counts}{', read back' * bool(result.nodes)} {nodes_words(result)}".rstrip() + note
     return EventLine(now, "✗", text, Topic.PROBLEMS, Level.ERROR)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from confman_tui.cluster.elections import Election, Fault, Verification, WriteWindow
+from confman_tui.cluster.elections import BrokenKey, Election, Fault, Verification, WriteWindow
 from confman_tui.cluster.states import ClusterView, Fact
 from confman_tui.cluster.watch_mode import WatchPace
 from confman_tui.load.run_model import SecondSample
@@ -249,6 +249,16 @@ class VerificationEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class LateWritesFound:
+    """Refused writes of a run were absent when it was verified, and are there now: phantoms, late."""
+
+    scenario: str
+    at: float
+    keys: tuple[BrokenKey, ...]
+    """At least one."""
+
+
+@dataclass(frozen=True, slots=True)
 class DrillRoundEnded:
     """A drill's round is over."""
 
@@ -350,6 +360,7 @@ Event = (
     | ElectionAdvanced
     | ElectionMeasured
     | VerificationEnded
+    | LateWritesFound
     | DrillRoundEnded
     | DrillEnded
     | SeriesStepEnded

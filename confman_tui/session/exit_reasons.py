@@ -15,8 +15,16 @@ from confman_tui.core.errors import (
     ExitReason,
     exit_code_of,
 )
+from confman_tui.results.late_phantoms import late_reason
 from confman_tui.results.model import ScenarioResult
-from confman_tui.session.events import DrillEnded, Event, NoticeGiven, ScenarioEnded, VerificationEnded
+from confman_tui.session.events import (
+    DrillEnded,
+    Event,
+    LateWritesFound,
+    NoticeGiven,
+    ScenarioEnded,
+    VerificationEnded,
+)
 from confman_tui.settings.scenarios import DRILL_NAME
 
 
@@ -34,6 +42,10 @@ class ExitReasons:
         """The program's exit code as things are."""
         return exit_code_of(self._reasons)
 
+    def code_with(self, *codes: int) -> int:
+        """The same if these codes were called for, too."""
+        return exit_code_of((*self._reasons, *(ExitReason(code, "") for code in codes)))
+
     def add(self, code: int, text: str, *, told: bool = False) -> None:
         """A reason that is no event's; ``told``: it has been printed."""
         reason = ExitReason(code, text)
@@ -44,6 +56,8 @@ class ExitReasons:
         match event:
             case VerificationEnded(scenario, verification):
                 self._note(verification_reasons(scenario, verification))
+            case LateWritesFound(scenario, keys=keys):
+                self._note([late_reason(scenario, keys)])
             case ScenarioEnded(result) if (
                 result.of_scenario != DRILL_NAME
             ):  # the drill's own verdict speaks of its load
@@ -71,13 +85,20 @@ class ExitReasons:
         ]
 
 
+def broken_words(verification: Verification) -> str:
+    """How the cluster broke its promise, in words: what is none is left out."""
+    lost, diverged, phantom = verification.lost, verification.diverged, verification.phantom
+    parts = [f"{lost:,} acknowledged writes lost"] if lost else []
+    parts += [f"{diverged:,} acknowledged writes differ on a node for good"] if diverged else []
+    parts += [f"{phantom:,} refused writes present"] if phantom else []
+    return ", ".join(parts)
+
+
 def verification_reasons(scenario: str, verification: Verification) -> list[ExitReason]:
     """What the verification of a run calls for."""
     reasons = []
     if verification.failed:
-        lost, phantom = verification.lost, verification.phantom
-        text = f"{scenario}: {lost:,} acknowledged writes lost, {phantom:,} refused ones present"
-        reasons.append(ExitReason(EXIT_LOST, text))
+        reasons.append(ExitReason(EXIT_LOST, f"{scenario}: {broken_words(verification)}"))
     if verification.missed:
         why = verification.note or "nothing was read back"
         reasons.append(ExitReason(EXIT_UNJUDGED, f"{scenario}: acknowledged writes could not be judged: {why}"))

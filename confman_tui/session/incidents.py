@@ -6,10 +6,10 @@ It takes what the monitor sees, and reports elections and faults to the front en
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from confman_tui.cluster.caught_up import Behind, CatchUp, awaited, why_behind
+from confman_tui.cluster.caught_up import Behind, CatchUp, awaited
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.election_meter import ElectionMeter
 from confman_tui.cluster.elections import Election, Fault, FaultKind, UnreadNode, Verification
@@ -161,16 +161,25 @@ class IncidentTracker:
     # -- verification
 
     async def verify(
-        self, ledger: WriteLedger, stop: asyncio.Event, *, entries_before: int, payload_bytes: int, run_began: float
+        self,
+        ledger: WriteLedger,
+        stop: asyncio.Event,
+        *,
+        entries_before: int,
+        payload_bytes: int,
+        run_began: float,
+        phantoms: set[str],
     ) -> Verification:
-        """Read the acknowledged writes back from every node that has caught up with the cluster; those that have not
-        are waited for first (see `awaited`), then the result says that it leaves them out."""
+        """Read the acknowledged writes back from every node that answers; those that have fallen behind are waited for
+        first (see `awaited`). Nodes that give no answer, and those that we cut off ourselves, are left out, and the
+        result says so. ``phantoms`` gets ``namespace/key`` of each phantom."""
         mode = self._settings.verify
         absent: tuple[UnreadNode, ...] = ()
+        standing = _Standing(self._monitor, self._injector, self._returned, self._settings.wait_s, run_began)
         if mode.mode != "off" and len(ledger):
             detail = f"{len(ledger)} writes"
             self._emit(PhaseChanged(Phase.VERIFYING, self._clock(), detail))
-            absent = await self._wait_for_all_caught_up(stop, detail, run_began)
+            absent = await self._wait_for_all_caught_up(standing, stop, detail)
         left_out = {one.node for one in absent}
         return await verify(
             self._client,
@@ -184,32 +193,20 @@ class IncidentTracker:
             stop=stop,
             clock=self._clock,
             without=absent,
-            behind=self._why_behind,
+            wait_s=self._settings.wait_s,
+            standing=standing,
+            phantoms=phantoms,
         )
 
-    def _why_behind(self, node: str) -> str:
-        view = self._monitor.view
-        return why_behind(view, view.node(node))
-
     async def _wait_for_all_caught_up(
-        self, stop: asyncio.Event, detail: str, run_began: float
+        self, standing: _Standing, stop: asyncio.Event, detail: str
     ) -> tuple[UnreadNode, ...]:
-        """Wait while a node is worth waiting for, ``--wait`` at most; gives those that have not caught up then."""
-        catch_up, begun, wait_s = CatchUp(), self._clock(), self._settings.wait_s
-        behind: tuple[Behind, ...] = ()
+        """Wait while a node is worth waiting for, ``--wait`` at most; gives those that can't be read then."""
         announced = ""
 
         def over(view: ClusterView) -> bool:
-            nonlocal behind, announced
-            behind = catch_up.behind(view, self._returned())
-            # One that was killed or paused and answers was given back by somebody else.
-            standing = [
-                one
-                for one in self._injector.standing()
-                if one.kind is FaultKind.ISOLATE or one.node not in view.answering
-            ]
-            hurt = {fault.node for fault in standing}
-            left = awaited(behind, len(view.nodes), hurt, view.at, wait_s, run_began)
+            nonlocal announced
+            left = standing.look(view)
             names = self._monitor.names
             text = " and ".join(f"{names[one.node]} ({one.why})" for one in left)
             if left and text != announced and not stop.is_set():
@@ -217,12 +214,65 @@ class IncidentTracker:
                 self._emit(PhaseChanged(Phase.VERIFYING, view.at, f"waiting for {text}"))
             return not left or stop.is_set()
 
-        await self._monitor.wait_for(over, wait_s)
+        await self._monitor.wait_for(over, self._settings.wait_s)
         if announced:
             self._emit(PhaseChanged(Phase.VERIFYING, self._clock(), detail))
-        now = self._clock()
-        return tuple(UnreadNode(one.node, one.words(now, begun)) for one in behind)
+        return standing.unreadable()
 
     def _returned(self) -> dict[str, float]:
         """When each node that we hurt was given back last."""
         return {fault.node: fault.at for fault in self.faults if fault.kind not in HURTING}
+
+
+class _Standing:
+    """How the nodes stand to the cluster while the writes are read back. Implements
+    `confman_tui.cluster.writes.verification.Standing`."""
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        injector: FaultInjector,
+        returned: Callable[[], dict[str, float]],
+        wait_s: float,
+        run_began: float,
+    ) -> None:
+        self._monitor = monitor
+        self._injector = injector
+        self._returned = returned
+        self._wait_s = wait_s
+        self._run_began = run_began
+        self._catch_up = CatchUp()
+        self._begun = monitor.view.at
+        self._behind: tuple[Behind, ...] = ()
+
+    def look(self, view: ClusterView) -> tuple[Behind, ...]:
+        """Take a view; gives the nodes that are worth waiting for."""
+        self._behind = self._catch_up.behind(view, self._returned())
+        return awaited(self._behind, len(view.nodes), self._hurt(view), view.at, self._wait_s, self._run_began)
+
+    def _hurt(self, view: ClusterView) -> set[str]:
+        """The nodes that we hurt and did not give back. One that was killed or paused and answers was given back by
+        somebody else."""
+        standing = self._injector.standing()
+        return {one.node for one in standing if one.kind is FaultKind.ISOLATE or one.node not in view.answering}
+
+    def unreadable(self) -> tuple[UnreadNode, ...]:
+        """The nodes that give no answer, and those that we cut off: what they lack is our own doing."""
+        view = self._monitor.view
+        hurt = self._hurt(view)
+        return tuple(
+            UnreadNode(one.node, one.words(view.at, self._begun))
+            for one in self._behind
+            if one.node in hurt or not one.answers
+        )
+
+    def why_behind(self, node: str) -> str:
+        """See `Standing`."""
+        view = self._monitor.view
+        self.look(view)
+        behind = next((one for one in self._behind if one.node == node), None)
+        return behind.words(view.at, self._begun) if behind is not None else ""
+
+    def worth_waiting(self, node: str) -> bool:
+        """See `Standing`."""
+        return any(one.node == node for one in self.look(self._monitor.view))

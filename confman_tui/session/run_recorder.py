@@ -80,8 +80,9 @@ class ScenarioRun:
         named = bool(stem) or plan.rate is not None
         self.name = plan.scenario if named else ran_as(plan.scenario, plan.users)
         """Of what runs, with its number of users."""
-        self._stem = stem or self.name
-        self._settings = settings
+        self.stem = stem or self.name
+        """Of its files' names, beside the tier."""
+        self.settings = settings
         self._engine = engine
         self._cluster = cluster
         self._monitor = cluster.monitor
@@ -179,12 +180,12 @@ class ScenarioRun:
 
         A folder that can't be written to is a trouble that the run's end tells: it runs all the same, for its figures.
         """
-        directory, tier = self._settings.output_dir, self._settings.tier
+        directory, tier = self.settings.output_dir, self.settings.tier
         with contextlib.ExitStack() as files:
             staging = self._staging(directory, files)
             prefix = None if staging is None or self._step else staging.prefix(tier, self.name)
             timeline = self._timeline = TimelineWriter(
-                path_of(directory, tier, self._stem, "timeline.csv"), self._monitor.nodes
+                path_of(directory, tier, self.stem, "timeline.csv"), self._monitor.nodes
             )
             self._cluster.watch.begin_run()
             used_before = self._monitor.watch_use()
@@ -231,7 +232,7 @@ class ScenarioRun:
         return ScenarioResult(
             name=self.name,
             scenario="" if self.name == self.plan.scenario else self.plan.scenario,
-            tier=self._settings.tier,
+            tier=self.settings.tier,
             users=self.plan.users,
             duration_s=outcome.ended - outcome.started,
             payload_bytes=self.plan.payload_bytes,
@@ -252,23 +253,24 @@ class ScenarioRun:
             fsync=self._settings.demo_fsync if self._settings.demo else None,
         )
 
-    def save(self, result: ScenarioResult) -> ScenarioResult:
+    def save(self, result: ScenarioResult, *, again: bool = False) -> ScenarioResult:
         """Write the files about the whole run; gives the result with their names. What can't be written is a notice;
-        the result is whole without it."""
+        the result is whole without it. ``again``: they were written, and the result has changed."""
         try:
             if self._step:
-                lost = write_lost(self._settings.output_dir, result.tier, self._stem, result.verification)
+                lost = write_lost(self.settings.output_dir, result.tier, self.stem, result.verification)
                 result = replace(result, files=(*result.files, *([str(lost)] if lost is not None else [])))
             else:
-                result = save_result(result, self._settings, self._cluster.summary())
+                result = save_result(result, self.settings, self._cluster.summary())
         except ResultsError as error:
             self._troubles.append(str(error))
         invalid = self.outcome.invalid if self.outcome is not None else ""
-        if invalid:
+        if invalid and not again:
             text = f"{self.plan.scenario}: the figures are invalid: {invalid}"
             self._emit(NoticeGiven(Level.ERROR, text, self._clock()))
         for trouble in dict.fromkeys(self._troubles):
             self._emit(NoticeGiven(Level.ERROR, trouble, self._clock(), EXIT_UNWRITTEN))
+        self._troubles.clear()
         return result
 
 

@@ -187,19 +187,24 @@ async def _result_of(session: Session, run: ScenarioRun) -> ScenarioResult:
     cluster.monitor.drain()
     ledger = cluster.monitor.stop_booking()
     verification: Verification | None = None
-    if run.plan.write_share > 0 and not session.interrupted:
+    if run.plan.write_share > 0:
+        # when the program ends it is over at once, and says that the writes were not judged
         verification = await verify_run(session, run, ledger)
     return run.result(verification, cluster.dataset.registry_files)
 
 
 async def verify_run(session: Session, run: ScenarioRun, ledger: WriteLedger) -> Verification:
-    """Read the run's acknowledged writes back."""
+    """Read the run's acknowledged writes back, and keep the refused ones to be read once more."""
+    phantoms = set[str]()
     verification = await session.cluster.incidents.verify(
         ledger,
         session.stop_verifying,
         entries_before=run.entries_before,
         payload_bytes=run.plan.payload_bytes,
         run_began=run.outcome.started if run.outcome is not None else 0.0,
+        phantoms=phantoms,
     )
+    if verification.asked and session.late is not None:
+        await session.late.keep(run, ledger, phantoms)
     session.emit(VerificationEnded(run.name, verification))
     return verification

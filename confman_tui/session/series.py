@@ -12,6 +12,7 @@ from dataclasses import replace
 from confman_tui.core.errors import EXIT_UNWRITTEN, ClusterError, UsageError
 from confman_tui.results.files.output_folder import ResultsError
 from confman_tui.results.files.series_files import save_series
+from confman_tui.results.late_phantoms import step_stem
 from confman_tui.results.model import ScenarioResult, Series, SeriesKind, SeriesPoint
 from confman_tui.results.statistics.repeats import runs_of
 from confman_tui.results.tables.series_table import value_words
@@ -130,7 +131,7 @@ async def _run_steps(session: Session, scenario: Scenario) -> None:
                 break
             step = Step(
                 label=_label(number, len(wanted), "" if of_users else value_words(kind, value)),
-                stem=f"{scenario.name}-{kind}-{value}",
+                stem=step_stem(kind, scenario.name, value),
                 duration_s=length,
                 users=value if of_users else settings.users,
                 payload_bytes=None if of_users else value,
@@ -271,7 +272,7 @@ async def _measure(session: Session, label: str, size: int, length: float) -> tu
             # the probe writes while nobody else does
             await (session.cluster.dataset.reset() if writes else session.cluster.dataset.remove_spent_probe_keys())
 
-        stem = f"sweep-{name}-{size}"
+        stem = step_stem(SeriesKind.ENTRIES, name, size)
         result = await run_scenario(session, scenario, Step(label, stem, length, prepare=prepare))
         if result is None:
             return tuple(results)

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 
 from confman_tui.core.clock import Clock, now
 from confman_tui.core.errors import ClusterError
 from confman_tui.load.engine import Engine
 from confman_tui.load.workers.plan import WorkerError
 from confman_tui.results.files.output_folder import check_writable
-from confman_tui.results.model import ScenarioResult, Series
+from confman_tui.results.model import DrillEnded, ScenarioResult, Series
+from confman_tui.session.amending import amend
 from confman_tui.session.connection import Connection, MakeDemo, resolve_nodes, start_demo
 from confman_tui.session.events import Event, Level, NoticeGiven, Phase, PhaseChanged, Sink
 from confman_tui.session.exit_reasons import ExitReasons
+from confman_tui.session.late_writes import LateCheck
 from confman_tui.session.run_recorder import ScenarioRun
 from confman_tui.session.workers import SETTLE_S, WorkerWait, worker_plan
 from confman_tui.settings import Settings
@@ -74,6 +77,14 @@ class Session:
         """Finished scenarios, the latest of each name."""
         self.series: tuple[Series, ...] = ()
         """Finished series, in order."""
+        self.drill: DrillEnded | None = None
+        """The last drill that ended."""
+        self.drill_load: ScenarioResult | None = None
+        """Of its load."""
+        self.leaving = asyncio.Event()
+        """Set when the program ends."""
+        self.late: LateCheck | None = None
+        """Reads the refused writes of this cluster's runs once more."""
         self._make_demo = make_demo
         self._worker_wait = WorkerWait(self.engine, self.emit, clock)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -187,6 +198,8 @@ class Session:
         cluster = self.connection = Connection(
             settings, nodes, processes, self.engine, self.emit, self.stop_asked, self.clock
         )
+        self.late = LateCheck(cluster, self.emit, partial(amend, self), self.leaving, self.clock)
+        cluster.dataset.before_removing = self.late.before_removal
         await cluster.begin()
         return cluster
 
@@ -244,6 +257,7 @@ class Session:
     def interrupt(self) -> None:
         """Stop for good: the program ends."""
         self.interrupted = True
+        self.leaving.set()
         self.stop_verifying.set()
         self.stop()
 
@@ -271,12 +285,19 @@ class Session:
         try:
             if self.connection is not None:
                 self.connection.incidents.resume_all()
+                await self.read_late()
                 await self.connection.monitor.stop_probe()
                 await self._clean_up(self.connection, within_s)
         finally:
             await self._leave_cluster()
             await asyncio.to_thread(self.engine.close, STOP_WITHIN_S)
             self.is_open = False
+
+    async def read_late(self) -> None:
+        """The last run has ended and its data is still there: read the refused writes of all runs once more, and add
+        what appeared to their results and files."""
+        if self.late is not None:
+            await self.late.at_end(self.settings.late_s)
 
     async def _clean_up(self, cluster: Connection, within_s: float) -> None:
         dataset = cluster.dataset

@@ -200,6 +200,14 @@ class Settings:
         values.verify,
         "all",
     )
+    late_s: float = _runs(
+        "--late TIME",
+        MAKES_LOAD,
+        "refused writes are read once more when the program ends; not sooner than this after the last was refused",
+        values.seconds(0.0, 3600.0, "0 to 1 h", zero=True),
+        "0s",
+    )
+    """Seconds that the end of the program may wait for; 0: it does not wait."""
     strict: bool = _runs(
         "--strict",
         MAKES_LOAD,

@@ -16,6 +16,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 
 from confman_tui.cluster.states import Fact, FactKind
+from confman_tui.results.late_phantoms import late_words
 from confman_tui.results.model import ScenarioResult
 from confman_tui.session import event_text
 from confman_tui.session.commands import SessionCommands
@@ -26,6 +27,7 @@ from confman_tui.session.events import (
     FactObserved,
     FaultCaused,
     GeneratorLimitReached,
+    LateWritesFound,
     Level,
     NoticeGiven,
     Phase,
@@ -37,6 +39,7 @@ from confman_tui.session.events import (
     SweepRefused,
     VerificationEnded,
 )
+from confman_tui.session.exit_reasons import broken_words
 from confman_tui.tui import updates, yield_cpu
 from confman_tui.tui.actions.dialogs import DialogActions
 from confman_tui.tui.actions.faults import FaultActions
@@ -170,7 +173,9 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
         if isinstance(event, NoticeGiven) and event.level is not Level.INFO:
             self.say(event.text, "error" if event.level is Level.ERROR else "warning")
         elif isinstance(event, VerificationEnded) and event.result.failed:
-            self.say(f"{event.result.lost} acknowledged writes LOST, {event.result.phantom} phantom", "error")
+            self.say(f"{event.scenario}: {broken_words(event.result)}", "error")
+        elif isinstance(event, LateWritesFound):
+            self.say(late_words(event.scenario, event.keys), "error")
         elif isinstance(event, VerificationEnded) and event.result.missed:
             self.say(f"The acknowledged writes of {event.scenario} were not judged: {event.result.note}", "warning")
         elif isinstance(event, GeneratorLimitReached):

@@ -61,11 +61,14 @@ def run_interactive(resolved: Resolved, make_demo: MakeDemo) -> int:
         if not ended:
             session.abandon(ABANDON_S)
     if not ended:
+        code = app.state.exit_reasons.code_with(errors.EXIT_INTERRUPTED)
         _leave_at_once(session, code, announced=app.left_at_once)
     if session.crash is not None:
         crash = session.crash
-        sys.stderr.write(f"confman-tui: a defect of this program: {type(crash).__name__}: {crash}\n")
-        return errors.EXIT_CRASH
+        words = f"a defect of this program: {type(crash).__name__}: {crash}"
+        sys.stderr.write(f"confman-tui: {words}\n")
+        app.state.exit_reasons.add(errors.EXIT_CRASH, words, told=True)
+        return app.state.exit_code
     return code
 
 
@@ -75,7 +78,7 @@ def _leave_at_once(session: SessionThread, code: int, *, announced: bool) -> Non
         left = session.leave_behind()
         sys.stderr.write(f"confman-tui: left before everything had ended{'; ' + left if left else ''}\n")
     sys.stderr.flush()
-    os._exit(code or errors.EXIT_INTERRUPTED)
+    os._exit(code)
 
 
 @contextmanager

@@ -34,7 +34,8 @@ def finish(app: ConfmanApp) -> int:
         for line in traceback.format_exception(app.crash):
             sys.stderr.write("".join(f"{_plain(part)}\n" for part in line.splitlines()))
         sys.stderr.write(f"confman-tui: a defect of the screen ended it: {words}\n")
-        return EXIT_CRASH
+        app.state.exit_reasons.add(EXIT_CRASH, words, told=True)
+        return app.state.exit_code
     if said := app.farewell():
         try_print(f"confman-tui: {said}")
     if app.stays_behind:

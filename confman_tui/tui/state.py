@@ -101,7 +101,7 @@ class UiState:
     @property
     def exit_code(self) -> int:
         """What quitting now would give."""
-        return self.exit_reasons.code if self.found else EXIT_NO_CLUSTER
+        return self.exit_reasons.code if self.found else self.exit_reasons.code_with(EXIT_NO_CLUSTER)
 
     @property
     def busy(self) -> bool:

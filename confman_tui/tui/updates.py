@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from confman_tui.cluster.elections import BrokenKey
 from confman_tui.cluster.node_names import short_names
+from confman_tui.results.late_phantoms import result_with_late
 from confman_tui.results.tables.series_table import verdict_of
 from confman_tui.session.events import (
     ClusterChanged,
@@ -18,6 +20,7 @@ from confman_tui.session.events import (
     FaultCaused,
     GeneratorLimitReached,
     GeneratorWatched,
+    LateWritesFound,
     LeftoversFound,
     Phase,
     PhaseChanged,
@@ -115,6 +118,8 @@ def _change(state: UiState, event: Event) -> None:
             state.elections = [*state.elections, election][-MOST_ELECTIONS:]
         case VerificationEnded(_, result):
             state.verification = result
+        case LateWritesFound(name, keys=keys):
+            _add_late(state, name, keys)
         case DrillRoundEnded(ended):
             before = state.drill_rounds if state.drill_ended is None else ()
             state.drill_rounds, state.drill_ended = (*before, ended), None
@@ -135,6 +140,17 @@ def _change(state: UiState, event: Event) -> None:
             state.leftovers = namespaces
         case _:
             _change_run(state, event)
+
+
+def _add_late(state: UiState, name: str, keys: Sequence[BrokenKey]) -> None:
+    """Late phantoms of a run: its row and what is said of it tell of them."""
+    for row in state.shown_rows:
+        if row.result is not None and row.result.name == name:
+            row.result = result_with_late(row.result, keys)
+            if state.last is not None and state.last.name == name:
+                state.last = row.result
+            if row.result.of_scenario in state.ended and name != DRILL.name:
+                note_ended(state, row.result.of_scenario, verdict.plain(row.result))
 
 
 def _change_run(state: UiState, event: Event) -> None:

@@ -18,10 +18,13 @@ def _kept(verified: Verification | None) -> tuple[str, bool] | None:
     """What became of the acknowledged writes, and whether that is bad; None where nothing was read back."""
     if verified is None:
         return None
-    if not verified.judged:
-        return "not verified", False
+    few = f" on {verified.nodes_read} of {verified.nodes} nodes" if verified.nodes_read < verified.nodes else ""
+    if not (verified.judged or verified.failed):
+        return ("not judged" if verified.missed else "not verified") + few * (verified.checked > 0), False
+    diverged = f", {numbers.count(verified.diverged)} diverged" if verified.diverged else ""
     phantom = f", {numbers.count(verified.phantom)} phantom" if verified.phantom else ""
-    return f"{numbers.count(verified.lost)} lost{phantom}", not verified.passed
+    late = f" ({numbers.count(verified.late)} late)" if verified.late else ""
+    return f"{numbers.count(verified.lost)} lost{diverged}{phantom}{late}{few}", verified.failed
 
 
 def facts(result: ScenarioResult) -> list[tuple[str, bool, int]]:

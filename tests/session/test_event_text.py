@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from confman_tui.cluster.elections import Election, Fault, FaultKind, UnreadNode, Verification
+from confman_tui.cluster.elections import Breach, BrokenKey, Election, Fault, FaultKind, UnreadNode, Verification
 from confman_tui.cluster.states import Fact, FactKind
 from confman_tui.load.saturation import GeneratorBound
 from confman_tui.session.event_text import EventLine, Topic, line_of
@@ -19,6 +19,7 @@ from confman_tui.session.events import (
     FactObserved,
     FaultCaused,
     GeneratorLimitReached,
+    LateWritesFound,
     LeftoversFound,
     Level,
     NoticeGiven,
@@ -70,6 +71,18 @@ def line(event: Event, *known: float) -> EventLine:
         ),
         (LeftoversFound(("bench-small-000",)), "leftovers of an earlier run: 1 namespace"),
         (VerificationEnded("drill", VERIFIED), "drill verified: 690 writes read back, 640 acknowledged, 0 lost"),
+        (
+            VerificationEnded("drill", replace(VERIFIED, nodes_read=2, nodes=3)),
+            "drill verified: 690 writes read back from 2 of 3 nodes, 640 acknowledged, 0 lost",
+        ),
+        (
+            VerificationEnded("drill", replace(VERIFIED, nodes_read=3, nodes=3, diverged=2)),
+            "drill: 0 LOST, 2 DIVERGED, 0 phantom writes, read back from 3 of 3 nodes",
+        ),
+        (
+            LateWritesFound("drill", 1.0, (BrokenKey("n/a", Breach.LATE_PHANTOM), BrokenKey("n/b", Breach.PHANTOM))),
+            "drill: 2 refused writes are there after all, late: n/a and 1 more",
+        ),
         (VerificationEnded("drill", Verification()), "drill not verified: no acknowledged write to check"),
     ],
 )

@@ -57,8 +57,8 @@ def test_the_first_of_the_order_that_applies(results: tuple[ScenarioResult, ...]
 
 
 def test_the_order_holds_each_code_once_and_the_worst_first() -> None:
-    assert sorted(EXIT_ORDER) == sorted(set(EXIT_CODES) - {0})
-    agreed = (70, 130, 5, 12, 7, 11, 4, 6, 1)
+    agreed = (70, 130, 5, 10, 12, 7, 11, 4, 9, 8, 6, 1)
+    assert sorted(EXIT_ORDER) == sorted({*EXIT_CODES, *agreed} - {0})
     assert [code for code in EXIT_ORDER if code in agreed] == list(agreed)
     every = [ExitReason(code, "") for code in reversed(agreed)]
     for number, code in enumerate(reversed(agreed), start=1):
@@ -76,6 +76,12 @@ def test_the_order_holds_each_code_once_and_the_worst_first() -> None:
         (replace(KEPT, acknowledged=5000), 0),
         (replace(STOPPED, lost=3), 5),
         (replace(STOPPED, phantom=1), 5),
+        (replace(KEPT, diverged=1), 5),
+        (replace(KEPT, stale=1), 0),
+        (replace(KEPT, nodes_read=2, nodes=3), 0),
+        (replace(KEPT, nodes_read=1, nodes=3, unproven=5, note="1 of 3 nodes were read"), 11),
+        (replace(KEPT, not_caught_up=1, note="1 acknowledged writes differ there and had not caught up"), 11),
+        (replace(KEPT, not_caught_up=1, diverged=1, note="1 acknowledged writes differ there"), 5),
     ],
 )
 def test_writes_that_could_not_be_judged(verification: Verification, code: int) -> None:

@@ -87,6 +87,7 @@ def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path
         "fresh": "true",
         "no-cleanup": "true",
         "verify": "sample:10",
+        "late": "10s",
         "output-dir": "elsewhere",
         "full-history": "true",
         "json": "true",

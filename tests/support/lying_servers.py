@@ -22,6 +22,15 @@ class Whole(Trio):
         self.namespaces: dict[str, str] = {}
         self.not_ready: set[int] = set()
         """Nodes that answer ``/health/ready`` with 503: they know no leader."""
+        self.hidden: dict[tuple[str, str], str] = {}
+        """Entries that each node holds once it was asked for them, or for all of their namespace."""
+        self.unreadable: set[int] = set()
+        """Nodes whose entries of the tier can't be read."""
+
+    def hide(self, namespace: str, key: str, value: str) -> None:
+        """Absent when a verification reads it, there when somebody reads it once more."""
+        self.lose(namespace, key, 0, 1, 2)
+        self.hidden[namespace, key] = value
 
     async def _answer(self, node: Node, method: str, path: str, body: bytes) -> tuple[int, object, str | None] | None:
         parts = path.split("?")[0].strip("/").split("/")
@@ -44,7 +53,13 @@ class Whole(Trio):
         if method == "DELETE":
             self.lose(parts[3], parts[5], 0, 1, 2)
             return 204, None, None
-        return await super()._answer(node, method, path, body)
+        if self.nodes.index(node) in self.unreadable and parts[3].startswith("bench-small-"):
+            return 503, {"title": "Read barrier failed", "status": 503}, None
+        answer = await super()._answer(node, method, path, body)
+        if method == "GET":
+            asked = {place: value for place, value in self.hidden.items() if place[0] == parts[3]}
+            node.entries.update({place: value for place, value in asked.items() if place[1] in (parts[5:] or place)})
+        return answer
 
     def _namespaces(self, method: str, name: str | None) -> tuple[int, object, str | None]:
         def shown(namespace: str) -> dict[str, str]:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from confman_tui.cluster.elections import Fault, FaultKind, Verification
+from confman_tui.cluster.elections import Breach, BrokenKey, Fault, FaultKind, Verification
+from confman_tui.core.errors import EXIT_LOST
 from confman_tui.session.events import (
     DrillEnded,
     FaultCaused,
+    LateWritesFound,
     Phase,
     PhaseChanged,
     ScenarioEnded,
@@ -68,6 +70,40 @@ async def test_the_verdict_is_one_line_above_the_graphs(tmp_path: Path) -> None:
         said = "write-10u: 205.9 req/s, p99 120 ms, 1 election, 1.62 s without writes, 12 failed, 0 lost"
         assert verdict.plain(ended().result) == said
         assert said in board.text()
+
+
+@pytest.mark.parametrize(
+    ("verified", "words"),
+    [
+        (Verification(acknowledged=9, checked=9, nodes_read=3, nodes=3), ("0 lost", False)),
+        (Verification(acknowledged=9, checked=9, nodes_read=2, nodes=3), ("0 lost on 2 of 3 nodes", False)),
+        (
+            Verification(acknowledged=9, checked=9, nodes_read=1, nodes=3, unproven=9),
+            ("not judged on 1 of 3 nodes", False),
+        ),
+        (Verification(acknowledged=9, checked=9, nodes_read=3, nodes=3, diverged=2), ("0 lost, 2 diverged", True)),
+        (
+            Verification(acknowledged=9, checked=9, nodes_read=3, nodes=3, phantom=2, late=1),
+            ("0 lost, 2 phantom (1 late)", True),
+        ),
+        (Verification(acknowledged=9, asked=False, nodes=3), ("not verified", False)),
+    ],
+)
+def test_the_verdict_says_on_how_many_nodes_it_stands(verified: Verification, words: tuple[str, bool]) -> None:
+    facts = verdict.facts(replace(ended().result, verification=verified))
+    assert facts[-1][:2] == words
+
+
+async def test_a_late_phantom_changes_the_verdict_the_row_and_the_exit_code(tmp_path: Path) -> None:
+    async with open_screen(tmp_path, found=False) as board:
+        await after(board, 60.0)
+        late = BrokenKey("bench-small-000/key-a", Breach.LATE_PHANTOM, {screen_story.NODES[0]: "a refused value"})
+        await board.emit(LateWritesFound("write-10u", board.clock.now, (late,)))
+        text = board.text()
+        assert "0 lost, 1 phantom (1 late)" in text
+        assert "✗ " in text
+        assert "1 refused write is there after all, late: bench-small-000/key-a" in board.app.state.log.lines[-1].text
+        assert board.app.state.exit_code == EXIT_LOST
 
 
 async def test_something_new_takes_its_place(tmp_path: Path) -> None:

@@ -8,11 +8,18 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from confman_tui.cluster.elections import FaultKind
+from confman_tui.cluster.elections import FaultKind, Verification
 from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.cluster.faults.injector import FaultPlan
-from confman_tui.core.errors import EXIT_CRASH, EXIT_INTERRUPTED, EXIT_NO_CLUSTER, EXIT_OK
-from confman_tui.session.events import Phase, PhaseChanged, ScenarioStarted
+from confman_tui.core.errors import EXIT_CRASH, EXIT_INTERRUPTED, EXIT_LOST, EXIT_NO_CLUSTER, EXIT_OK
+from confman_tui.session.events import (
+    Level,
+    NoticeGiven,
+    Phase,
+    PhaseChanged,
+    ScenarioStarted,
+    VerificationEnded,
+)
 from confman_tui.tui.mailbox import EventsArrived
 from confman_tui.tui.run_screen import finish
 from confman_tui.tui.screens.confirm import ConfirmDialog
@@ -144,6 +151,24 @@ async def test_a_signal_ends_it_from_any_thread_without_a_question(tmp_path: Pat
         thread.join()
         assert await left(board) == EXIT_INTERRUPTED
         assert board.asked("quit") == [("quit",)]
+
+
+async def test_the_code_is_that_of_the_one_function_whatever_ends_it(tmp_path: Path) -> None:
+    """What was found counts on the screen as it does without one, and all of it is told."""
+    lost = Verification(acknowledged=5, checked=5, lost=1, nodes_read=3, nodes=3)
+    for more, code in (((), EXIT_LOST), ((EXIT_INTERRUPTED,), EXIT_INTERRUPTED)):
+        async with open_screen(tmp_path) as board:
+            await board.emit(
+                NoticeGiven(Level.ERROR, "no leader within 30 s", board.clock.now, EXIT_NO_CLUSTER),
+                VerificationEnded("write-1u", lost),
+            )
+            board.app.request_quit(*more)
+            assert await left(board) == code
+            assert board.app.state.exit_reasons.code == code
+            told = board.app.state.exit_reasons.lines()
+            assert [line.partition(":")[0].rpartition(" ")[2].rstrip(")") for line in told] == [
+                str(one) for one in (*more, EXIT_LOST, EXIT_NO_CLUSTER)
+            ]
 
 
 async def test_events_after_the_end_hurt_nobody(tmp_path: Path) -> None:

@@ -254,5 +254,8 @@ async def test_a_run_that_lost_a_write_gets_no_tick(size: tuple[int, int], tmp_p
             verified = Verification(acknowledged=3088, checked=3088, lost=lost, phantom=phantom)
             await board.emit(ScenarioEnded(replace(kept, verification=verified)))
             assert f"{mark} 30.0 s" in board.text()
+        verified = Verification(acknowledged=3088, checked=3088, diverged=1, nodes_read=3, nodes=3)
+        await board.emit(ScenarioEnded(replace(kept, verification=verified)))
+        assert "✗ 30.0 s" in board.text()
         await board.emit(ScenarioEnded(screen_story.result("write-10u", 10, now, now + 30, failures=3100)))
         assert "✗ 30.0 s" in board.text()

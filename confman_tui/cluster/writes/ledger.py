@@ -153,6 +153,19 @@ class WriteLedger:
             text = odd[int.from_bytes(key, "little")] if prefix == _ODD else prefixes[prefix] + key.hex()
             yield BookedWrite(text, digest, started, ended, nodes[node], WriteOutcome(outcome))
 
+    def writes_that_ended(self, namespace: str, outcome: WriteOutcome) -> Iterator[BookedWrite]:
+        """The writes of one namespace with that outcome, in the order of booking; the others are not unpacked."""
+        nodes, prefixes, odd = tuple(self._nodes), tuple(self._prefixes), tuple(self._odd)
+        wanted = bytes((outcome,))
+        for chunk in self._chunks(namespace):
+            column = chunk[_OUTCOME_AT :: _RECORD.size]
+            at = column.find(wanted)
+            while at >= 0:
+                key, digest, started, ended, node, _, prefix = _RECORD.unpack_from(chunk, at * _RECORD.size)
+                text = odd[int.from_bytes(key, "little")] if prefix == _ODD else prefixes[prefix] + key.hex()
+                yield BookedWrite(text, digest, started, ended, nodes[node], outcome)
+                at = column.find(wanted, at + 1)
+
     def outcomes(self, namespace: str | None = None) -> tuple[int, int, int]:
         """Acknowledged, refused and unknown writes, of one namespace or of all."""
         acknowledged = refused = unknown = 0

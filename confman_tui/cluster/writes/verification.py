@@ -1,68 +1,53 @@
 """After a run: is every acknowledged write still there, on every node?
 
-A write is lost when it is absent or different on more than half of the nodes read, stale on fewer, both still 5 s after
-the verification began. A write whose fate was unknown is recovered when any node has it; one that was refused for
-certain is a phantom when any node has it.
-
-A node that shows something amiss and has fallen behind the cluster meanwhile proves nothing by it: from then on its
-answers are left out, and the result says so.
+All nodes that answer are asked for all writes. What is amiss is read again until it is right, until its node has been
+in step with the cluster for 5 s and still differs, or until its node is not waited for any longer; what that proves is
+`confman_tui.cluster.writes.rules`' business. A write whose fate was unknown is recovered when any node has it; one that
+was refused for certain is a phantom when any node has it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
-from functools import partial
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
-from confman_tui.cluster.api import RETRYABLE
-from confman_tui.cluster.elections import UnreadNode, Verification, value_digest
+from confman_tui.cluster.elections import UnreadNode, Verification
 from confman_tui.cluster.leader_requests import Progress
 from confman_tui.cluster.node_names import short_names
+from confman_tui.cluster.writes.amiss import Amiss
 from confman_tui.cluster.writes.ledger import WriteLedger
+from confman_tui.cluster.writes.node_reader import PAUSES_S, NodeReader, Reader
 from confman_tui.cluster.writes.rules import KeyState, VerificationCounts, suspicious
-from confman_tui.cluster.writes.slices import CHUNK, Slice, choose, slices_of
+from confman_tui.cluster.writes.slices import CHUNK, SLICE_KEYS, Slice, choose, slices_of
 from confman_tui.core.clock import Clock, now
-from confman_tui.core.errors import ClusterError
 from confman_tui.settings.tiers import PROBE_NAMESPACE
 
 REREAD_S = 5.0
-"""What is absent or different is read again until this long after the verification began: a follower may lag behind."""
-LEAST_REREAD_S = 0.25
-"""Found amiss later than that, it is read again once, after this long."""
-CONCURRENCY = 8
-"""Requests for single keys at one time, over all nodes."""
-LISTING_BYTES = 256_000_000
-"""Larger namespaces are read key by key: a node builds a listing in memory."""
-BLOB_BYTES = 65536
-"""Values of this size are kept as blobs by Confman, and never read in bulk."""
-LISTED_PER_READ = 20
-"""One entry read by itself costs the cluster about as much as this many in a listing."""
-
-_ATTEMPTS = 6
-_PAUSES_S = (0.25, 0.5, 1.0)
-_REPORT_EVERY = 50
-_T = TypeVar("_T")
+"""How long a node must be in step with the cluster, and differ, until it differs for good."""
 
 
-class Reader(Protocol):
-    """What verification needs of `ConfmanClient`."""
+class Standing(Protocol):
+    """How a node stands to the cluster now."""
 
-    def each_entry(self, node: str, namespace: str) -> AsyncGenerator[_Entry, None]:
-        """All entries of a namespace, one after another."""
+    def why_behind(self, node: str) -> str:
+        """Why it has not caught up with the cluster, in words; empty when it has: ready, naming the leader, in its
+        term."""
 
-    def get_entry(self, node: str, namespace: str, key: str) -> Awaitable[_Entry | None]:
-        """One entry, or None."""
+    def worth_waiting(self, node: str) -> bool:
+        """Whether a node that is behind may still come back within the time allowed."""
 
 
-class _Entry(Protocol):
-    @property
-    def key(self) -> str: ...
+class _AllInStep:
+    """Where nobody watches the nodes."""
 
-    @property
-    def value(self) -> str: ...
+    def why_behind(self, node: str) -> str:
+        return ""
+
+    def worth_waiting(self, node: str) -> bool:
+        return False
 
 
 async def verify(
@@ -77,36 +62,47 @@ async def verify(
     progress: Progress = lambda done, total: None,
     stop: asyncio.Event | None = None,
     reread_s: float = REREAD_S,
+    wait_s: float = 0.0,
     clock: Clock = now,
     without: Sequence[UnreadNode] = (),
-    behind: Callable[[str], str] = lambda node: "",
+    standing: Standing | None = None,
+    phantoms: set[str] | None = None,
 ) -> Verification:
-    """Read the booked writes back and compare. Call it when all of ``nodes`` agree on a leader, and before any of
-    the keys is removed.
+    """Read the booked writes back and compare. Call it when nodes that have fallen behind have been waited for, and
+    before any of the keys is removed.
 
     Args:
         client: reads; a namespace is listed, or read key by key where few keys of many are wanted, where the listing
             would be larger than 256 MB or its values are blobs.
         ledger: the run's writes.
-        nodes: base URLs of all live nodes.
+        nodes: base URLs of the nodes to read.
         mode: ``all`` writes; a ``sample``; or ``off``.
         sample: with mode ``sample``, how many acknowledged writes, and at most how many others, are chosen at random.
         payload_bytes: size of the values, for the choice above.
         entries_before: entries of the cluster beside the booked ones, for the choice above.
         progress: takes how many keys of how many are checked.
         stop: when set, it ends soon, with what was checked.
-        reread_s: how long to read again, in seconds from now.
+        reread_s: how long a node must be in step and differ until it differs for good, in seconds.
+        wait_s: how much longer nodes that fall behind meanwhile are waited for at most, in seconds.
         clock: for the time that it took.
-        without: the nodes that are not among ``nodes``, and why.
-        behind: says why a node is not caught up with the cluster now; empty when it is.
+        without: the configured nodes that are not among ``nodes``, and why; with them, ``nodes`` are all there are.
+        standing: how each node stands to the cluster; None: all are in step.
+        phantoms: gets ``namespace/key`` of each phantom that was found.
     """
     begun = clock()
     counts, by_probe = ledger.outcomes(), ledger.outcomes(PROBE_NAMESPACE)[0]
     if mode == "off" or not len(ledger):
         note = "not verified (--verify off)" if mode == "off" else "nothing to judge: no write was booked"
-        return Verification(*counts, note=note, asked=mode != "off", by_probe=by_probe)
-    stop = stop or asyncio.Event()
-    run = _ReadBack(client, tuple(nodes), payload_bytes, stop, reread_s, progress, tuple(without), behind)
+        configured = len(nodes) + len(without)
+        return Verification(*counts, note=note, asked=mode != "off", by_probe=by_probe, nodes=configured)
+    run = _ReadBack(
+        NodeReader(client, nodes, payload_bytes, stop or asyncio.Event()),
+        tuple(without),
+        standing or _AllInStep(),
+        reread_s,
+        wait_s,
+        progress,
+    )
     chosen = choose(ledger, sample) if mode == "sample" else None
     run.total = sum(len(some) for some in chosen.values()) if chosen is not None else len(ledger)
     others = entries_before // max(1, len(ledger.namespaces))
@@ -119,11 +115,10 @@ async def verify(
                 await run.check(work)
                 if run.over:
                     break
+    await run.settle()
+    if phantoms is not None:
+        phantoms |= run.counts.phantoms
     return replace(run.result(counts, clock() - begun), by_probe=by_probe)
-
-
-class _GivenUpError(Exception):
-    """A node can't be read any more, or the person stopped."""
 
 
 class _ReadBack:
@@ -131,201 +126,167 @@ class _ReadBack:
 
     def __init__(
         self,
-        client: Reader,
-        nodes: tuple[str, ...],
-        payload_bytes: int,
-        stop: asyncio.Event,
-        reread_s: float,
-        progress: Progress,
+        reader: NodeReader,
         without: tuple[UnreadNode, ...],
-        behind: Callable[[str], str],
+        standing: Standing,
+        reread_s: float,
+        wait_s: float,
+        progress: Progress,
     ) -> None:
-        self.counts = VerificationCounts()
+        self.counts = VerificationCounts((*reader.nodes, *(one.node for one in without)))
         self.total = 0
-        self._client = client
-        self._nodes = list(nodes)
-        self._payload = payload_bytes
-        self._stop = stop
-        self._until = asyncio.get_running_loop().time() + reread_s
+        self._reader = reader
+        self._without = without
+        self._standing = standing
+        self._reread_s = reread_s
+        self._wait_s = wait_s
         self._progress = progress
-        self._turns = asyncio.Semaphore(CONCURRENCY)
-        self._given_up: dict[str, str] = {}
-        self._without = list(without)
-        self._behind = behind
+        self._amiss = Amiss()
+        self._late: dict[str, str] = {}
+        """Nodes that lacked something while they were behind, and why they were."""
         self._reported = 0
+        reader.on_found = lambda found: self._report(self._done + found)
 
     @property
     def over(self) -> bool:
         """Stopped, or no node is left to read from."""
-        return self._stop.is_set() or not self._nodes
+        return self._reader.over
 
     @property
-    def without(self) -> tuple[UnreadNode, ...]:
-        """The nodes whose answers do not count: those that were left out, and those that could not be read."""
-        return (
-            *self._without,
-            *(UnreadNode(node, f"could not be read: {why}") for node, why in self._given_up.items()),
-        )
+    def _done(self) -> int:
+        return self.counts.checked + len(self._amiss)
 
     async def check(self, work: Slice) -> None:
-        """Reads one namespace from all nodes, again where something is amiss, and counts."""
-        wanted = tuple(work.demands)
-        seen: dict[str, dict[str, KeyState]] = {node: {} for node in self._nodes}
-        await asyncio.gather(*(self._read(work, node, wanted, seen[node]) for node in seen))
-        amiss = await self._read_again(work, seen)
-        cut_short = amiss is None
-        self._leave_out_those_behind(amiss or {})
+        """Reads one slice from all nodes and counts what is right; what is amiss waits for `settle`."""
+        reader, wanted = self._reader, tuple(work.demands)
+        seen: dict[str, dict[str, KeyState]] = {node: {} for node in reader.nodes}
+        await asyncio.gather(*(reader.read(work, node, wanted, seen[node]) for node in seen))
         for number, key in enumerate(wanted):
             if number % CHUNK == 0:
                 await asyncio.sleep(0)
-            shown = [seen[node][key] for node in self._nodes if key in seen[node]]
-            # Stopped in the middle of it, a key that not all nodes were asked for, or that was to be read again, is
-            # left unjudged.
-            if not shown or len(shown) != len(self._nodes) or (cut_short and self._doubtful(work, key, shown)):
+            shown = {node: seen[node][key] for node in reader.nodes if key in seen[node]}
+            # Stopped in the middle of it, a key that not all nodes were asked for is left unjudged.
+            if not shown or len(shown) != len(reader.nodes):
                 continue
-            self.counts.count(work.namespace, key, work.demands[key], shown)
-        self._report(self.counts.checked)
+            demand = work.demands[key]
+            if any(suspicious(demand, state) for state in shown.values()):
+                self._amiss.add(work, key, shown)
+            else:
+                self.counts.count(work.namespace, key, demand, shown)
+        self._report(self._done)
+        if len(self._amiss) >= SLICE_KEYS:
+            await self.settle()
+
+    async def settle(self) -> None:
+        """What was amiss is read again, all of it together, so that a node that lags in hundreds of namespaces does
+        not cost 5 s for each; then it is counted, but for what was not read again because of a stop."""
+        amiss, self._amiss = self._amiss, Amiss()
+        late = await self._read_again(amiss)
+        for number, (work, key, first) in enumerate(amiss.keys()):
+            if number % CHUNK == 0:
+                await asyncio.sleep(0)
+            demand = work.demands[key]
+            shown = amiss.shown(work, key, self._reader.nodes)
+            wrong = [node for node, state in shown.items() if suspicious(demand, state)]
+            if not shown or (wrong and late is None):
+                continue
+            behind = late or {}
+            self._late.update({node: behind[node] for node in wrong if node in behind})
+            healed = not wrong and any(node in shown for node in first)
+            self.counts.count(work.namespace, key, demand, shown, behind, healed=healed)
+        self._report(self._done)
+
+    async def _read_again(self, amiss: Amiss) -> dict[str, str] | None:
+        """Reads what is amiss again, less and less often, until it is right or its node has been decided on: it was in
+        step all the time for 5 s, or it is behind and not waited for. Gives the nodes that are behind, and why; None
+        when it was stopped before that."""
+        loop, reader, pauses = asyncio.get_running_loop(), self._reader, iter(PAUSES_S)
+        until = loop.time() + self._reread_s + self._wait_s
+        since: dict[str, float] = {}
+        differs_for_good = set[str]()
+        while not reader.over:
+            wrong = await amiss.wrong(reader.nodes)
+            at, late, left = loop.time(), dict[str, str](), dict[str, float]()
+            for node in wrong.keys() - differs_for_good:
+                if why := self._standing.why_behind(node):
+                    since.pop(node, None)
+                    if at < until and self._standing.worth_waiting(node):
+                        left[node] = until - at
+                    else:
+                        late[node] = why
+                elif (open_s := since.setdefault(node, at) + self._reread_s - at) > 0:
+                    left[node] = open_s
+                else:
+                    differs_for_good.add(node)
+            if not left:
+                return late
+            await reader.pause(min(next(pauses, PAUSES_S[-1]), *left.values()))
+            await asyncio.gather(*(amiss.read(reader, node, wrong[node]) for node in left))
+        return None
 
     def _report(self, done: int) -> None:
         """Progress never goes back, though a key that one node has shown may wait for the others."""
         self._reported = max(self._reported, min(done, self.total))
         self._progress(self._reported, self.total)
 
+    # -- what came of it
+
+    @property
+    def without(self) -> tuple[UnreadNode, ...]:
+        """The nodes whose answers do not count: those that were left out, those that had not caught up, and those that
+        could not be read."""
+        given_up = self._reader.given_up.items()
+        return (
+            *self._without,
+            *(UnreadNode(node, why) for node, why in self._late.items() if node not in self._reader.given_up),
+            *(UnreadNode(node, f"could not be read: {why}") for node, why in given_up),
+        )
+
     def result(self, outcomes: tuple[int, int, int], seconds: float) -> Verification:
         """What was found. ``outcomes``: acknowledged, refused and unknown writes of the ledger."""
-        return Verification(
+        counts, nodes = self.counts, len(self.counts.configured)
+        found = Verification(
             *outcomes,
-            lost=self.counts.lost,
-            stale=self.counts.stale,
-            recovered=self.counts.recovered,
-            phantom=self.counts.phantom,
-            checked=self.counts.checked,
+            lost=counts.lost,
+            diverged=counts.diverged,
+            stale=counts.stale,
+            not_caught_up=counts.not_caught_up,
+            unproven=counts.unproven,
+            recovered=counts.recovered,
+            phantom=counts.phantom,
+            checked=counts.checked,
             seconds=seconds,
-            lost_keys=tuple(self.counts.keys),
-            note="; ".join(self._notes(outcomes[0])),
+            broken=tuple(counts.broken),
             without=self.without,
             unread=self._unread,
+            nodes_read=nodes - len(self.without) if counts.checked else 0,
+            nodes=nodes,
         )
+        return replace(found, note="; ".join(self._notes(found)))
 
     @property
     def _unread(self) -> int:
         return max(0, self.total - self.counts.checked) if self.over else 0
 
-    def _notes(self, acknowledged: int) -> list[str]:
+    def _notes(self, found: Verification) -> list[str]:
         """What a person should know beside the counts."""
-        notes = []
-        if not acknowledged:
+        notes, reader = list[str](), self._reader
+        names = short_names(self.counts.configured)
+        if not found.acknowledged:
             notes.append("nothing to judge: no write was acknowledged")
-        if self._stop.is_set() and self._unread:
-            notes.append(f"stopped after {self.counts.checked:,} of {self.total:,} writes")
-        if self._without:
-            names = short_names([*(one.node for one in self._without), *self._nodes, *self._given_up])
-            left_out = [f"{names[one.node]} ({one.why})" for one in self._without]
-            notes.append(f"{'judged without' if self.counts.checked else 'not read:'} {' and '.join(left_out)}")
-        notes += [f"{node} could not be read: {why}" for node, why in self._given_up.items()]
-        if not self._nodes:
-            notes.append(f"no node was left to read from after {self.counts.checked:,} of {self.total:,} writes")
+        if reader.nodes and self._unread:
+            notes.append(f"stopped after {found.checked:,} of {self.total:,} writes")
+        left_out = [f"{names[one.node]} ({one.why})" for one in found.without if one.node not in reader.given_up]
+        if left_out:
+            notes.append(f"{'judged without' if found.checked else 'not read:'} {' and '.join(left_out)}")
+        if found.not_caught_up:
+            notes.append(f"{found.not_caught_up:,} acknowledged writes differ there and had not caught up")
+        notes += [f"{node} could not be read: {why}" for node, why in reader.given_up.items()]
+        if not reader.nodes:
+            notes.append(f"no node was left to read from after {found.checked:,} of {self.total:,} writes")
+        elif found.checked and not found.majority_read:
+            notes.append(
+                f"{found.nodes_read} of {found.nodes} nodes were read, which is no majority: what the others hold "
+                "decides"
+            )
         return notes
-
-    @staticmethod
-    def _doubtful(work: Slice, key: str, shown: Iterable[KeyState]) -> bool:
-        return any(suspicious(work.demands[key], state) for state in shown)
-
-    async def _read_again(self, work: Slice, seen: dict[str, dict[str, KeyState]]) -> dict[str, list[str]] | None:
-        """What is amiss is read again, less and less often, until it is right or the time is over; gives the keys of
-        each node that still are, None when it ended before that."""
-        loop = asyncio.get_running_loop()
-        # One deadline for all namespaces: a node that lags in each of hundreds must not cost 5 s for each.
-        until = max(self._until, loop.time() + LEAST_REREAD_S)
-        pauses = iter(_PAUSES_S)
-        while not self.over:
-            amiss = await self._amiss(work, seen)
-            left = until - loop.time()
-            if not any(amiss.values()) or left <= 0:
-                return amiss
-            await self._pause(min(next(pauses, _PAUSES_S[-1]), left))
-            await asyncio.gather(*(self._read(work, node, keys, seen[node]) for node, keys in amiss.items() if keys))
-        return None
-
-    async def _amiss(self, work: Slice, seen: dict[str, dict[str, KeyState]]) -> dict[str, list[str]]:
-        """For each node, the keys of which it shows what must not be."""
-        amiss: dict[str, list[str]] = {node: [] for node in self._nodes}
-        for node, keys in amiss.items():
-            for number, (key, state) in enumerate(seen[node].items()):
-                if number % CHUNK == 0:
-                    await asyncio.sleep(0)
-                if suspicious(work.demands[key], state):
-                    keys.append(key)
-        return amiss
-
-    def _leave_out_those_behind(self, amiss: Mapping[str, Sequence[str]]) -> None:
-        """What a node lacks that is not caught up now says nothing of what the cluster lost."""
-        for node, keys in amiss.items():
-            if keys and (why := self._behind(node)) and node in self._nodes:
-                self._nodes.remove(node)
-                self._without.append(UnreadNode(node, why))
-
-    async def _read(self, work: Slice, node: str, keys: Sequence[str], seen: dict[str, KeyState]) -> None:
-        """Reads the keys from one node, by whichever way is cheaper, and notes what they show."""
-        entries = work.others + len(work.demands)
-        bulk = entries * self._payload <= LISTING_BYTES and self._payload < BLOB_BYTES
-        try:
-            if bulk and len(keys) * LISTED_PER_READ >= entries:
-                absent = await self._try(node, lambda: self._list(work, node, keys, seen))
-                for number, key in enumerate(absent):
-                    if number % CHUNK == 0:
-                        await asyncio.sleep(0)
-                    seen[key] = work.demands[key].see(None)
-                return
-            left = iter(keys)
-            await asyncio.gather(*(self._walk(work, node, left, seen) for _ in range(CONCURRENCY)))
-        except _GivenUpError:
-            return
-
-    async def _list(self, work: Slice, node: str, keys: Sequence[str], seen: dict[str, KeyState]) -> set[str]:
-        """Notes what a listing of one node shows of the keys; gives those that it does not hold. Ends early when the
-        person stops."""
-        absent, found = set(keys), 0
-        checked = self.counts.checked
-        async with aclosing(self._client.each_entry(node, work.namespace)) as entries:
-            async for entry in entries:
-                if entry.key not in absent:
-                    continue
-                absent.discard(entry.key)
-                seen[entry.key] = work.demands[entry.key].see(value_digest(entry.value))
-                found += 1
-                if found % _REPORT_EVERY == 0:
-                    if self._stop.is_set():
-                        raise _GivenUpError
-                    if node == self._nodes[0]:
-                        self._report(checked + found)
-        return absent
-
-    async def _walk(self, work: Slice, node: str, left: Iterator[str], seen: dict[str, KeyState]) -> None:
-        """One of several that read the keys one by one."""
-        for key in left:
-            async with self._turns:
-                entry = await self._try(node, partial(self._client.get_entry, node, work.namespace, key))
-            seen[key] = work.demands[key].see(None if entry is None else value_digest(entry.value))
-            if node == self._nodes[0] and len(seen) % _REPORT_EVERY == 0:
-                self._report(self.counts.checked + len(seen))
-
-    async def _try(self, node: str, read: Callable[[], Awaitable[_T]]) -> _T:
-        """Reads, again when it fails for a moment; gives the node up when it fails for good."""
-        for attempt in range(_ATTEMPTS):
-            if self._stop.is_set() or node not in self._nodes:
-                raise _GivenUpError
-            try:
-                return await read()
-            except ClusterError as error:
-                if node in self._nodes and (attempt == _ATTEMPTS - 1 or not isinstance(error, RETRYABLE)):
-                    self._nodes.remove(node)
-                    self._given_up[node] = str(error)
-                    raise _GivenUpError from error
-            await self._pause(_PAUSES_S[min(attempt, len(_PAUSES_S) - 1)])
-        raise _GivenUpError
-
-    async def _pause(self, seconds: float) -> None:
-        """Waits, but not when the person stops."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), seconds)

@@ -1,12 +1,13 @@
-"""Elections and verdicts as rows: ``_elections.csv``, ``_lost.csv`` and the same names in JSON."""
+"""Elections and verdicts as rows: ``_elections.csv``, ``_verification.csv``, ``_lost.csv`` and their names in JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from confman_tui.cluster.elections import Election, Verification
+from confman_tui.cluster.elections import Breach, Election, Verification
 from confman_tui.results.files.formats import to_json, write_rows
 from confman_tui.results.files.output_folder import path_of, remove
 from confman_tui.results.formatting import from_iso, iso
@@ -54,13 +55,20 @@ def verification_document(verification: Verification | None) -> dict[str, Any] |
     """A verdict as JSON has it; None when nothing was verified."""
     if verification is None:
         return None
-    return {**to_json(verification, 3), "judged": verification.judged, "passed": verification.passed}
+    verdict = {"judged": verification.judged, "passed": verification.passed}
+    return {**to_json(verification, 3), "lost_keys": list(verification.lost_keys), **verdict}
 
 
 def verification_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of the `Verification` that `verification_document` wrote, their types not yet checked; KeyError
-    without one of the counts: no count may pass for none lost."""
-    return {**document, **{name: document[name] for name in VERDICT_COUNTS}}
+    without one of the counts: no count may pass for none lost.
+
+    Early versions kept the keys alone, of lost and phantom writes.
+    """
+    broken = document.get("broken")
+    if broken is None:
+        broken = [{"key": key, "breach": Breach.LOST} for key in document.get("lost_keys", ())]
+    return {**document, **{name: document[name] for name in VERDICT_COUNTS}, "broken": broken}
 
 
 def write_elections(directory: Path, tier: str, scenario: str, elections: Sequence[Election]) -> Path:
@@ -74,15 +82,42 @@ def write_elections(directory: Path, tier: str, scenario: str, elections: Sequen
     return write_rows(path, _COLUMNS, [election_document(election) for election in elections])
 
 
+_VERDICT_COLUMNS = (
+    *("judged", "passed", "nodes_read", "nodes", "acknowledged", "refused", "unknown", "checked", "lost", "diverged"),
+    *("stale", "not_caught_up", "unproven", "recovered", "phantom", "late", "unread", "by_probe", "seconds", "note"),
+)
+
+
+def write_verdict(directory: Path, tier: str, scenario: str, verification: Verification | None) -> Path | None:
+    """Write ``_verification.csv``, the verdict on a run's writes in one row, with the names that JSON has; without
+    any, remove an earlier one.
+
+    Raises:
+        ResultsError: it can't be written.
+    """
+    path = path_of(directory, tier, scenario, "verification.csv")
+    document = verification_document(verification)
+    if document is None:
+        remove(path)
+        return None
+    return write_rows(path, _VERDICT_COLUMNS, [{name: document[name] for name in _VERDICT_COLUMNS}])
+
+
 def write_lost(directory: Path, tier: str, scenario: str, verification: Verification | None) -> Path | None:
-    """Write ``_lost.csv``, the namespace and key of each lost or phantom write; without any, remove an earlier one.
+    """Write ``_lost.csv``: a row for each lost, diverged or phantom write, with what each node holds and from how many
+    of the nodes the run's writes were read back; without any, remove an earlier one.
 
     Raises:
         ResultsError: it can't be written.
     """
     path = path_of(directory, tier, scenario, "lost.csv")
-    if verification is None or not verification.lost_keys:
+    if verification is None or not verification.broken:
         remove(path)
         return None
-    entries = [entry.partition("/") for entry in verification.lost_keys]
-    return write_rows(path, ("namespace", "key"), [{"namespace": space, "key": key} for space, _, key in entries])
+    nodes = tuple(dict.fromkeys(chain.from_iterable(one.holds for one in verification.broken)))
+    rows: list[dict[str, object]] = []
+    for one in verification.broken:
+        namespace, _, key = one.key.partition("/")
+        read = {"nodes_read": verification.nodes_read, "nodes": verification.nodes}
+        rows.append({"namespace": namespace, "key": key, "verdict": one.breach, **read, **one.holds})
+    return write_rows(path, ("namespace", "key", "verdict", "nodes_read", "nodes", *nodes), rows)

@@ -12,7 +12,7 @@ from confman_tui.results.files.formats import DAMAGE, from_json, read_json, writ
 from confman_tui.results.files.output_folder import ResultsError
 from confman_tui.results.files.scenario_json import result_fields, scenario_document
 from confman_tui.results.formatting import iso, rounded
-from confman_tui.results.model import Series, SeriesKind
+from confman_tui.results.model import ScenarioResult, Series, SeriesKind
 from confman_tui.results.statistics.repeats import runs_of, spreads, typical
 from confman_tui.results.statistics.series_shape import knee_of, slope_of
 from confman_tui.results.tables.series_table import verdict_of
@@ -22,6 +22,7 @@ _COLUMNS = (
     *("series", "value", "scenario", "start", "users", "payload_bytes", "entries_before", "runs", "seconds"),
     *("requests", "failures", "rps", "rps_ci95_low", "rps_ci95_high", "p50_us", "p95_us", "p99_us"),
     *("p99_ci95_low_us", "p99_ci95_high_us", "max_us", "knee", "stopped_early", "reads"),
+    *("judged", "lost", "diverged", "phantom", "nodes_read", "nodes"),
 )
 
 
@@ -130,6 +131,16 @@ def _csv_rows(series: Series) -> list[dict[str, Any]]:
                 *((rounded(p99.ci95_low, 1), rounded(p99.ci95_high, 1)) if p99 else (None, None)),
                 *(rounded(typical(result, "max_us"), 1), int(point is knee), int(result.outcome.stopped_early)),
                 result.reads,
+                *_verdict_cells(result),
             )
             rows.append(dict(zip(_COLUMNS, row, strict=True)))
     return rows
+
+
+def _verdict_cells(result: ScenarioResult) -> tuple[int | None, ...]:
+    """What became of the acknowledged writes, and from how many nodes that is known; empty where nothing was read
+    back."""
+    v = result.verification
+    if v is None:
+        return (None,) * 6
+    return int(v.judged), v.lost, v.diverged, v.phantom, v.nodes_read, v.nodes

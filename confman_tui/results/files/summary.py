@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from confman_tui import __version__
-from confman_tui.results.files.election_files import write_elections, write_lost
+from confman_tui.results.files.election_files import write_elections, write_lost, write_verdict
 from confman_tui.results.files.environment import circumstances, cluster_document
 from confman_tui.results.files.formats import DAMAGE, is_other_document, read_json, write_json
 from confman_tui.results.files.output_folder import ResultsError, path_of
@@ -74,7 +74,8 @@ def _without(secret: str, value: Any) -> Any:
 
 
 def save_result(result: ScenarioResult, settings: Settings, cluster: Mapping[str, Any]) -> ScenarioResult:
-    """Write ``_elections.csv``, ``_lost.csv`` (if a write was lost) and ``_summary.json`` of a finished scenario.
+    """Write ``_elections.csv``, ``_verification.csv`` (if writes were read back), ``_lost.csv`` (if the cluster broke
+    its promise about one) and ``_summary.json`` of a finished scenario.
 
     Returns:
         The result with these files added to its own.
@@ -84,9 +85,10 @@ def save_result(result: ScenarioResult, settings: Settings, cluster: Mapping[str
     """
     directory = settings.output_dir
     elections = write_elections(directory, result.tier, result.name, result.elections)
+    verdict = write_verdict(directory, result.tier, result.name, result.verification)
     lost = write_lost(directory, result.tier, result.name, result.verification)
     summary = path_of(directory, result.tier, result.name, "summary.json")
-    written = [str(path) for path in (elections, lost, summary) if path is not None]
+    written = [str(path) for path in (elections, verdict, lost, summary) if path is not None]
     result = replace(result, files=tuple(dict.fromkeys((*result.files, *written))))
     write_json(summary, _summary_document(result, settings, cluster))
     return result

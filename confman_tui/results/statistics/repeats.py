@@ -12,8 +12,10 @@ from confman_tui.results.model import Measure, Repetition, ScenarioResult, Sprea
 from confman_tui.results.statistics.noise import spread
 
 MEASURES: tuple[Measure, ...] = get_args(Measure)
-MOST_LOST_KEYS = 1000
+MOST_BROKEN_KEYS = 1000
 VERDICT_COUNTS = ("acknowledged", "refused", "unknown", "lost", "stale", "recovered", "phantom", "checked")
+_MORE_COUNTS = ("diverged", "not_caught_up", "unproven", "late", "unread", "by_probe")
+"""Those that documents of early versions may lack."""
 
 
 def repetition_of(result: ScenarioResult, number: int = 1) -> Repetition:
@@ -56,17 +58,21 @@ def combined(earlier: ScenarioResult, latest: ScenarioResult) -> ScenarioResult:
 
 
 def added_verdicts(verdicts: Iterable[Verification | None]) -> Verification | None:
-    """The verdict on all writes together, with the first 1,000 lost keys; None when nothing was verified."""
+    """The verdict on all writes together, with the first 1,000 keys of broken promises, and the nodes of the run that
+    read the fewest; None when nothing was verified."""
     given = [verdict for verdict in verdicts if verdict is not None]
     if not given:
         return None
+    # a run in which nothing was read back has no nodes to tell of
+    read = [verdict for verdict in given if verdict.checked] or given
+    fewest = min(read, key=lambda verdict: verdict.nodes_read - verdict.nodes)
     return Verification(
-        unread=sum(verdict.unread for verdict in given),
+        nodes_read=fewest.nodes_read,
+        nodes=fewest.nodes,
         asked=any(verdict.asked for verdict in given),
-        **{name: sum(getattr(verdict, name) for verdict in given) for name in VERDICT_COUNTS},
+        **{name: sum(getattr(verdict, name) for verdict in given) for name in (*VERDICT_COUNTS, *_MORE_COUNTS)},
         seconds=sum(verdict.seconds for verdict in given),
-        by_probe=sum(verdict.by_probe for verdict in given),
-        lost_keys=tuple(chain.from_iterable(verdict.lost_keys for verdict in given))[:MOST_LOST_KEYS],
+        broken=tuple(chain.from_iterable(verdict.broken for verdict in given))[:MOST_BROKEN_KEYS],
         note="; ".join(dict.fromkeys(verdict.note for verdict in given if verdict.note)),
         without=tuple(dict.fromkeys(chain.from_iterable(verdict.without for verdict in given))),
     )

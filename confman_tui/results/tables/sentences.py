@@ -212,17 +212,41 @@ def acknowledged_words(verification: Verification) -> str:
     return f"{verification.acknowledged:,} acknowledged{by}"
 
 
+def nodes_words(verification: Verification) -> str:
+    """``from 3 of 3 nodes``; empty where that is not known (results of early versions)."""
+    v = verification
+    return f"from {v.nodes_read} of {v.nodes} node{'s' * (v.nodes != 1)}" if v.nodes else ""
+
+
+def _read_words(verification: Verification) -> str:
+    return (
+        f"{acknowledged_words(verification)}, {verification.checked:,} read back {nodes_words(verification)}".rstrip()
+    )
+
+
+def _open_words(verification: Verification) -> str:
+    """Of which writes nothing is proven, in words; empty where there are none."""
+    v = verification
+    parts = [f", {v.unproven:,} on too few nodes"] if v.unproven else []
+    parts += [f", {v.not_caught_up:,} not caught up"] if v.not_caught_up else []
+    return "".join(parts)
+
+
 def verdict_line(verification: Verification, scenario: str = "") -> str:
     """One verdict in words; ``scenario``: the run's name, where the line is not about all."""
     v = verification
     if not (v.judged or v.missed or v.failed):
-        return f"writes: {acknowledged_words(v)}, {v.checked:,} read back: nothing to judge"
+        return f"writes: {_read_words(v)}: nothing to judge"
     of_run = f" of {one_line(scenario, 40)}" if scenario else ""
     if not (v.judged or v.failed):
-        return f"writes{of_run}: NOT JUDGED: {acknowledged_words(v)}, {v.checked:,} read back"
-    word = "ok" if v.passed else "LOST WRITES" if v.lost else "PHANTOM WRITES"
-    counts = f"{acknowledged_words(v)}, {v.checked:,} read back, {v.lost:,} lost, {v.stale:,} stale"
-    return f"writes{of_run}: {word}: {counts}, {v.phantom:,} phantom, {v.recovered:,} of {v.unknown:,} unknown present"
+        return f"writes{of_run}: NOT JUDGED: {_read_words(v)}{_open_words(v)}"
+    broken = "LOST WRITES" if v.lost else "DIVERGED WRITES" if v.diverged else "PHANTOM WRITES"
+    word = "ok" if v.passed else broken
+    diverged = f", {v.diverged:,} diverged" if v.diverged else ""
+    counts = f"{_read_words(v)}, {v.lost:,} lost{diverged}, {v.stale:,} stale{_open_words(v)}"
+    late = f" ({v.late:,} of them late)" if v.late else ""
+    more = f"{v.phantom:,} phantom{late}, {v.recovered:,} of {v.unknown:,} unknown present"
+    return f"writes{of_run}: {word}: {counts}, {more}"
 
 
 def term_words(election: Election) -> str:

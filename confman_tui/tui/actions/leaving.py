@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from confman_tui.core.errors import EXIT_NO_CLUSTER
 from confman_tui.session.commands import SessionCommands
 from confman_tui.tui.base_app import BaseApp
 from confman_tui.tui.lag import LagMeter
@@ -84,4 +85,9 @@ class LeavingActions(BaseApp):
 
     def finish(self) -> None:
         """End the screen."""
-        self.exit(self.state.exit_code if self.forced_exit is None else self.forced_exit)
+        reasons = self.state.exit_reasons
+        if self.forced_exit is not None:
+            reasons.add(self.forced_exit, "interrupted", told=True)
+        if not self.state.found:
+            reasons.add(EXIT_NO_CLUSTER, "no cluster was found", told=True)
+        self.exit(self.state.exit_code)

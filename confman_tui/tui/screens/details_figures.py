@@ -153,18 +153,28 @@ def _writes(sheet: Sheet, result: ScenarioResult, names: Mapping[str, str]) -> N
     sheet.heading("Writes, read back")
     if verified.judged or verified.failed:
         words = f"{numbers.count(verified.checked)} read back, {numbers.count(verified.lost)} lost"
+        words += f", {numbers.count(verified.diverged)} diverged" if verified.diverged else ""
         sheet.entry("verdict", words, look.alarm if verified.failed else look.good)
     if verified.missed:
         sheet.paragraph("not judged", clean(verified.note) or "nothing was read back", look.warn)
     elif not verified.judged:
         sheet.entry("verdict", clean(verified.note) or "nothing to judge", look.dim)
+    if verified.nodes:
+        look_of = look.text if verified.nodes_read == verified.nodes else look.warn
+        sheet.entry("nodes read", f"{verified.nodes_read} of {verified.nodes}", look_of)
     by_probe = f" ({numbers.count(verified.by_probe)} of the probe)" if verified.by_probe else ""
     sheet.entry("acknowledged", f"{numbers.count(verified.acknowledged)}{by_probe}")
     # "refused" alone is a cause of failure, and another count: here a lack of a leader counts too
     sheet.entry("surely not done", numbers.count(verified.refused))
     for name in ("unknown", "recovered", "stale", "phantom"):
-        sheet.entry(name, numbers.count(getattr(verified, name)))
+        late = f" ({numbers.count(verified.late)} late)" if name == "phantom" and verified.late else ""
+        sheet.entry(name, numbers.count(getattr(verified, name)) + late)
+    for name, count in (("on too few nodes", verified.unproven), ("not caught up", verified.not_caught_up)):
+        if count:
+            sheet.entry(name, numbers.count(count), look.warn)
     for one in verified.without:
         sheet.paragraph("judged without", f"{name_of(one.node, names)} ({clean(one.why)})", look.warn)
-    for key in verified.lost_keys[:MOST_LOST_KEYS]:
-        sheet.entry("", clean(key, 160), look.alarm)
+    for broken in verified.broken[:MOST_LOST_KEYS]:
+        sheet.entry(str(broken.breach), clean(broken.key, 160), look.alarm)
+        for node, holds in broken.holds.items():
+            sheet.entry("", f"{name_of(node, names)}: {clean(holds)}", look.dim)

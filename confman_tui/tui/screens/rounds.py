@@ -16,6 +16,7 @@ from textual.widgets import Static
 
 from confman_tui.core.errors import EXIT_OK, EXIT_UNJUDGED
 from confman_tui.results.statistics.drill_rounds import distribution, spread_rows
+from confman_tui.results.tables.sentences import nodes_words
 from confman_tui.session.events import DrillRound
 from confman_tui.tui import numbers
 from confman_tui.tui.charts.histogram import drill_spec
@@ -125,9 +126,9 @@ class RoundsDialog(Dialog[None]):
         lines = [Content.assemble((head, f"bold {colour}"))]
         if (verified := ended.verification) is not None:
             words = (
-                f"{numbers.count(verified.checked)} writes read back, "
-                f"{numbers.count(verified.acknowledged)} acknowledged: "
-                f"{numbers.count(verified.lost)} lost, {numbers.count(verified.phantom)} phantom, "
+                f"{numbers.count(verified.checked)} writes read back {nodes_words(verified)}".rstrip() + ", "
+                f"{numbers.count(verified.acknowledged)} acknowledged: {numbers.count(verified.lost)} lost, "
+                f"{numbers.count(verified.diverged)} diverged, {numbers.count(verified.phantom)} phantom, "
                 f"{numbers.count(verified.unknown)} unknown ({numbers.count(verified.recovered)} of them there)"
             )
             colour = look.alarm if verified.failed else look.warn if verified.missed else look.text

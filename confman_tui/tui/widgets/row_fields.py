@@ -63,5 +63,6 @@ def row_fields(frame: Frame, row: Row) -> dict[str, str]:
         fields["requests"] = numbers.count(outcome.requests)
         verified = result.verification
         if verified is not None:
-            fields["lost"] = numbers.count(verified.lost) if verified.judged else numbers.NOTHING
+            known = verified.judged or verified.failed
+            fields["lost"] = numbers.count(verified.lost) if known else numbers.NOTHING
     return fields

@@ -6,11 +6,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from confman_tui.cluster.elections import UnreadNode, Verification
+from confman_tui.cluster.elections import Breach, BrokenKey, UnreadNode, Verification
 from confman_tui.cluster.watch_mode import WatchPace, WatchUse
 from confman_tui.load.generator_use import GAUGES, GeneratorUse, Used
 from confman_tui.load.run_model import Uncorrected
 from confman_tui.load.saturation import GeneratorBound
+from confman_tui.results.files.scenario_json import result_from, scenario_document
 from confman_tui.results.files.summary import read_summary, save_result
 from confman_tui.results.model import Change, Comparison, RateChange, ScenarioResult
 from confman_tui.settings.scenarios import Reads
@@ -34,8 +35,9 @@ _KEYS = {
     ),
     "verification": (
         "acknowledged refused unknown lost stale recovered phantom checked judged passed seconds lost_keys note "
-        "without unread asked by_probe"
+        "without unread asked by_probe broken diverged not_caught_up unproven late nodes_read nodes"
     ),
+    "verification.broken": "key breach holds",
     "verification.without": "node why",
     "by_node": "node requests failed reads writes reads_failed writes_failed rps p50_us p99_us",
     "rate_changes": "after_s rate",
@@ -77,8 +79,14 @@ def _with_everything() -> ScenarioResult:
         result_samples.repeated([100, 104]),
         outcome=outcome,
         elections=(result_samples.election(), result_samples.election(fault=None, writes_from_poll=True)),
-        verification=Verification(
-            5, 4, 3, 1, 1, 2, 1, 5, 2.5, ("a/b",), "a", (UnreadNode("http://n", "slow"),), unread=9, by_probe=2
+        verification=replace(
+            Verification(5, 4, 3, 1, 1, 2, 1, 5, 2.5, unread=9, by_probe=2, diverged=1, not_caught_up=3, unproven=4),
+            broken=(BrokenKey("a/b", Breach.DIVERGED, {"http://n": "nothing"}),),
+            note="a",
+            without=(UnreadNode("http://n", "slow"),),
+            late=1,
+            nodes_read=2,
+            nodes=3,
         ),
         note="a note",
         rate=200.0,
@@ -108,3 +116,16 @@ def test_every_key_stays_and_every_value_comes_back(tmp_path: Path) -> None:
     back, whole = read_summary(file)
     assert back == replace(saved, outcome=replace(saved.outcome, files=()))
     assert whole == document
+
+
+def test_a_verdict_of_an_early_version_is_read_with_its_keys() -> None:
+    counts = dict.fromkeys(
+        ("acknowledged", "refused", "unknown", "lost", "stale", "recovered", "phantom", "checked"), 1
+    )
+    document = scenario_document(result_samples.result(verification=None)) | {
+        "verification": {**counts, "seconds": 1.0, "lost_keys": ["n/a"], "note": "", "judged": True, "passed": False}
+    }
+    verification = result_from(document).verification
+    assert verification is not None
+    assert verification.broken == (BrokenKey("n/a", Breach.LOST),)
+    assert (verification.judged, verification.failed, verification.nodes) == (True, True, 0)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from confman_tui.cluster.elections import UnreadNode, Verification
+from confman_tui.cluster.elections import Breach, BrokenKey, UnreadNode, Verification
 from confman_tui.load.run_model import Cause
 from confman_tui.results.files.output_folder import ResultsError
 from confman_tui.results.files.scenario_json import scenario_document
@@ -51,17 +51,18 @@ def test_the_whole_document() -> None:
 
 def test_what_was_saved_comes_back(tmp_path: Path) -> None:
     chosen = result_samples.settings_for(tmp_path, users="10")
-    lost = Verification(acknowledged=5, checked=5, lost=1, lost_keys=("bench-small-000/key-a/b",), note="one lost")
+    broken = BrokenKey("bench-small-000/key-a/b", Breach.LOST, {"http://n:1": "nothing"})
+    lost = Verification(acknowledged=5, checked=5, lost=1, broken=(broken,), note="one lost")
     lost = replace(lost, without=(UnreadNode(result_samples.NODES[2], "not ready for 30 s"),))
     before = result_samples.result(
         verification=lost, note="stopped", elections=(result_samples.election(), result_samples.election(fault=None))
     )
     saved = save_result(before, chosen, result_samples.CLUSTER)
-    names = ["_stats.csv", "_elections.csv", "_lost.csv", "_summary.json"]
+    names = ["_stats.csv", "_elections.csv", "_verification.csv", "_lost.csv", "_summary.json"]
     assert [Path(file).name for file in saved.files] == [f"small-write-10u{name}" for name in names]
     assert (tmp_path / "small-write-10u_lost.csv").read_text().splitlines() == [
-        "namespace,key",
-        "bench-small-000,key-a/b",
+        "namespace,key,verdict,nodes_read,nodes,http://n:1",
+        "bench-small-000,key-a/b,lost,0,0,nothing",
     ]
     path = tmp_path / "small-write-10u_summary.json"
     assert read_summary(path)[0] == replace(saved, outcome=replace(saved.outcome, files=()))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from confman_tui.cluster.elections import UnreadNode, Verification
+from confman_tui.cluster.elections import Breach, BrokenKey, UnreadNode, Verification
 from confman_tui.core.errors import UsageError
 from confman_tui.results.files.scenario_json import scenario_document
 from confman_tui.results.files.summary import read_summary, save_result
@@ -45,7 +45,7 @@ def test_a_single_run_has_no_repeats() -> None:
 
 
 def test_a_write_lost_in_any_run_is_never_forgotten() -> None:
-    lost = Verification(acknowledged=10, checked=10, lost=1, lost_keys=("bench-small-000/a",))
+    lost = Verification(acknowledged=10, checked=10, lost=1, broken=(BrokenKey("bench-small-000/a", Breach.LOST),))
     first = replace(result_samples.result(), verification=lost)
     whole = combined(first, result_samples.result())
     assert whole.verification is not None
