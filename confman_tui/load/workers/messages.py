@@ -26,7 +26,7 @@ from confman_tui.load.second import SecondCounts
 from confman_tui.load.targets import Targets
 from confman_tui.load.workers.plan import WorkerShare
 
-PROTOCOL = 5
+PROTOCOL = 6
 """Raised whenever a message changes its form."""
 
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]

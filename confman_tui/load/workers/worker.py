@@ -27,6 +27,7 @@ from locust.stats import RequestStats
 
 from confman_tui.core.clock import now
 from confman_tui.load import users
+from confman_tui.load.open_files import allow
 from confman_tui.load.run import GRACE_S, LONGEST_REQUEST_S
 from confman_tui.load.workers import messages
 from confman_tui.load.workers.clock_offset import ClockOffset
@@ -179,6 +180,7 @@ class _Worker(WorkerRunner):
             self.run.abort()
         plan, share = replace(prepared.plan, api_key=self.options.api_key), prepared.share
         try:
+            allow(plan.users, len(prepared.targets.nodes), share.count)
             self.run = WorkerRun(prepared, plan, self)
         except Exception as error:
             log.exception("the plan can't be carried out")
