@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
-from base64 import b64encode
 from collections.abc import Iterable, Sequence
 
 from confman_tui.cluster.api import Entry
@@ -17,16 +15,12 @@ from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.key_registry import Key
 from confman_tui.cluster.leader_requests import LeaderOf, LeaderRequests, Progress, StoppedError
 from confman_tui.cluster.removal import PASSES, delete_entry
+from confman_tui.cluster.seeded_values import seeded_value
 from confman_tui.core.errors import ClusterError
 from confman_tui.settings.tiers import Tier, is_ours, namespaces_of
 
 _FINISH_S = 2.0
 """After a stop, putting a namespace back goes on for this long."""
-
-
-def payload(size_bytes: int) -> str:
-    """Base64 text of random bytes, of exactly that length: as compressible as real secrets, so not at all."""
-    return b64encode(os.urandom(size_bytes * 3 // 4 + 1)).decode()[:size_bytes]
 
 
 async def seed(
@@ -37,7 +31,7 @@ async def seed(
     progress: Progress,
     stop: asyncio.Event,
 ) -> tuple[Key, ...]:
-    """Write a tier's keys, each with a random value; through elections, following the leader.
+    """Write a tier's keys, each with its `seeded_value`; through elections, following the leader.
 
     Returns:
         The keys that were written: all of them, or those until ``stop`` was set.
@@ -54,8 +48,7 @@ async def seed(
         await requests.do(lambda leader: client.put_namespace(leader, name, f"confman-tui, tier {tier.name}"))
 
     async def write(key: Key) -> None:
-        # One value for all tries of a key: a try that seemed to fail may have happened.
-        value = payload(payload_bytes)
+        value = seeded_value(*key, payload_bytes)
         await requests.do(lambda leader: client.put_entry(leader, *key, value))
         written.append(key)
         progress(len(written), len(keys))
@@ -90,7 +83,7 @@ async def fill(
     written: list[Key] = []
 
     async def write(key: Key) -> None:
-        value = payload(payload_bytes)
+        value = seeded_value(*key, payload_bytes)
         await requests.do(lambda leader: client.put_entry(leader, *key, value))
         written.append(key)
         progress(len(written), len(keys))
@@ -162,7 +155,7 @@ async def _reset_one(client: ConfmanClient, requests: LeaderRequests, name: str,
         extra = [entry for entry in entries if entry.key not in seeded]
         size = len(next(iter(values.values()), "")) or 1024
         missing = seeded - {entry.key for entry in entries}
-        values |= {key: payload(size) for key in missing if key not in values}
+        values |= {key: seeded_value(name, key, size) for key in missing if key not in values}
         if not extra and not missing:
             return
         if len(extra) > len(seeded) + 2:

@@ -1,6 +1,7 @@
 """Why a request failed (refused, reset, timeout …): what each error and each answer counts as.
 
-Texts never hold a URL, a key or an address, so that equal failures are one row in every table and file.
+Texts hold no key and no path, so that equal failures are one row in every table and file; the only address in them is
+the one that a redirect led away to.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import errno
 import json
 import socket
 import ssl
+import zlib
 from typing import Any
 
 import gevent
@@ -17,9 +19,12 @@ from geventhttpclient.useragent import ConnectionError as ClientError
 from geventhttpclient.useragent import RetriesExceeded
 
 from confman_tui.cluster.elections import WriteOutcome
+from confman_tui.cluster.redirects import FOLLOWED, OTHERS, cleaned
+from confman_tui.load.http_hacks import AnswerTooLarge
 from confman_tui.load.run_model import CAUSE_WORDS, Cause
 
 _RESETS = (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN, errno.ESHUTDOWN)
+_OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
 _TITLE_LENGTH = 60
 _NO_LEADER = "No leader available"
 _NOT_REPLICATED = "Replication failed"
@@ -28,7 +33,7 @@ _NOT_REPLICATED = "Replication failed"
 class RequestFailure(Exception):
     """One failed request, as Locust's statistics get to see it: its ``repr`` is the row's text."""
 
-    __slots__ = ("cause", "did_not_happen", "redirected", "text")
+    __slots__ = ("cause", "did_not_happen", "text")
 
     def __init__(self, cause: Cause, detail: str = "", *, did_not_happen: bool = False) -> None:
         super().__init__(cause, detail)
@@ -37,8 +42,6 @@ class RequestFailure(Exception):
         """For the count of error texts: the cause and, where there is more to say, what exactly."""
         self.did_not_happen = did_not_happen
         """True when the request was certainly not carried out."""
-        self.redirected = False
-        """True when at least one redirect was followed before it failed."""
 
     def __repr__(self) -> str:
         return self.text if self.cause is Cause.OTHER else CAUSE_WORDS[self.cause]
@@ -56,14 +59,31 @@ def failure_of(error: BaseException | None, response: Any) -> RequestFailure:
     status = response.status_code if response is not None else 0
     if not status or status == 200:
         return of_error(error if error is not None else RuntimeError("no answer"))
-    request = getattr(response, "request", None)
+    if status in FOLLOWED or status in OTHERS:
+        return of_redirect(status, location_of(response)) if error is None else of_error(error)
+    if isinstance(error, AnswerTooLarge):
+        return of_error(error)
     try:
         body = response.content
     except Exception:
         body = None
-    failure = of_status(status, body)
-    failure.redirected = bool(getattr(request, "unverifiable", False))
-    return failure
+    return of_status(status, body)
+
+
+def location_of(response: Any) -> str:
+    """An answer's ``Location``; empty when there is none, or more than one."""
+    found = response.headers.getlist("location")
+    return found[0] if len(found) == 1 else ""
+
+
+def of_redirect(status: int, location: str) -> RequestFailure:
+    """The failure that a redirect is which leads to no configured node, or which nobody may follow with a write."""
+    return RequestFailure(Cause.REDIRECTED_AWAY, f"{status} to {cleaned(location)}")
+
+
+def of_wrong_answer() -> RequestFailure:
+    """The failure that a 200 is which is not the entry asked for or written."""
+    return RequestFailure(Cause.WRONG_ANSWER)
 
 
 def of_status(status: int, body: bytes | None) -> RequestFailure:
@@ -79,23 +99,21 @@ def of_status(status: int, body: bytes | None) -> RequestFailure:
 
 def of_error(error: BaseException) -> RequestFailure:
     """The failure that an error raised by the HTTP client is."""
-    failure = _of_error(error)
-    failure.redirected = bool(getattr(getattr(error, "request", None), "unverifiable", False))
-    return failure
-
-
-def _of_error(error: BaseException) -> RequestFailure:
     if isinstance(error, RequestFailure):
         return error
     if isinstance(error, RetriesExceeded):
         original = getattr(error, "original", None)
-        if isinstance(original, BaseException):
-            return _of_error(original)
-        return RequestFailure(Cause.OTHER, "redirect loop")
+        return of_error(original) if isinstance(original, BaseException) else RequestFailure(Cause.OTHER, "given up")
+    if isinstance(error, OSError) and error.errno in _OUT_OF_FILES:
+        return RequestFailure(Cause.OUT_OF_FILES, did_not_happen=True)
     if isinstance(error, ConnectionRefusedError):
         return RequestFailure(Cause.REFUSED, did_not_happen=True)
     if isinstance(error, TimeoutError | gevent.Timeout):
         return RequestFailure(Cause.TIMEOUT)
+    if isinstance(error, AnswerTooLarge):
+        return RequestFailure(Cause.TOO_LARGE, str(error))
+    if isinstance(error, zlib.error):
+        return RequestFailure(Cause.WRONG_ANSWER, "can't be decompressed")
     if isinstance(error, HTTPConnectionClosed):
         return RequestFailure(Cause.RESET, "closed without an answer")
     if isinstance(error, HTTPParseError):

@@ -20,11 +20,12 @@ from confman_tui.cluster.elections import WriteObserver, bytes_digest
 from confman_tui.cluster.key_registry import read_registry
 from confman_tui.core.clock import now
 from confman_tui.core.errors import UsageError
+from confman_tui.load.entries import head_of, seeded_entries
 from confman_tui.load.run_model import RunPlan
 from confman_tui.load.schedule import Schedule
 from confman_tui.load.targets import Route, TargetBoard, Targets
 from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S, Reads, Target
-from confman_tui.settings.values import shown
+from confman_tui.settings.values import MAX_PAYLOAD, shown
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _TOKEN_DIGITS = 5
@@ -56,12 +57,14 @@ def _path(namespace: str, key: str) -> str:
 class Write:
     """One write to be sent: a key that nobody used before and a value that no other write has."""
 
-    __slots__ = ("body", "digest", "key", "namespace", "path", "started")
+    __slots__ = ("body", "digest", "head", "key", "namespace", "path", "started")
 
-    def __init__(self, namespace: str, key: str, path: str, body: bytes, digest: int) -> None:
+    def __init__(self, namespace: str, key: str, path: str, head: bytes, body: bytes, digest: int) -> None:
         self.namespace = namespace
         self.key = key
         self.path = path
+        self.head = head
+        """How Confman's answer begins."""
         self.body = body
         self.digest = digest
         """`confman_tui.cluster.elections.value_digest` of the value; 0 where nobody books the writes."""
@@ -79,7 +82,7 @@ class WriteMaker:
     def __init__(
         self, namespaces: tuple[str, ...], payload_bytes: int, keys: Iterable[tuple[str, str]], *, digests: bool
     ) -> None:
-        self._namespaces = tuple((name, f"{_path(name, '')}key-") for name in namespaces)
+        self._namespaces = tuple((name, f"{_path(name, '')}key-", head_of(name, "key-")[:-2]) for name in namespaces)
         self._token = take_token(keys)
         self._sequence = 0
         self._block_length = max(0, payload_bytes - _UNIQUE_DIGITS)
@@ -100,13 +103,15 @@ class WriteMaker:
         number = self._sequence
         self._sequence = number + 1
         unique = f"{self._token}{number:07x}"
-        namespace, stem = self._namespaces[number % len(self._namespaces)]
-        ending = unique.encode()[_UNIQUE_DIGITS - self._unique_length :] if self._unique_length else b""
+        namespace, stem, head = self._namespaces[number % len(self._namespaces)]
+        digits = unique.encode()
+        ending = digits[_UNIQUE_DIGITS - self._unique_length :] if self._unique_length else b""
         digest = 0
         if self._digest is not None:
             # the block was summed up once; only the ending is new
             digest = bytes_digest(ending, self._digest)
-        return Write(namespace, f"key-{unique}", stem + unique, self._head + ending + self._tail, digest)
+        head += digits + b'",'
+        return Write(namespace, f"key-{unique}", stem + unique, head, self._head + ending + self._tail, digest)
 
 
 _ROUTES: dict[Reads, tuple[Route, Route]] = {
@@ -136,10 +141,14 @@ class RunContext:
         schedule: Schedule | None = None,
         reads: Reads = Reads.ALL,
         request_timeout_s: float = REQUEST_TIMEOUT_S,
+        seeded_bytes: int = 0,
+        largest_bytes: int = 0,
     ) -> None:
         self.board = board
         self.request_timeout_s = request_timeout_s
-        """How long a request may be without an answer."""
+        """How long a request may take until its whole answer is there."""
+        self.largest_bytes = max(largest_bytes, payload_bytes, seeded_bytes)
+        """Size of the largest value that an answer may hold."""
         self.read_route, self.write_route = _ROUTES[Reads.LEADER if target is Target.LEADER else reads]
         self.write_share = write_share
         """None: the user class's own."""
@@ -150,7 +159,13 @@ class RunContext:
         """When requests are due (open loop); None: a user sends when it was answered (closed loop)."""
         self.writes = WriteMaker(namespaces, payload_bytes, keys, digests=observer is not None)
         self.read_paths = tuple(_path(namespace, key) for namespace, key in keys)
-        self.read_headers: dict[str, str] = {"X-Api-Key": api_key, "Accept": "application/json"}
+        self.entries = seeded_entries(keys, seeded_bytes)
+        """What is read, as `read_paths`."""
+        self.read_headers: dict[str, str] = {
+            "X-Api-Key": api_key,
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+        }
         self.write_headers: dict[str, str] = {**self.read_headers, "Content-Type": "application/json"}
         self._report_trouble: Callable[[str], None] | None = getattr(observer, "trouble", None)
         self._reported = 0.0
@@ -226,6 +241,7 @@ def from_plan(plan: RunPlan, board: TargetBoard, observer: WriteObserver | None)
         schedule=Schedule(plan.rate) if plan.rate is not None else None,
         reads=plan.reads,
         request_timeout_s=plan.request_timeout_s,
+        seeded_bytes=plan.seeded_bytes,
     )
 
 
@@ -248,7 +264,7 @@ def from_variables(variables: Mapping[str, str], host: str, *, reads: bool, writ
             "to read, BENCH_NAMESPACES the namespaces to write to, a JSON list or separated by commas."
         )
     size = variables.get("BENCH_PAYLOAD_SIZE", "").strip() or "1024"
-    if not size.isascii() or not size.isdigit() or not 0 < int(size) <= 50_000_000:
+    if not size.isascii() or not size.isdigit() or not 0 < int(size) <= MAX_PAYLOAD:
         raise UsageError(f"BENCH_PAYLOAD_SIZE is {size!r}; allowed is a number of bytes from 1 to 50000000.")
     namespaces = _namespaces(variables.get("BENCH_NAMESPACES", "")) if writes else ()
     node = host.rstrip("/")
@@ -258,6 +274,8 @@ def from_variables(variables: Mapping[str, str], host: str, *, reads: bool, writ
         namespaces=namespaces,
         keys=read_registry(Path(variables["BENCH_KEY_REGISTRY_FILE"])) if reads else (),
         payload_bytes=int(size),
+        # the keys' file does not tell how large the values are
+        largest_bytes=MAX_PAYLOAD,
         api_key=variables["BENCH_API_KEY"].strip(),
     )
 

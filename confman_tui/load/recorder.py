@@ -42,13 +42,14 @@ class Recorder:
         request_type: str,
         response_time: float,
         exception: Any = None,
-        response: Any = None,
         late_us: int | None = None,
         node: str = "",
+        redirect_us: int | None = None,
         **_: Any,
     ) -> None:
         """Locust's ``events.request``: ``response_time`` is in milliseconds, with fractions. In an open loop
-        ``late_us`` is how much later than due it began, which counts as latency too. ``node`` is where it was sent."""
+        ``late_us`` is how much later than due it began, which counts as latency too. ``node`` is where it was sent
+        first, ``redirect_us`` how long it took until it was redirected from there; None when it was not."""
         second = self._second
         sent = second.by_node.get(node)
         if sent is None:
@@ -67,12 +68,12 @@ class Recorder:
             # `get`, because a Counter's own way to a new value calls a Python function
             of_node[took_us] = of_node.get(took_us, 0) + 1
             of_all[took_us] = of_all.get(took_us, 0) + 1
-            if response is not None and response.history:
+            if redirect_us is not None:
                 second.redirected += 1
-                second.redirects[_hops_us(response)] += 1
+                second.redirects[redirect_us] += 1
             return
         failure = exception if isinstance(exception, RequestFailure) else RequestFailure(Cause.OTHER, "not judged")
-        if failure.redirected:
+        if redirect_us is not None:
             second.redirected += 1
         if is_write:
             sent.writes_failed += 1
@@ -116,9 +117,3 @@ class Recorder:
             second.not_started = schedule.not_started(at)
             second.schedule_lag_s = schedule.cut_lag(at)
         return second
-
-
-def _hops_us(response: Any) -> int:
-    """Time that the redirects before an answer took, in µs: what the request would have saved at the right node."""
-    hops = (hop.elapsed for hop in response.history)
-    return int(sum(elapsed.total_seconds() for elapsed in hops if elapsed is not None) * 1_000_000)

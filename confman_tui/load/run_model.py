@@ -27,6 +27,16 @@ class Cause(StrEnum):
     """503 "No leader available"."""
     NOT_REPLICATED = "not_replicated"
     """503 "Replication failed": the write's fate is unknown."""
+    REDIRECTED_AGAIN = "redirected_again"
+    """Redirected by the node that a redirect had led to: an elected node that does not serve yet does so."""
+    REDIRECTED_AWAY = "redirected_away"
+    """Redirected to none of the configured nodes, or in a way that is not followed: the request went nowhere else."""
+    WRONG_ANSWER = "wrong_answer"
+    """200 with something else than the entry that was asked for or written."""
+    TOO_LARGE = "too_large"
+    """The answer was larger than an entry can be; the rest of it was not read."""
+    OUT_OF_FILES = "out_of_files"
+    """No connection could be opened: this process, or the machine, is out of file descriptors."""
     OTHER = "other"
 
 
@@ -36,6 +46,11 @@ CAUSE_WORDS: dict[Cause, str] = {
     Cause.TIMEOUT: "timeout",
     Cause.NO_LEADER: "503 no leader",
     Cause.NOT_REPLICATED: "503 not replicated",
+    Cause.REDIRECTED_AGAIN: "redirected again",
+    Cause.REDIRECTED_AWAY: "redirected away",
+    Cause.WRONG_ANSWER: "wrong answer",
+    Cause.TOO_LARGE: "too large",
+    Cause.OUT_OF_FILES: "out of file descriptors",
     Cause.OTHER: "other",
 }
 
@@ -69,7 +84,10 @@ class RunPlan:
     reads: Reads = Reads.ALL
     """Where the requests go of a plan whose target is `Target.ANY`."""
     request_timeout_s: float = REQUEST_TIMEOUT_S
-    """How long a request may be without an answer."""
+    """How long a request may take until its whole answer is there."""
+    seeded_bytes: int = 0
+    """Size of the values under ``keys``, which this program made (`confman_tui.cluster.seeded_values`); 0: not known,
+    and a read counts whatever value it gives."""
     full_history: bool = False
     """Whether Locust's ``_stats_history.csv`` has rows for each kind of request (`CsvFiles`)."""
 
@@ -249,7 +267,7 @@ class RunOutcome:
     write_histogram: str
     per_node: Mapping[str, int]
     redirected: int
-    """Requests that were answered only after at least one redirect."""
+    """Requests that a redirect was followed for."""
     files: tuple[Path, ...]
     """Locust's CSV files of this run."""
     stopped_early: bool

@@ -5,6 +5,9 @@ than 90 % of a core, or when the load's loop was more than 20 ms late. (On a bus
 does not get 90 %: time in which it was ready to run but had no core counts as if it had run.) Such seconds that follow
 one another for 3 s make a run "generator-bound": its figures then describe this program and not the cluster. A closed
 loop without a pause against a server that answers at once is generator-bound by design, and marked all the same.
+
+One second in which a request failed because this process was out of file descriptors is enough: that request says
+nothing of the cluster.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from confman_tui.load.run_model import RunPlan, SecondSample
+from confman_tui.load.run_model import Cause, RunPlan, SecondSample
 
 CPU_LIMIT = 0.90
 """Share of one core above which a thread or a worker sets the pace itself."""
@@ -70,6 +73,7 @@ class Limit(StrEnum):
     MASTER = "master"
     WORKER = "worker"
     LAG = "lag"
+    FILES = "files"
 
 
 @dataclass(slots=True)
@@ -88,6 +92,8 @@ class _Stretch:
     busy_workers: set[str] = field(default_factory=set)
     workers: int = 0
     worst_lag_s: float = 0.0
+    without_files: int = 0
+    """Requests that failed for want of a file descriptor."""
     machine: float = 0.0
     machine_s: float = 0.0
     """Seconds for which ``machine`` (share × seconds) is known."""
@@ -103,6 +109,7 @@ class _Stretch:
         if what in (Limit.THREAD, Limit.MASTER):
             self.cpu += sample.engine_cpu * seconds
         self.worst_lag_s = max(self.worst_lag_s, sample.hub_lag_s)
+        self.without_files += sample.failed.get(Cause.OUT_OF_FILES, 0)
         self.workers = max(self.workers, len(sample.worker_cpu))
         if what is Limit.WORKER:
             workers = {name: (cpu, sample.worker_wait.get(name, 0.0)) for name, cpu in sample.worker_cpu.items()}
@@ -127,25 +134,29 @@ class _Stretch:
         self.busy_workers |= other.busy_workers
         self.workers = max(self.workers, other.workers)
         self.worst_lag_s = max(self.worst_lag_s, other.worst_lag_s)
+        self.without_files += other.without_files
         self.machine += other.machine
         self.machine_s += other.machine_s
         self.screen = self.screen or other.screen
 
     @property
     def counts(self) -> bool:
-        return self.seconds >= LASTS_S - _SLACK_S
+        return self.without_files > 0 or self.seconds >= LASTS_S - _SLACK_S
 
     def bound(self, plan: RunPlan, cores: int) -> GeneratorBound:
-        what = max(Limit, key=lambda one: self.by.get(one, 0.0))
+        what = Limit.FILES if self.without_files else max(Limit, key=lambda one: self.by.get(one, 0.0))
         machine = self.machine / self.machine_s if self.machine_s else 0.0
         reason = self._reason(what)
         if machine >= FULL_MACHINE:
             reason += f", all cores {_per_cent(machine)} busy"
         full = machine >= FULL_MACHINE or self.wait > MUCH_WAITING * self.seconds
         advice = _advice(what, plan, max(self.workers, plan.workers), cores, full, self.screen)
-        return GeneratorBound(round(self.seconds), reason, advice)
+        return GeneratorBound(max(round(self.seconds), 1), reason, advice)
 
     def _reason(self, what: Limit) -> str:
+        if what is Limit.FILES:
+            some = "1 request" if self.without_files == 1 else f"{self.without_files:,} requests"
+            return f"out of file descriptors: {some} could not open a connection"
         if what is Limit.LAG:
             return f"the load's loop was up to {self.worst_lag_s * 1000:.0f} ms late"
         if what is Limit.WORKER:
@@ -167,7 +178,10 @@ def waited(watched: GeneratorSample | None) -> float:
 
 
 def over_limit(sample: SecondSample, watched: GeneratorSample | None = None) -> Limit | None:
-    """Which limit a second is over, None for none: the first of a worker's CPU, the thread's CPU and the lag."""
+    """Which limit a second is over, None for none: the first of file descriptors, a worker's CPU, the thread's CPU and
+    the lag."""
+    if sample.failed.get(Cause.OUT_OF_FILES):
+        return Limit.FILES
     if any(cpu + sample.worker_wait.get(name, 0.0) > CPU_LIMIT for name, cpu in sample.worker_cpu.items()):
         return Limit.WORKER
     if sample.engine_cpu + waited(watched) > CPU_LIMIT:
@@ -180,6 +194,8 @@ def _per_cent(share: float) -> str:
 
 
 def _advice(what: Limit, plan: RunPlan, workers: int, cores: int, full: bool, screen: bool) -> str:
+    if what is Limit.FILES:
+        return "a higher limit of open files (ulimit -n)" + (", or fewer users" if plan.users > 1 else "")
     less = "a lower --rate" if plan.rate is not None else "fewer users" if plan.users > 1 else ""
     elsewhere = "workers on other machines (confman-tui worker)"
     if screen and not workers and cores >= 2 and (what is Limit.LAG or not full):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +65,6 @@ class Targets:
             if others:
                 return others[index % len(others)]
         return self.for_any(index)
-
-    def node_of(self, url: str) -> str:
-        """The base URL of the node that a request was redirected to."""
-        known = next((node for node in self.nodes if url.startswith(f"{node}/")), None)
-        return known or "{0.scheme}://{0.netloc}".format(urlsplit(url))
 
 
 Route = Callable[[Targets, int], str | None]

@@ -9,6 +9,10 @@ spinning at thousands of refused connections a second. The pause ends at once wh
 send to. While nobody is known to lead, writers go on trying the last leader at that pace, so that an outage shows as
 failed requests and not as silence.
 
+Redirects are followed here and not by the HTTP client, which would send the API key to whatever host is named: a 307 or
+308 once, to a configured node, with method, body and headers as they were (`confman_tui.cluster.redirects`). To all
+listeners both requests are one, with the whole time. A 200 counts only when it is the entry that was asked for.
+
 In an open loop (`confman_tui.load.schedule`) a user sends when a request is due: it waits neither between requests nor
 after a failure, since the schedule goes on and sets the pace.
 """
@@ -25,12 +29,12 @@ import gevent
 from locust import FastHttpUser, events, task
 from locust.exception import StopUser
 
-from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.core.clock import now
 from confman_tui.core.errors import EXIT_USAGE, UsageError
 from confman_tui.load import causes, context, http_hacks, locust_hacks
 from confman_tui.load.context import RunContext, Write
-from confman_tui.load.run_model import CAUSE_WORDS, Cause
+from confman_tui.load.entries import SeededEntry, names
+from confman_tui.load.request_event import Redirect, RequestEvent
 from confman_tui.load.schedule import Schedule
 from confman_tui.load.targets import Route
 from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S
@@ -38,62 +42,12 @@ from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S
 READ_NAME = "/config/[key] GET"
 WRITE_NAME = "/config/[key] PUT"
 CONNECTION_TIMEOUT_S = 1.0
-MAX_REDIRECTS = 2
 PAUSE_S = (0.1, 0.25)
 """Least and most seconds between a failed request and the user's next one."""
-_TROUBLE = frozenset(Cause) - {Cause.OTHER}
-"""Failures that a cluster in trouble makes, as opposed to a wrong key or a path that does not exist."""
 _STEP_S = 0.02
 """How often a pausing user looks whether there is another node to send to."""
 
 http_hacks.apply()
-
-
-class _RequestEvent:
-    """In the place of Locust's request event, one per user: decides how a request ended, once for all listeners.
-
-    Locust's own statistics, our recorder and the booking of writes then see the same result, and the exception that
-    they see is a `causes.RequestFailure`, whose text is one per cause.
-    """
-
-    __slots__ = ("_event", "_user")
-
-    def __init__(self, user: ConfmanUser, event: Any) -> None:
-        self._user = user
-        self._event = event
-
-    def fire(self, **meta: Any) -> None:
-        user = self._user
-        shared = user.shared
-        ended = now()
-        del shared.in_flight[user.number]
-        node = meta["node"] = user.node
-        failure: causes.RequestFailure | None = None
-        error = meta["exception"]
-        response = meta["response"]
-        if error is not None or response.status_code != 200:
-            failure = causes.failure_of(error, response)
-            if failure.cause is Cause.OTHER and not shared.bounded(failure.text):
-                failure.text = "other: further texts"
-            meta["exception"] = failure
-            if failure.cause in _TROUBLE:
-                shared.report_trouble(ended, f"a request failed: {CAUSE_WORDS[failure.cause]}")
-        user.failure = failure
-        intended: float | None = None
-        if shared.schedule is not None:
-            meta["late_us"] = int(user.late_s * 1_000_000)
-            intended = user.due
-        write = user.write
-        if write is not None:
-            user.write = None
-            if shared.observer is not None:
-                if failure is None and response.history:
-                    node = shared.board.current.node_of(response.request.url)
-                outcome = WriteOutcome.ACKNOWLEDGED if failure is None else failure.write_outcome
-                shared.observer.ended(
-                    write.namespace, write.key, write.digest, write.started, ended, node, outcome, intended
-                )
-        self._event.fire(**meta)
 
 
 class ConfmanUser(FastHttpUser):
@@ -103,7 +57,8 @@ class ConfmanUser(FastHttpUser):
     host = "http://127.0.0.1:6100"
     connection_timeout = CONNECTION_TIMEOUT_S
     network_timeout = REQUEST_TIMEOUT_S
-    max_redirects = MAX_REDIRECTS
+    # the client follows nothing: whoever is named in a Location would get the API key
+    max_redirects = 0
     # an API key goes only to a node whose certificate is good; Locust's default looks at none
     insecure = False
     write_share = 0.0
@@ -125,6 +80,12 @@ class ConfmanUser(FastHttpUser):
         """What chose it."""
         self.write: Write | None = None
         """The write that is in flight."""
+        self._entry: SeededEntry | None = None
+        """The entry that is being read; None while one is written."""
+        self.redirect: Redirect | None = None
+        """What the present request was redirected by, if it was."""
+        self.begun = 0.0
+        """When the present request began, on the clock `time.perf_counter`."""
         self.failure: causes.RequestFailure | None = None
         """How the last request failed; None when it did not."""
         self.due = 0.0
@@ -137,7 +98,9 @@ class ConfmanUser(FastHttpUser):
         self._wait = self.pause_between_s if shared.wait_s is None else shared.wait_s
         # nobody sets cookies here, and looking for them costs each request more than anything of ours
         self.client.client.cookiejar = None
-        self.client.request_event = _RequestEvent(self, self.client.request_event)
+        self.client.request_event = RequestEvent(self, self.client.request_event)
+        self._bounds = http_hacks.Bounds(shared.largest_bytes, shared.request_timeout_s)
+        http_hacks.bound(self.client.client, self._bounds)
 
     def wait_time(self) -> float:
         """Seconds until the next request."""
@@ -181,11 +144,14 @@ class ConfmanUser(FastHttpUser):
         self.node = node
         if writes:
             self.write = write = shared.writes.next()
+            self._entry = None
             method, path, name, body = "PUT", write.path, WRITE_NAME, write.body
             headers = shared.write_headers
         else:
             paths = shared.read_paths
-            method, path, name, body = "GET", paths[int(random.random() * len(paths))], READ_NAME, None
+            chosen = int(random.random() * len(paths))
+            self._entry = shared.entries[chosen]
+            method, path, name, body = "GET", paths[chosen], READ_NAME, None
             headers = shared.read_headers
         started = now()
         shared.in_flight[self.number] = started
@@ -195,14 +161,36 @@ class ConfmanUser(FastHttpUser):
             write.started = started
             if shared.observer is not None:
                 shared.observer.started(started)
-        begun = time.perf_counter()
-        try:
-            # bytes go through as they are; Locust's annotation forgets them
-            self.client.request(method, node + path, name=name, data=body, headers=headers)  # type: ignore[arg-type]
-        except BaseException as error:
-            self._count_raised(error, method, node + path, name, begun)
+        self._send(method, node, path, name, body, headers)
         if self.failure is not None and schedule is None:
             self._pause()
+
+    def is_answered_by(self, body: bytes | None) -> bool:
+        """Whether the body of a 200 is the entry that the present request asked for or wrote."""
+        if self._entry is not None:
+            return self._entry.is_in(body)
+        write = self.write
+        return write is not None and names(body, write.head, write.namespace, write.key)
+
+    def _send(self, method: str, node: str, path: str, name: str, body: bytes | None, headers: dict[str, str]) -> None:
+        """Send a request, and once again where a redirect leads; its event is fired when it has ended."""
+        bounds = self._bounds
+        self.redirect = None
+        self.begun = begun = time.perf_counter()
+        bounds.deadline = begun + bounds.timeout_s
+        bounds.whole = False
+        url = node + path
+        request = self.client.request
+        try:
+            # bytes go through as they are; Locust's annotation forgets them
+            request(method, url, name=name, data=body, headers=headers)  # type: ignore[arg-type]
+            redirect: Redirect | None = self.redirect
+            if redirect is not None:
+                bounds.whole = True
+                url = redirect.node + path
+                request(method, url, name=name, data=body, headers=headers)  # type: ignore[arg-type]
+        except BaseException as error:
+            self._count_raised(error, method, url, name, begun)
 
     def _wait_until_due(self, schedule: Schedule) -> float:
         """Wait for the next request of an open loop; gives the time at which it is due.

@@ -206,7 +206,7 @@ class Dataset:
             self._leader,
             self.namespaces,
             count,
-            self.settings.payload_bytes,
+            self.seeded_bytes,
             Progress(Phase.SEEDING, self._emit),
             self._stop,
         )

@@ -73,6 +73,7 @@ def plan_for(session: Session, scenario: Scenario, step: Step | None = None) -> 
         reads=Reads(settings.reads),
         request_timeout_s=settings.request_timeout_s,
         full_history=settings.full_history,
+        seeded_bytes=dataset.seeded_bytes,
     )
 
 

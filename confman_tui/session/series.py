@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from confman_tui.core.errors import EXIT_UNWRITTEN, ClusterError, UsageError
+from confman_tui.load.open_files import allow
 from confman_tui.results.files.output_folder import ResultsError
 from confman_tui.results.files.series_files import save_series
 from confman_tui.results.late_phantoms import step_stem
@@ -17,7 +18,7 @@ from confman_tui.results.model import ScenarioResult, Series, SeriesKind, Series
 from confman_tui.results.statistics.repeats import runs_of
 from confman_tui.results.tables.series_table import value_words
 from confman_tui.session.events import Level, Phase, SeriesEnded, SeriesStepEnded, SweepRefused
-from confman_tui.session.runs import Step, run_scenario, settings_here
+from confman_tui.session.runs import Step, plan_for, run_scenario, settings_here
 from confman_tui.session.session import Session
 from confman_tui.settings.scenarios import Scenario, by_name
 
@@ -92,8 +93,10 @@ async def run_series(session: Session, names: Sequence[str]) -> tuple[ScenarioRe
 
     Raises:
         ClusterError: no leader within ``--wait``, or the data could not be seeded.
+        UsageError: more users than this system allows connections.
     """
     session.begin_activity()
+    _allow_files(session, names)
     await session.seed_if_needed()
     done: list[ScenarioResult] = []
     for name in names:
@@ -107,6 +110,19 @@ async def run_series(session: Session, names: Sequence[str]) -> tuple[ScenarioRe
             done.append(result)
     session.rest()
     return tuple(done)
+
+
+def _allow_files(session: Session, names: Sequence[str]) -> None:
+    """See to it that the users of these scenarios can have their connections.
+
+    Raises:
+        UsageError: there are too many for this system.
+    """
+    plans = [plan_for(session, by_name(name)) for name in names]
+    settings = session.settings
+    users = max((*settings.user_steps, *(plan.users for plan in plans)), default=0)
+    if settings.workers or not settings.expect_workers:
+        allow(users, len(session.cluster.monitor.nodes), settings.workers + settings.expect_workers)
 
 
 async def _run_steps(session: Session, scenario: Scenario) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import psutil
 
-from confman_tui.cluster.seeding import payload
+from confman_tui.cluster.seeded_values import seeded_value
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.settings.tiers import PROBE_NAMESPACE
 from tests.support.demo_client import Answer, ask, ask_on, connect
@@ -73,7 +73,7 @@ class ClusterUnderTest:
             for name in NAMESPACES:
                 self._good(ask_on(connection, "PUT", f"/api/v1/namespaces/{name}", {}, self.headers))
             for name, key in (*keys, (PROBE_NAMESPACE, "probe")):
-                body = {"value": payload(SIZE), "type": "string"}
+                body = {"value": seeded_value(name, key, SIZE), "type": "string"}
                 path = f"/api/v1/namespaces/{name}/config/{quote(key, safe='')}"
                 self._good(ask_on(connection, "PUT", path, body, self.headers))
         finally:

@@ -14,7 +14,7 @@ from confman_tui.cluster import key_registry, removal, seeding
 from confman_tui.cluster.api import Entry
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.leader_requests import LeaderRequests, StoppedError
-from confman_tui.cluster.seeding import payload
+from confman_tui.cluster.seeded_values import seeded_value
 from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.demo.supervisor import DemoCluster
 from confman_tui.settings.tiers import PROBE_NAMESPACE, TIERS, Tier, namespaces_of
@@ -40,11 +40,13 @@ async def contents(client: ConfmanClient, node: str, names: tuple[str, ...]) -> 
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 1023, 1024, 65536])
-def test_a_payload_has_exactly_its_length_and_is_random(size: int) -> None:
-    text = payload(size)
+def test_a_seeded_value_has_exactly_its_length_and_follows_from_its_key(size: int) -> None:
+    text = seeded_value("bench-a", "key-1", size)
     assert len(text.encode()) == size
     assert re.fullmatch(r"[A-Za-z0-9+/]*", text)
-    assert size < 16 or payload(size) != text
+    assert seeded_value("bench-a", "key-1", size) == text
+    assert seeded_value("bench-a", "key-1", size + 3)[:size] == text
+    assert size < 16 or seeded_value("bench-a", "key-2", size) != text
 
 
 async def test_seeding_cleaning_and_everything_between(demo: DemoCluster, go_on: asyncio.Event) -> None:

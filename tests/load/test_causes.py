@@ -31,7 +31,7 @@ UNKNOWN, REFUSED = WriteOutcome.UNKNOWN, WriteOutcome.REFUSED
         ("hostile", Cause.OTHER, "other: answered 500", "other: answered 500", UNKNOWN),
         ("no_content", Cause.OTHER, "other: answered 204", "other: answered 204", UNKNOWN),
         ("garbage", Cause.OTHER, "other: malformed answer", "other: malformed answer", UNKNOWN),
-        ("redirect", Cause.OTHER, "other: redirect loop", "other: redirect loop", UNKNOWN),
+        ("redirect", Cause.REDIRECTED_AGAIN, "redirected again", "redirected again", UNKNOWN),
     ],
 )
 def test_a_write_that_fails(
@@ -122,7 +122,8 @@ def test_a_server_that_makes_up_texts_fills_neither_memory_nor_files(engine: Eng
         (ConnectionResetError(104, "reset by peer"), Cause.RESET),
         (ConnectionRefusedError(111, "refused"), Cause.REFUSED),
         (socket.gaierror(-2, "unknown"), Cause.OTHER),
-        (OSError(24, "Too many open files"), Cause.OTHER),
+        (OSError(24, "Too many open files"), Cause.OUT_OF_FILES),
+        (OSError(23, "Too many open files in system"), Cause.OUT_OF_FILES),
         (ValueError("http://h/secret"), Cause.OTHER),
         (ssl.SSLCertVerificationError(1, "certificate verify failed: http://h/secret"), Cause.OTHER),
         (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), Cause.RESET),

@@ -117,7 +117,7 @@ def test_a_server_that_drips_does_not_hold_up_the_end(engine: Engine, server: Se
     engine.set_targets(server.url, (server.url,))
     book = Book()
     outcome = run(engine, plan(users=2, seconds=0.2, csv_prefix=tmp_path / "drip"), observer=book)
-    assert outcome.error_texts == {"other: cut off at the end of the run": 2}
+    assert outcome.error_texts == {"timeout": 2}
     assert outcome.requests == server.control()["put"] == 2
     assert {end[-1] for end in book.ends} == {WriteOutcome.UNKNOWN}
     assert int(rows(tmp_path / "drip_stats.csv")[-1]["Request Count"]) == 2
@@ -261,7 +261,7 @@ def test_a_node_that_fails_is_told_apart_with_its_own_latencies(engine: Engine, 
 def test_what_is_served_after_a_redirect_is_told_apart(engine: Engine, server: Server) -> None:
     with Server() as leader:
         server.control(mode="redirect", to=leader.url, delay_s=0.02)
-        engine.set_targets(server.url, (server.url,))
+        engine.set_targets(server.url, (server.url,), (server.url, leader.url))
         book = Book()
         outcome = run(engine, plan(users=2, seconds=0.5), observer=book)
         assert outcome.failures == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confman_tui.load.targets import TargetBoard, Targets
+from confman_tui.load.targets import TargetBoard
 
 A, B, C, D = (f"http://127.0.0.1:{port}" for port in (1, 2, 3, 4))
 
@@ -132,10 +132,3 @@ def test_without_a_follower_that_serves_the_leader_does() -> None:
     # nothing serves at all: a reader goes on trying its own
     board.publish(None, (), (A, B, C))
     assert [board.current.for_follower(user) for user in range(2)] == [B, C]
-
-
-def test_a_redirected_request_belongs_to_the_node_it_led_to() -> None:
-    targets = Targets(nodes=("http://n:61", "http://n:610", "http://n/confman"))
-    assert targets.node_of("http://n:610/api/v1/x") == "http://n:610"
-    assert targets.node_of("http://n/confman/api/v1/x") == "http://n/confman"
-    assert targets.node_of("http://other:61/api/v1/x") == "http://other:61"

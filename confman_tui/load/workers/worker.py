@@ -27,6 +27,7 @@ from locust.stats import RequestStats
 from confman_tui.core.clock import now
 from confman_tui.core.errors import UsageError
 from confman_tui.load import locust_hacks, users
+from confman_tui.load.open_files import allow
 from confman_tui.load.run import GRACE_S, LONGEST_REQUEST_S
 from confman_tui.load.targets import Targets
 from confman_tui.load.workers import messages
@@ -224,6 +225,7 @@ class _Worker(WorkerRunner):
         plan, share = replace(prepared.plan, api_key=self.options.api_key), prepared.share
         try:
             check_plan(prepared.plan, share)
+            allow(plan.users, len(prepared.targets.nodes), share.count)
             self.run = WorkerRun(prepared, plan, self)
         except Exception as error:
             log.exception("the plan can't be carried out")

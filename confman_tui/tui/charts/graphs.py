@@ -9,7 +9,7 @@ from collections.abc import Callable
 from confman_tui.load.run_model import CAUSE_WORDS
 from confman_tui.tui.charts.axis import TimeAxis, clock_words
 from confman_tui.tui.charts.marks import keep_apart, mark_outages
-from confman_tui.tui.charts.palette import CAUSE_GLYPHS, term_role
+from confman_tui.tui.charts.palette import CAUSE_GLYPHS, CAUSE_ROLES, term_role
 from confman_tui.tui.charts.spec import GraphSpec, Layer, LayerKind, Mark, label_start
 from confman_tui.tui.charts.ticks import (
     LinearScale,
@@ -248,10 +248,9 @@ class ThroughputPlot(_TimeGraph):
                     ys += [low, high]
         for index, run in sorted(points.items()):
             cause = CAUSES[index]
-            spec.layers.append(Layer("columns", cause.value, [run], CAUSE_GLYPHS[cause]))
-        return [
-            (CAUSE_GLYPHS[CAUSES[index]], CAUSE_WORDS[CAUSES[index]], CAUSES[index].value) for index in sorted(points)
-        ]
+            spec.layers.append(Layer("columns", CAUSE_ROLES[cause], [run], CAUSE_GLYPHS[cause]))
+        shown = [CAUSES[index] for index in sorted(points)]
+        return [(CAUSE_GLYPHS[cause], CAUSE_WORDS[cause], CAUSE_ROLES[cause]) for cause in shown]
 
 
 _PERCENTILES: tuple[tuple[str, Callable[[SecondsBucket], int | None]], ...] = (

@@ -51,9 +51,22 @@ CAUSE_GLYPHS: dict[Cause, str] = {
     Cause.TIMEOUT: "…",
     Cause.NO_LEADER: "◇",
     Cause.NOT_REPLICATED: "≠",
+    Cause.REDIRECTED_AGAIN: "↻",
+    Cause.REDIRECTED_AWAY: "↗",
+    Cause.WRONG_ANSWER: "!",
+    Cause.TOO_LARGE: "▲",
+    Cause.OUT_OF_FILES: "⌀",
     Cause.OTHER: "?",
 }
 """What failed requests are drawn with."""
+
+CAUSE_ROLES: dict[Cause, str] = {
+    cause: cause.value
+    if cause in (Cause.REFUSED, Cause.RESET, Cause.TIMEOUT, Cause.NO_LEADER, Cause.NOT_REPLICATED)
+    else "other"
+    for cause in Cause
+}
+"""The colour of each: those that a cluster in trouble makes have their own; nobody could tell further reds apart."""
 
 FAULT_GLYPH = "⚑"
 """Something was done to a node."""

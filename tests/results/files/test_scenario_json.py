@@ -26,7 +26,8 @@ _KEYS = {
         "request_timeout_s fsync warmup_s repeats repeated comparison generator_bound generator watch version cluster "
         "histograms settings versions machine"
     ),
-    "failures_by_cause": "refused reset timeout no_leader not_replicated other",
+    "failures_by_cause": "refused reset timeout no_leader not_replicated redirected_again redirected_away wrong_answer "
+    "too_large out_of_files other",
     "elections": (
         "origin fault fault_node fault_by old_leader new_leader term_before term_after rounds lost_s term_s "
         "claim_s serving_s agree_s first_write_s without_writes_s uncertainty_s write_uncertainty_s "
