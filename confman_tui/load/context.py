@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 from confman_tui.cluster.elections import WriteObserver, bytes_digest
 from confman_tui.cluster.key_registry import read_registry
+from confman_tui.cluster.tls import MACHINE_CAS, TlsOptions, make_context
 from confman_tui.core.clock import now
 from confman_tui.core.errors import UsageError
 from confman_tui.load.run_model import RunPlan
@@ -136,10 +137,14 @@ class RunContext:
         schedule: Schedule | None = None,
         reads: Reads = Reads.ALL,
         request_timeout_s: float = REQUEST_TIMEOUT_S,
+        tls: TlsOptions = MACHINE_CAS,
     ) -> None:
         self.board = board
         self.request_timeout_s = request_timeout_s
         """How long a request may be without an answer."""
+        self.tls = tls
+        """Which certificates of nodes are taken."""
+        self._ssl_context: Any = None
         self.read_route, self.write_route = _ROUTES[Reads.LEADER if target is Target.LEADER else reads]
         self.write_share = write_share
         """None: the user class's own."""
@@ -159,6 +164,15 @@ class RunContext:
         """User number → start of its request. A user has one at a time, so the first entry is the oldest."""
         self._users = 0
         self._texts: set[str] = set()
+
+    def ssl_context(self, cafile: str | None = None) -> Any:
+        """The TLS context of all users, made when the first one needs it. geventhttpclient's own choice of CAs,
+        ``cafile``, is left aside. Raises UsageError, as `confman_tui.cluster.tls.make_context` does."""
+        if self._ssl_context is None:
+            from gevent.ssl import SSLContext  # that of the standard library would hold up the hub
+
+            self._ssl_context = make_context(self.tls, SSLContext)
+        return self._ssl_context
 
     @property
     def stopping(self) -> bool:
@@ -226,6 +240,7 @@ def from_plan(plan: RunPlan, board: TargetBoard, observer: WriteObserver | None)
         schedule=Schedule(plan.rate) if plan.rate is not None else None,
         reads=plan.reads,
         request_timeout_s=plan.request_timeout_s,
+        tls=plan.tls,
     )
 
 

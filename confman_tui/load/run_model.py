@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from confman_tui.cluster.tls import MACHINE_CAS, TlsOptions
 from confman_tui.core.clock import now
 from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S, Reads, Target
 
@@ -70,6 +71,8 @@ class RunPlan:
     """Where the requests go of a plan whose target is `Target.ANY`."""
     request_timeout_s: float = REQUEST_TIMEOUT_S
     """How long a request may be without an answer."""
+    tls: TlsOptions = MACHINE_CAS
+    """Which certificates of nodes are taken."""
     full_history: bool = False
     """Whether Locust's ``_stats_history.csv`` has rows for each kind of request (`CsvFiles`)."""
 

@@ -315,6 +315,8 @@ class ConfigurationChanged:
     repeat: int = 1
     reads: Reads = Reads.ALL
     """Where the reads of the next runs go."""
+    insecure: bool = False
+    """Whether any certificate of a node is taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import Any
 
+from confman_tui.cluster.tls import TlsOptions
 from confman_tui.core.clock import Clock
 from confman_tui.load.engine import Engine
 from confman_tui.load.workers.plan import WaitProgress, WorkerPlan
@@ -22,7 +23,12 @@ machine takes its time. Less than what the end of a run and a drill's rounds wai
 def worker_plan(settings: Settings) -> WorkerPlan:
     """The workers that the settings ask for."""
     return WorkerPlan(
-        settings.workers, settings.expect_workers, settings.master_bind, settings.wait_s, settings.api_key
+        settings.workers,
+        settings.expect_workers,
+        settings.master_bind,
+        settings.wait_s,
+        settings.api_key,
+        tls=TlsOptions.of(settings),
     )
 
 

@@ -8,6 +8,7 @@ import socket
 import sys
 
 from confman_tui import __version__
+from confman_tui.cluster.tls import TlsOptions
 from confman_tui.core import errors
 from confman_tui.load.locust_logs import LogCapture
 from confman_tui.load.locust_setup import prepare
@@ -31,7 +32,14 @@ def run_worker(settings: Settings) -> int:
     try:
         reason = work(
             WorkerOptions(
-                host, port, name=name, api_key=settings.api_key, wait_s=settings.wait_s, anchor=None, say=_say
+                host,
+                port,
+                name=name,
+                api_key=settings.api_key,
+                tls=TlsOptions.of(settings),
+                wait_s=settings.wait_s,
+                anchor=None,
+                say=_say,
             )
         )
     except NoMasterError as error:

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from confman_tui.cluster.tls import MACHINE_CAS, TlsOptions
 from confman_tui.core import paths
 from confman_tui.core.child_process.start import ChildProcess, start
 from confman_tui.load.workers.clock_offset import anchor
@@ -61,8 +62,9 @@ class LocalWorker:
 class Launcher:
     """Has the local workers of one program. Used on one thread."""
 
-    def __init__(self, address: tuple[str, int], api_key: str) -> None:
+    def __init__(self, address: tuple[str, int], api_key: str, tls: TlsOptions = MACHINE_CAS) -> None:
         self._address = address
+        self._tls = tls
         self._api_key = api_key
         self._folder: Path | None = None
         self._started = 0
@@ -88,7 +90,7 @@ class Launcher:
         self.alive[process.pid] = worker
         host, port = self._address
         with contextlib.suppress(OSError):  # it has ended already, which those who wait for it find out
-            process.send(LocalWorkerOptions(name, host, port, anchor(), self._api_key))
+            process.send(LocalWorkerOptions(name, host, port, anchor(), self._api_key, self._tls))
         return worker
 
     def _made_folder(self) -> Path:

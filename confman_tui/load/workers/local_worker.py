@@ -13,6 +13,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from confman_tui.cluster.tls import TlsOptions
 from confman_tui.core.child_process.inside import EXIT_ORPHANED, STDIN, end_with_program
 from confman_tui.core.child_process.pipes import receive
 from confman_tui.load.workers.plan import NoMasterError
@@ -32,6 +33,8 @@ class LocalWorkerOptions:
     anchor: float
     """See `confman_tui.load.workers.clock_offset.anchor`."""
     api_key: str = field(repr=False)
+    tls: TlsOptions
+    """Which certificates of nodes are taken."""
 
 
 def main() -> int:
@@ -56,6 +59,7 @@ def main() -> int:
                 options.port,
                 name=options.name,
                 api_key=options.api_key,
+                tls=options.tls,
                 wait_s=CONNECT_S,
                 anchor=options.anchor,
                 say=lambda text: None,

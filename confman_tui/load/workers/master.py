@@ -101,7 +101,7 @@ class Master:
         """``HOST:PORT`` where workers join."""
         local_host = "127.0.0.1" if everywhere else host
         self._refused: set[str] = set()
-        self._launcher = Launcher((local_host, self.runner.server.port), plan.api_key)
+        self._launcher = Launcher((local_host, self.runner.server.port), plan.api_key, plan.tls)
         self._watcher = gevent.spawn(self._watch)
 
     # -- the wait for workers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from confman_tui.cluster.tls import MACHINE_CAS, TlsOptions
 from confman_tui.core.errors import EXIT_NO_CLUSTER, EXIT_WORKERS, ConfmanTuiError
 
 
@@ -33,6 +34,8 @@ class WorkerPlan:
     """How long remote workers are waited for, in seconds."""
     api_key: str = field(default="", repr=False)
     """For the local workers; remote ones have their own."""
+    tls: TlsOptions = MACHINE_CAS
+    """As the API key."""
 
     @property
     def size(self) -> int:

@@ -25,6 +25,7 @@ from locust.exception import RPCError
 from locust.runners import WorkerRunner
 from locust.stats import RequestStats
 
+from confman_tui.cluster.tls import TlsOptions
 from confman_tui.core.clock import now
 from confman_tui.load import users
 from confman_tui.load.run import GRACE_S, LONGEST_REQUEST_S
@@ -71,6 +72,8 @@ class WorkerOptions:
     port: int
     name: str
     api_key: str = field(repr=False)
+    tls: TlsOptions
+    """Which certificates of nodes are taken."""
     wait_s: float
     """How long the master may take to answer, in seconds."""
     anchor: float | None
@@ -177,7 +180,7 @@ class _Worker(WorkerRunner):
     def _prepare(self, prepared: PrepareRun) -> None:
         if self.run is not None:
             self.run.abort()
-        plan, share = replace(prepared.plan, api_key=self.options.api_key), prepared.share
+        plan, share = replace(prepared.plan, api_key=self.options.api_key, tls=self.options.tls), prepared.share
         try:
             self.run = WorkerRun(prepared, plan, self)
         except Exception as error:
