@@ -66,6 +66,10 @@ def make_demo(settings: Settings) -> DemoCluster:
 def _run(resolved: Resolved) -> int:
     """Run the front end that the settings ask for. Each brings heavy packages: what isn't needed isn't imported."""
     settings = resolved.settings
+    if settings.ca_file is not None:
+        from confman_tui.cluster.tls import TlsOptions
+
+        TlsOptions.of(settings).check()
     if settings.command == DEMO:
         return _run_demo(settings)
     if settings.command == WORKER:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,12 @@ from confman_tui.cluster.api import (
     NoLeaderError,
     NotConfmanError,
     NotReplicatedError,
+    RedirectedAgainError,
+    RedirectedAwayError,
     RejectedError,
 )
 from confman_tui.cluster.http_failures import plain
+from confman_tui.cluster.redirects import FOLLOWED, NO_LOCATION, cleaned
 from confman_tui.core.errors import ClusterError
 
 
@@ -37,17 +40,10 @@ class Answer:
         """The title of a problem (RFC 9457), empty when the body holds none."""
         try:
             parsed = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return ""
         title = parsed.get("title") if isinstance(parsed, dict) else None
         return title if isinstance(title, str) else ""
-
-    def items(self) -> Iterable[dict[str, Any]]:
-        """The items of a listing; ValueError or TypeError when it is none."""
-        parsed = json.loads(self.body)
-        if not isinstance(parsed, list):
-            raise TypeError("not a list")
-        return parsed
 
 
 def text_of(item: dict[str, Any], name: str) -> str:
@@ -70,8 +66,6 @@ def error_of(answer: Answer, name: str) -> ClusterError:
         return KeyRefusedError(f"401 from {name}: the API key was refused; --api-key or CONFMAN_BENCH_API_KEY")
     if status == 403:
         return KeyReadOnlyError(f"403 from {name}: this key may read but not write")
-    if status == 307:
-        return NoLeaderError(f"{name} redirects to a node that does not serve writes yet")
     title = plain(answer.title)
     if status == 503 and title == NO_LEADER_TITLE:
         return NoLeaderError(f"503 from {name}: no leader is known")
@@ -92,3 +86,20 @@ def not_confman(answer: Answer) -> NotConfmanError:
     text = plain(answer.body[:1024].decode("utf-8", "replace"))
     shown = f"{text!r}" if text else "an empty body"
     return NotConfmanError(f"{answer.node} answers {answer.status} with something that is not Confman's: {shown}")
+
+
+def redirected_again(node: str, location: str) -> RedirectedAgainError:
+    """The error for a second redirect."""
+    return RedirectedAgainError(f"redirected again: {node} redirects to {cleaned(location)}, which leads on")
+
+
+def redirected_away(node: str, status: int, location: str) -> RedirectedAwayError:
+    """The error for a redirect that is not followed."""
+    shown = cleaned(location)
+    if status not in FOLLOWED:
+        why = "only 307 and 308 are followed, as Confman answers"
+    elif shown == NO_LOCATION:
+        why = "there is nowhere to go"
+    else:
+        why = "it is none of the nodes that this program was given"
+    return RedirectedAwayError(f"redirected away: {node} answers {status} to {shown}, and {why}")

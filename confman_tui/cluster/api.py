@@ -34,6 +34,15 @@ class NotReplicatedError(ClusterError):
     """503 "Replication failed": the write's fate is unknown."""
 
 
+class RedirectedAgainError(NoLeaderError):
+    """A node that a request was redirected to redirects it, too, or the node that was asked first redirects to itself:
+    it is elected and does not serve yet. Nothing was carried out."""
+
+
+class RedirectedAwayError(ClusterError):
+    """A redirect that is not followed: to none of the configured nodes, or one that would change the request."""
+
+
 class UnreachableError(ClusterError):
     """No whole answer: refused, reset, timed out. ``kind`` says which."""
 
@@ -44,6 +53,10 @@ class UnreachableError(ClusterError):
 
 class NotConfmanError(ClusterError):
     """An answer that is not one of Confman's."""
+
+
+class OversizedError(NotConfmanError):
+    """An answer that is larger than any of Confman's to this request; the rest of it was not read."""
 
 
 class RejectedError(ClusterError):
@@ -111,6 +124,4 @@ def write_outcome(status: int, title: str) -> tuple[WriteOutcome, str]:
         return WriteOutcome.REFUSED, "503 no leader"
     if status == 503 and title == NOT_REPLICATED_TITLE:
         return WriteOutcome.UNKNOWN, "503 not replicated"
-    if status == 307:
-        return WriteOutcome.UNKNOWN, "307 to a node that does not serve writes"
     return WriteOutcome.UNKNOWN, f"{status} {plain(title, 60)}".strip()

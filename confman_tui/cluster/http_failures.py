@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator
 
 import httpx
 
 from confman_tui.cluster.states import PollKind
+from confman_tui.cluster.tls import tls_failure
 
 _MAX_TEXT = 120
 
@@ -38,6 +40,9 @@ def classify(error: BaseException) -> tuple[PollKind, str]:
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return PollKind.TIMEOUT, "no answer in time"
     found = tuple(_chain(error))
+    if isinstance(error, httpx.ConnectError) and (tls := next((e for e in found if isinstance(e, ssl.SSLError)), None)):
+        bad = isinstance(tls, ssl.SSLCertVerificationError)
+        return PollKind.UNTRUSTED if bad else PollKind.NOT_CONFMAN, plain(tls_failure(tls))
     if isinstance(error, httpx.ConnectError | OSError):
         if any(isinstance(one, ConnectionRefusedError) for one in found):
             return PollKind.REFUSED, "connection refused"

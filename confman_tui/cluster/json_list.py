@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-LARGEST_ITEM = 4 << 20
-"""Characters after which something that is still no whole item is taken for no JSON."""
+from confman_tui.cluster.bounds import ITEM_CHARACTERS
+
 _BLANK = " \t\r\n"
 _OF_NUMBERS = "0123456789.eE+-"
 """``0.`` is read as a whole 0 and the rest; with the next bytes it may be 0.5."""
@@ -59,9 +59,11 @@ class ListParser:
                 try:
                     item, after = self._item(text, place)
                 except json.JSONDecodeError:
-                    if len(text) - place > LARGEST_ITEM:
+                    if len(text) - place > ITEM_CHARACTERS:
                         raise
                     break
+                if after - place > ITEM_CHARACTERS:
+                    raise ValueError("an item is larger than any of Confman's")
                 # A number may go on in the next bytes; what ends with a bracket or a quote may not.
                 if not isinstance(item, (dict, list, str)) and not text[after:].strip(_OF_NUMBERS):
                     break

@@ -70,11 +70,11 @@ class Owner:
         try:
             item = json.loads(text)
             owner = cls(item["user"], item["host"], item["pid"], item["started"], item["since"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
         texts = (owner.user, owner.host, owner.since)
-        numbers = (owner.pid, owner.started)
-        if not all(isinstance(one, str) for one in texts) or any(type(one) not in (int, float) for one in numbers):
+        numbers = type(owner.pid) is int and type(owner.started) in (int, float)
+        if not numbers or not all(isinstance(one, str) for one in texts):
             return None
         return owner
 

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Callable, Sequence
 from math import ceil
 
 import httpx
 
 from confman_tui.cluster.addresses import normalise
+from confman_tui.cluster.bounds import HEALTH_BYTES, size_words
+from confman_tui.cluster.exchange import compression_of
 from confman_tui.cluster.http_failures import classify, plain
+from confman_tui.cluster.redirects import FOLLOWED, OTHERS, cleaned
 from confman_tui.cluster.states import Poll, PollKind
+from confman_tui.cluster.tls import plain_context
 from confman_tui.cluster.watch_mode import DEFAULT_POLL_S, LATE_POLL_S
 from confman_tui.core.clock import Clock
 from confman_tui.core.clock import now as program_clock
@@ -29,8 +34,6 @@ STAGGER_S = 0.004
 others; spread over the whole interval, each poll would find cold caches and cost more CPU."""
 MAX_TERM = 2**63 - 1
 """Confman's terms are signed 64-bit integers."""
-MAX_BODY = 64 * 1024
-"""A readiness answer has some 150 bytes; of anything longer than this the rest is not read."""
 
 
 def parse_answer(node: str, sent: float, answered: float, status: int, body: bytes) -> Poll:
@@ -74,20 +77,33 @@ def parse_answer(node: str, sent: float, answered: float, status: int, body: byt
     return Poll(node, sent, answered, PollKind.ANSWER, ready=status == 200, role=role, leader=named, term=term)
 
 
+class _AnswerRefusedError(Exception):
+    """An answer that is not taken, whatever its body holds; says why, in words that follow the node's name."""
+
+
+def _refuse(status: int, headers: httpx.Headers, body: bytearray) -> None:
+    """Look at an answer that can't be a readiness answer as it is. Raises _AnswerRefusedError."""
+    if len(body) > HEALTH_BYTES:
+        raise _AnswerRefusedError(f"answers with more than {size_words(HEALTH_BYTES)}")
+    if compression := compression_of(headers):
+        raise _AnswerRefusedError(f"answers compressed ({compression}), which was not asked for")
+    if status in FOLLOWED or status in OTHERS:
+        raise _AnswerRefusedError(f"redirects to {cleaned(headers.get('location', ''))}, which is not followed")
+
+
 class _NodePoller:
     """Asks one node."""
 
-    def __init__(self, node: str, clock: Clock, deadline_s: float) -> None:
+    def __init__(self, node: str, clock: Clock, deadline_s: float, tls: ssl.SSLContext | None = None) -> None:
         self._node = node
         self._clock = clock
         self._deadline_s = deadline_s
         self._request = httpx.Request(
             "GET",
             node + READY_PATH,
-            headers={"Accept": "application/json", "Connection": "keep-alive"},
+            headers={"Accept": "application/json", "Accept-Encoding": "identity", "Connection": "keep-alive"},
         )
-        # made once: it reads all certificates
-        self._tls = httpx.create_ssl_context(trust_env=False)
+        self._tls = tls if tls is not None else plain_context()
         self._transport = self._new_transport()
         self._kept = False
 
@@ -107,10 +123,12 @@ class _NodePoller:
         try:
             async for chunk in stream:
                 body += chunk
-                if len(body) > MAX_BODY:
+                if len(body) > HEALTH_BYTES:
                     break
         finally:
             await stream.aclose()
+        if body[:1] != b"{" or len(body) > HEALTH_BYTES:
+            _refuse(response.status_code, response.headers, body)
         return response.status_code, bytes(body)
 
     async def poll(self) -> Poll:
@@ -137,6 +155,9 @@ class _NodePoller:
             late, self._transport = self._transport, self._new_transport()
             await late.aclose()
             return Poll(self._node, sent, answered, PollKind.TIMEOUT, detail="no answer in time")
+        except _AnswerRefusedError as error:
+            self._kept = False
+            return Poll(self._node, sent, self._clock(), PollKind.NOT_CONFMAN, detail=str(error))
         except Exception as error:
             # It becomes this node's state: a poller that ended would leave it unwatched.
             self._kept = False
@@ -160,6 +181,7 @@ class Poller:
         deadline_s: float = DEADLINE_S,
         on_late: Callable[[str], None] = lambda node: None,
         clock: Clock = program_clock,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """
         Args:
@@ -169,7 +191,9 @@ class Poller:
             deadline_s: seconds after which a poll is given up.
             on_late: called with a node whose answer has not come within `LATE_POLL_S`; must return at once.
             clock: stamps the polls.
+            tls: which certificates are taken; None: none is.
         """
+        self._tls = tls
         self._nodes = tuple(nodes)
         self._on_poll = on_poll
         self._poll_s = poll_s
@@ -225,7 +249,7 @@ class Poller:
 
     async def _watch(self, node: str, place: int) -> None:
         loop = asyncio.get_running_loop()
-        poller = _NodePoller(node, self._clock, self._deadline_s)
+        poller = _NodePoller(node, self._clock, self._deadline_s, self._tls)
         try:
             # The first polls don't wait for their places: a start wants to know the cluster at once.
             self._report(await self._ask(poller, node))

@@ -19,6 +19,10 @@ from confman_tui.settings.tiers import PROBE_NAMESPACE, TIERS, is_ours, namespac
 
 PASSES = 5
 """How often a namespace is emptied again when late writes keep filling it."""
+_FEW = 2
+"""So many entries are deleted one by one."""
+_MOST_AT_ONCE = 100_000
+"""Keys that are kept before they are deleted."""
 _SETTLE_S = 0.2
 """After this a namespace that was emptied is looked at once more, for writes that were still on their way."""
 
@@ -64,7 +68,7 @@ async def survey(client: ConfmanClient, node: str, *, claimed_elsewhere: bool = 
     """
     paths = {namespace.path for namespace in await client.list_namespaces(node)}
     found = {path for path in paths if is_ours(path)}
-    if PROBE_NAMESPACE not in found and await client.list_entries(node, PROBE_NAMESPACE):
+    if PROBE_NAMESPACE not in found and await client.list_entries(node, PROBE_NAMESPACE, first=1):
         found.add(PROBE_NAMESPACE)
     used, free = [], set(found)
     for tier, owner in (await owners(client, node, tuple(TIERS))).items():
@@ -136,10 +140,10 @@ async def _others(client: ConfmanClient, node: str, doomed: Sequence[str]) -> bo
 async def _empty(client: ConfmanClient, requests: LeaderRequests, name: str) -> None:
     """Remove the entries that stand in a namespace that was deleted."""
     for _ in range(PASSES):
-        strays = await requests.do(lambda leader: client.list_entries(leader, name))
+        strays = await requests.do(lambda leader: client.list_entries(leader, name, first=_FEW + 1))
         if not strays:
             return
-        if len(strays) <= 2:
+        if len(strays) <= _FEW:
             for stray in strays:
                 await delete_entry(client, requests, stray)
         else:
@@ -167,9 +171,23 @@ async def remove_keys(
         raise ValueError(f"not this program's namespace: {namespace}")
     requests = LeaderRequests(leader_of, stop)
 
-    async def delete(entry: Entry) -> None:
-        await delete_entry(client, requests, entry)
+    async def delete(key: str) -> None:
+        await requests.do(lambda leader: client.delete_entry(leader, namespace, key))
 
     with contextlib.suppress(StoppedError):
-        entries = await requests.do(lambda leader: client.list_entries(leader, namespace))
-        await requests.each([entry for entry in entries if doomed(entry.key)], delete, client.concurrency)
+        for _ in range(PASSES):
+            keys = await requests.do(lambda leader: _doomed_keys(client, leader, namespace, doomed))
+            await requests.each(keys, delete, client.concurrency)
+            if len(keys) < _MOST_AT_ONCE:
+                break
+
+
+async def _doomed_keys(client: ConfmanClient, node: str, namespace: str, doomed: Callable[[str], bool]) -> list[str]:
+    keys: list[str] = []
+    async with contextlib.aclosing(client.each_entry(node, namespace)) as entries:
+        async for entry in entries:
+            if doomed(entry.key):
+                keys.append(entry.key)
+                if len(keys) == _MOST_AT_ONCE:
+                    break
+    return keys

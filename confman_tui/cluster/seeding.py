@@ -9,16 +9,20 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from confman_tui.cluster.api import Entry
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.key_registry import Key
 from confman_tui.cluster.leader_requests import LeaderOf, LeaderRequests, Progress, StoppedError
-from confman_tui.cluster.removal import PASSES, delete_entry
+from confman_tui.cluster.removal import PASSES
 from confman_tui.cluster.seeded_values import seeded_value
 from confman_tui.core.errors import ClusterError
 from confman_tui.settings.tiers import Tier, is_ours, namespaces_of
 
+_FEW_EXTRA = 2
+"""So many more entries than the seeded ones are deleted one by one."""
+_MOST_KEPT = 256 << 20
+"""Characters of a namespace's seeded values that are kept, to write them anew."""
 _FINISH_S = 2.0
 """After a stop, putting a namespace back goes on for this long."""
 
@@ -146,23 +150,51 @@ async def _reset_one(client: ConfmanClient, requests: LeaderRequests, name: str,
     async def put(key: str) -> None:
         await requests.do(lambda leader: client.put_entry(leader, name, key, values[key]))
 
-    async def delete(entry: Entry) -> None:
-        await delete_entry(client, requests, entry)
+    async def delete(key: str) -> None:
+        await requests.do(lambda leader: client.delete_entry(leader, name, key))
 
     for _ in range(PASSES):
-        entries = await requests.do(lambda leader: client.list_entries(leader, name))
-        values |= {entry.key: entry.value for entry in entries if entry.key in seeded and entry.key not in values}
-        extra = [entry for entry in entries if entry.key not in seeded]
+        found = await requests.do(lambda leader: _look_at(client, leader, name, seeded))
+        values = found.values | values
         size = len(next(iter(values.values()), "")) or 1024
-        missing = seeded - {entry.key for entry in entries}
+        missing = seeded - found.values.keys()
         values |= {key: seeded_value(name, key, size) for key in missing if key not in values}
-        if not extra and not missing:
+        if not found.extra and not missing:
             return
-        if len(extra) > len(seeded) + 2:
+        if len(found.extra) > len(seeded) + _FEW_EXTRA:
             await requests.do(lambda leader: client.delete_namespace(leader, name))
             await requests.do(lambda leader: client.put_namespace(leader, name))
             await requests.each(sorted(seeded), put, client.concurrency)
         else:
-            await requests.each(extra, delete, client.concurrency)
+            await requests.each(found.extra, delete, client.concurrency)
             await requests.each(sorted(missing), put, client.concurrency)
     raise ClusterError(f"the namespace {name} does not stay as it was seeded: something still writes to it")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a namespace holds."""
+
+    values: dict[str, str]
+    """Of its seeded entries, by key."""
+    extra: list[str]
+    """Keys of others: as many as need be known."""
+
+
+async def _look_at(client: ConfmanClient, node: str, name: str, seeded: set[str]) -> _Found:
+    """List a namespace, which may have grown to any size.
+
+    Raises:
+        ClusterError: the values of the seeded entries are larger than any that this program wrote.
+    """
+    found, size = _Found({}, []), 0
+    async with contextlib.aclosing(client.each_entry(node, name)) as entries:
+        async for entry in entries:
+            if entry.key in seeded:
+                found.values[entry.key] = entry.value
+                size += len(entry.value)
+                if size > _MOST_KEPT:
+                    raise ClusterError(f"{name} was not put back: its seeded entries have grown to more than 256 MB")
+            elif len(found.extra) <= len(seeded) + _FEW_EXTRA:
+                found.extra.append(entry.key)
+    return found

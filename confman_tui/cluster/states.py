@@ -25,6 +25,8 @@ class PollKind(StrEnum):
     """An answer, but not one of Confman's (other status, no JSON, no cluster section)."""
     WRONG = "wrong"
     """Confman's shape with values that cannot be (a negative term, an unknown role)."""
+    UNTRUSTED = "untrusted"
+    """The node's certificate does not fit (TLS): nothing was asked, and no key was sent."""
     ERROR = "error"
     """Anything else, such as a name that does not resolve."""
 
@@ -83,6 +85,7 @@ FAILED_POLL_STATES: dict[PollKind, NodeState] = {
     PollKind.RESET: NodeState.REFUSED,
     PollKind.TIMEOUT: NodeState.SILENT,
     PollKind.NOT_CONFMAN: NodeState.NOT_CONFMAN,
+    PollKind.UNTRUSTED: NodeState.NOT_CONFMAN,
     PollKind.WRONG: NodeState.WRONG,
     PollKind.ERROR: NodeState.WRONG,
 }

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 from confman_tui.cluster.elections import WriteObserver, bytes_digest
 from confman_tui.cluster.key_registry import read_registry
+from confman_tui.cluster.tls import MACHINE_CAS, TlsOptions, make_context
 from confman_tui.core.clock import now
 from confman_tui.core.errors import UsageError
 from confman_tui.load.entries import head_of, seeded_entries
@@ -143,12 +144,16 @@ class RunContext:
         request_timeout_s: float = REQUEST_TIMEOUT_S,
         seeded_bytes: int = 0,
         largest_bytes: int = 0,
+        tls: TlsOptions = MACHINE_CAS,
     ) -> None:
         self.board = board
         self.request_timeout_s = request_timeout_s
         """How long a request may take until its whole answer is there."""
         self.largest_bytes = max(largest_bytes, payload_bytes, seeded_bytes)
         """Size of the largest value that an answer may hold."""
+        self.tls = tls
+        """Which certificates of nodes are taken."""
+        self._ssl_context: Any = None
         self.read_route, self.write_route = _ROUTES[Reads.LEADER if target is Target.LEADER else reads]
         self.write_share = write_share
         """None: the user class's own."""
@@ -174,6 +179,15 @@ class RunContext:
         """User number → start of its request. A user has one at a time, so the first entry is the oldest."""
         self._users = 0
         self._texts: set[str] = set()
+
+    def ssl_context(self, cafile: str | None = None) -> Any:
+        """The TLS context of all users, made when the first one needs it. geventhttpclient's own choice of CAs,
+        ``cafile``, is left aside. Raises UsageError, as `confman_tui.cluster.tls.make_context` does."""
+        if self._ssl_context is None:
+            from gevent.ssl import SSLContext  # that of the standard library would hold up the hub
+
+            self._ssl_context = make_context(self.tls, SSLContext)
+        return self._ssl_context
 
     @property
     def stopping(self) -> bool:
@@ -242,6 +256,7 @@ def from_plan(plan: RunPlan, board: TargetBoard, observer: WriteObserver | None)
         reads=plan.reads,
         request_timeout_s=plan.request_timeout_s,
         seeded_bytes=plan.seeded_bytes,
+        tls=plan.tls,
     )
 
 

@@ -294,5 +294,5 @@ class Engine:
 
         master = self._master
         if master is None or master.plan.size != plan.workers:
-            master = self._master_for(WorkerPlan(plan.workers, api_key=plan.api_key))
+            master = self._master_for(WorkerPlan(plan.workers, api_key=plan.api_key, tls=plan.tls))
         return DistributedRun(plan, self._board, on_sample, observer, master)

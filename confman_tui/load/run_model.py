@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from confman_tui.cluster.tls import MACHINE_CAS, TlsOptions
 from confman_tui.core.clock import now
 from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S, Reads, Target
 
@@ -88,6 +89,8 @@ class RunPlan:
     seeded_bytes: int = 0
     """Size of the values under ``keys``, which this program made (`confman_tui.cluster.seeded_values`); 0: not known,
     and a read counts whatever value it gives."""
+    tls: TlsOptions = MACHINE_CAS
+    """Which certificates of nodes are taken."""
     full_history: bool = False
     """Whether Locust's ``_stats_history.csv`` has rows for each kind of request (`CsvFiles`)."""
 

@@ -71,6 +71,8 @@ class ConfmanUser(FastHttpUser):
         if shared is None:
             raise UsageError("The users were given nothing to do: no run of this program, and no BENCH_ variables.")
         self.network_timeout = shared.request_timeout_s
+        self.insecure = shared.tls.insecure
+        self.ssl_context_factory = shared.ssl_context
         super().__init__(environment)
         self.shared: RunContext = shared
         self.number = shared.enrol()

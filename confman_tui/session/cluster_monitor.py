@@ -15,7 +15,8 @@ from confman_tui.cluster.elections import WriteWindow
 from confman_tui.cluster.node_names import short_names
 from confman_tui.cluster.observer.client import Observer
 from confman_tui.cluster.observer.shared_times import SharedWriteTimes
-from confman_tui.cluster.states import STATE_WORDS, ClusterView, Fact, NodeState, Poll
+from confman_tui.cluster.states import STATE_WORDS, ClusterView, Fact, NodeState, Poll, PollKind
+from confman_tui.cluster.tls import MACHINE_CAS, TlsOptions
 from confman_tui.cluster.view import ViewMachine
 from confman_tui.cluster.watch_mode import PROBE_TIMEOUT_S, WatchPace, WatchUse
 from confman_tui.cluster.writes.gaps import Drained
@@ -71,6 +72,7 @@ class Monitor:
         pace: WatchPace,
         probe_timeout_s: float = PROBE_TIMEOUT_S,
         clock: Clock = now,
+        tls: TlsOptions = MACHINE_CAS,
     ) -> None:
         """
         Args:
@@ -81,6 +83,7 @@ class Monitor:
             pace: how closely to watch.
             probe_timeout_s: deadline of one of the probe's writes, in seconds.
             clock: stamps everything.
+            tls: which certificates of nodes are taken.
         """
         self.nodes = tuple(nodes)
         self.names = short_names(self.nodes)
@@ -107,7 +110,10 @@ class Monitor:
             on_trouble=self._on_observer_trouble,
             on_mode=self._on_mode,
             clock=clock,
+            tls=tls,
         )
+        self._untrusted: dict[str, str] = {}
+        """Nodes whose certificate does not fit, and why."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
@@ -227,7 +233,10 @@ class Monitor:
         await self.wait_for(lambda view: all(node.state is not NodeState.UNKNOWN for node in view.nodes), deadline_s)
 
     def refuse_foreign(self) -> None:
-        """Raise ClusterError when a node answers with something that isn't Confman's."""
+        """Raise ClusterError when a node's certificate does not fit, or when it answers with something that isn't
+        Confman's."""
+        for url, why in self._untrusted.items():
+            raise ClusterError(f"{url} is not trusted: {why}")
         for node in self.view.nodes:
             if node.state is NodeState.NOT_CONFMAN:
                 raise ClusterError(f"{node.node} is not a Confman node: it {node.detail}")
@@ -250,6 +259,10 @@ class Monitor:
     # -- what comes in
 
     def _on_poll(self, poll: Poll) -> None:
+        if poll.kind is PollKind.UNTRUSTED:
+            self._untrusted[poll.node] = poll.detail
+        elif self._untrusted:
+            self._untrusted.pop(poll.node, None)
         facts = self.machine.apply(poll)
         self.book.stream.evidence.polled(poll.sent, poll.answered, poll.node, poll.role == "leader")
         view = self.view

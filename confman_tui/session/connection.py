@@ -15,6 +15,7 @@ from confman_tui.cluster.faults.control import DemoControl
 from confman_tui.cluster.faults.injector import FaultInjector
 from confman_tui.cluster.faults.local_control import LocalControl
 from confman_tui.cluster.states import ClusterView, Fact
+from confman_tui.cluster.tls import TlsOptions, context_for, needs_tls
 from confman_tui.cluster.watch_mode import PROBE_TIMEOUT_S, WatchPace
 from confman_tui.cluster.writes.gaps import Drained
 from confman_tui.core import paths
@@ -37,7 +38,7 @@ so that nothing else knows that cluster."""
 DEMO_READY_S = 6.0
 """How long the demo cluster may take before its polls begin anyway and show what it lacks."""
 ASK_TIMEOUT_S = 5.0
-"""The longest silence within an answer to what is no part of the load; ``--request-timeout`` where that is longer."""
+"""The longest time for an answer to what is no part of the load; ``--request-timeout`` where that is longer."""
 DATA_TIMEOUT_S = 60.0
 """The same while data is seeded and removed: many requests at once, each on a cluster that may take them in turn. They
 are given up sooner when another node leads."""
@@ -113,12 +114,25 @@ class Connection:
         self._nodes_in_turn = (*nodes[first:], *nodes[:first])
         """In the order in which users are handed out."""
         timeout_s = settings.request_timeout_s
-        self.client = ConfmanClient(settings.api_key, nodes=nodes, timeout_s=max(ASK_TIMEOUT_S, timeout_s))
-        self._data_client = ConfmanClient(settings.api_key, nodes=nodes, timeout_s=max(DATA_TIMEOUT_S, timeout_s))
+        options = TlsOptions.of(settings)
+        tls = context_for(nodes, options)
+        self.insecure = options.insecure and needs_tls(nodes)
+        """Whether any certificate of a node is taken."""
+        self.client = ConfmanClient(settings.api_key, nodes=nodes, timeout_s=max(ASK_TIMEOUT_S, timeout_s), tls=tls)
+        self._data_client = ConfmanClient(
+            settings.api_key, nodes=nodes, timeout_s=max(DATA_TIMEOUT_S, timeout_s), tls=tls
+        )
         pace = WatchPace(settings.poll_s, settings.poll_alert_s, settings.probe_s)
         probe_timeout_s = min(max(PROBE_TIMEOUT_S, timeout_s), MOST_PROBE_TIMEOUT_S)
         self.monitor = Monitor(
-            nodes, settings.api_key, emit, self, pace=pace, probe_timeout_s=probe_timeout_s, clock=clock
+            nodes,
+            settings.api_key,
+            emit,
+            self,
+            pace=pace,
+            probe_timeout_s=probe_timeout_s,
+            clock=clock,
+            tls=options,
         )
         meter = CpuMeter(
             nodes,
@@ -173,8 +187,12 @@ class Connection:
         """Poll the nodes until one leads, and try the key on it.
 
         Raises:
-            ClusterError: a node is no Confman, no leader came within ``--wait``, or the key was refused.
+            ClusterError: a node is no Confman or its certificate does not fit, no leader came within ``--wait``, or
+                the key was refused.
         """
+        if self.insecure:
+            text = "--insecure: any certificate of a node is taken, so whoever stands in between gets the API key"
+            self._emit(NoticeGiven(Level.WARNING, text, self._clock()))
         await self.monitor.start()
         self.watch.start()
         await self.monitor.wait_all_polled(FIRST_POLLS_S)
@@ -220,9 +238,10 @@ class Connection:
         return self.demo is not None and self._settings.demo_data is None
 
     def summary(self) -> dict[str, object]:
-        """``nodes``, ``leader`` and ``term`` for the JSON documents."""
+        """``nodes``, ``leader`` and ``term`` for the JSON documents, and ``insecure`` where it is so."""
         view = self.monitor.view
-        return {"nodes": list(self.nodes), "leader": view.leader, "term": view.term}
+        summary: dict[str, object] = {"nodes": list(self.nodes), "leader": view.leader, "term": view.term}
+        return {**summary, "insecure": True} if self.insecure else summary
 
     def configuration(self, settings: Settings) -> ConfigurationChanged:
         """What the next runs on it are by these settings."""
@@ -245,6 +264,7 @@ class Connection:
             repeat=settings.repeat,
             reads=Reads(settings.reads),
             fsync=ours and settings.demo_fsync,
+            insecure=self.insecure,
         )
 
     async def leave(self) -> None:

@@ -327,6 +327,8 @@ class ConfigurationChanged:
     """Where the reads of the next runs go."""
     fsync: bool = False
     """The demo cluster's nodes wait for their disks (``--demo-fsync``)."""
+    insecure: bool = False
+    """Whether any certificate of a node is taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,7 +250,7 @@ class ScenarioRun:
             watch=self._watch_use,
             generator_bound=self._bound.verdict,
             note=_note(outcome),
-            fsync=self._settings.demo_fsync if self._settings.demo else None,
+            fsync=self.settings.demo_fsync if self.settings.demo else None,
         )
 
     def save(self, result: ScenarioResult, *, again: bool = False) -> ScenarioResult:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from confman_tui.cluster.elections import Verification
+from confman_tui.cluster.tls import TlsOptions
 from confman_tui.cluster.writes.ledger import WriteLedger
 from confman_tui.load.run_model import RunPlan
 from confman_tui.load.schedule import senders_for
@@ -74,6 +75,7 @@ def plan_for(session: Session, scenario: Scenario, step: Step | None = None) -> 
         request_timeout_s=settings.request_timeout_s,
         full_history=settings.full_history,
         seeded_bytes=dataset.seeded_bytes,
+        tls=TlsOptions.of(settings),
     )
 
 

@@ -7,6 +7,7 @@ import contextlib
 from typing import Any
 
 from confman_tui.cluster.addresses import is_loopback
+from confman_tui.cluster.tls import TlsOptions
 from confman_tui.core.clock import Clock
 from confman_tui.load.engine import Engine
 from confman_tui.load.workers.plan import WaitProgress, WorkerPlan
@@ -29,6 +30,7 @@ def worker_plan(settings: Settings) -> WorkerPlan:
         settings.wait_s,
         settings.api_key,
         settings.worker_token or worker_token.of_this_program(),
+        TlsOptions.of(settings),
     )
 
 

@@ -81,6 +81,17 @@ class Settings:
         secret=True,
         repr=False,
     )
+    ca_file: Path | None = _cluster(
+        "--ca-file FILE",
+        NEEDS_CLUSTER | {WORKER},
+        "CAs to trust, in PEM, where addresses begin with https (default: SSL_CERT_FILE, else those of this machine)",
+        values.file,
+    )
+    insecure: bool = _cluster(
+        "--insecure",
+        NEEDS_CLUSTER | {WORKER},
+        "take any certificate of a node: whoever stands in between gets the API key",
+    )
     wait_s: float = _cluster(
         "--wait TIME",
         NEEDS_CLUSTER | {WORKER},

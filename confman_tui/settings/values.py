@@ -212,6 +212,14 @@ def folder(value: str) -> Path:
         raise ValueError(f"{shown(value)} names a home folder that is not known") from error
 
 
+def file(value: str) -> Path:
+    """A file's path; ``~`` is the home folder. Whether it can be read is found out when it is used."""
+    try:
+        return folder(value)
+    except ValueError as error:
+        raise ValueError(str(error).replace("path of a folder", "path of a file")) from None
+
+
 def ports(value: str) -> tuple[int, ...]:
     """``auto`` (an empty tuple: free ports are chosen) or one to nine different ports, such as 6100,6200,6300."""
     if value.strip().lower() == "auto":

@@ -189,7 +189,7 @@ class MadeUp:
                 await asyncio.sleep(0)
             yield Entry(write.key, self._block + write.key[-12:])
 
-    async def get_entry(self, node: str, namespace: str, key: str) -> Entry | None:
+    async def get_entry(self, node: str, namespace: str, key: str, value_bytes: int) -> Entry | None:
         """One entry."""
         await asyncio.sleep(0)
         return Entry(key, self._block + key[-12:])

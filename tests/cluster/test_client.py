@@ -14,6 +14,8 @@ from confman_tui.cluster.api import (
     NoLeaderError,
     NotConfmanError,
     NotReplicatedError,
+    RedirectedAgainError,
+    RedirectedAwayError,
     RejectedError,
     UnreachableError,
     entry_path,
@@ -161,9 +163,9 @@ def problem(status: int, title: str) -> bytes:
         (http(404), WriteOutcome.UNKNOWN, NotConfmanError),
         (b"no http\r\n\r\n", WriteOutcome.UNKNOWN, NotConfmanError),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", WriteOutcome.UNKNOWN, UnreachableError),
-        (http(307, "", "Location: http://127.0.0.1:1/x"), WriteOutcome.UNKNOWN, NoLeaderError),
-        (http(307, "", "Location: nonsense"), WriteOutcome.UNKNOWN, NoLeaderError),
-        (http(307), WriteOutcome.UNKNOWN, NoLeaderError),
+        (http(307, "", "Location: http://127.0.0.1:1/x"), WriteOutcome.UNKNOWN, RedirectedAwayError),
+        (http(308, "", "Location: nonsense://x"), WriteOutcome.UNKNOWN, RedirectedAwayError),
+        (http(307), WriteOutcome.UNKNOWN, RedirectedAwayError),
     ],
 )
 async def test_each_odd_answer_has_its_fate_and_its_sentence(
@@ -226,7 +228,9 @@ async def test_the_key_goes_to_no_node_that_is_not_configured() -> None:
     async with answering(http(200, "{}")) as elsewhere:
         there = f"Location: {elsewhere.url}/api/v1/namespaces/n/config/k"
         async with answering(http(307, "", there)) as server, ConfmanClient(ADMIN, nodes=(server.url,)) as client:
-            with pytest.raises(NoLeaderError):
+            with pytest.raises(
+                RedirectedAwayError, match=f"redirected away: .* 307 to {elsewhere.url}, and it is none"
+            ):
                 await client.put_entry(server.url, "n", "k", "v")
             assert (await client.attempt_put(server.url, "n", "k", "v")).outcome is WriteOutcome.UNKNOWN
             assert elsewhere.requests == []
@@ -259,13 +263,13 @@ async def test_redirects_do_not_loop() -> None:
     async with answering(lambda _: to(1)) as one, answering(lambda _: to(0)) as two:
         servers += [one, two]
         async with ConfmanClient(ADMIN, nodes=(one.url, two.url)) as client:
-            with pytest.raises(NoLeaderError):
+            with pytest.raises(RedirectedAgainError, match="redirected again"):
                 await client.put_entry(one.url, "n", "k", "v")
             assert (len(one.requests), len(two.requests)) == (1, 1)
     async with answering(lambda _: http(307, "", f"Location: {itself[0].url}/x")) as server:
         itself = [server]
         async with ConfmanClient(ADMIN, nodes=(server.url,)) as client:
-            with pytest.raises(NoLeaderError):
+            with pytest.raises(RedirectedAgainError, match="redirected again"):
                 await client.put_entry(server.url, "n", "k", "v")
             assert len(server.requests) == 1
 

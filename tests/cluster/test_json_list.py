@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from confman_tui.cluster.json_list import LARGEST_ITEM, ListParser
+from confman_tui.cluster.bounds import ITEM_CHARACTERS
+from confman_tui.cluster.json_list import ListParser
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -67,6 +68,6 @@ def test_any_bytes_are_a_list_or_not(body: bytes) -> None:
 
 
 def test_an_item_without_an_end_is_given_up() -> None:
-    endless = b'["' + b"x" * (LARGEST_ITEM + 65536)
+    endless = b'["' + b"x" * (ITEM_CHARACTERS + 65536)
     with pytest.raises(ValueError, match="Unterminated"):
         parsed(endless, *range(0, len(endless), 1 << 20))

@@ -117,8 +117,8 @@ async def test_a_write_that_comes_after_its_namespace_went_is_removed_too(
         name, late = "bench-large-003", asyncio.Event()
         listed = client.list_entries
 
-        async def list_then_write(node: str, namespace: str) -> list[Entry]:
-            entries = await listed(node, namespace)
+        async def list_then_write(node: str, namespace: str, **more: int) -> list[Entry]:
+            entries = await listed(node, namespace, **more)
             if not entries and not late.is_set():
                 late.set()
                 await client.put_entry(node, namespace, "late", "x")

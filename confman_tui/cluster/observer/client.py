@@ -28,6 +28,7 @@ from confman_tui.cluster.observer.messages import (
 from confman_tui.cluster.observer.probe import ProbeObserver, idle_key, key_prefix
 from confman_tui.cluster.observer.shared_times import SharedWriteTimes
 from confman_tui.cluster.states import Poll
+from confman_tui.cluster.tls import MACHINE_CAS, TlsOptions
 from confman_tui.cluster.watch_mode import PROBE_TIMEOUT_S, WatchPace
 from confman_tui.core.child_process.pipes import MessagePipe
 from confman_tui.core.child_process.start import ChildProcess, start
@@ -60,6 +61,7 @@ class Observer:
         on_mode: Callable[[bool, float, str], None] = lambda alert, at, reason: None,
         probe_timeout_s: float = PROBE_TIMEOUT_S,
         clock: Clock = now,
+        tls: TlsOptions = MACHINE_CAS,
         command: Sequence[str] | None = None,
     ) -> None:
         """
@@ -74,6 +76,7 @@ class Observer:
             on_mode: called when the watch becomes alert (True) or calm, with the time and the first sign in words.
             probe_timeout_s: deadline of one of the probe's writes, in seconds.
             clock: the program's clock; the process stamps with the same.
+            tls: which certificates are taken.
             command: stands for the process's command line (tests).
         """
         self._nodes = tuple(nodes)
@@ -93,6 +96,7 @@ class Observer:
         self._alert_since = 0.0
         self._alert_s = 0.0
         self._clock = clock
+        self._tls = tls
         self._command = command
         self._run_ids: list[str] = []
         self._process: ChildProcess | None = None
@@ -139,7 +143,7 @@ class Observer:
         write_times = self._write_times.descriptor
         offset = self._clock() - time.monotonic()
         options = ObserverOptions(
-            self._nodes, self._api_key, self._pace, run_id, offset, write_times, self._probe_timeout_s
+            self._nodes, self._api_key, self._pace, run_id, offset, write_times, self._probe_timeout_s, self._tls
         )
         try:
             process = start(MODULE, inherit=(write_times,), command=self._command)

@@ -8,6 +8,7 @@ import msgspec
 
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.cluster.states import Poll
+from confman_tui.cluster.tls import MACHINE_CAS, TlsOptions
 from confman_tui.cluster.watch_mode import PROBE_TIMEOUT_S, WatchPace
 
 
@@ -26,6 +27,8 @@ class ObserverOptions:
     """Descriptor of the program's `SharedWriteTimes`, which the process inherits."""
     probe_timeout_s: float = PROBE_TIMEOUT_S
     """Deadline of one of the probe's writes, in seconds."""
+    tls: TlsOptions = MACHINE_CAS
+    """Which certificates are taken."""
 
 
 # -- to the observer

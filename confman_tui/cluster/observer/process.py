@@ -38,6 +38,7 @@ from confman_tui.cluster.observer.probe import WriteProbe
 from confman_tui.cluster.observer.shared_times import SharedWriteTimes
 from confman_tui.cluster.polling import Poller
 from confman_tui.cluster.states import FactKind, Poll
+from confman_tui.cluster.tls import context_for
 from confman_tui.cluster.view import ViewMachine
 from confman_tui.cluster.watch_mode import LATE_WRITE_S, WatchMode
 from confman_tui.core import event_loop as loops
@@ -172,15 +173,19 @@ class Watch:
         self._running = False
         self._mode = WatchMode(self._clock())
         self._writes = ReportedWrites(self._outbox, SharedWriteTimes(options.write_times), self._clock, self._on_sign)
+        tls = context_for(options.nodes, options.tls)
         self._poller = Poller(
             options.nodes,
             self._on_poll,
             poll_s=self._pace.polls_every(alert=True),
             on_late=self._on_late,
             clock=self._clock,
+            tls=tls,
         )
         timeout_s = options.probe_timeout_s
-        self._client = ConfmanClient(options.api_key, concurrency=64, nodes=options.nodes, timeout_s=2 * timeout_s)
+        self._client = ConfmanClient(
+            options.api_key, concurrency=64, nodes=options.nodes, timeout_s=2 * timeout_s, tls=tls
+        )
         self._probe = WriteProbe(
             self._client,
             self._writes,

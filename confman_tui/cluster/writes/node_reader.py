@@ -40,8 +40,8 @@ class Reader(Protocol):
     def each_entry(self, node: str, namespace: str) -> AsyncGenerator[_Entry, None]:
         """All entries of a namespace, one after another."""
 
-    def get_entry(self, node: str, namespace: str, key: str) -> Awaitable[_Entry | None]:
-        """One entry, or None."""
+    def get_entry(self, node: str, namespace: str, key: str, value_bytes: int) -> Awaitable[_Entry | None]:
+        """One entry, or None; an error when its value has more than ``value_bytes`` bytes."""
 
 
 class _Entry(Protocol):
@@ -129,7 +129,7 @@ class NodeReader:
         """One of several that read the keys one by one."""
         for key in left:
             async with self._turns:
-                entry = await self._try(node, partial(self._client.get_entry, node, work.namespace, key))
+                entry = await self._try(node, partial(self._client.get_entry, node, work.namespace, key, self._payload))
             seen[key] = work.demands[key].see(None if entry is None else value_digest(entry.value))
             if len(seen) % REPORT_EVERY == 0 and self.nodes and node == self.nodes[0]:
                 self.on_found(len(seen))

@@ -9,6 +9,7 @@ import sys
 
 from confman_tui import __version__
 from confman_tui.cluster.addresses import parse_nodes
+from confman_tui.cluster.tls import TlsOptions
 from confman_tui.core import errors
 from confman_tui.load.locust_logs import LogCapture
 from confman_tui.load.locust_setup import prepare
@@ -46,6 +47,7 @@ def run_worker(settings: Settings) -> int:
                 name=name,
                 api_key=settings.api_key,
                 token=settings.worker_token,
+                tls=TlsOptions.of(settings),
                 wait_s=settings.wait_s,
                 anchor=None,
                 say=_say,

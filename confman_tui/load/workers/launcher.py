@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from confman_tui.cluster.tls import MACHINE_CAS, TlsOptions
 from confman_tui.core import paths
 from confman_tui.core.child_process.start import ChildProcess, start
 from confman_tui.load.workers.clock_offset import anchor
@@ -64,8 +65,9 @@ class LocalWorker:
 class Launcher:
     """Has the local workers of one program. Used on one thread."""
 
-    def __init__(self, address: tuple[str, int], api_key: str, token: str) -> None:
+    def __init__(self, address: tuple[str, int], api_key: str, token: str, tls: TlsOptions = MACHINE_CAS) -> None:
         self._address = address
+        self._tls = tls
         self._api_key = api_key
         self._token = token
         self._folder: Path | None = None
@@ -92,7 +94,9 @@ class Launcher:
         self.alive[process.pid] = worker
         host, port = self._address
         with contextlib.suppress(OSError):  # it has ended already, which those who wait for it find out
-            process.send(LocalWorkerOptions(name, host, port, anchor(), self._api_key, self._token, worker.ticket))
+            process.send(
+                LocalWorkerOptions(name, host, port, anchor(), self._api_key, self._token, worker.ticket, self._tls)
+            )
         return worker
 
     def _made_folder(self) -> Path:

@@ -13,6 +13,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from confman_tui.cluster.tls import TlsOptions
 from confman_tui.core.child_process.inside import EXIT_ORPHANED, STDIN, end_with_program
 from confman_tui.core.child_process.pipes import receive
 from confman_tui.load.workers.plan import NoMasterError
@@ -35,6 +36,8 @@ class LocalWorkerOptions:
     token: str = field(repr=False)
     """See `WorkerOptions`, as the ticket."""
     ticket: str = field(repr=False)
+    tls: TlsOptions
+    """Which certificates of nodes are taken."""
 
 
 def main() -> int:
@@ -61,6 +64,7 @@ def main() -> int:
                 api_key=options.api_key,
                 token=options.token,
                 ticket=options.ticket,
+                tls=options.tls,
                 wait_s=CONNECT_S,
                 anchor=options.anchor,
                 say=lambda text: None,

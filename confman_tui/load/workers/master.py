@@ -76,7 +76,7 @@ class Master:
         self.address = f"{socket.gethostname() if everywhere else host}:{self.runner.server.port}"
         """``HOST:PORT`` where workers join."""
         local_host = "127.0.0.1" if everywhere else host
-        self._launcher = Launcher((local_host, self.runner.server.port), plan.api_key, token)
+        self._launcher = Launcher((local_host, self.runner.server.port), plan.api_key, token, plan.tls)
         self._watcher = gevent.spawn(self._watch)
 
     # -- the wait for workers

@@ -24,6 +24,7 @@ from msgspec import Meta
 
 from confman_tui import __version__
 from confman_tui.cluster.elections import WriteObserver, WriteOutcome
+from confman_tui.cluster.tls import MACHINE_CAS
 from confman_tui.load.run_model import Cause, RunPlan
 from confman_tui.load.second import NodeCounts, SecondCounts
 from confman_tui.load.targets import Targets
@@ -274,8 +275,9 @@ class PrepareRun(msgspec.Struct, frozen=True, tag=True):
 
     @classmethod
     def of(cls, run: int, plan: RunPlan, share: WorkerShare, targets: Targets, observed: bool) -> PrepareRun:
-        """The message for a plan: without the API key, which each worker has from elsewhere, and without the files."""
-        return cls(run, replace(plan, api_key="", csv_prefix=None), share, targets, observed)
+        """The message for a plan: without the API key and the CAs, which each worker has from elsewhere, and without
+        the files."""
+        return cls(run, replace(plan, api_key="", tls=MACHINE_CAS, csv_prefix=None), share, targets, observed)
 
 
 class BeginRun(msgspec.Struct, frozen=True, tag=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from confman_tui.cluster.tls import MACHINE_CAS, TlsOptions
 from confman_tui.core.errors import EXIT_NO_CLUSTER, EXIT_WORKERS, ConfmanTuiError
 
 
@@ -36,6 +37,8 @@ class WorkerPlan:
     token: str = field(default="", repr=False)
     """What workers prove that they were invited with, in hex digits; empty: one that is random for each program. See
     `confman_tui.load.workers.sockets`."""
+    tls: TlsOptions = MACHINE_CAS
+    """As the API key."""
 
     @property
     def size(self) -> int:

@@ -24,6 +24,7 @@ from locust.exception import RPCError
 from locust.runners import WorkerRunner
 from locust.stats import RequestStats
 
+from confman_tui.cluster.tls import TlsOptions
 from confman_tui.core.clock import now
 from confman_tui.core.errors import UsageError
 from confman_tui.load import locust_hacks, users
@@ -78,6 +79,8 @@ class WorkerOptions:
     api_key: str = field(repr=False)
     token: str = field(repr=False)
     """The workers', in hex digits; see `confman_tui.load.workers.sockets`."""
+    tls: TlsOptions
+    """Which certificates of nodes are taken."""
     wait_s: float
     """How long the master may take to answer, in seconds."""
     anchor: float | None
@@ -222,7 +225,7 @@ class _Worker(WorkerRunner):
             return
         if self.run is not None:
             self.run.abort()
-        plan, share = replace(prepared.plan, api_key=self.options.api_key), prepared.share
+        plan, share = replace(prepared.plan, api_key=self.options.api_key, tls=self.options.tls), prepared.share
         try:
             check_plan(prepared.plan, share)
             allow(plan.users, len(prepared.targets.nodes), share.count)

@@ -30,8 +30,10 @@ def circumstances(settings: Settings, cluster: Mapping[str, Any]) -> dict[str, A
 
 
 def cluster_document(cluster: Mapping[str, Any]) -> dict[str, Any]:
-    """The cluster that was measured; None for what is not known of it."""
-    return {name: cluster.get(name) for name in ("nodes", "leader", "term")}
+    """The cluster that was measured; None for what is not known of it. ``insecure`` only where any certificate of a
+    node was taken."""
+    known = {name: cluster.get(name) for name in ("nodes", "leader", "term")}
+    return {**known, "insecure": True} if cluster.get("insecure") is True else known
 
 
 def _versions() -> dict[str, str]:

@@ -149,7 +149,7 @@ class ChartRenderer:
         """End the child and take no more requests. Returns within a moment; may be called again."""
         self._closed = True
         together, self._together = self._together, None
-        for timer in (self._timer, self._watch, together and together.timer):
+        for timer in (self._timer, self._watch, None if together is None else together.timer):
             if timer is not None:
                 timer.cancel()
         self._waiting.clear()
