@@ -73,6 +73,6 @@ async def _pause(self: Pilot[Any], delay: float | None = None) -> None:
     await settled(self.app)
 
 
-textual.app.wait_for_idle = nothing_ready
-textual.pilot.wait_for_idle = nothing_ready
+textual.app.wait_for_idle = nothing_ready  # type: ignore[attr-defined]
+textual.pilot.wait_for_idle = nothing_ready  # type: ignore[attr-defined]
 Pilot.pause = _pause  # type: ignore[method-assign]
