@@ -74,7 +74,7 @@ def judged(kinds: tuple[str, ...], home: Path, *more: str) -> tuple[dict[str, An
 
 def run_once(lies: Lies, home: Path, *more: str) -> tuple[dict[str, Any], int, str]:
     with LyingCluster(lies) as cluster:
-        arguments = ["--headless", "--json", "--nodes", cluster.nodes, "--scenario", "write-10u", "--duration", "3"]
+        arguments = ["--headless", "--json", "--nodes", cluster.nodes, "--scenario", "write-10u", "--duration", "1"]
         ended = run([*arguments, *more], home)
     (scenario,) = json.loads(ended.stdout)["scenarios"]
     verification: dict[str, Any] = scenario["verification"]
