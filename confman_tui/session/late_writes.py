@@ -64,6 +64,8 @@ class LateCheck:
             self._phase(f"waiting {wait_s:.0f} s for refused writes that come late")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._leaving.wait(), wait_s)
+        count = len(self._writes)
+        self._phase(f"{count:,} refused write{'s' * (count != 1)} once more")
         await self._read()
         self._writes = LateWrites()
         for name, keys in self._found.items():
@@ -72,7 +74,6 @@ class LateCheck:
 
     async def _read(self) -> None:
         monitor, writes = self._cluster.monitor, self._writes
-        self._phase(f"{len(writes):,} refused write{'s' * (len(writes) != 1)} once more")
         reading, stop = LateReading(total=len(writes)), asyncio.Event()
         task = asyncio.create_task(
             writes.read(self._cluster.client, monitor.answering(), self._cluster.nodes, stop, reading)

@@ -125,10 +125,11 @@ class RoundsDialog(Dialog[None]):
         colour = look.good if good else look.warn if open_ else look.alarm
         lines = [Content.assemble((head, f"bold {colour}"))]
         if (verified := ended.verification) is not None:
+            read = f"{numbers.count(verified.checked)} writes read back {nodes_words(verified)}".rstrip()
+            diverged = f"{numbers.count(verified.diverged)} diverged, " if verified.diverged else ""
             words = (
-                f"{numbers.count(verified.checked)} writes read back {nodes_words(verified)}".rstrip() + ", "
-                f"{numbers.count(verified.acknowledged)} acknowledged: {numbers.count(verified.lost)} lost, "
-                f"{numbers.count(verified.diverged)} diverged, {numbers.count(verified.phantom)} phantom, "
+                f"{read}, {numbers.count(verified.acknowledged)} acknowledged: "
+                f"{numbers.count(verified.lost)} lost, {diverged}{numbers.count(verified.phantom)} phantom, "
                 f"{numbers.count(verified.unknown)} unknown ({numbers.count(verified.recovered)} of them there)"
             )
             colour = look.alarm if verified.failed else look.warn if verified.missed else look.text
