@@ -32,13 +32,13 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         (200, 1000, 2000, 3, 4, "1000"),
         (
             *(200, 1000, 1000, 3, 1),
-            "2 1,000 users need 1,256 open files in one process, and this system allows 1,000 (ulimit -Hn): at most 744 "
-            "users in a process are possible",
+            "2 1,000 users need 1,256 open files in one process, and this system allows 1,000 (ulimit -Hn): at most "
+            "744 users in a process are possible",
         ),
         (
             *(200, 300, 1000, 1, 2),
-            "2 1,000 users need 756 open files in each worker, and this system allows 300 (ulimit -Hn): at most 44 users "
-            "in a process are possible",
+            "2 1,000 users need 756 open files in each worker, and this system allows 300 (ulimit -Hn): at most 44 "
+            "users in a process are possible",
         ),
     ],
 )
