@@ -242,7 +242,7 @@ def cluster(state: UiState, look: Look) -> list[Part]:
     entry = clean(config.entry, 60)
     parts = [Part(entry, look.text, 3, entry.removeprefix("http://"))]
     if config.insecure:
-        parts.append(Part("certificates not checked", look.alarm, 9, "insecure"))
+        parts.append(Part("insecure: certificates not checked", look.alarm, 4, "insecure"))
     parts.append(Part("demo cluster" if config.demo else _nodes(len(config.nodes)), look.dim, 7))
     keys = f"{config.namespaces} ns × {config.keys_per_namespace} keys"
     parts.append(Part(f"{config.tier} · {keys} · {numbers.size(config.payload_bytes)}", look.text, 6, config.tier))
