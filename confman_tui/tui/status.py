@@ -242,7 +242,7 @@ def cluster(state: UiState, look: Look) -> list[Part]:
     entry = clean(config.entry, 60)
     parts = [Part(entry, look.text, 3, entry.removeprefix("http://"))]
     if config.insecure:
-        parts.append(Part("certificates not checked", look.alarm, 9, "insecure"))
+        parts.append(Part("insecure: certificates not checked", look.alarm, 4, "insecure"))
     of_ours = "demo cluster, fsync" if config.fsync else "demo cluster"
     parts.append(Part(of_ours if config.demo else _nodes(len(config.nodes)), look.dim, 7))
     keys = f"{config.namespaces} ns × {config.keys_per_namespace} keys"

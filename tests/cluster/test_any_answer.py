@@ -47,7 +47,11 @@ BODIES = (
     | st.one_of(JSON, ENTRY, CLUSTER, st.lists(ENTRY, max_size=5)).map(lambda one: json.dumps(one).encode())
     | st.sampled_from([b"", b"[", b"[" * 50_000, b"[" + b"1" * 6000, b'[{"value":"' + b"x" * (3 << 20)])
 )
-FOREVER = st.sampled_from([b"", b"", b"", b" ", b"x" * 65536, b"[", b',{"path":"n","key":"k","value":"v"}' * 99])
+FOREVER = st.sampled_from(
+    [(b"", 0.0), (b" ", 0.05), (b"[", 0.05), (b"x" * 65536, 0.0), (b',{"path":"n","key":"k","value":"v"}' * 99, 0.0)]
+)
+"""What is sent again and again, and every how many seconds. Single bytes are waited for: the loop's time moves only
+when nothing else is to do."""
 LOCATIONS = st.sampled_from(["{self}/x", "{other}/x", "{foreign}/x", "//{foreign}/x", "/x", "\\\\{foreign}"]) | st.text(
     st.characters(codec="latin-1", exclude_characters="\r\n\x00"), max_size=40
 )
@@ -62,13 +66,18 @@ HEADERS = st.fixed_dictionaries(
     },
 )
 RAW = st.none() | st.none() | st.none() | st.binary(max_size=100) | st.just(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000)
+
+
+def _reply(endless: tuple[bytes, float], **more: Any) -> Reply:
+    return Reply(forever=endless[0], every_s=endless[1], **more)
+
+
 REPLIES = st.builds(
-    Reply,
+    _reply,
+    endless=FOREVER,
     status=st.sampled_from([200, 200, 204, 307, 307, 302, 308, 404, 503, 500, 100, 101, 304, 999]),
     headers=HEADERS,
     body=BODIES,
-    forever=FOREVER,
-    every_s=st.sampled_from([0.0, 0.001]),
     length=st.none() | st.integers(0, 400) | st.just(1 << 40),
     hang_up=st.booleans(),
     raw=RAW,
@@ -146,8 +155,8 @@ async def _ask(ask: Ask, replies: list[Reply]) -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that are reached sooner."""
-    monkeypatch.setattr(bounds, "LIST_BYTES", 8 << 20)
-    monkeypatch.setattr(bounds, "KEPT_LIST_BYTES", 4 << 20)
+    monkeypatch.setattr(bounds, "LIST_BYTES", 2 << 20)
+    monkeypatch.setattr(bounds, "KEPT_LIST_BYTES", 1 << 20)
     monkeypatch.setattr("confman_tui.cluster.seeding._FINISH_S", LIMIT_S)
 
 

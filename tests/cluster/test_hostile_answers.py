@@ -147,6 +147,12 @@ def test_an_answer_has_an_end_in_time_however_regularly_its_bytes_come(ask: Ask)
     run_stepped(asked())
 
 
+async def test_single_bytes_as_fast_as_they_are_taken_end_in_time() -> None:
+    async with hostile(flood(b"[", b" ")) as node, ConfmanClient(ADMIN, nodes=(node.url,), timeout_s=0.2) as client:
+        with pytest.raises(UnreachableError, match="no answer in time"):
+            await client.count_entries(node.url)
+
+
 def test_a_leader_that_drips_is_given_up_within_the_patience() -> None:
     """As seeding, cleaning and putting back do it."""
 

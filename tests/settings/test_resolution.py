@@ -68,6 +68,8 @@ def test_every_setting_can_come_from_the_environment_and_the_file(tmp_path: Path
         "host": "http://10.0.0.1:6100",
         "nodes": "http://10.0.0.1:6100,http://10.0.0.2:6100",
         "api-key": _SECRET,
+        "ca-file": "ca.pem",
+        "insecure": "true",
         "wait": "5s",
         "request-timeout": "7s",
         "poll": "200ms",

@@ -39,6 +39,13 @@ HOSTILE = (
 )
 
 
+async def test_that_no_certificate_is_checked_stands_in_the_header(tmp_path: Path) -> None:
+    async with open_screen(tmp_path) as board:
+        assert "insecure" not in board.text()
+        await board.emit(replace(screen_story.configuration(demo=False), insecure=True))
+        assert "insecure" in board.text()
+
+
 async def test_offline_says_what_was_tried_and_offers_ways_on(tmp_path: Path) -> None:
     async with open_screen(tmp_path, found=False) as board:
         now = board.clock.now

@@ -39,6 +39,8 @@ def run_worker(settings: Settings) -> int:
 
     name = f"{socket.gethostname()}-{os.getpid()}"
     _say(f"confman-tui {__version__}: worker {name}; looking for the master at {host}:{port}")
+    if settings.insecure:
+        _say("--insecure: any certificate of a node is taken, so whoever stands in between gets the API key")
     try:
         reason = work(
             WorkerOptions(
