@@ -51,13 +51,15 @@ def test_one_damaged_node_leaves_a_majority_and_comes_back_without_its_folder(tm
     damaged = folder / "node-2"
     damage(damaged / "journal")
     # As a person sees it: a run on that cluster, without a screen.
-    run_on = [*HEADLESS_DEMO, "--demo-data", str(folder), "--scenario", "read-1u", "--duration", "0.5", "--wait", "20"]
-    ended = run(run_on, tmp_path)
+    run_on = [*HEADLESS_DEMO, "--scenario", "read-1u", "--duration", "0.5", "--wait", "20", "--demo-fsync"]
+    ended = run([*run_on, "--demo-data", str(folder)], tmp_path)
     (line,) = [line for line in ended.stderr.splitlines() if "journal is damaged" in line]
     assert f"{damaged / 'journal'} is damaged at byte" in line
     assert f"remove the folder {damaged}" in line
     assert "has ended, and not by this program" in line
     assert "read-1u" in ended.stdout, ended.stderr
+    assert "on the disks of a majority of the nodes (--demo-fsync)" in " ".join(ended.stdout.split())
+    assert "3 demo nodes, with fsync" in ended.stderr
     with DemoCluster(ports="auto", election_timeout_ms=FAST, data_dir=folder) as cluster:
         assert cluster.wait_ready(DEADLINE_S), "a majority is ready"
         away = cluster.urls[1]
