@@ -68,6 +68,10 @@ def _introduce(cluster: DemoCluster, say: Callable[[str], None]) -> None:
     for url in cluster.urls:
         say(f"  {url}  (process {pids[url]})" if url in pids else f"  {url}  (has ended)")
     say(f"  data and log files: {cluster.data_folder}")
+    say(
+        "  a write counts when it is "
+        + ("on the disk (--demo-fsync)" if cluster.fsync else "with the kernel (no --demo-fsync)")
+    )
     say("API keys, in the header X-Api-Key: confman_dev_abc123 may do all, confman_dev_reader may read.")
     say(f"In another terminal: confman-tui --host {cluster.urls[0]} --nodes {','.join(cluster.urls)}")
     say(f"Ctrl-C or kill {os.getpid()} ends it.")

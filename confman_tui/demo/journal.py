@@ -13,7 +13,6 @@ Everything is with the kernel before any message about it is sent: that survives
 from __future__ import annotations
 
 import logging
-import mmap
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import overload
 from pysyncobj.journal import Journal
 
 from confman_tui.demo import disk, journal_file, meta
-from confman_tui.demo.journal_file import HEAD_BYTES, MARK, mark_of, record
+from confman_tui.demo.journal_file import HEAD_BYTES, Mark, record
 from confman_tui.demo.journal_file import RaftEntry as RaftEntry
 
 log = logging.getLogger(__name__)
@@ -58,11 +57,11 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
         if contents.cut:
             log.warning("%s: cut off %s", self._path.absolute(), contents.cut)
             os.ftruncate(self._fd, self.size)
-        self._mark = _mapped_mark(self._fd)
+        self._mark = Mark(self._path, self._fd)
         self._unsynced = fsync
         """There may be entries that are not on the disk yet."""
         self.sync()
-        self._mark[MARK] = mark_of(self.size)
+        self._mark.set(self.size)
 
     def _make(self) -> None:
         """A new file, whole from the beginning."""
@@ -93,7 +92,7 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
         if self._fsync:
             self._unsynced = True
         else:
-            self._mark[MARK] = mark_of(end)
+            self._mark.set(end)
         if len(command) > self._largest:
             self._note_largest(len(command))
         self._entries.append(entry)
@@ -103,7 +102,7 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
         if self._unsynced:
             disk.sync_file(self._fd)
             self._unsynced = False
-            self._mark[MARK] = mark_of(self.size)
+            self._mark.set(self.size)
 
     @property
     def unsynced(self) -> bool:
@@ -146,7 +145,7 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
             self._meta.commit = last_index
             self._save_meta()
         self.sync()
-        self._mark[MARK] = mark_of(end)
+        self._mark.set(end)
         if self._fsync:
             disk.sync_file(self._fd)
         os.ftruncate(self._fd, end)
@@ -168,10 +167,10 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
                 disk.write_all(fd, part)
                 size, part = size + len(part), bytearray()
         disk.write_all(fd, part)
-        mark = _mapped_mark(fd)
+        mark = Mark(fresh, fd)
         if self._fsync:
             disk.sync_file(fd)
-        mark[MARK] = mark_of(ends[-1] if ends else HEAD_BYTES)
+        mark.set(ends[-1] if ends else HEAD_BYTES)
         self._replace_with(fresh)
         self._close_file()
         self._fd, self._mark, self._unsynced = fd, mark, False
@@ -194,7 +193,7 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
         self._close_file()
 
     def _close_file(self) -> None:
-        self._mark.release()
+        self._mark.close()
         os.close(self._fd)
 
     # -- term, vote, commit index
@@ -236,8 +235,3 @@ class NodeJournal(Journal):  # type: ignore[misc]  # the library has no types
         self.sync()
         meta.save(self._meta_path, self._meta, fsync=self._fsync)
         self._meta_saved = True
-
-
-def _mapped_mark(fd: int) -> memoryview:
-    """The file's head as words of 8 bytes, to be written in place."""
-    return memoryview(mmap.mmap(fd, HEAD_BYTES)).cast("Q")

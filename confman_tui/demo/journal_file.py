@@ -16,12 +16,14 @@ checksum of its own for the length a damaged length can't look like a record tha
 from __future__ import annotations
 
 import binascii
+import mmap
+import os
 import struct
 import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from confman_tui.demo import commands
+from confman_tui.demo import commands, disk
 from confman_tui.demo.disk import DamagedError
 
 RaftEntry = tuple[bytes, int, int]
@@ -32,8 +34,6 @@ _KIND = b"confman-demo-journal-"
 """What the files of all versions begin with."""
 HEAD_BYTES = len(MAGIC) + 8
 """The kind and the mark."""
-MARK = len(MAGIC) // 8
-"""The mark's place in the head, in units of 8 bytes."""
 
 _TAG = b"\xc5REC"
 """Where a record may begin; found fast in what is damaged."""
@@ -45,6 +45,33 @@ _RECORD_HEAD = _HEAD.size + _CHECK.size
 def mark_of(end: int) -> int:
     """The mark for this end: 48 bits of offset and 16 of checksum, in one word, which no kill can halve."""
     return end << 16 | binascii.crc_hqx(end.to_bytes(6, "little"), 0xFFFF)
+
+
+class Mark:
+    """The mark of an open journal. Raises OSError where the file can't be written."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self._words: memoryview | None = None
+        self._fd = -1
+        try:
+            self._words = memoryview(mmap.mmap(fd, HEAD_BYTES)).cast("Q")
+        except OSError:
+            # Some network file systems map nothing. Not `fd`: what that one writes is appended.
+            self._fd = disk.open_plain(path, os.O_WRONLY)
+
+    def set(self, end: int) -> None:
+        """All before this byte is whole."""
+        if self._words is not None:
+            self._words[len(MAGIC) // 8] = mark_of(end)
+        else:
+            os.pwrite(self._fd, struct.pack("=Q", mark_of(end)), len(MAGIC))
+
+    def close(self) -> None:
+        """Give it up; the file stays as it is."""
+        if self._words is not None:
+            self._words.release()
+        else:
+            os.close(self._fd)
 
 
 def new_head() -> bytes:

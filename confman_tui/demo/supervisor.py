@@ -114,6 +114,11 @@ class DemoCluster:
         return tuple(f"http://{ports_of.HOST}:{port}" for port in self._ports)
 
     @property
+    def fsync(self) -> bool:
+        """Whether the nodes wait for the disk."""
+        return self._fsync
+
+    @property
     def pids(self) -> dict[str, int]:
         """The process id of each node that runs (or is paused), by URL."""
         with self._lock:

@@ -77,7 +77,8 @@ class SessionCommands(Protocol):
         """Do it. The person has confirmed what `preview_fault` asked to confirm."""
 
     def revive(self) -> None:
-        """Resume, heal or restart every node that we paused, isolated or killed."""
+        """Resume, heal or restart every node that we paused, isolated or killed, and those of the demo cluster that
+        ended by themselves."""
 
     def drill(self, kind: FaultKind, rounds: int) -> None:
         """Start the election drill: ``rounds`` times, ``kind`` is done to the leader."""

@@ -148,6 +148,25 @@ def test_damage_that_whole_records_follow_is_damage_whatever_the_mark_says() -> 
                 NodeJournal(folder)
 
 
+def test_where_nothing_can_be_mapped_the_mark_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on some network file systems."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(19, "No such device")
+
+    monkeypatch.setattr("confman_tui.demo.journal_file.mmap.mmap", refuse)
+    with folder_with(log_of([5, 6, 7])) as folder:
+        file = folder / "journal"
+        journal = NodeJournal(folder)
+        journal.deleteEntriesTo(1)
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-1])
+        with pytest.raises(DamagedError, match="entry 3 is cut short"):
+            NodeJournal(folder)
+        file.write_bytes(whole)
+        assert [entry[1] for entry in NodeJournal(folder)[:]] == [2, 3]
+
+
 def test_a_journal_of_an_older_version_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "journal").write_bytes(b"confman-demo-journal-1\n" + pickle.dumps("x"))
     with pytest.raises(DamagedError, match="another version of this program wrote it"):

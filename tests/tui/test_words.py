@@ -266,3 +266,11 @@ async def test_a_run_that_lost_a_write_gets_no_tick(size: tuple[int, int], tmp_p
         assert "✗ 30.0 s" in board.text()
         await board.emit(ScenarioEnded(screen_story.result("write-10u", 10, now, now + 30, failures=3100)))
         assert "✗ 30.0 s" in board.text()
+
+
+async def test_the_header_says_that_the_demo_cluster_waits_for_its_disks(tmp_path: Path) -> None:
+    async with open_screen(tmp_path, size=(160, 40)) as board:
+        assert "demo cluster" in board.text()
+        assert "fsync" not in board.text()
+        await board.emit(replace(screen_story.configuration(demo=True), fsync=True))
+        assert "demo cluster, fsync" in board.text()
