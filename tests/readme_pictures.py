@@ -66,7 +66,7 @@ def no_quorum(screen: TerminalProgram, target: Path) -> None:
 
 
 def drill(screen: TerminalProgram, target: Path) -> None:
-    """Three rounds of the drill with a killed leader; the picture is that of its end, when the screen shows all of it."""
+    """Three rounds of the drill with a killed leader; the picture is of its end, when the screen shows all of it."""
     screen.wait_idle()
     screen.press("e")
     screen.wait_shows("start the drill")  # it asks for fault and rounds
