@@ -18,7 +18,7 @@ FALLS_BEHIND_AT = 10
 
 
 class FallsBehind:
-    """A rule for `LyingCluster`: node 2 falls behind in the run and catches up after ``back_s`` seconds, or never."""
+    """A rule for `LyingCluster`: node 2 falls behind in the run and catches up after so many seconds, or never."""
 
     def __init__(self, back_s: float | None = None) -> None:
         self._back_s = back_s

@@ -8,7 +8,6 @@ from confman_tui.cluster.addresses import is_loopback
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.states import NO_ANSWER_STATES, STATE_WORDS, WELL_STATES, NodeState
 from confman_tui.session.events import Phase
-from confman_tui.settings.fault_kinds import HURTING
 from confman_tui.tui.keys.table import RUN, shown_key
 from confman_tui.tui.node_names import name_of
 from confman_tui.tui.rows import Row
@@ -171,5 +170,5 @@ def fault_kinds(state: UiState, node: str) -> tuple[FaultKind, ...]:
     view = state.view.node(node) if state.view else None
     if view is not None and view.state is NodeState.REFUSED:
         return ()
-    demo = state.config is not None and state.config.demo
-    return tuple(kind for kind in HURTING if demo or kind is not FaultKind.ISOLATE)
+    kinds = (FaultKind.KILL, FaultKind.PAUSE)
+    return (*kinds, FaultKind.ISOLATE) if state.config is not None and state.config.demo else kinds
