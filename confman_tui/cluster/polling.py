@@ -258,3 +258,16 @@ class Poller:
             return await poller.poll()
         finally:
             late.cancel()
+
+
+async def poll_once(nodes: Sequence[str], *, deadline_s: float = 1.0, clock: Clock = program_clock) -> tuple[Poll, ...]:
+    """Ask every node once, all at the same time: what a start without a running poller needs."""
+
+    async def ask(node: str) -> Poll:
+        poller = _NodePoller(node, clock, deadline_s)
+        try:
+            return await poller.poll()
+        finally:
+            await poller.aclose()
+
+    return tuple(await asyncio.gather(*(ask(node) for node in nodes)))

@@ -22,12 +22,12 @@ from confman_tui.cluster.api import (
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.cluster.http_failures import plain
+from confman_tui.cluster.polling import poll_once
 from confman_tui.cluster.states import PollKind
 from confman_tui.core.errors import ClusterError
 from confman_tui.demo.supervisor import DemoCluster
 from tests.support.keys import ADMIN, READER
 from tests.support.odd_servers import OddServer, answering, free_port, http
-from tests.support.polls import poll_once
 from tests.support.stepped_loop import run_stepped
 from tests.support.waiting import DEADLINE_S
 

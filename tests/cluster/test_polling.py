@@ -14,12 +14,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from confman_tui.cluster.polling import Poller, _NodePoller, parse_answer
+from confman_tui.cluster.polling import Poller, _NodePoller, parse_answer, poll_once
 from confman_tui.cluster.states import FactKind, NodeState, Poll, PollKind
 from confman_tui.core.clock import now
 from confman_tui.demo.supervisor import DemoCluster
 from tests.support.odd_servers import OddServer, answering, free_port, http, serving
-from tests.support.polls import poll_once
 from tests.support.stepped_loop import run_stepped
 from tests.support.waiting import DEADLINE_S
 from tests.support.watched_cluster import Watch
