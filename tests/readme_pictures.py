@@ -23,9 +23,8 @@ ESCAPE = "\x1b"
 
 
 def picture(screen: TerminalProgram, target: Path) -> None:
-    """Zoom in to what happened, press the picture's key and move what it saved to ``target``."""
+    """Press the picture's key and move what it saved to ``target``."""
     results = screen.home / "results"
-    screen.press("+")
     time.sleep(1.0)  # graphs come from a process of their own
     before = set(results.glob("screen-*.svg"))
     screen.press(PICTURE_KEY)
@@ -62,11 +61,12 @@ def no_quorum(screen: TerminalProgram, target: Path) -> None:
     screen.wait_shows("majority")  # it asks before it takes the majority away
     screen.press("y")
     wait_for(lambda: len(seconds_of(timeline)) >= killed_after + 8, "eight seconds without a quorum")
+    screen.press("+")  # to what happened
     picture(screen, target)
 
 
 def drill(screen: TerminalProgram, target: Path) -> None:
-    """Three rounds of the drill with a killed leader; the picture is that of its end, with as much time as it took."""
+    """Three rounds of the drill with a killed leader; the picture is of its end, when the screen shows all of it."""
     screen.wait_idle()
     screen.press("e")
     screen.wait_shows("start the drill")  # it asks for fault and rounds

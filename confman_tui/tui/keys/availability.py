@@ -8,7 +8,6 @@ from confman_tui.cluster.addresses import is_loopback
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.states import NO_ANSWER_STATES, STATE_WORDS, WELL_STATES, NodeState
 from confman_tui.session.events import Phase
-from confman_tui.settings.fault_kinds import HURTING
 from confman_tui.tui.keys.table import RUN, shown_key
 from confman_tui.tui.node_names import name_of
 from confman_tui.tui.rows import Row
