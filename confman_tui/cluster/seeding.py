@@ -20,7 +20,7 @@ from confman_tui.cluster.removal import PASSES, delete_entry
 from confman_tui.core.errors import ClusterError
 from confman_tui.settings.tiers import Tier, is_ours, namespaces_of
 
-_FINISH_S = 2.0
+_FINISH_S = 0.4
 """After a stop, putting a namespace back goes on for this long."""
 
 

@@ -156,6 +156,10 @@ class DemoCluster:
                     if node.process is not None and (code := node.process.poll()) is not None:
                         if code == EXIT_PORT_TAKEN:
                             raise ports_of.taken(node.url.rpartition(":")[2], "Address already in use")
+                        if code < 0:
+                            raise ClusterError(
+                                f"The demo cluster's node {node.url} did not start: {node.process.how_it_ended()}."
+                            )
                         raise ClusterError(
                             f"The demo cluster's node {node.url} ended at once: {_last_words(node, code)}"
                         )

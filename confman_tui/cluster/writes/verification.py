@@ -19,8 +19,9 @@ from typing import Literal, Protocol, TypeVar
 
 from confman_tui.cluster.api import RETRYABLE
 from confman_tui.cluster.elections import UnreadNode, Verification, value_digest
-from confman_tui.cluster.leader_requests import Progress
+from confman_tui.cluster.leader_requests import Progress, StoppedError
 from confman_tui.cluster.node_names import short_names
+from confman_tui.cluster.stopping import unless_stopped
 from confman_tui.cluster.writes.ledger import WriteLedger
 from confman_tui.cluster.writes.rules import KeyState, VerificationCounts, suspicious
 from confman_tui.cluster.writes.slices import CHUNK, Slice, choose, slices_of
@@ -171,7 +172,7 @@ class _ReadBack:
         """Reads one namespace from all nodes, again where something is amiss, and counts."""
         wanted = tuple(work.demands)
         seen: dict[str, dict[str, KeyState]] = {node: {} for node in self._nodes}
-        await asyncio.gather(*(self._read(work, node, wanted, seen[node]) for node in seen))
+        await self._all(self._read(work, node, wanted, seen[node]) for node in seen)
         amiss = await self._read_again(work, seen)
         cut_short = amiss is None
         self._leave_out_those_behind(amiss or {})
@@ -244,8 +245,13 @@ class _ReadBack:
             if not any(amiss.values()) or left <= 0:
                 return amiss
             await self._pause(min(next(pauses, _PAUSES_S[-1]), left))
-            await asyncio.gather(*(self._read(work, node, keys, seen[node]) for node, keys in amiss.items() if keys))
+            await self._all(self._read(work, node, keys, seen[node]) for node, keys in amiss.items() if keys)
         return None
+
+    async def _all(self, reads: Iterable[Awaitable[None]]) -> None:
+        """Do these; when the person stops, what has no answer soon is given up."""
+        with suppress(StoppedError):
+            await unless_stopped(asyncio.gather(*reads), self._stop)
 
     async def _amiss(self, work: Slice, seen: dict[str, dict[str, KeyState]]) -> dict[str, list[str]]:
         """For each node, the keys of which it shows what must not be."""
