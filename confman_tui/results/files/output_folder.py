@@ -54,9 +54,9 @@ def check_writable(directory: Path) -> None:
     Raises:
         ResultsError: names the folder and why.
     """
-    if directory.exists() and not directory.is_dir():
-        raise ResultsError(f"--output-dir: {directory} is a file; it must be a folder")
     try:
+        if directory.exists() and not directory.is_dir():
+            raise ResultsError(f"--output-dir: {directory} is a file; it must be a folder")
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=directory, prefix=_STAGING) as trial:
             trial.write(_TRIAL)
