@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from confman_tui.core import errors
 from confman_tui.core.paths import config_file
-from confman_tui.core.streams import open_missing_streams, try_print, write_result
+from confman_tui.core.streams import check_can_show, open_missing_streams, try_print, write_result
 from confman_tui.settings import Resolved, Settings, check_keys, resolve, themes
 from confman_tui.settings.command_line import parse
 from confman_tui.settings.setting import CLEAN, DEMO, DRILL, SWEEP, WORKER
@@ -88,6 +88,7 @@ def _run(resolved: Resolved) -> int:
         return front_ends.get(settings.command, headless.run_headless)(settings, make_demo)
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise errors.UsageError("the screen needs a terminal, and this is none: use --headless")
+    check_can_show(os.environ)
     from confman_tui.tui.interactive import run_interactive
 
     return run_interactive(resolved, make_demo)

@@ -10,14 +10,15 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
+from confman_tui.cluster.leader_requests import StoppedError
 from confman_tui.cluster.states import FactKind
-from confman_tui.core import errors, event_loop
+from confman_tui.cluster.stopping import unless_stopped
+from confman_tui.core import errors, event_loop, signals
 from confman_tui.core.clock import now
 from confman_tui.core.streams import write_result
 from confman_tui.results.files.drill_files import drill_document
@@ -179,30 +180,28 @@ def _is_problem(event: Event, line: EventLine) -> bool:
     return isinstance(event, NoticeGiven) or line.topic is Topic.PROBLEMS
 
 
-@asynccontextmanager
-async def _signals(session: Session, printer: Printer) -> AsyncIterator[asyncio.Event]:
-    """While inside, the first signal stops the work in order and the second leaves at once."""
+@contextmanager
+def _signals(session: Session, printer: Printer) -> Iterator[asyncio.Event]:
+    """While inside, the first signal stops the work in order and the second leaves at once. Gives what the first
+    sets."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
 
-    def on_signal(name: str) -> None:
-        if asked.is_set():
-            left = session.leave_behind()
-            printer.say(f"{name} again: leaving at once" + (f"; {left}" if left else ""))
-            session.abandon()
-            os._exit(errors.EXIT_INTERRUPTED)
+    def stop(name: str) -> None:
         asked.set()
-        printer.say(f"{name}: stopping, saving and cleaning up (again: leave at once)")
         session.interrupt()
+        printer.say(f"{name}: stopping, saving and cleaning up (again: leave at once)")
 
-    watched = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in watched:
-        loop.add_signal_handler(number, on_signal, number.name)
-    try:
+    def leave(name: str) -> None:
+        # in the handler itself: the loop may be held up
+        left = session.leave_behind()
+        with contextlib.suppress(RuntimeError):  # it has interrupted a line that is being written
+            printer.say(f"{name} again: leaving at once" + (f"; {left}" if left else ""))
+        session.abandon()
+        os._exit(errors.EXIT_INTERRUPTED)
+
+    with signals.handled(lambda name: loop.call_soon_threadsafe(stop, name), leave):
         yield asked
-    finally:
-        # The handlers stay until the loop closes: a late second signal must not kill a clean-up half-way.
-        pass
 
 
 Work = Callable[[Session, asyncio.Event], Awaitable[None]]
@@ -217,9 +216,11 @@ def _run(settings: Settings, make_demo: MakeDemo, work: Work) -> int:
 async def _with_session(settings: Settings, make_demo: MakeDemo, work: Work, printer: Printer) -> int:
     session = Session(settings, printer, make_demo)
     reasons = session.exit_reasons
-    async with _signals(session, printer) as asked:
+    with _signals(session, printer) as asked:
         try:
             await work(session, asked)
+        except StoppedError:
+            pass
         except errors.ConfmanTuiError as error:
             if not asked.is_set():
                 printer.say(f"confman-tui: {error}")
@@ -299,7 +300,7 @@ def run_clean(settings: Settings, make_demo: MakeDemo) -> int:
 
     async def work(session: Session, asked: asyncio.Event) -> None:
         cluster = await session.connect()
-        survey = await cluster.dataset.survey()
+        survey = await unless_stopped(cluster.dataset.survey(), session.stop_asked)
         namespaces = survey.free
         for line in in_use(survey):
             write_result(line)

@@ -34,6 +34,10 @@ from confman_tui.settings.tiers import owner_namespace
 _SAME_START_S: Final = 2.0
 """Process starts closer than this are the same: their clock ticks at 10 ms, and the wall clock may be trimmed."""
 _RELEASE_PATIENCE_S: Final = 3.0
+_RELEASE_WITHIN_S: Final = 5.0
+"""A leader that takes the word and never answers is not waited for any longer."""
+STOPPED_WITHIN_S: Final = 0.5
+"""The same where a claim is given up because the person stopped."""
 
 
 class LeaseHeldError(ClusterError):
@@ -193,9 +197,11 @@ class Lease:
             # Of two that came this far at the same time, the one that wrote later sees the other here. When each sees
             # the other both give way; that beats both staying.
             await self._refuse_others(client, requests, tier)
-        except BaseException:
-            with contextlib.suppress(ClusterError):
-                await asyncio.shield(self._withdraw(client, requests))
+        except BaseException as error:
+            stopped = isinstance(error, asyncio.CancelledError)
+            with contextlib.suppress(ClusterError, TimeoutError):
+                async with asyncio.timeout(STOPPED_WITHIN_S if stopped else _RELEASE_WITHIN_S):
+                    await self._withdraw(client, requests)
             raise
 
     async def _refuse_others(self, client: ConfmanClient, requests: LeaderRequests, tier: str) -> None:
@@ -215,12 +221,13 @@ class Lease:
         if not await requests.do(lambda leader: client.list_entries(leader, self.namespace)):
             await requests.do(lambda leader: client.delete_namespace(leader, self.namespace))
 
-    async def release(self, client: ConfmanClient, leader_of: LeaderOf) -> bool:
+    async def release(self, client: ConfmanClient, leader_of: LeaderOf, *, within_s: float = _RELEASE_WITHIN_S) -> bool:
         """Give the tier back; False when the cluster took no word of it within a few seconds. What then stays there
         names a process that has ended, and refuses nobody on this machine."""
         try:
-            await self._withdraw(client, LeaderRequests(leader_of, patience_s=_RELEASE_PATIENCE_S))
-        except ClusterError:
+            async with asyncio.timeout(within_s):
+                await self._withdraw(client, LeaderRequests(leader_of, patience_s=_RELEASE_PATIENCE_S))
+        except (ClusterError, TimeoutError):
             return False
         finally:
             self.forget()

@@ -23,7 +23,7 @@ _FEW_EXTRA = 2
 """So many more entries than the seeded ones are deleted one by one."""
 _MOST_KEPT = 256 << 20
 """Characters of a namespace's seeded values that are kept, to write them anew."""
-_FINISH_S = 2.0
+_FINISH_S = 0.4
 """After a stop, putting a namespace back goes on for this long."""
 
 

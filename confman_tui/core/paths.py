@@ -11,6 +11,8 @@ from pathlib import Path
 
 import platformdirs
 
+from confman_tui.core.errors import UsageError
+
 APP = "confman-tui"
 CONFIG_NAME = "config.toml"
 
@@ -54,3 +56,18 @@ def ensure_folder(folder: Path) -> Path:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
+
+
+def needed_folder(folder: Path) -> Path:
+    """As `ensure_folder`, for a folder without which nothing can be done.
+
+    Raises:
+        UsageError: it can't be made.
+    """
+    try:
+        return ensure_folder(folder)
+    except OSError as error:
+        raise UsageError(
+            f"the folder {folder} can't be made: {(error.strerror or str(error)).lower()}; XDG_STATE_HOME, "
+            "XDG_RUNTIME_DIR and HOME say where it is"
+        ) from error

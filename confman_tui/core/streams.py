@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import os
 import sys
+from collections.abc import Mapping
 
 from confman_tui.core.errors import UsageError
+
+ASCII_PICTURES = "confman-tui-ascii"
+"""Name of the way in which a stream writes what its encoding lacks."""
+_IN_ASCII = str.maketrans(
+    {
+        **dict.fromkeys("━█▇▆▅▄▃▂▉▊▋▌▍▎▏■", "#"),
+        **dict.fromkeys("─–—−▁", "-"),
+        **dict.fromkeys("│┃", "|"),
+        **dict.fromkeys("●◆★◒◔⚑", "*"),
+        **dict.fromkeys("○◌☆·", "."),
+        **dict.fromkeys("✗✕×", "x"),
+        **dict.fromkeys("▲↑", "^"),
+        **dict.fromkeys("→▸↗⇅↻", ">"),
+        **dict.fromkeys("←◀", "<"),
+        "▼": "v",
+        "✓": "+",
+        "⚠": "!",
+        "±": "~",
+        "µ": "u",
+        "²": "2",
+        "≥": ">",
+        "≤": "<",
+        "…": ".",
+        "ä": "a",
+        "\u00a0": " ",
+        "\u2009": " ",
+        "\u202f": " ",
+    }
+)
+"""One character for one, so that columns stay straight."""
 
 
 def open_missing_streams() -> None:
@@ -27,6 +60,42 @@ def open_missing_streams() -> None:
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    write_what_can_not_be_encoded()
+
+
+def write_what_can_not_be_encoded() -> None:
+    """Have standard output and error write ASCII in place of what their encoding lacks, instead of raising."""
+    codecs.register_error(ASCII_PICTURES, _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=ASCII_PICTURES)
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_IN_ASCII)
+    return "".join(letter if letter.isascii() else "?" for letter in text), error.end
+
+
+def check_can_show(environ: Mapping[str, str]) -> None:
+    """Make sure that the terminal can show a screen, which would be drawn without end otherwise.
+
+    Raises:
+        UsageError: it can't move its cursor, or has no size.
+    """
+    if environ.get("TERM") == "dumb":
+        raise UsageError("the screen needs a terminal that can move its cursor, and TERM is dumb: use --headless")
+    try:
+        columns, rows = os.get_terminal_size(1)
+    except OSError:
+        return
+    given = [environ.get(name, "") for name in ("COLUMNS", "LINES")]
+    if (columns == 0 or rows == 0) and not all(size.isdecimal() and int(size) > 0 for size in given):
+        raise UsageError(
+            f"the screen needs a terminal with a size, and this one has {columns} columns and {rows} rows: "
+            "use --headless, or set it with stty cols 120 rows 40"
+        )
 
 
 def write_result(text: str) -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable
-from types import FrameType
 
-from confman_tui.core.errors import EXIT_OK, ClusterError
+from confman_tui.core import signals
+from confman_tui.core.errors import EXIT_INTERRUPTED, EXIT_OK, ClusterError
 from confman_tui.demo.supervisor import DemoCluster
 
 READY_S = 15.0
 """After this without a leader a line says so, and the cluster goes on trying."""
 LOOK_EVERY_S = 1.0
 """Between two looks whether a node has ended."""
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Ended(Exception):
@@ -23,38 +21,39 @@ class _Ended(Exception):
 
 
 def run_foreground(cluster: DemoCluster, say: Callable[[str], None]) -> int:
-    """Run the cluster until SIGINT, SIGTERM or SIGHUP, then end all of it; gives the exit code.
+    """Run the cluster until SIGINT, SIGTERM or SIGHUP, then end all of it; gives the exit code. A second signal kills
+    the nodes and ends the program at once.
 
     Must be called on the main thread, because of the signals. What dies is not restarted. `say` gets whole lines for
     the person. Raises UsageError when the cluster can't be started and ClusterError when it does not get ready.
     """
-    before = {number: signal.getsignal(number) for number in _ENDING}
+    ended = False
 
-    def end(number: int, frame: FrameType | None) -> None:
-        raise _Ended
+    def end(name: str) -> None:
+        if not ended:
+            raise _Ended
 
-    for number in _ENDING:
-        signal.signal(number, end)
-    started = False
-    try:
-        cluster.start()
-        started = True
-        _introduce(cluster, say)
-        while True:
-            for sentence in cluster.take_ended():
-                say(sentence)
-            time.sleep(LOOK_EVERY_S)
-    except _Ended:
-        return EXIT_OK
-    finally:
-        # A second ^C must not leave nodes behind.
-        for number in _ENDING:
-            signal.signal(number, signal.SIG_IGN)
-        if started:
-            say("Ending the demo cluster.")
-        cluster.stop()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def end_at_once(name: str) -> None:
+        cluster.stop(0.0)
+        os._exit(EXIT_INTERRUPTED)
+
+    with signals.handled(end, end_at_once):
+        started = False
+        try:
+            cluster.start()
+            started = True
+            _introduce(cluster, say)
+            while True:
+                for sentence in cluster.take_ended():
+                    say(sentence)
+                time.sleep(LOOK_EVERY_S)
+        except _Ended:
+            return EXIT_OK
+        finally:
+            ended = True
+            if started:
+                say("Ending the demo cluster.")
+            cluster.stop()
 
 
 def _introduce(cluster: DemoCluster, say: Callable[[str], None]) -> None:

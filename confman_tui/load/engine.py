@@ -103,12 +103,15 @@ class Engine:
         self._post(partial(self._begin_waiting, plan, on_wait, future), future)
         return future
 
-    def stop_run(self) -> None:
+    def stop_run(self, *, within_s: float | None = None) -> None:
         """End the present run: no new requests, those in flight are waited for (no longer than their timeouts take).
 
         Samples go on meanwhile, and the run's future ends when all is over. Nothing happens when nothing runs.
+
+        Args:
+            within_s: those in flight are cut off after so many seconds. Those of workers are waited for.
         """
-        self._post(self._stop_all)
+        self._post(partial(self._stop_all, within_s))
 
     def set_users(self, count: int) -> None:
         """Change the number of users of the present run; nothing happens when nothing runs."""
@@ -196,11 +199,11 @@ class Engine:
             wake.close()
             hub.destroy(destroy_loop=True)
 
-    def _stop_all(self) -> None:
+    def _stop_all(self, within_s: float | None = None) -> None:
         if self._master is not None:
             self._master.cancel()
         if self._run is not None:
-            self._run.stop()
+            self._run.stop(within_s)
 
     def _send_targets(self) -> None:
         """To the workers, where the present run has some."""

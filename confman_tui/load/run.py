@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import gevent
@@ -70,6 +71,8 @@ class Run:
         """What the booking of writes wants to be called some times a second."""
         self._end = Event()
         self._stopped_early = False
+        self._cut_off_s = inf
+        """How long requests in flight are waited for after a stop, where their own limits are longer."""
         self._defect: BaseException | None = None
         self._recorder: Recorder | None = None
         self._totals: RunTotals | None = None
@@ -87,9 +90,10 @@ class Run:
         self.health: EngineHealth | None = None
         """Renewed at each tick; read by other threads."""
 
-    def stop(self) -> None:
-        """Begin no more requests; those in flight are waited for."""
+    def stop(self, within_s: float | None = None) -> None:
+        """Begin no more requests; those in flight are waited for, no longer than so many seconds."""
         self._stopped_early = True
+        self._cut_off_s = min(self._cut_off_s, inf if within_s is None else within_s)
         self._context.stopping = True
         self._end.set()
 
@@ -200,7 +204,7 @@ class Run:
         begun, longest = now(), longest_request_s(self._plan)
         while self._context.in_flight:
             limit = min(longest, LONGEST_REQUEST_S) if self._stopped_early else longest
-            if now() >= begun + limit + GRACE_S:
+            if now() >= begun + min(limit + GRACE_S, self._cut_off_s):
                 break
             gevent.sleep(0.002)
         return not self._context.in_flight

@@ -12,8 +12,9 @@ from typing import Any
 
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.cluster.faults.control import FaultRefusedError
+from confman_tui.cluster.leader_requests import StoppedError
 from confman_tui.core.clock import now
-from confman_tui.core.errors import EXIT_USAGE, ConfmanTuiError
+from confman_tui.core.errors import EXIT_USAGE, ClusterError, ConfmanTuiError
 from confman_tui.session.events import DeferredRunDropped, Level, NoticeGiven, Phase, PhaseChanged, RunDeferred, Sink
 from confman_tui.session.session import Session
 
@@ -141,6 +142,8 @@ class Activities:
 
     def _report_error(self, error: BaseException) -> None:
         session = self._session
+        if isinstance(error, StoppedError):
+            error = ClusterError("stopped while looking for the cluster")
         if isinstance(error, ConfmanTuiError):
             if not session.is_open:
                 self._sink(PhaseChanged(Phase.OFFLINE, now(), str(error)))

@@ -147,9 +147,9 @@ class Monitor:
         """Whether this program's probe wrote that key once and will not write it again."""
         return self._observer.is_spent_key(key)
 
-    async def stop_probe(self) -> None:
-        """No further probe writes; those in flight are waited for."""
-        await self._observer.stop_probe()
+    async def stop_probe(self, within_s: float | None = None) -> None:
+        """No further probe writes; those in flight are waited for, until their deadline or for so long."""
+        await self._observer.stop_probe(within_s)
 
     async def stop(self) -> None:
         """End everything and close the connections."""

@@ -8,17 +8,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from functools import partial
 
 from confman_tui.cluster.addresses import check_resolves, default_nodes, parse_node, parse_nodes
 from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.faults.control import DemoControl
 from confman_tui.cluster.faults.injector import FaultInjector
 from confman_tui.cluster.faults.local_control import LocalControl
+from confman_tui.cluster.leader_requests import StoppedError
 from confman_tui.cluster.states import ClusterView, Fact
+from confman_tui.cluster.stopping import unless_stopped
 from confman_tui.cluster.tls import TlsOptions, context_for, needs_tls
 from confman_tui.cluster.watch_mode import PROBE_TIMEOUT_S, WatchPace
 from confman_tui.cluster.writes.gaps import Drained
-from confman_tui.core import paths
+from confman_tui.core import event_loop, paths
 from confman_tui.core.clock import Clock
 from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.load.engine import Engine
@@ -35,8 +38,9 @@ MakeDemo = Callable[[Settings], DemoControl]
 """Makes the demo cluster that the settings ask for, not started yet; raises UsageError. The command line gives it,
 so that nothing else knows that cluster."""
 
-DEMO_READY_S = 6.0
-"""How long the demo cluster may take before its polls begin anyway and show what it lacks."""
+DEMO_READY_S, DEMO_LOOK_S = 6.0, 0.3
+"""How long the demo cluster may take before its polls begin anyway and show what it lacks; and how often a stop is
+looked for meanwhile."""
 ASK_TIMEOUT_S = 5.0
 """The longest time for an answer to what is no part of the load; ``--request-timeout`` where that is longer."""
 DATA_TIMEOUT_S = 60.0
@@ -50,13 +54,20 @@ PROGRESS_EVERY_S = 0.5
 """Seconds between two events of the wait for a leader."""
 
 
-async def start_demo(make: MakeDemo, settings: Settings) -> DemoControl:
-    """Start the demo cluster; raises UsageError when a port or the data folder can't be used."""
+async def start_demo(make: MakeDemo, settings: Settings, stop: asyncio.Event) -> DemoControl:
+    """Start the demo cluster, without waiting for it any longer when a stop comes.
+
+    Raises:
+        UsageError: a port or the data folder can't be used.
+    """
     demo = await asyncio.to_thread(make, settings)
     try:
         await asyncio.to_thread(demo.start)
         # Polls begin when its nodes answer: that they refuse while they start is no news of the cluster.
-        await asyncio.to_thread(demo.wait_ready, DEMO_READY_S)
+        ends = asyncio.get_running_loop().time() + DEMO_READY_S
+        while not stop.is_set() and (left := ends - asyncio.get_running_loop().time()) > 0:
+            if await asyncio.to_thread(demo.wait_ready, min(left, DEMO_LOOK_S)):
+                break
     except BaseException:
         demo.stop()
         raise
@@ -72,7 +83,7 @@ async def resolve_nodes(settings: Settings) -> tuple[str, ...]:
             f"--host {host} is not among --nodes {','.join(nodes)}: name it there too, or leave --host out"
         )
     for node in nodes:
-        await asyncio.to_thread(check_resolves, node)
+        await event_loop.in_daemon_thread(partial(check_resolves, node))
     return nodes
 
 
@@ -88,6 +99,7 @@ class Connection:
         emit: Sink,
         stop: asyncio.Event,
         clock: Clock,
+        ending: asyncio.Event | None = None,
     ) -> None:
         """
         Args:
@@ -98,6 +110,7 @@ class Connection:
             emit: takes the events.
             stop: set when the activity under way must end.
             clock: stamps everything.
+            ending: set when the program must end; None: it ends by itself.
         """
         self.nodes = nodes
         self.demo = demo
@@ -142,7 +155,7 @@ class Connection:
         )
         self.watch = GeneratorWatch(meter, self.monitor.take_loop_lag, emit, clock=clock)
         self.incidents = IncidentTracker(settings, self.monitor, self.client, self._fault_injector(), emit, clock)
-        self.dataset = Dataset(settings, self._data_client, self.monitor, emit, stop, clock)
+        self.dataset = Dataset(settings, self._data_client, self.monitor, emit, stop, clock, ending)
 
     def _fault_injector(self) -> FaultInjector:
         """Faults are done by the demo cluster, or by signals to the processes that listen on the nodes' ports."""
@@ -152,7 +165,7 @@ class Connection:
             return FaultInjector(
                 monitor.nodes, demo, monitor.answering, demo=True, ended=lambda: demo.ended, clock=self._clock
             )
-        self._local_control = LocalControl(settings.restart_cmd, paths.ensure_folder(paths.state_dir()))
+        self._local_control = LocalControl(settings.restart_cmd, paths.needed_folder(paths.state_dir()))
         return FaultInjector(
             monitor.nodes,
             self._local_control,
@@ -184,7 +197,7 @@ class Connection:
     # -- life
 
     async def begin(self) -> None:
-        """Poll the nodes until one leads, and try the key on it.
+        """Poll the nodes until one leads, and try the key on it; returns soon after a stop.
 
         Raises:
             ClusterError: a node is no Confman or its certificate does not fit, no leader came within ``--wait``, or
@@ -193,6 +206,10 @@ class Connection:
         if self.insecure:
             text = "--insecure: any certificate of a node is taken, so whoever stands in between gets the API key"
             self._emit(NoticeGiven(Level.WARNING, text, self._clock()))
+        with contextlib.suppress(StoppedError):
+            await unless_stopped(self._begin(), self._stop)
+
+    async def _begin(self) -> None:
         await self.monitor.start()
         self.watch.start()
         await self.monitor.wait_all_polled(FIRST_POLLS_S)
@@ -228,9 +245,14 @@ class Connection:
         return monitor.view.leader
 
     async def count_entries(self) -> int | None:
-        """How many entries the cluster holds; None when it is stopped while no node leads."""
+        """How many entries the cluster holds; None when it is stopped meanwhile."""
         leader = await self.wait_for_leader()
-        return None if leader is None else await self.client.count_entries(leader)
+        if leader is None:
+            return None
+        try:
+            return await unless_stopped(self.client.count_entries(leader), self._stop)
+        except StoppedError:
+            return None
 
     @property
     def data_is_temporary(self) -> bool:

@@ -14,11 +14,13 @@ from pathlib import Path
 
 from confman_tui.cluster import key_registry, removal, seeding
 from confman_tui.cluster.client import ConfmanClient
-from confman_tui.cluster.lease import Lease
+from confman_tui.cluster.leader_requests import StoppedError
+from confman_tui.cluster.lease import STOPPED_WITHIN_S, Lease
 from confman_tui.cluster.removal import Survey
+from confman_tui.cluster.stopping import unless_stopped
 from confman_tui.core import paths
 from confman_tui.core.clock import Clock
-from confman_tui.core.errors import EXIT_UNWRITTEN, ClusterError
+from confman_tui.core.errors import EXIT_UNWRITTEN, ClusterError, UsageError
 from confman_tui.results.files.output_folder import ResultsError, os_error_text
 from confman_tui.session.cluster_monitor import Monitor
 from confman_tui.session.events import LeftoversFound, Level, NoticeGiven, Phase, ProgressMade, Sink
@@ -58,7 +60,14 @@ class Dataset:
     """The data of one tier on one cluster."""
 
     def __init__(
-        self, settings: Settings, client: ConfmanClient, monitor: Monitor, emit: Sink, stop: asyncio.Event, clock: Clock
+        self,
+        settings: Settings,
+        client: ConfmanClient,
+        monitor: Monitor,
+        emit: Sink,
+        stop: asyncio.Event,
+        clock: Clock,
+        ending: asyncio.Event | None = None,
     ) -> None:
         self.settings = settings
         self.tier = TIERS[settings.tier]
@@ -76,6 +85,8 @@ class Dataset:
         self._monitor = monitor
         self._emit = emit
         self._stop = stop
+        self._ending = ending or asyncio.Event()
+        """The program ends: what goes on after a stop is stopped, too."""
         self._clock = clock
         self._lease: Lease | None = None
         self._leftovers: tuple[str, ...] = ()
@@ -97,9 +108,11 @@ class Dataset:
         self.dirty = True
 
     async def _acquire(self, tier: str) -> Lease:
-        return await Lease.acquire(
-            self._client, self._leader, self._monitor.nodes, tier, paths.ensure_folder(paths.runtime_dir())
-        )
+        folder = paths.needed_folder(paths.runtime_dir())
+        try:
+            return await Lease.acquire(self._client, self._leader, self._monitor.nodes, tier, folder)
+        except OSError as error:
+            raise UsageError(f"the folder {folder} can't hold a lock: {os_error_text(error)}") from error
 
     async def survey(self, *, claimed_elsewhere: bool = True) -> Survey:
         """What the cluster holds of this program's data, of the tier asked for or of all; the free namespaces are those
@@ -216,7 +229,7 @@ class Dataset:
         """Remove what `fill` wrote, also after a stop."""
         if self._seeded_keys:
             self.keys, self._seeded_keys = self._seeded_keys, ()
-            await self._reset(asyncio.Event())
+            await self._reset(self._ending)
 
     async def remove_spent_probe_keys(self) -> None:
         # Only these: the namespace is shared with programs on other tiers, and the probe goes on writing there.
@@ -232,12 +245,15 @@ class Dataset:
         """
         if name != self.tier.name:
             # Before anything is removed: a refused claim must change nothing.
-            other = await self._acquire(name)
+            try:
+                other = await unless_stopped(self._acquire(name), self._stop)
+            except StoppedError:
+                return
             try:
                 await self._remove(self.namespaces, self._stop)
                 await self.remove_spent_probe_keys()
                 if self._stop.is_set():
-                    await other.release(self._client, self._leader)
+                    await other.release(self._client, self._leader, within_s=STOPPED_WITHIN_S)
                     return
                 await self.release()
             except BaseException:

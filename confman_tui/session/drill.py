@@ -11,7 +11,9 @@ from dataclasses import replace
 
 from confman_tui.cluster.elections import Election, Fault, FaultKind, Verification
 from confman_tui.cluster.faults.control import FaultRefusedError
+from confman_tui.cluster.leader_requests import StoppedError
 from confman_tui.cluster.states import STATE_WORDS, ClusterView
+from confman_tui.cluster.stopping import unless_stopped
 from confman_tui.cluster.writes.gaps import WriteStream
 from confman_tui.core.errors import EXIT_UNWRITTEN, EXIT_WORKERS, ClusterError, ExitReason, UsageError
 from confman_tui.load.run_model import RunOutcome
@@ -89,7 +91,8 @@ async def _look_ahead(session: Session, kind: FaultKind) -> None:
         ClusterError: a node does not answer, so that no state would count as steady.
     """
     monitor, incidents = session.cluster.monitor, session.cluster.incidents
-    await monitor.wait_for(lambda view: not nodes_down(view) or session.stopping(), ALL_UP_S)
+    with contextlib.suppress(StoppedError):
+        await unless_stopped(monitor.wait_for(lambda view: not nodes_down(view), ALL_UP_S), session.stop_asked, 0.0)
     if session.stopping():
         return
     if down := nodes_down(monitor.view):

@@ -6,6 +6,7 @@ It takes what the monitor sees, and reports elections and faults to the front en
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -15,7 +16,9 @@ from confman_tui.cluster.election_meter import ElectionMeter
 from confman_tui.cluster.elections import Election, Fault, FaultKind, UnreadNode, Verification
 from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.cluster.faults.injector import FaultInjector, FaultPlan
+from confman_tui.cluster.leader_requests import StoppedError
 from confman_tui.cluster.states import ClusterView, Fact
+from confman_tui.cluster.stopping import unless_stopped
 from confman_tui.cluster.writes.gaps import Drained
 from confman_tui.cluster.writes.ledger import WriteLedger
 from confman_tui.cluster.writes.verification import verify
@@ -214,7 +217,8 @@ class IncidentTracker:
                 self._emit(PhaseChanged(Phase.VERIFYING, view.at, f"waiting for {text}"))
             return not left or stop.is_set()
 
-        await self._monitor.wait_for(over, self._settings.wait_s)
+        with contextlib.suppress(StoppedError):
+            await unless_stopped(self._monitor.wait_for(over, self._settings.wait_s), stop, 0.0)
         if announced:
             self._emit(PhaseChanged(Phase.VERIFYING, self._clock(), detail))
         return standing.unreadable()

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from confman_tui.cluster.elections import Verification
+from confman_tui.cluster.leader_requests import StoppedError
+from confman_tui.cluster.stopping import unless_stopped
 from confman_tui.cluster.tls import TlsOptions
 from confman_tui.cluster.writes.ledger import WriteLedger
 from confman_tui.load.run_model import RunPlan
@@ -131,9 +133,13 @@ async def _prepare(session: Session, scenario: Scenario, step: Step | None, numb
 
 
 async def new_run(session: Session, plan: RunPlan, leader: str, stem: str = "") -> ScenarioRun:
-    """Get the workers ready and count the entries; the run begins when the engine is asked to."""
+    """Get the workers ready and count the entries; the run begins when the engine is asked to. Returns soon after a
+    stop, which the caller looks for."""
     await session.wait_for_workers()
-    entries_before = await session.cluster.client.count_entries(leader)
+    try:
+        entries_before = await unless_stopped(session.cluster.client.count_entries(leader), session.stop_asked)
+    except StoppedError:
+        entries_before = 0  # it will not begin
     return ScenarioRun(
         plan,
         settings_here(session),

@@ -11,6 +11,8 @@ import asyncio
 import contextlib
 from functools import partial
 
+from confman_tui.cluster.leader_requests import StoppedError
+from confman_tui.cluster.stopping import unless_stopped
 from confman_tui.core.clock import Clock, now
 from confman_tui.core.errors import ClusterError
 from confman_tui.load.engine import Engine
@@ -19,17 +21,22 @@ from confman_tui.results.files.output_folder import check_writable
 from confman_tui.results.model import DrillEnded, ScenarioResult, Series
 from confman_tui.session.amending import amend
 from confman_tui.session.connection import Connection, MakeDemo, resolve_nodes, start_demo
-from confman_tui.session.events import Event, Level, NoticeGiven, Phase, PhaseChanged, Sink
+from confman_tui.session.events import Event, Level, NoticeGiven, Phase, PhaseChanged, ProgressMade, Sink
 from confman_tui.session.exit_reasons import ExitReasons
 from confman_tui.session.late_writes import LateCheck
+from confman_tui.session.patience import Patience
 from confman_tui.session.run_recorder import ScenarioRun
 from confman_tui.session.workers import SETTLE_S, WorkerWait, worker_plan
 from confman_tui.settings import Settings
 
 STOP_WITHIN_S = 3.5
 """How long requests in flight are waited for at a stop: their connection and network timeouts, and a little."""
+IN_FLIGHT_S = 0.7
+"""The same where the program ends: their fate is of no interest any more."""
 CLEAN_WITHIN_S = 60.0
 """How long cleaning up may take at the end where nobody says otherwise."""
+PROBE_ENDS_S = 0.7
+"""How long the probe's writes in flight are waited for where a person asked for the end."""
 
 
 class Session:
@@ -69,8 +76,8 @@ class Session:
         """The activity under way must end. After `interrupt` it stays set."""
         self.stop_verifying = asyncio.Event()
         """Verification must end: a run that was stopped is verified all the same, until it is stopped again."""
-        self.interrupted = False
-        """Whether the program ends."""
+        self.ending = asyncio.Event()
+        """The program ends."""
         self.is_open = False
         """Whether a cluster was found, its key accepted, its data seeded."""
         self.results: tuple[ScenarioResult, ...] = ()
@@ -89,11 +96,14 @@ class Session:
         self._worker_wait = WorkerWait(self.engine, self.emit, clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._patience = Patience(clock)
 
     # -- what all that works on it needs
 
     def emit(self, event: Event) -> None:
         """Tell the front end, and note what the event means for the exit code."""
+        if isinstance(event, ProgressMade | PhaseChanged):
+            self._patience.progressed()
         self.exit_reasons.take(event)
         self._sink(event)
 
@@ -103,6 +113,11 @@ class Session:
         if self.connection is None:
             raise ClusterError("no cluster is open yet")
         return self.connection
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the program ends."""
+        return self.ending.is_set()
 
     def begin_activity(self) -> None:
         """Something was asked for: an earlier stop is over, unless the program ends."""
@@ -161,11 +176,8 @@ class Session:
         check_writable(self.settings.output_dir)
         cluster = await self.connect(demo=demo or self.settings.demo)
         self.announce_configuration()
-        if self.interrupted:
+        if self._stopped_before_open():
             return
-        if self.stopping():
-            # Neither is the key tried nor the tier ours: nothing may be run on it.
-            raise ClusterError("stopped while looking for the cluster")
         try:
             await self.wait_for_workers()
         except WorkerError as error:
@@ -173,30 +185,45 @@ class Session:
                 raise
             # the cluster is there, and the first run waits for workers again
             self.notice(str(error), Level.ERROR)
-        await cluster.dataset.claim()
+        if self._stopped_before_open():
+            return
+        try:
+            await unless_stopped(cluster.dataset.claim(), self.stop_asked)
+        except StoppedError:
+            self._stopped_before_open()
+            return
         cluster.monitor.start_probe()
-        await cluster.dataset.announce_leftovers()
+        with contextlib.suppress(StoppedError):
+            await unless_stopped(cluster.dataset.announce_leftovers(), self.stop_asked)
         if not self.stopping():
             await self.seed()
         self.is_open = True
         self.rest()
 
+    def _stopped_before_open(self) -> bool:
+        """Whether the program ends. Raises ClusterError when it goes on and only this was stopped: neither is the key
+        tried nor the tier ours, so that nothing may be run on the cluster."""
+        if self.stopping() and not self.interrupted:
+            raise ClusterError("stopped while looking for the cluster")
+        return self.stopping()
+
     async def connect(self, *, demo: bool = False) -> Connection:
-        """Find the cluster, or start the demo cluster, and wait for its leader; nothing is written. Raises as `open`
-        does."""
+        """Find the cluster, or start the demo cluster, and wait for its leader; nothing is written. After a stop it
+        returns at once, with whatever is known then. Raises as `open` does, and StoppedError when a stop came before
+        the nodes' names were known."""
         await self._leave_cluster()
         settings, processes = self.settings, None
         if demo:
             count, how = settings.demo_nodes, "with fsync" if settings.demo_fsync else "without fsync"
             self.phase(Phase.STARTING, f"{count} demo node{'s' if count > 1 else ''}, {how}")
-            processes = await start_demo(self._make_demo, settings)
+            processes = await start_demo(self._make_demo, settings, self.stop_asked)
             nodes = processes.urls
         else:
-            nodes = await resolve_nodes(settings)
+            nodes = await unless_stopped(resolve_nodes(settings), self.stop_asked, 0.0)
         self._start_engine()
         self.phase(Phase.FINDING, ", ".join(nodes))
         cluster = self.connection = Connection(
-            settings, nodes, processes, self.engine, self.emit, self.stop_asked, self.clock
+            settings, nodes, processes, self.engine, self.emit, self.stop_asked, self.clock, self.ending
         )
         self.late = LateCheck(cluster, self.emit, partial(amend, self), self.leaving, self.clock)
         cluster.dataset.before_removing = self.late.before_removal
@@ -250,13 +277,16 @@ class Session:
         if self.run is not None and self.run.outcome is None:
             in_flight = self.engine.health().in_flight
             self.phase(Phase.STOPPING, f"{in_flight} request{'s' if in_flight != 1 else ''} in flight")
-            self.engine.stop_run()
+            self.engine.stop_run(within_s=IN_FLIGHT_S if self.interrupted else None)
         else:
             self.stop_verifying.set()
 
     def interrupt(self) -> None:
-        """Stop for good: the program ends."""
-        self.interrupted = True
+        """Stop for good: the program ends. No answer of a node is waited for any longer, but for the cleaning's, as
+        long as they come."""
+        self.ending.set()
+        if self._closed:
+            self._patience.hurry()
         self.leaving.set()
         self.stop_verifying.set()
         self.stop()
@@ -280,14 +310,19 @@ class Session:
         if self._closed:
             return
         self._closed = True
-        self.interrupted = True
+        asked = self.interrupted
+        self.ending.set()
         self.stop_asked.set()
         try:
             if self.connection is not None:
                 self.connection.incidents.resume_all()
-                await self.read_late()
-                await self.connection.monitor.stop_probe()
-                await self._clean_up(self.connection, within_s)
+                with contextlib.suppress(StoppedError):
+                    await unless_stopped(self.read_late(), self.ending if asked else self._patience.hurried)
+                with contextlib.suppress(StoppedError):
+                    await unless_stopped(
+                        self.connection.monitor.stop_probe(PROBE_ENDS_S if asked else None), self._patience.hurried, 0.0
+                    )
+                await self._clean_up(self.connection, within_s, asked=asked)
         finally:
             await self._leave_cluster()
             await asyncio.to_thread(self.engine.close, STOP_WITHIN_S)
@@ -299,22 +334,22 @@ class Session:
         if self.late is not None:
             await self.late.at_end(self.settings.late_s)
 
-    async def _clean_up(self, cluster: Connection, within_s: float) -> None:
+    async def _clean_up(self, cluster: Connection, within_s: float, *, asked: bool) -> None:
         dataset = cluster.dataset
         if not dataset.dirty:
             return
         if self.settings.no_cleanup:
-            await dataset.release()
+            await self._patience.while_it_gets_on(dataset.release(), within_s, asked=asked)
             self.notice(f"the data stays on the cluster, as asked: {len(dataset.namespaces)} namespaces")
             return
         if cluster.data_is_temporary:
             return  # it goes with the demo cluster's folder
         self.phase(Phase.CLEANING, f"tier {dataset.tier.name}")
         try:
-            async with asyncio.timeout(within_s):
-                await dataset.clean()
-        except (TimeoutError, ClusterError) as error:
-            why = str(error) or f"not done within {within_s:g} s"
+            why = await self._patience.while_it_gets_on(dataset.clean(), within_s, asked=asked)
+        except ClusterError as error:
+            why = str(error)
+        if why:
             self.notice(f"cleaning failed ({why}): {self.leave_behind()}", Level.ERROR)
 
     async def _leave_cluster(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,9 +36,7 @@ def read(path: Path) -> FileSettings:
             names the file, the key and what is allowed.
     """
     try:
-        if path.stat().st_size > _LARGEST:
-            raise UsageError(f"{path}: is larger than 1 MB, which no settings file is")
-        text = path.read_text(encoding="utf-8")
+        text = _read(path)
     except (FileNotFoundError, NotADirectoryError):
         return FileSettings()
     except OSError as error:
@@ -49,6 +49,8 @@ def read(path: Path) -> FileSettings:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: is not TOML: {error}") from error
+    except RecursionError:
+        raise UsageError(f"{path}: is nested too deeply: a settings file holds keys, lists and one table") from None
     keys = _keys(path, document.pop(KEYS_TABLE, {}))
     texts: dict[str, str] = {}
     for name, value in document.items():
@@ -57,6 +59,20 @@ def read(path: Path) -> FileSettings:
             raise UsageError(f"{path}: {_unknown(name)}")
         texts[name] = _text(path, setting, value)
     return FileSettings(texts, keys)
+
+
+def _read(path: Path) -> str:
+    """The text of a file; never waits, as the opening of a pipe would."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise UsageError(f"{path}: is no ordinary file, and the settings file must be one")
+        if found.st_size > _LARGEST:
+            raise UsageError(f"{path}: is larger than 1 MB, which no settings file is")
+        return os.read(descriptor, _LARGEST).decode()
+    finally:
+        os.close(descriptor)
 
 
 def _unknown(name: str) -> str:

@@ -36,8 +36,10 @@ THEMES = (
 
 def chosen_last(file: Path | None = None) -> str | None:
     """The theme chosen last; None when none was, or when what was kept is no theme."""
+    file = file or paths.theme_file()
     try:
-        name = (file or paths.theme_file()).read_text(encoding="utf-8").strip()
+        # the reading of a pipe would wait
+        name = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
     except (OSError, UnicodeDecodeError):
         return None
     return name if name in THEMES else None

@@ -126,9 +126,18 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
         with suppress(RuntimeError):
             self._loop_of_app.call_soon_threadsafe(self.post_message, QuitRequested(exit_code))
 
+    def request_leave(self, exit_code: int) -> None:
+        """End at once, as a second ``q`` does; for signal handlers."""
+        if self._loop_of_app is not None:
+            with suppress(RuntimeError):
+                self._loop_of_app.call_soon_threadsafe(self.post_message, QuitRequested(exit_code, at_once=True))
+
     def on_quit_requested(self, message: QuitRequested) -> None:
         self.forced_exit = message.exit_code
-        self.leave()
+        if message.at_once:
+            self.leave_at_once()
+        else:
+            self.leave()
 
     # -- events and time --------------------------------------------------------------------------------------------
 

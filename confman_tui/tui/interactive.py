@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+import termios
+from collections.abc import Callable
 
 from confman_tui.cluster.elections import FaultKind
-from confman_tui.core import errors
+from confman_tui.core import errors, signals
 from confman_tui.load.locust_setup import prepare
 from confman_tui.session.connection import MakeDemo
 from confman_tui.session.session_thread import SessionThread
@@ -22,7 +21,9 @@ HASTY_JOIN_S = 0.1
 """The same when a person left at once, or waited long already."""
 ABANDON_S = 0.6
 """Longest wait for the end of the demo cluster's processes when the session did not end."""
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STDIN, STDOUT = 0, 1
+_TERMINAL_AS_BEFORE = b"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?2004l\x1b[?25h\x1b[?1049l\x1b[0m"
+"""No mouse, no bracketed paste, the cursor, the ordinary screen, no colours (xterm's control sequences)."""
 
 
 def run_interactive(resolved: Resolved, make_demo: MakeDemo) -> int:
@@ -52,14 +53,29 @@ def run_interactive(resolved: Resolved, make_demo: MakeDemo) -> int:
         ),
     )
     app.driver_class = EnduringDriver
-    try:
-        with _signals(lambda: app.request_quit(errors.EXIT_INTERRUPTED)):
+    restore, screen_is_gone = _restorer(), False
+
+    def in_haste() -> None:
+        session.abandon(ABANDON_S / 2)
+        restore()
+
+    def on_first(name: str) -> None:
+        if app.closing_since is not None or screen_is_gone:  # a key asked for the end before
+            signals.end_soon(in_haste)
+            app.request_leave(errors.EXIT_INTERRUPTED)
+            return
+        app.request_quit(errors.EXIT_INTERRUPTED)
+        session.quit()  # by itself, since a terminal that takes no output holds up the screen
+
+    with signals.handled(on_first, lambda name: app.request_leave(errors.EXIT_INTERRUPTED), in_haste):
+        try:
             code = finish(app)
-    finally:
-        session.quit()
-        ended = session.join(HASTY_JOIN_S if app.left_at_once else JOIN_S)
-        if not ended:
-            session.abandon(ABANDON_S)
+        finally:
+            screen_is_gone = True
+            session.quit()
+            ended = session.join(HASTY_JOIN_S if app.left_at_once else JOIN_S)
+            if not ended:
+                session.abandon(ABANDON_S)
     if not ended:
         code = app.state.exit_reasons.code_with(errors.EXIT_INTERRUPTED)
         _leave_at_once(session, code, announced=app.left_at_once)
@@ -81,17 +97,23 @@ def _leave_at_once(session: SessionThread, code: int, *, announced: bool) -> Non
     os._exit(code)
 
 
-@contextmanager
-def _signals(leave: Callable[[], None]) -> Iterator[None]:
-    """While inside, the signals that end programs end this one as ``q`` does."""
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        leave()
-
-    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+def _restorer() -> Callable[[], None]:
+    """Gives what puts the terminal back as it is now, without waiting for it: where its output is stopped, nothing is
+    written."""
     try:
-        yield
-    finally:
-        for number, handler in before.items():
-            # A second signal must not cut the clean-up short after the screen is gone.
-            signal.signal(number, handler if number == signal.SIGINT else signal.SIG_IGN)
+        before = termios.tcgetattr(STDIN)
+    except termios.error:
+        return lambda: None
+
+    def restore() -> None:
+        with contextlib.suppress(OSError, termios.error):
+            termios.tcsetattr(STDIN, termios.TCSANOW, before)
+        with contextlib.suppress(OSError):
+            # the shell has the same open file: it must find it as it was
+            os.set_blocking(STDOUT, False)
+            try:
+                os.write(STDOUT, _TERMINAL_AS_BEFORE)
+            finally:
+                os.set_blocking(STDOUT, True)
+
+    return restore

@@ -28,9 +28,11 @@ class EventsArrived(Message):
 class QuitRequested(Message):
     """A signal or another thread asks the program to end."""
 
-    def __init__(self, exit_code: int | None) -> None:
+    def __init__(self, exit_code: int | None, *, at_once: bool = False) -> None:
+        """``at_once``: without waiting for the session's end."""
         super().__init__()
         self.exit_code = exit_code
+        self.at_once = at_once
 
 
 class Mailbox:

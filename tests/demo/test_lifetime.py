@@ -307,3 +307,10 @@ def test_nodes_run_the_copy_of_the_package_that_started_them(tmp_path: Path) -> 
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "ended at once: copy (exit code 1)" in done.stderr
+
+
+def test_a_node_that_is_killed_while_it_starts_is_named_as_that() -> None:
+    with DemoCluster(1, "auto") as cluster:
+        os.kill(cluster.pids[cluster.urls[0]], signal.SIGKILL)
+        with pytest.raises(ClusterError, match="did not start: it was killed by SIGKILL"):
+            cluster.wait_ready(DEADLINE_S)

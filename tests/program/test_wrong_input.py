@@ -9,10 +9,13 @@ import socket
 import subprocess
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from confman_tui.demo.supervisor import DemoCluster
 from tests.support.program import PROGRAM, environment, run
+from tests.support.terminal import TerminalProgram
 from tests.support.waiting import DEADLINE_S
 
 
@@ -48,6 +51,8 @@ WRONG = [
     (["--demo", "--demo-nodes", "10"], ["--demo-nodes", "10"]),
     (["--demo", "--demo-nodes", "3", "--demo-ports", "1,2"], ["--demo-ports"]),
     (["--demo", "--demo-election-timeout", "300-150"], ["300"]),
+    (["--scenario=--"], ["--scenario", "needs a value"]),
+    (["--output-dir", "x" * 300], ["--output-dir", "file name too long"]),
 ]
 
 
@@ -59,6 +64,53 @@ def test_one_sentence_and_exit_2(arguments: list[str], named: list[str], tmp_pat
     assert ended.stdout == ""
     for word in named:
         assert word in sentence
+
+
+def test_a_settings_file_that_can_not_be_one(tmp_path: Path) -> None:
+    """None of them makes it wait, nor run out of stack."""
+    file = tmp_path / "config" / "confman-tui" / "config.toml"
+    file.parent.mkdir(parents=True)
+
+    def refused(named: str, config_home: Path = tmp_path / "config") -> None:
+        ended = run(["--print-config"], tmp_path, XDG_CONFIG_HOME=str(config_home))
+        assert named in sentence_of(ended.stderr)
+        assert "config.toml" in ended.stderr
+        assert ended.returncode == 2
+        file.unlink(missing_ok=True)
+
+    file.write_text("users = " + "[" * 5000 + "]" * 5000)
+    refused("nested too deeply")
+    os.mkfifo(file)
+    refused("is no ordinary file")
+    file.symlink_to("/dev/zero")
+    refused("is no ordinary file")
+    refused("File name too long", tmp_path / ("x" * 300))
+
+
+@pytest.mark.parametrize("variable", ["XDG_STATE_HOME", "XDG_RUNTIME_DIR"])
+def test_a_folder_of_its_own_that_can_not_be_made(variable: str, node: DemoCluster, tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 300)
+    given: dict[str, Any] = {variable: str(folder)}
+    ended = run(["--headless", "--nodes", node.urls[0]], tmp_path, **given)
+    assert ended.returncode == 2, ended.stderr
+    last = ended.stderr.strip().splitlines()[-1]
+    assert f"the folder {folder}/confman-tui can't be made: file name too long; XDG_STATE_HOME" in last
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [({"TERM": "dumb"}, "TERM is dumb: use --headless"), ({"rows": 0, "columns": 0}, "has 0 columns and 0 rows")],
+    ids=["dumb", "without a size"],
+)
+def test_a_terminal_that_can_not_show_a_screen(given: dict[str, Any], named: str, tmp_path: Path) -> None:
+    screen = TerminalProgram(["--demo", "--demo-ports", "auto"], tmp_path, **given)
+    try:
+        assert screen.wait_end() == 2
+        screen.wait_shows("confman-tui: the screen needs a terminal")
+        assert named in sentence_of(screen.said())
+    finally:
+        screen.end()
 
 
 def test_a_name_that_does_not_resolve(tmp_path: Path) -> None:

@@ -28,19 +28,26 @@ LEFT_ALTERNATE_SCREEN = b"\x1b[?1049l"
 class TerminalProgram(StartedProgram):
     """The program with a terminal of its own, as in a window."""
 
-    def __init__(self, arguments: list[str], home: Path) -> None:
+    def __init__(
+        self, arguments: list[str], home: Path, *, rows: int = 40, columns: int = 120, **variables: str
+    ) -> None:
+        """``variables``: more for its environment, or others."""
         self.home = home
         self.mark = uuid.uuid4().hex
         self.ports = set()
         self.written = bytearray()
         self.main, terminal = pty.openpty()
-        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.process = subprocess.Popen(
             [*PROGRAM, *arguments],
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
-            env=environment(home, TEST_MARK_OF_CONFMAN=self.mark, TERM="xterm-256color", COLORTERM="truecolor"),
+            env=environment(
+                home,
+                TEST_MARK_OF_CONFMAN=self.mark,
+                **{"TERM": "xterm-256color", "COLORTERM": "truecolor", **variables},
+            ),
             cwd=home,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
@@ -110,10 +117,14 @@ class TerminalProgram(StartedProgram):
                 self.press("y")
         return self.wait_end()
 
-    def hang_up(self) -> None:
-        """Close the window."""
+    def stop_output(self) -> None:
+        """Take no more of what it writes, as ^S does."""
         self._reading = False
         self._reader.join()
+
+    def hang_up(self) -> None:
+        """Close the window."""
+        self.stop_output()
         os.close(self.main)
 
     def end(self) -> None:

@@ -130,7 +130,9 @@ class Observer:
             for wait in waits:
                 wait.cancel()
         if not self._up.is_set():
-            why = self._last_words or ("it ended" if self._ended.is_set() else f"not within {UP_WITHIN_S:g} s")
+            why = self._last_words or f"not within {UP_WITHIN_S:g} s"
+            if self._ended.is_set() and not self._last_words and self._process is not None:
+                why = self._process.how_it_ended()
             await self.stop()
             raise ClusterError(f"the process that polls the nodes did not begin: {why}")
         self._began = True
@@ -168,7 +170,7 @@ class Observer:
         ended.set()
         self._probe_stopped.set()
         if process is self._process and self._began and not self._closed:
-            why = self._last_words or "it was killed"
+            why = self._last_words or process.how_it_ended()
             self._on_trouble(f"the process that polls the nodes ended ({why}) and is started again")
             self._restarting = asyncio.get_running_loop().create_task(self._restart(), name="observer restarts")
 
@@ -251,15 +253,15 @@ class Observer:
         self._booking = booking
         self._send(BookWrites(booking))
 
-    async def stop_probe(self) -> None:
-        """No further probe writes; those in flight are waited for."""
+    async def stop_probe(self, within_s: float | None = None) -> None:
+        """No further probe writes; those in flight are waited for, until their deadline or for so long."""
         if not self._probing or self._pipe is None:
             return
         self._probing = False
         self._probe_stopped.clear()
         self._send(StopProbe())
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PROBE_STOPS_WITHIN_S):
+            async with asyncio.timeout(PROBE_STOPS_WITHIN_S if within_s is None else within_s):
                 await self._probe_stopped.wait()
 
     def is_spent_key(self, key: str) -> bool:

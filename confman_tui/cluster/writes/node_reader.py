@@ -6,13 +6,15 @@ A node that can't be read for good is given up; a stop ends all soon.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Protocol, TypeVar
 
 from confman_tui.cluster.api import RETRYABLE
 from confman_tui.cluster.elections import value_digest
+from confman_tui.cluster.leader_requests import StoppedError
+from confman_tui.cluster.stopping import unless_stopped
 from confman_tui.cluster.writes.rules import KeyState
 from confman_tui.cluster.writes.slices import CHUNK, Slice
 from confman_tui.core.errors import ClusterError
@@ -89,6 +91,11 @@ class NodeReader:
     def over(self) -> bool:
         """Stopped, or no node is left to read from."""
         return self._stop.is_set() or not self.nodes
+
+    async def all(self, reads: Iterable[Awaitable[None]]) -> None:
+        """Do these; when the person stops, what has no answer soon is given up."""
+        with suppress(StoppedError):
+            await unless_stopped(asyncio.gather(*reads), self._stop)
 
     async def read(self, work: Slice, node: str, keys: Sequence[str], seen: dict[str, KeyState]) -> None:
         """Read the keys from one node and note what they show; it notes less when the node is given up, or stopped."""

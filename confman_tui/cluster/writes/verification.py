@@ -160,7 +160,7 @@ class _ReadBack:
         """Reads one slice from all nodes and counts what is right; what is amiss waits for `settle`."""
         reader, wanted = self._reader, tuple(work.demands)
         seen: dict[str, dict[str, KeyState]] = {node: {} for node in reader.nodes}
-        await asyncio.gather(*(reader.read(work, node, wanted, seen[node]) for node in seen))
+        await reader.all(reader.read(work, node, wanted, seen[node]) for node in seen)
         for number, key in enumerate(wanted):
             if number % CHUNK == 0:
                 await asyncio.sleep(0)
@@ -221,7 +221,7 @@ class _ReadBack:
             if not left:
                 return late
             await reader.pause(min(next(pauses, PAUSES_S[-1]), *left.values()))
-            await asyncio.gather(*(amiss.read(reader, node, wrong[node]) for node in left))
+            await reader.all(amiss.read(reader, node, wrong[node]) for node in left)
         return None
 
     def _report(self, done: int) -> None:

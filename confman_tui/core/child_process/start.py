@@ -16,6 +16,7 @@ import contextlib
 import functools
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -33,6 +34,8 @@ LEFT_OUT = ("CONFMAN", "LOCUST_")
 in a child's environment, and Locust's, which would change how it behaves in a worker."""
 KILLED_WITHIN_S = 5.0
 """How long a killed process is waited for: longer only where the system itself hangs."""
+_ABOUT_TO_END_S = 0.2
+"""Its pipes are closed a moment before it is gone."""
 
 
 class ChildProcess(subprocess.Popen[bytes]):
@@ -47,6 +50,20 @@ class ChildProcess(subprocess.Popen[bytes]):
         """Write a message into its standard input; waits while the pipe is full. Raises OSError."""
         assert self.stdin is not None
         pipes.send(self.stdin.fileno(), message)
+
+    def how_it_ended(self) -> str:
+        """In words, once it has, or is about to: whether a signal killed it, or with which code it ended by itself."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(_ABOUT_TO_END_S)
+        code = self.returncode
+        if code is None:
+            return "it does not answer"
+        if code >= 0:
+            return f"it ended by itself with code {code}"
+        try:
+            return f"it was killed by {signal.Signals(-code).name}"
+        except ValueError:
+            return f"it was killed by signal {-code}"
 
     def close_input(self) -> None:
         """Close its standard input, which ends it."""

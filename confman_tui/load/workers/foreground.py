@@ -10,7 +10,7 @@ import sys
 from confman_tui import __version__
 from confman_tui.cluster.addresses import parse_nodes
 from confman_tui.cluster.tls import TlsOptions
-from confman_tui.core import errors
+from confman_tui.core import errors, signals
 from confman_tui.load.locust_logs import LogCapture
 from confman_tui.load.locust_setup import prepare
 from confman_tui.load.workers.plan import NoMasterError
@@ -59,6 +59,8 @@ def run_worker(settings: Settings) -> int:
     except NoMasterError as error:
         _say(f"confman-tui: {error}")
         return error.exit_code
+    finally:
+        signals.stand()  # gevent gives the signals back to the system, not to what stood before
     _say(f"worker ends: {reason}")
     return errors.EXIT_OK
 

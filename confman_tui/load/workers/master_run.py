@@ -86,6 +86,7 @@ class DistributedRun:
         """By the workers' ids."""
         self._end = Event()
         self._stopped_early = False
+        self._end_run = EndRun()
         self._stopping = False
         self._defect: BaseException | None = None
         self._troubles: list[str] = []
@@ -100,15 +101,16 @@ class DistributedRun:
 
     # -- commands
 
-    def stop(self) -> None:
-        """Begin no more requests; those in flight are waited for."""
+    def stop(self, within_s: float | None = None) -> None:
+        """Begin no more requests; those in flight are waited for, no longer than so many seconds."""
         self._stopped_early = True
+        self._end_run = EndRun(within_s)
         self._master.cancel()
         self._end.set()
         if self._stopping:
             # they wait for their last requests, and need not wait for all of them
             for worker in self._workers:
-                self._master.send(worker, EndRun())
+                self._master.send(worker, self._end_run)
 
     def set_users(self, count: int) -> None:
         """Change the number of users while it runs; in force within about a second."""
@@ -216,7 +218,7 @@ class DistributedRun:
                 gevent.killall(helpers)
                 for worker in self._workers:
                     if worker.drained is None:
-                        master.send(worker, EndRun())
+                        master.send(worker, self._end_run)
                 self._end_users(runner)
                 master.end()
                 if files is not None:
@@ -289,7 +291,7 @@ class DistributedRun:
         early = self._end.is_set()
         for worker in self._workers:
             if early:
-                master.send(worker, EndRun())
+                master.send(worker, self._end_run)
         drain_s = longest_request_s(plan) + GRACE_S + REPORT_S
         waited(drain_s, lambda: self._defect is not None or all(worker.drained is not None for worker in self._workers))
         for worker in list(self._workers):

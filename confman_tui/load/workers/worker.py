@@ -27,6 +27,7 @@ from locust.stats import RequestStats
 from confman_tui.cluster.tls import TlsOptions
 from confman_tui.core.clock import now
 from confman_tui.core.errors import UsageError
+from confman_tui.core.signals import end_soon
 from confman_tui.load import locust_hacks, users
 from confman_tui.load.open_files import allow
 from confman_tui.load.run import GRACE_S, LONGEST_REQUEST_S
@@ -194,8 +195,8 @@ class _Worker(WorkerRunner):
                     self.run.board.current = targets
             case UseRate(rate) if self.run is not None:
                 self.run.set_rate(rate)
-            case EndRun() if self.run is not None:
-                self.run.stop()
+            case EndRun(within_s) if self.run is not None:
+                self.run.stop(within_s)
 
     def ask_for_time(self) -> None:
         """Ask now and then how the master's clock stands; runs in a greenlet."""
@@ -298,6 +299,8 @@ def work(options: WorkerOptions) -> str:
     interrupted = Event()
 
     def on_signal(number: signal.Signals) -> None:
+        if interrupted.is_set():
+            end_soon()  # whatever it still waits for
         interrupted.set()
         if runner is not None:
             runner.leave(f"{number.name} came")

@@ -72,6 +72,10 @@ def read_json(path: Path, what: str) -> Any:
         ValueError, RecursionError: it is no JSON.
     """
     try:
+        if not path.is_file():
+            # the reading of a pipe would wait; what is not there has a reason of its own
+            path.stat()
+            raise ResultsError(f"{path} is no ordinary file")
         if path.stat().st_size > _LARGEST_FILE:
             raise ResultsError(f"{path} is larger than any {what} of confman-tui")
         text = path.read_text(encoding="utf-8")

@@ -179,5 +179,5 @@ def fault_kinds(state: UiState, node: str) -> tuple[FaultKind, ...]:
     if view is not None and view.state is NodeState.REFUSED:
         # one that ended by itself can be started again where it is ours
         return (FaultKind.RESTART,) if state.config is not None and state.config.demo else ()
-    demo = state.config is not None and state.config.demo
-    return tuple(kind for kind in HURTING if demo or kind is not FaultKind.ISOLATE)
+    kinds = (FaultKind.KILL, FaultKind.PAUSE)
+    return (*kinds, FaultKind.ISOLATE) if state.config is not None and state.config.demo else kinds

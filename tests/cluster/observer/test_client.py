@@ -223,7 +223,9 @@ async def test_an_observer_that_is_killed_is_replaced_and_goes_on_with_other_key
         keys = keys_of(watched.book)
         assert len(set(keys)) == len(keys)
         assert all(watched.observer.is_spent_key(key) for key in keys)
-        assert watched.troubles == ["the process that polls the nodes ended (it was killed) and is started again"]
+        assert watched.troubles == [
+            "the process that polls the nodes ended (it was killed by SIGKILL) and is started again"
+        ]
 
 
 async def test_its_process_shows_the_key_to_nobody_and_ends_with_it(
