@@ -1,4 +1,4 @@
-"""How long the session's end waits for what a cluster may never do: as long as it gets on, and less when asked again."""
+"""How long the session's end waits for what may never come: as long as it gets on, and less for who asks again."""
 
 from __future__ import annotations
 
