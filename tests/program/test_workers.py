@@ -7,23 +7,31 @@ import json
 import os
 import re
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+import zmq
 
 from confman_tui.cli import make_demo
 from confman_tui.load.workers.plan import WorkerError
 from confman_tui.session.events import Event, Phase, PhaseChanged
 from confman_tui.session.series import run_series
 from confman_tui.session.session import Session
+from confman_tui.settings.worker_token import VARIABLE
 from tests.support.confman_server import Server
+from tests.support.odd_servers import free_port
 from tests.support.program import HEADLESS_DEMO, StartedProgram
 from tests.support.program import run as run_program
 from tests.support.session_events import RecordedEvents, settings_for
 from tests.support.waiting import DEADLINE_S, wait_for
 
+TOKEN = "00112233445566778899aabbccddeeff"
+GIVEN = {VARIABLE: TOKEN}
 WORKER = "confman_tui.load.workers.local_worker"
 SERVED = ["--headless", "--no-cleanup", "--probe", "0", "--scenario", "write-10u"]
 
@@ -40,12 +48,12 @@ def place(home: Path, name: str) -> Path:
     return folder
 
 
-def address_of(started: StartedProgram) -> str:
-    """Where workers join, as the program says."""
+def invitation_of(started: StartedProgram) -> tuple[str, dict[str, str]]:
+    """Where workers join, and the variable that they need, as the program says."""
     started.wait_said("workers join: ")
-    match = re.search(r"--master (\S+)", started.said())
-    assert match is not None
-    return match[1]
+    match = re.search(rf"({VARIABLE})=([0-9a-f]{{32}}) confman-tui worker --master (\S+)", started.said())
+    assert match is not None, started.said()
+    return match[3], {match[1]: match[2]}
 
 
 def workers_of(started: StartedProgram) -> list[psutil.Process]:
@@ -83,16 +91,19 @@ def test_workers_from_elsewhere_join_and_make_the_load_unless_they_are_of_anothe
         )
         programs = [master]
         try:
-            address = address_of(master)
+            address, variables = invitation_of(master)
             other = place(tmp_path, "other")
             (other / "sitecustomize.py").write_text("import confman_tui\nconfman_tui.__version__ = '0.0.7'\n")
-            refused = run_program(["worker", "--master", address], other, PYTHONPATH=str(other))
+            path = os.pathsep.join([str(other), os.environ.get("PYTHONPATH", "")])
+            refused = run_program(
+                ["worker", "--master", address], other, PYTHONPATH=path, CONFMAN_BENCH_WORKER_TOKEN=variables[VARIABLE]
+            )
             assert refused.returncode == 3, refused.stderr
             assert re.search(r"the master runs confman-tui \d\S+, and this is 0\.0\.7\n", refused.stderr)
             assert "Traceback" not in refused.stderr
             master.wait_said("was refused: it runs confman-tui 0.0.7, and this is")
             for name in ("first", "second"):
-                programs.append(StartedProgram(["worker", "--master", address], place(tmp_path, name)))
+                programs.append(StartedProgram(["worker", "--master", address], place(tmp_path, name), **variables))
             assert master.wait_end() == 0, master.said()
             (row,) = json.loads(master.output.read_text())["scenarios"]
             assert row["requests"] == written(server) > 0
@@ -103,6 +114,9 @@ def test_workers_from_elsewhere_join_and_make_the_load_unless_they_are_of_anothe
                 assert "write-10u: share " in worker.said()
                 assert "worker ends: the master has ended" in worker.said()
                 assert "Traceback" not in worker.said()
+                assert variables[VARIABLE] not in worker.said()
+            summary = "".join(path.read_text() for path in (tmp_path / "master" / "results").iterdir())
+            assert variables[VARIABLE] not in summary + master.output.read_text()
         finally:
             for program in programs:
                 program.process.kill()
@@ -123,7 +137,8 @@ def test_a_worker_that_leaves_in_a_run_makes_it_invalid(tmp_path: Path) -> None:
             [*served(server), "--workers", "1", "--expect-workers", "1", "--duration", "6s", "--json"],
             place(tmp_path, "master"),
         )
-        worker = StartedProgram(["worker", "--master", address_of(master)], place(tmp_path, "worker"))
+        address, variables = invitation_of(master)
+        worker = StartedProgram(["worker", "--master", address], place(tmp_path, "worker"), **variables)
         try:
             worker.wait_said("write-10u: share")
             master.wait_said("write-10u started: 10 users")
@@ -145,14 +160,34 @@ def test_a_worker_that_leaves_in_a_run_makes_it_invalid(tmp_path: Path) -> None:
         worker.assert_nothing_left()
 
 
+@contextmanager
+def encryption_less_master() -> Iterator[str]:
+    """Where something listens as masters of before the token did."""
+    context: zmq.Context[Any] = zmq.Context()
+    listener: Any = context.socket(zmq.ROUTER)
+    try:
+        yield f"127.0.0.1:{listener.bind_to_random_port('tcp://127.0.0.1')}"
+    finally:
+        listener.close(linger=0)
+        context.term()
+
+
 def test_a_worker_without_a_master_gives_up(tmp_path: Path) -> None:
-    done = run_program(["worker", "--master", "127.0.0.1:1", "--wait", "1s"], tmp_path)
+    done = run_program(
+        ["worker", "--master", "127.0.0.1:1", "--wait", "1s"], tmp_path, CONFMAN_BENCH_WORKER_TOKEN=TOKEN
+    )
     assert done.returncode == 3
     assert "no master answered at 127.0.0.1:1 within 1 s" in done.stderr
-    nowhere = run_program(["worker", "--master", "nowhere.invalid:5557"], tmp_path)
+    with encryption_less_master() as address:
+        refused = run_program(
+            ["worker", "--master", address, "--wait", "1s"], tmp_path, CONFMAN_BENCH_WORKER_TOKEN=TOKEN
+        )
+    assert refused.returncode == 3
+    assert f"what answers at {address} is no master, or has another {VARIABLE} than this worker" in refused.stderr
+    nowhere = run_program(["worker", "--master", "nowhere.invalid:5557"], tmp_path, CONFMAN_BENCH_WORKER_TOKEN=TOKEN)
     assert nowhere.returncode == 3
     assert "host 'nowhere.invalid' is not known" in nowhere.stderr
-    assert "Traceback" not in done.stderr + nowhere.stderr
+    assert "Traceback" not in done.stderr + refused.stderr + nowhere.stderr
 
 
 @pytest.mark.slow
@@ -168,6 +203,8 @@ def test_workers_that_do_not_come_end_the_program_with_a_sentence(tmp_path: Path
     ("arguments", "said"),
     [
         (["worker"], "a worker needs --master HOST:PORT"),
+        (["worker", "--master", "here:5"], f"a worker needs {VARIABLE}: the master's line"),
+        (["worker", "--master", "here:5", "--worker-token", "x"], "--worker-token is no flag, since others on this"),
         (["worker", "--master", "here"], "--master: 'here' must be HOST:PORT"),
         (["worker", "--master", "here:0"], "--master: 'here:0' must be HOST:PORT"),
         (["--workers", "65"], "--workers: 65 is outside 0 to 64"),
@@ -212,12 +249,14 @@ def test_signals_leave_no_worker(moment: str, tmp_path: Path) -> None:
 
 
 def test_no_worker_outlives_a_killed_program(tmp_path: Path) -> None:
-    """Its own workers and one from elsewhere, in the middle of a run."""
+    """Its own workers and one from elsewhere, in the middle of a run; as in CI, where the worker may be there first."""
     with Server() as server:
-        master = StartedProgram(
-            [*served(server), "--workers", "1", "--expect-workers", "1", "--duration", "60s"], place(tmp_path, "master")
-        )
-        worker = StartedProgram(["worker", "--master", address_of(master)], place(tmp_path, "worker"))
+        address = f"127.0.0.1:{free_port()}"
+        nodes = ["--nodes", server.url]
+        worker = StartedProgram(["worker", "--master", address, *nodes], place(tmp_path, "worker"), **GIVEN)
+        worker.wait_said("looking for the master")
+        arguments = [*served(server), "--workers", "1", "--expect-workers", "1", "--duration", "60s"]
+        master = StartedProgram([*arguments, "--master-bind", address], place(tmp_path, "master"), **GIVEN)
         try:
             master.wait_said("write-10u started: 10 users")
             worker.wait_said("write-10u: share")
@@ -232,7 +271,38 @@ def test_no_worker_outlives_a_killed_program(tmp_path: Path) -> None:
             master.process.kill()
             worker.process.kill()
         assert "Traceback" not in worker.said()
+        assert f"workers join: confman-tui worker --master {address} (with {VARIABLE} as" in master.said()
+        assert TOKEN not in worker.said() + master.said()
         worker.assert_nothing_left()
+
+
+def test_a_worker_sends_to_its_own_nodes_only_and_who_has_another_token_does_not_join(tmp_path: Path) -> None:
+    with Server() as server:
+        address = f"127.0.0.1:{free_port()}"
+        other = {VARIABLE: "0f1e2d3c4b5a69788796a5b4c3d2e1f0"}
+        stranger = StartedProgram(["worker", "--master", address, "--wait", "3s"], place(tmp_path, "stranger"), **other)
+        arguments = [*served(server), "--workers", "1", "--expect-workers", "1", "--duration", "2s", "--json"]
+        master = StartedProgram([*arguments, "--master-bind", address], place(tmp_path, "master"), **GIVEN)
+        strict = ["worker", "--master", address, "--nodes", "http://127.0.0.1:1"]
+        programs = [master, stranger]
+        try:
+            master.wait_said("somebody without the workers' token knocked at")
+            programs.append(StartedProgram(strict, place(tmp_path, "strict"), **GIVEN))
+            assert programs[2].wait_end() == 2, programs[2].said()
+            assert f"the master sends to {server.url}, which this worker's --nodes do not name" in programs[2].said()
+            assert stranger.wait_end() == 3, stranger.said()
+            assert f"is no master, or has another {VARIABLE} than this worker" in stranger.said()
+            assert master.wait_end() == 7, master.said()
+        finally:
+            for program in programs:
+                program.process.kill()
+        for program in programs:
+            assert "Traceback" not in program.said()
+            program.assert_nothing_left()
+        assert master.said().count("somebody without the workers' token") == 1
+        (row,) = json.loads(master.output.read_text())["scenarios"]
+        assert f"its --nodes do not name {server.url}" in row["invalid"]
+        assert row["requests"] == written(server) > 0, "the other worker's"
 
 
 async def test_a_person_whose_workers_do_not_come_sees_the_cluster_all_the_same(tmp_path: Path) -> None:

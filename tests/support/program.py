@@ -71,7 +71,7 @@ def run(
 class StartedProgram:
     """The program as a child, with its stderr in a file and all its descendants marked by their environment."""
 
-    def __init__(self, arguments: list[str], home: Path, name: str = "") -> None:
+    def __init__(self, arguments: list[str], home: Path, name: str = "", **extra: str) -> None:
         self.home = home
         self.mark = uuid.uuid4().hex
         self.errors = home / f"stderr{name}.txt"
@@ -82,7 +82,7 @@ class StartedProgram:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
-                env=environment(home, TEST_MARK_OF_CONFMAN=self.mark),
+                env=environment(home, TEST_MARK_OF_CONFMAN=self.mark, **extra),
                 cwd=home,
             )
         self.ports: set[int] = set()

@@ -189,6 +189,19 @@ class WorkerSocket(_Socket):
         zmq_socket.setsockopt(zmq.SNDHWM, 0)
         zmq_socket.connect(f"tcp://{host}:{port}")
 
+    def send(self, msg: Message) -> None:
+        """Send a message; never waits.
+
+        Raises:
+            RPCError: libzmq has given the connection up, because what answered there spoke something else.
+        """
+        data = msg.serialize()  # type: ignore[no-untyped-call]
+        socket: Any = self.socket
+        try:
+            socket.send(data, zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            raise RPCError("ZMQ sent failure") from error
+
     def recv(self) -> Message:
         """The next message that is one.
 

@@ -160,8 +160,12 @@ class _Worker(WorkerRunner):
                 )
             if self._asked_to_wait and now() - self._asked_to_wait > MASTER_SILENT_S:
                 raise NoMasterError("the master has ended")
-            self.send_message(Kind.HELLO, hello)
-            self.send_message("client_ready", _locust_version)  # type: ignore[arg-type]
+            try:
+                self.send_message(Kind.HELLO, hello)
+                self.send_message("client_ready", _locust_version)  # type: ignore[arg-type]
+            except RPCError:
+                self._on_turned_away()
+                self.reset_connection()
             knocked = now()
             while now() < knocked + _KNOCK_S and not self.connection_event.is_set() and not self.refusal:
                 gevent.sleep(0.01)
