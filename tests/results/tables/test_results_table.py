@@ -175,3 +175,11 @@ def test_timeouts_are_named_with_the_setting_that_makes_them() -> None:
     slow = result_samples.result(outcome=outcome, request_timeout_s=2.5)
     assert "write-10u: 40 requests without an answer within 2.5 s (--request-timeout)" in results_table([slow])
     assert "--request-timeout" not in results_table([result_samples.result()])
+
+
+def test_redirects_that_led_away_are_named_with_their_target() -> None:
+    texts = {"redirected away: 302 to http://foreign:80": 30, "redirected away: further texts": 10, "timeout": 90}
+    outcome = result_samples.outcome(failures_by_cause={Cause.REDIRECTED_AWAY: 40}, error_texts=texts)
+    said = "write-10u: 40 requests redirected to none of the nodes and not sent there, most by 302 to"
+    assert said in results_table([result_samples.result(outcome=outcome)])
+    assert "redirected to none" not in results_table([result_samples.result()])
