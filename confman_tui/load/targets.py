@@ -86,9 +86,9 @@ class TargetBoard:
         Args:
             leader: the node that leads, if one does.
             ready: the nodes that serve reads.
-            nodes: the configured nodes, the entry first. Others are put behind them in the order first seen.
+            nodes: the configured nodes, the entry first, which alone are sent to. Empty: those seen so far.
         """
         old = self.current
-        seen = tuple(dict.fromkeys((*nodes, *old.nodes, *ready, *((leader,) if leader else ()))))
+        seen = tuple(dict.fromkeys((*(nodes or old.nodes), *ready, *((leader,) if leader else ()))))
         if (old.leader, old.ready, old.nodes) != (leader, ready, seen):
             self.current = Targets(leader, ready, leader or old.last_leader, seen)

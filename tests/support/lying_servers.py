@@ -107,8 +107,9 @@ class WritesOfTheRun:
 class LyingCluster:
     """`Whole` on a thread of its own, for tests that wait for a child process."""
 
-    def __init__(self, rule: PutRule) -> None:
-        self.trio = Whole(rule)
+    def __init__(self, rule: PutRule, trio: Whole | None = None) -> None:
+        """``trio``: the cluster, where `Whole` is not enough."""
+        self.trio = trio or Whole(rule)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 

@@ -13,6 +13,7 @@ from confman_tui.results.tables.columns import WIDTH, aligned
 from confman_tui.results.tables.peaks import peak_lines
 from confman_tui.results.tables.sentences import (
     MEASURE_WORDS,
+    away_note,
     bound_line,
     comparison_line,
     election_lines,
@@ -89,6 +90,7 @@ def _notes(results: Sequence[ScenarioResult]) -> list[str]:
         words = [
             users_note(result),
             timeout_note(result),
+            away_note(result),
             *nodes_notes(result),
             *open_loop_notes(result),
             *redirect_notes(result),

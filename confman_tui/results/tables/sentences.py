@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from confman_tui.cluster.elections import Election, Verification
-from confman_tui.load.run_model import Cause, NodeOutcome
+from confman_tui.load.run_model import CAUSE_WORDS, Cause, NodeOutcome
 from confman_tui.load.saturation import GeneratorBound
 from confman_tui.results.formatting import milliseconds, one_line, per_cent, seconds, sensible, short_node
 from confman_tui.results.model import Change, ScenarioResult
@@ -89,6 +89,18 @@ def timeout_note(result: ScenarioResult) -> str:
         return ""
     some = "1 request" if count == 1 else f"{count:,} requests"
     return f"{some} without an answer within {result.request_timeout_s:g} s (--request-timeout)"
+
+
+def away_note(result: ScenarioResult) -> str:
+    """Where requests were redirected to that were not followed there, the commonest target; empty where none was."""
+    count = result.outcome.failures_by_cause.get(Cause.REDIRECTED_AWAY, 0)
+    if not count:
+        return ""
+    words = f"{CAUSE_WORDS[Cause.REDIRECTED_AWAY]}: "
+    targets = {text.removeprefix(words): n for text, n in result.outcome.error_texts.items() if text.startswith(words)}
+    some = "1 request" if count == 1 else f"{count:,} requests"
+    most = f", most by {max(targets, key=lambda one: targets[one])}" if targets else ""
+    return f"{some} redirected to none of the nodes and not sent there{most}"
 
 
 def redirect_notes(result: ScenarioResult) -> list[str]:

@@ -202,3 +202,11 @@ def test_what_an_acknowledged_write_of_the_demo_cluster_means_stands_below_its_f
     assert "demo cluster" not in results_table([result_samples.result(fsync=None)]), (
         "nobody knows it of another cluster"
     )
+
+
+def test_redirects_that_led_away_are_named_with_their_target() -> None:
+    texts = {"redirected away: 302 to http://foreign:80": 30, "redirected away: further texts": 10, "timeout": 90}
+    outcome = result_samples.outcome(failures_by_cause={Cause.REDIRECTED_AWAY: 40}, error_texts=texts)
+    said = "write-10u: 40 requests redirected to none of the nodes and not sent there, most by 302 to"
+    assert said in results_table([result_samples.result(outcome=outcome)])
+    assert "redirected to none" not in results_table([result_samples.result()])
