@@ -8,8 +8,16 @@ import json
 from pathlib import Path
 
 from confman_tui.cli import make_demo
-from confman_tui.core.errors import EXIT_LOST
-from confman_tui.session.events import LateWritesFound, NoticeGiven, Phase, PhaseChanged, VerificationEnded
+from confman_tui.cluster.elections import Verification
+from confman_tui.core.errors import EXIT_LOST, EXIT_UNJUDGED
+from confman_tui.session.events import (
+    LateWritesFound,
+    NoticeGiven,
+    Phase,
+    PhaseChanged,
+    SampleRecorded,
+    VerificationEnded,
+)
 from confman_tui.session.series import run_series
 from confman_tui.session.session import Session
 from tests.support.lying_servers import LyingCluster, Whole, WritesOfTheRun
@@ -95,3 +103,28 @@ async def test_the_end_waits_as_long_as_was_asked_for_unless_the_program_is_to_e
     assert not [event for event in recorded.of(NoticeGiven) if "could not be read" in event.text]
     phases = [event.phase for event in recorded.of(PhaseChanged)]
     assert Phase.CLEANING in phases, "the data goes all the same"
+
+
+async def test_a_run_that_is_interrupted_has_writes_that_nobody_judged(tmp_path: Path) -> None:
+    recorded = RecordedEvents()
+    with LyingCluster(lambda *_: None) as cluster:
+        session = Session(settings_for(cluster.nodes, tmp_path, ("duration", "60s")), recorded, make_demo)
+        try:
+            await session.open()
+            running = asyncio.create_task(run_series(session, ["write-1u"]))
+            await recorded.until(lambda: any(event.sample.ok for event in recorded.of(SampleRecorded)))
+            session.interrupt()
+            (result,) = await running
+        finally:
+            await session.close()
+    verified = result.verification
+    assert verified is not None
+    assert verified.acknowledged > 0
+    assert (verified.checked, verified.unread, verified.missed) == (0, len_of(verified), True)
+    assert session.exit_reasons.code == EXIT_UNJUDGED
+    (line,) = session.exit_reasons.lines()
+    assert line.startswith("exit code 11: write-1u: acknowledged writes could not be judged: stopped after 0 of ")
+
+
+def len_of(verified: Verification) -> int:
+    return verified.acknowledged + verified.refused + verified.unknown

@@ -84,13 +84,13 @@ def write_elections(directory: Path, tier: str, scenario: str, elections: Sequen
 
 _VERDICT_COLUMNS = (
     *("judged", "passed", "nodes_read", "nodes", "acknowledged", "refused", "unknown", "checked", "lost", "diverged"),
-    *("stale", "not_caught_up", "unproven", "recovered", "phantom", "late", "unread", "by_probe", "seconds", "note"),
+    *("stale", "not_caught_up", "unproven", "recovered", "phantom", "late", "unread", "by_probe", "seconds"),
 )
 
 
 def write_verdict(directory: Path, tier: str, scenario: str, verification: Verification | None) -> Path | None:
-    """Write ``_verification.csv``, the verdict on a run's writes in one row, with the names that JSON has; without
-    any, remove an earlier one.
+    """Write ``_verification.csv``, the verdict on a run's writes in one row of figures, with the names that JSON has;
+    without any, remove an earlier one.
 
     Raises:
         ResultsError: it can't be written.

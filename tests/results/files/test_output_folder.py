@@ -219,8 +219,8 @@ def test_every_file_of_a_scenario_without_the_key(tmp_path: Path) -> None:
     timeline.row(result_samples.sample(), result_samples.view())
     timeline.close()
     saved = save_result(result_samples.result(**hostile), settings, result_samples.CLUSTER)
-    assert len([file for file in saved.files if Path(file).exists()]) == 2
+    assert len([file for file in saved.files if Path(file).exists()]) == 3
     contents = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    assert len(contents) == 3
+    assert len(contents) == 4
     assert all(secret.encode() not in content for content in contents.values())
     assert b"(hidden)" in contents["small-write-10u_summary.json"]
