@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -372,3 +372,25 @@ def test_an_old_answer_counts_no_more() -> None:
     offset.heard(0.0, 5.0, 0.001)
     offset.heard(100.0, 106.0, 100.2)
     assert abs(offset.seconds - 5.9) < 1e-9
+
+
+def test_a_seconds_fields_are_all_on_the_wire() -> None:
+    """A field that `SecondCounts` gains must not get lost between a worker and its master."""
+    left_out = {"reads", "writes", "failures"}
+    on_wire = set(messages.SecondOnWire.__struct_fields__)
+    assert on_wire == {item.name for item in fields(SecondCounts)} - left_out
+    assert set(messages.NodeOnWire.__struct_fields__) == {item.name for item in fields(NodeCounts)}
+
+
+def test_many_writes_go_in_several_reports_and_none_ends_before_it_was_started() -> None:
+    batch, many = WriteBatch(), messages.MOST_WRITES + 5
+    for number in range(many):
+        batch.started(float(number))
+        batch.ended("space", f"key-{number}", 1, float(number), number + 0.5, "node", WriteOutcome.ACKNOWLEDGED)
+    started = ended = reports = 0
+    while not batch.empty:
+        report = batch.take(1, 0.0)
+        started, ended, reports = started + len(report.started), ended + len(report.ended), reports + 1
+        assert ended <= started
+    assert (started, ended) == (many, many)
+    assert reports > 1
