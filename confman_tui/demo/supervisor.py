@@ -208,7 +208,8 @@ class DemoCluster:
             for url, code in ended.items():
                 if code != EXIT_DAMAGED or len(left) <= len(self.urls) // 2:
                     node = self._nodes[url]
-                    raise ClusterError(f"The demo cluster's node {url} ended at once: {why_ended(node.folder, code)}.")
+                    how = "did not start: it was" if code < 0 else "ended at once:"
+                    raise ClusterError(f"The demo cluster's node {url} {how} {why_ended(node.folder, code)}.")
             return left
 
     @property
