@@ -302,7 +302,7 @@ class UseRate(msgspec.Struct, frozen=True, tag=True):
 class EndRun(msgspec.Struct, frozen=True, tag=True):
     """Begin no more requests, wait for those in flight."""
 
-    within_s: float | None = None
+    within_s: Span | None = None
     """Cut them off after so many seconds; None: wait as long as their own limits allow."""
 
 
