@@ -136,7 +136,7 @@ async def _scene(replies: list[Reply]) -> AsyncIterator[tuple[ConfmanClient, str
     async with hostile(choose) as node, hostile(choose) as other, hostile(Reply()) as foreign:
         places |= {"//{foreign}": foreign.url[5:], "{self}": node.url, "{other}": other.url, "{foreign}": foreign.url}
         nodes = (node.url, other.url)
-        async with ConfmanClient(ADMIN, nodes=nodes, timeout_s=LIMIT_S, connect_s=DEADLINE_S) as client:
+        async with ConfmanClient(ADMIN, nodes=nodes, timeout_s=LIMIT_S) as client:
             yield client, node.url
         assert foreign.server.connections == 0
 
