@@ -62,6 +62,9 @@ class ChangeListener(Protocol):
 class Monitor:
     """Polls the nodes and probes writes from `start` to `stop`."""
 
+    booking = False
+    """Whether the probe's writes have keys of their own and are booked."""
+
     def __init__(
         self,
         nodes: Sequence[str],
@@ -90,8 +93,6 @@ class Monitor:
         self.windows: list[WriteWindow] = []
         """Stretches without writes that closed since the last run began."""
         self.open_window: WriteWindow | None = None
-        self.booking = False
-        """Whether the probe's writes have keys of their own and are booked."""
         self._emit = emit
         self._clock = clock
         self._listener = listener

@@ -123,27 +123,21 @@ class Connection:
         host = parse_node(settings.host)
         self.entry = host if host in nodes else nodes[0]
         """The address that stands for the cluster."""
-        first = nodes.index(self.entry)
-        self._nodes_in_turn = (*nodes[first:], *nodes[:first])
-        """In the order in which users are handed out."""
         timeout_s = settings.request_timeout_s
         options = TlsOptions.of(settings)
-        tls = context_for(nodes, options)
         self.insecure = options.insecure and needs_tls(nodes)
         """Whether any certificate of a node is taken."""
-        self.client = ConfmanClient(settings.api_key, nodes=nodes, timeout_s=max(ASK_TIMEOUT_S, timeout_s), tls=tls)
-        self._data_client = ConfmanClient(
-            settings.api_key, nodes=nodes, timeout_s=max(DATA_TIMEOUT_S, timeout_s), tls=tls
-        )
+        asking = partial(ConfmanClient, settings.api_key, nodes=nodes, tls=context_for(nodes, options))
+        self.client = asking(timeout_s=max(ASK_TIMEOUT_S, timeout_s))
+        self._data_client = asking(timeout_s=max(DATA_TIMEOUT_S, timeout_s))
         pace = WatchPace(settings.poll_s, settings.poll_alert_s, settings.probe_s)
-        probe_timeout_s = min(max(PROBE_TIMEOUT_S, timeout_s), MOST_PROBE_TIMEOUT_S)
         self.monitor = Monitor(
             nodes,
             settings.api_key,
             emit,
             self,
             pace=pace,
-            probe_timeout_s=probe_timeout_s,
+            probe_timeout_s=min(max(PROBE_TIMEOUT_S, timeout_s), MOST_PROBE_TIMEOUT_S),
             clock=clock,
             tls=options,
         )
@@ -156,6 +150,12 @@ class Connection:
         self.watch = GeneratorWatch(meter, self.monitor.take_loop_lag, emit, clock=clock)
         self.incidents = IncidentTracker(settings, self.monitor, self.client, self._fault_injector(), emit, clock)
         self.dataset = Dataset(settings, self._data_client, self.monitor, emit, stop, clock, ending)
+
+    @property
+    def _nodes_in_turn(self) -> tuple[str, ...]:
+        """From the entry on: the order in which users are handed out."""
+        first = self.nodes.index(self.entry)
+        return (*self.nodes[first:], *self.nodes[:first])
 
     def _fault_injector(self) -> FaultInjector:
         """Faults are done by the demo cluster, or by signals to the processes that listen on the nodes' ports."""

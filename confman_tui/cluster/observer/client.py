@@ -48,6 +48,11 @@ RESTART_S = 3.0
 class Observer:
     """Polls and probes from `start` to `stop`. Belongs to the event loop that starts it."""
 
+    polls = 0
+    """Polls so far."""
+    probe_writes = 0
+    """Probe writes started so far."""
+
     def __init__(
         self,
         nodes: Sequence[str],
@@ -88,10 +93,6 @@ class Observer:
         self._probe_timeout_s = probe_timeout_s
         self._on_trouble = on_trouble
         self._on_mode = on_mode
-        self.polls = 0
-        """Polls so far."""
-        self.probe_writes = 0
-        """Probe writes started so far."""
         self._alert = False
         self._alert_since = 0.0
         self._alert_s = 0.0

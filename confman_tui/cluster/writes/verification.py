@@ -9,7 +9,7 @@ was refused for certain is a phantom when any node has it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Literal, Protocol
@@ -105,16 +105,7 @@ async def verify(
     )
     chosen = choose(ledger, sample) if mode == "sample" else None
     run.total = sum(len(some) for some in chosen.values()) if chosen is not None else len(ledger)
-    others = entries_before // max(1, len(ledger.namespaces))
-    for namespace in ledger.namespaces:
-        if run.over:
-            break
-        positions: Iterable[int] | None = None if chosen is None else chosen.get(namespace, frozenset())
-        async with aclosing(slices_of(ledger, namespace, positions, others)) as works:
-            async for work in works:
-                await run.check(work)
-                if run.over:
-                    break
+    await run.check_all(ledger, chosen, entries_before // max(1, len(ledger.namespaces)))
     await run.settle()
     if phantoms is not None:
         phantoms |= run.counts.phantoms
@@ -155,6 +146,18 @@ class _ReadBack:
     @property
     def _done(self) -> int:
         return self.counts.checked + len(self._amiss)
+
+    async def check_all(self, ledger: WriteLedger, chosen: Mapping[str, Collection[int]] | None, others: int) -> None:
+        """Reads the writes of all namespaces, or the chosen ones by their positions, until it is over."""
+        for namespace in ledger.namespaces:
+            if self.over:
+                return
+            positions: Iterable[int] | None = None if chosen is None else chosen.get(namespace, frozenset())
+            async with aclosing(slices_of(ledger, namespace, positions, others)) as works:
+                async for work in works:
+                    await self.check(work)
+                    if self.over:
+                        return
 
     async def check(self, work: Slice) -> None:
         """Reads one slice from all nodes and counts what is right; what is amiss waits for `settle`."""
