@@ -61,7 +61,7 @@ async def test_a_long_event_can_be_read_whole(tmp_path: Path) -> None:
 
 
 async def test_an_event_longer_than_the_pane_is_read_on_before_the_next_one(tmp_path: Path) -> None:
-    words = [f"word{number:03d}" for number in range(200)]
+    words = [f"word{number:03d}" for number in range(110)]
     async with open_screen(tmp_path) as board:
         await board.emit(
             NoticeGiven(Level.INFO, "an older line", T + 4), NoticeGiven(Level.INFO, " ".join(words), T + 5)
@@ -78,7 +78,7 @@ async def test_an_event_longer_than_the_pane_is_read_on_before_the_next_one(tmp_
             read()
             if pane.cursor:
                 break
-            assert "more row" in board.text() or "word199" in board.text()
+            assert "more row" in board.text() or words[-1] in board.text()
             await board.press("down")
         assert seen == words
         assert "an older line" in board.text()
@@ -87,7 +87,7 @@ async def test_an_event_longer_than_the_pane_is_read_on_before_the_next_one(tmp_
         await board.press("pagedown")
         assert pane.cursor == 0
         await board.emit(NoticeGiven(Level.INFO, "it came meanwhile", T + 6))
-        assert "word199" in board.text() or "more row" in board.text(), "who reads on is not moved"
+        assert words[-1] in board.text() or "more row" in board.text(), "who reads on is not moved"
 
 
 async def test_no_row_of_the_log_stays_empty_while_there_is_more_to_read(tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ class ViewActions(BaseApp):
     def action_filter(self) -> None:
         """Narrow the event log to the next topic; where there is no room for the log, open it as a dialog."""
         if not self.circumstances().log_shown:
+            self.clear_notifications()  # what they say stands in it, and they would lie over it
             self.push_screen(EventsDialog(self.state, self.options.clock, self.shown_key("filter")))
             return
         pane = self.dashboard.log_pane
