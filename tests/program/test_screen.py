@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -41,13 +42,23 @@ def test_a_key_runs_a_scenario_and_q_leaves_a_whole_terminal(home: Path) -> None
 
 def test_the_leader_dies_while_users_write(home: Path) -> None:
     """The writers move by themselves, the run ends with its figures, and nothing that was acknowledged is lost."""
-    screen = TerminalProgram([*SCREEN_DEMO, "--duration", "6"], home)
+    screen = TerminalProgram([*SCREEN_DEMO, "--duration", "90"], home)
     try:
         screen.wait_idle()
         screen.press("2")
         timeline = home / "results" / "small-write-10u_timeline.csv.part"
-        wait_for(lambda: timeline.exists() and len(timeline.read_text().splitlines()) >= 3, "two seconds of load")
+
+        def whole_seconds() -> list[dict[str, str]]:
+            """Those in which users wrote and none failed."""
+            lines = timeline.read_text().split("\n")[:-1] if timeline.exists() else []
+            rows = [row for row in csv.DictReader(lines) if row["term"] and row["ok"] != "0"]
+            return [row for row in rows if not any(int(row[name]) for name in row if name.startswith("failed_"))]
+
+        wait_for(lambda: len(whole_seconds()) >= 2, "two seconds of load")
+        before = whole_seconds()[0]["term"]
         screen.press("k")
+        wait_for(lambda: sum(row["term"] != before for row in whole_seconds()) >= 2, "the next leader's writes")
+        screen.press("s")
         document = screen.summary("write-10u")
         assert len(document["elections"]) == 1
         election = document["elections"][0]
