@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +50,46 @@ def assert_same(document: dict[str, Any], report: dict[str, Any], rounds: int, h
     assert judged["checked"] >= judged["acknowledged"]
 
 
-def drilled(arguments: list[str], home: Path, code: int = 0) -> tuple[dict[str, Any], str]:
-    """What a drill on a demo cluster prints and logs, once it has ended with that code."""
+DISTURBED = ("generator-bound", " not judged: ")
+"""What a drill says of a machine that other programs keep so busy that a round of it proves nothing."""
+DRILLS = 6
+"""Tries of a drill that the machine disturbs."""
+
+
+def undisturbed(drill: Callable[[Path], str], home: Path) -> Path:
+    """Do a drill until the machine does not disturb it, at most `DRILLS` times; ``drill`` gets a folder of its own and
+    gives what was said. Gives the last one's folder: what is asserted of it may fail all the same."""
+    for number in range(DRILLS):
+        folder = home / f"try-{number}"
+        folder.mkdir()
+        said = drill(folder)
+        if not all(words in said for words in DISTURBED):
+            break
+    return folder
+
+
+def drilled(arguments: list[str], home: Path, code: int | None = 0) -> tuple[dict[str, Any], str]:
+    """What a drill on a demo cluster prints and logs, once it has ended with that code (None: any)."""
     started = StartedProgram([*DRILL, *arguments], home)
     try:
-        assert started.wait_end() == code, started.said()
+        ended = started.wait_end()
+        assert code is None or ended == code, started.said()
     finally:
         started.process.kill()
     started.assert_nothing_left()
     return json.loads(started.output.read_text()), started.said()
+
+
+def drilled_undisturbed(arguments: list[str], home: Path) -> tuple[dict[str, Any], str, Path]:
+    """As `drilled`, again until the machine does not disturb it; with the folder of the last drill."""
+    drills: list[tuple[dict[str, Any], str]] = []
+
+    def drill(folder: Path) -> str:
+        drills.append(drilled(arguments, folder, code=None))
+        return drills[-1][1]
+
+    folder = undisturbed(drill, home)
+    return *drills[-1], folder
 
 
 def assert_returned(document: dict[str, Any], log: str, home: Path) -> None:
@@ -80,18 +112,24 @@ def assert_returned(document: dict[str, Any], log: str, home: Path) -> None:
 
 
 def test_a_drill_measures_what_an_observer_sees_and_says_when_its_node_was_back(tmp_path: Path) -> None:
-    document, report, code = observed_drill(
-        ["--rounds", "2", "--demo-election-timeout", "500-900", "--max-unavailable", "10s"], tmp_path
-    )
+    arguments = ["--rounds", "2", "--demo-election-timeout", "500-900", "--max-unavailable", "10s"]
+    drills: list[tuple[dict[str, Any], dict[str, Any], int]] = []
+
+    def drill(folder: Path) -> str:
+        drills.append(observed_drill(arguments, folder))
+        return (folder / "stderr.txt").read_text()
+
+    folder = undisturbed(drill, tmp_path)
+    document, report, code = drills[-1]
     assert code == 0, document["verdict"]
-    assert_same(document, report, 2, tmp_path)
-    assert_returned(document, (tmp_path / "stderr.txt").read_text(), tmp_path)
+    assert_same(document, report, 2, folder)
+    assert_returned(document, (folder / "stderr.txt").read_text(), folder)
 
 
 def test_an_isolated_leader_is_measured_up_to_the_agreement_of_the_others(tmp_path: Path) -> None:
     arguments = ["--rounds", "1", "--fault", "isolate", "--demo-election-timeout", "400-1500"]
-    document, log = drilled(arguments, tmp_path)
-    assert_returned(document, log, tmp_path)
+    document, log, folder = drilled_undisturbed(arguments, tmp_path)
+    assert_returned(document, log, folder)
     (row,) = document["rounds"]
     assert row["judged"]
     steps = [row[name] for name in ("claim_s", "elect_s", "agree_s", "first_write_s", "without_writes_s")]
@@ -103,13 +141,13 @@ def test_an_isolated_leader_is_measured_up_to_the_agreement_of_the_others(tmp_pa
     assert document["tier"] == "small"
     assert row["node"] in document["cluster"]["nodes"]
     assert document["cluster"]["leader"] == row["new_leader"]
-    summary = json.loads((tmp_path / "results" / "small-drill_summary.json").read_text())
+    summary = json.loads((folder / "results" / "small-drill_summary.json").read_text())
     assert (summary["stopped_early"], summary["note"]) == (False, "")
 
 
 def test_a_round_says_when_its_paused_node_was_back(tmp_path: Path) -> None:
     arguments = ["--rounds", "1", "--fault", "pause", "--demo-election-timeout", "300-600"]
-    assert_returned(*drilled(arguments, tmp_path), tmp_path)
+    assert_returned(*drilled_undisturbed(arguments, tmp_path))
 
 
 def test_a_drill_needs_three_nodes(tmp_path: Path) -> None:

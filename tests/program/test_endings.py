@@ -126,7 +126,7 @@ def test_what_a_killed_run_left_is_announced_and_cleaned(node: DemoCluster, home
 
 def test_a_second_program_on_the_same_tier_refuses_and_names_the_first(node: DemoCluster, home: Path) -> None:
     nodes = ["--nodes", node.urls[0], "--host", node.urls[0]]
-    first = StartedProgram(["--headless", *nodes, "--scenario", "write-1u"], home)
+    first = StartedProgram(["--headless", *nodes, "--scenario", "write-1u", "--duration", "300"], home)
     try:
         first.wait_said("write-1u started:")
         second = StartedProgram(["--headless", *nodes, "--scenario", "read-1u"], home, "-second")
