@@ -105,7 +105,7 @@ def test_out_of_file_descriptors_is_exit_6_where_that_is_wanted(node: str, tmp_p
     assert ended.returncode == errors.EXIT_GENERATOR_BOUND, ended.stderr
     assert "Traceback" not in ended.stderr
     document = summary_of(tmp_path, "read-100u")
-    assert document["failure_causes"]["out_of_files"] > 0
+    assert document["failures_by_cause"]["out_of_files"] > 0
     assert document["generator_bound"]["reason"].startswith("out of file descriptors: ")
     assert "ulimit -n" in document["generator_bound"]["advice"]
 

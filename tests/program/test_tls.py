@@ -69,8 +69,8 @@ def test_a_worker_from_elsewhere_and_the_cleaning_afterwards(cluster: TlsCluster
     ],
     ids=lambda command: command[0],
 )
-def test_the_other_commands_over_tls(cluster: TlsCluster, command: list[str], tmp_path: Path) -> None:
-    ended = run([*command, *cluster.flags, "--ca-file", str(cluster.authority.file)], tmp_path)
+def test_the_other_commands_over_tls(cluster: TlsCluster, command: str, tmp_path: Path) -> None:
+    ended = run([*command.split(), *cluster.flags, "--ca-file", str(cluster.authority.file)], tmp_path)
     assert ended.returncode == EXIT_OK, ended.stderr
 
 
