@@ -138,14 +138,7 @@ class Connection:
         pace = WatchPace(settings.poll_s, settings.poll_alert_s, settings.probe_s)
         probe_timeout_s = min(max(PROBE_TIMEOUT_S, timeout_s), MOST_PROBE_TIMEOUT_S)
         self.monitor = Monitor(
-            nodes,
-            settings.api_key,
-            emit,
-            self,
-            pace=pace,
-            probe_timeout_s=probe_timeout_s,
-            clock=clock,
-            tls=options,
+            nodes, settings.api_key, emit, self, pace=pace, probe_timeout_s=probe_timeout_s, clock=clock, tls=options
         )
         meter = CpuMeter(
             nodes,
