@@ -32,6 +32,13 @@ def why_ended(folder: Path, code: int) -> str:
     return f"{words} (exit code {code})"
 
 
+def word_for(code: int) -> str:
+    """The same in a word or two."""
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return {EXIT_DAMAGED: "data damaged", EXIT_DISK: "disk failed"}.get(code, f"ended, code {code}")
+
+
 def way_on(folder: Path, code: int) -> str:
     """How to go on."""
     back = "(r on the screen, or the next start)"

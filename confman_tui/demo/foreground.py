@@ -44,8 +44,8 @@ def run_foreground(cluster: DemoCluster, say: Callable[[str], None]) -> int:
             started = True
             _introduce(cluster, say)
             while True:
-                for sentence in cluster.take_ended():
-                    say(sentence)
+                for ended_node in cluster.take_ended():
+                    say(ended_node.sentence)
                 time.sleep(LOOK_EVERY_S)
         except _Ended:
             return EXIT_OK

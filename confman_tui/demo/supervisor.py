@@ -18,14 +18,14 @@ from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from confman_tui.cluster.faults.control import FaultRefusedError
+from confman_tui.cluster.faults.control import EndedNode, FaultRefusedError
 from confman_tui.core.child_process.start import ChildProcess, start
 from confman_tui.core.errors import ClusterError, UsageError
 from confman_tui.demo import disk
 from confman_tui.demo import ports as ports_of
 from confman_tui.demo.datafolder import DataFolder
 from confman_tui.demo.disk import DamagedError
-from confman_tui.demo.ending import LOG, way_on, why_ended
+from confman_tui.demo.ending import LOG, way_on, why_ended, word_for
 from confman_tui.demo.node_contract import (
     EXIT_DAMAGED,
     EXIT_PORT_TAKEN,
@@ -218,20 +218,20 @@ class DemoCluster:
         with self._lock:
             return tuple(node.url for node in self._nodes.values() if node.ended is not None)
 
-    def take_ended(self) -> tuple[str, ...]:
-        """A sentence for each node that has ended by itself since this was asked last: why, and how to go on. Never
-        waits: while something else is done to the nodes it gives nothing."""
+    def take_ended(self) -> tuple[EndedNode, ...]:
+        """See `DemoControl`. While something else is done to the nodes it gives nothing."""
         if not self._lock.acquire(blocking=False):
             return ()
         try:
-            sentences = []
+            found = []
             for node in self._nodes.values():
                 code = node.ended
                 if code is not None and not (node.killed or node.told):
                     node.told = True
                     why, way = why_ended(node.folder, code), way_on(node.folder, code)
-                    sentences.append(f"{node.url} has ended, and not by this program: {why}; {way}")
-            return tuple(sentences)
+                    sentence = f"{node.url} has ended, and not by this program: {why}; {way}"
+                    found.append(EndedNode(node.url, word_for(code), sentence))
+            return tuple(found)
         finally:
             self._lock.release()
 

@@ -10,8 +10,9 @@ from confman_tui.cluster.elections import WriteOutcome
 from confman_tui.cluster.redirects import FOLLOWED, target_of
 from confman_tui.core.clock import now
 from confman_tui.load import causes
-from confman_tui.load.context import RunContext, Write
+from confman_tui.load.context import RunContext
 from confman_tui.load.run_model import CAUSE_WORDS, Cause
+from confman_tui.load.write_maker import Write
 
 _TROUBLE = frozenset(
     (Cause.REFUSED, Cause.RESET, Cause.TIMEOUT, Cause.NO_LEADER, Cause.NOT_REPLICATED, Cause.REDIRECTED_AGAIN)

@@ -32,11 +32,12 @@ from locust.exception import StopUser
 from confman_tui.core.clock import now
 from confman_tui.core.errors import EXIT_USAGE, UsageError
 from confman_tui.load import causes, context, http_hacks, locust_hacks
-from confman_tui.load.context import RunContext, Write
+from confman_tui.load.context import RunContext
 from confman_tui.load.entries import SeededEntry, names
 from confman_tui.load.request_event import Redirect, RequestEvent
 from confman_tui.load.schedule import Schedule
 from confman_tui.load.targets import Route
+from confman_tui.load.write_maker import Write
 from confman_tui.settings.scenarios import REQUEST_TIMEOUT_S
 
 READ_NAME = "/config/[key] GET"

@@ -181,8 +181,9 @@ class Connection:
     def on_view(self, view: ClusterView) -> None:
         """A poll ended."""
         if self.demo is not None and len(view.answering) < len(self.nodes):
-            for sentence in self.demo.take_ended():
-                self._emit(NoticeGiven(Level.ERROR, sentence, self._clock()))
+            for ended in self.demo.take_ended():
+                notice = NoticeGiven(Level.ERROR, ended.sentence, self._clock(), node=ended.node, word=ended.word)
+                self._emit(notice)
         self._engine.set_targets(view.leader, view.ready, self._nodes_in_turn)
         self.incidents.on_view(view)
 

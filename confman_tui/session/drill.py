@@ -24,7 +24,15 @@ from confman_tui.session.drill_rounds import run_rounds
 from confman_tui.session.drill_rules import DrillPlan, nodes_down, with_generator_bound
 from confman_tui.session.events import DrillEnded, DrillRound, DrillRoundEnded, Level, Phase, ScenarioEnded
 from confman_tui.session.run_recorder import ScenarioRun
-from confman_tui.session.runs import announce, new_run, plan_for, settings_here, under_way, verify_run
+from confman_tui.session.runs import (
+    allow_connections,
+    announce,
+    new_run,
+    plan_for,
+    settings_here,
+    under_way,
+    verify_run,
+)
 from confman_tui.session.session import Session
 from confman_tui.settings.scenarios import DRILL_NAME, by_name
 
@@ -40,10 +48,11 @@ async def run_drill(session: Session) -> DrillEnded | None:
     """Run the drill that the settings ask for and write its files; None when it was stopped before it began.
 
     Raises:
-        UsageError: the first fault can't be done here.
+        UsageError: the first fault can't be done here, or more users than this system allows connections.
         ClusterError: no node leads or a node is down, or the data could not be seeded.
     """
     session.begin_activity()
+    allow_connections(session, plan_for(session, by_name(LOAD)).users)
     await session.seed_if_needed()
     settings = session.settings
     plan = DrillPlan(

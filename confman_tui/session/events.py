@@ -340,6 +340,10 @@ class NoticeGiven:
     at: float
     calls_for: int = 0
     """The exit code that it gives the program, unless something worse happens; 0: none."""
+    node: str = ""
+    """The node (base URL) that has ended by itself; empty: it is of none."""
+    word: str = ""
+    """Why that node has, in a word or two."""
 
 
 Event = (

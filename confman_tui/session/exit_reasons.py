@@ -42,6 +42,11 @@ class ExitReasons:
         """The program's exit code as things are."""
         return exit_code_of(self._reasons)
 
+    def join(self, other: ExitReasons) -> None:
+        """Take all that another one has; it may belong to a thread that goes on."""
+        for reason, told in other._reasons.copy().items():
+            self.add(reason.code, reason.text, told=told)
+
     def code_with(self, *codes: int) -> int:
         """The same if these codes were called for, too."""
         return exit_code_of((*self._reasons, *(ExitReason(code, "") for code in codes)))

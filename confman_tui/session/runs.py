@@ -15,6 +15,7 @@ from confman_tui.cluster.leader_requests import StoppedError
 from confman_tui.cluster.stopping import unless_stopped
 from confman_tui.cluster.tls import TlsOptions
 from confman_tui.cluster.writes.ledger import WriteLedger
+from confman_tui.load.open_files import allow
 from confman_tui.load.run_model import RunPlan
 from confman_tui.load.schedule import senders_for
 from confman_tui.results.kept_run import KeptRun
@@ -79,6 +80,17 @@ def plan_for(session: Session, scenario: Scenario, step: Step | None = None) -> 
         seeded_bytes=dataset.seeded_bytes,
         tls=TlsOptions.of(settings),
     )
+
+
+def allow_connections(session: Session, users: int) -> None:
+    """See to it that so many users can have their connections. Workers elsewhere see to it themselves.
+
+    Raises:
+        UsageError: they are too many for this system.
+    """
+    settings = session.settings
+    if settings.workers or not settings.expect_workers:
+        allow(users, len(session.cluster.monitor.nodes), settings.workers + settings.expect_workers)
 
 
 async def run_scenario(session: Session, scenario: Scenario, step: Step | None = None) -> ScenarioResult | None:

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from confman_tui.core.errors import EXIT_UNWRITTEN, ClusterError, UsageError
-from confman_tui.load.open_files import allow
 from confman_tui.results.files.output_folder import ResultsError
 from confman_tui.results.files.series_files import save_series
 from confman_tui.results.late_phantoms import step_stem
@@ -18,7 +17,7 @@ from confman_tui.results.model import ScenarioResult, Series, SeriesKind, Series
 from confman_tui.results.statistics.repeats import runs_of
 from confman_tui.results.tables.series_table import value_words
 from confman_tui.session.events import Level, Phase, SeriesEnded, SeriesStepEnded, SweepRefused
-from confman_tui.session.runs import Step, plan_for, run_scenario, settings_here
+from confman_tui.session.runs import Step, allow_connections, plan_for, run_scenario, settings_here
 from confman_tui.session.session import Session
 from confman_tui.settings.scenarios import Scenario, by_name
 
@@ -96,7 +95,8 @@ async def run_series(session: Session, names: Sequence[str]) -> tuple[ScenarioRe
         UsageError: more users than this system allows connections.
     """
     session.begin_activity()
-    _allow_files(session, names)
+    users = (*session.settings.user_steps, *(plan_for(session, by_name(name)).users for name in names))
+    allow_connections(session, max(users, default=0))
     await session.seed_if_needed()
     done: list[ScenarioResult] = []
     for name in names:
@@ -110,19 +110,6 @@ async def run_series(session: Session, names: Sequence[str]) -> tuple[ScenarioRe
             done.append(result)
     session.rest()
     return tuple(done)
-
-
-def _allow_files(session: Session, names: Sequence[str]) -> None:
-    """See to it that the users of these scenarios can have their connections.
-
-    Raises:
-        UsageError: there are too many for this system.
-    """
-    plans = [plan_for(session, by_name(name)) for name in names]
-    settings = session.settings
-    users = max((*settings.user_steps, *(plan.users for plan in plans)), default=0)
-    if settings.workers or not settings.expect_workers:
-        allow(users, len(session.cluster.monitor.nodes), settings.workers + settings.expect_workers)
 
 
 async def _run_steps(session: Session, scenario: Scenario) -> None:
@@ -187,10 +174,12 @@ async def run_sweep(session: Session) -> None:
     """Measure reads and writes at one number of entries after the other; a stop keeps the figures so far.
 
     Raises:
-        UsageError: the sizes asked for can't be had here.
+        UsageError: the sizes asked for can't be had here, or more users than this system allows connections.
         ClusterError: no leader within ``--wait``, or the cluster took nothing.
     """
     session.begin_activity()
+    step = Step("", "", SWEEP_S)
+    allow_connections(session, max(plan_for(session, by_name(name), step).users for name in SWEPT))
     await session.seed_if_needed()
     if not session.stopping():
         try:

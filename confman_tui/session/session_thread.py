@@ -23,6 +23,7 @@ from confman_tui.session.activities import BY_PERSON, Activities, Activity
 from confman_tui.session.connection import Connection, MakeDemo
 from confman_tui.session.drill import run_drill
 from confman_tui.session.events import Phase, PhaseChanged, Sink
+from confman_tui.session.exit_reasons import ExitReasons
 from confman_tui.session.series import run_series, run_sweep
 from confman_tui.session.session import STOP_WITHIN_S, Session
 from confman_tui.settings import Settings
@@ -59,6 +60,11 @@ class SessionThread:
         """A defect of this program that ended an activity, or the session."""
         ended = self._activities.crash if self._activities is not None else None
         return ended or self._crash
+
+    @property
+    def exit_reasons(self) -> ExitReasons:
+        """Why the program will end with another exit code than 0, as far as the session knows."""
+        return self._session.exit_reasons if self._session is not None else ExitReasons()
 
     # -- the life of the thread
 

@@ -7,6 +7,7 @@ import os
 import sys
 import termios
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from confman_tui.cluster.elections import FaultKind
 from confman_tui.core import errors, signals
@@ -14,6 +15,9 @@ from confman_tui.load.locust_setup import prepare
 from confman_tui.session.connection import MakeDemo
 from confman_tui.session.session_thread import SessionThread
 from confman_tui.settings import Resolved, check_keys, themes
+
+if TYPE_CHECKING:
+    from confman_tui.tui.app import ConfmanApp
 
 JOIN_S = 8.0
 """Longest wait for the session after the screen is gone: its stop and its clean-up are bounded to less."""
@@ -69,32 +73,36 @@ def run_interactive(resolved: Resolved, make_demo: MakeDemo) -> int:
 
     with signals.handled(on_first, lambda name: app.request_leave(errors.EXIT_INTERRUPTED), in_haste):
         try:
-            code = finish(app)
+            finish(app)
         finally:
             screen_is_gone = True
             session.quit()
             ended = session.join(HASTY_JOIN_S if app.left_at_once else JOIN_S)
             if not ended:
                 session.abandon(ABANDON_S)
+    code = _conclude(app, session, ended=ended)
     if not ended:
-        code = app.state.exit_reasons.code_with(errors.EXIT_INTERRUPTED)
-        _leave_at_once(session, code, announced=app.left_at_once)
-    if session.crash is not None:
-        crash = session.crash
-        words = f"a defect of this program: {type(crash).__name__}: {crash}"
-        sys.stderr.write(f"confman-tui: {words}\n")
-        app.state.exit_reasons.add(errors.EXIT_CRASH, words, told=True)
-        return app.state.exit_code
+        # without waiting for its thread
+        sys.stderr.flush()
+        os._exit(code)
     return code
 
 
-def _leave_at_once(session: SessionThread, code: int, *, announced: bool) -> None:
-    """The session has not ended: say what stays and end without waiting for its thread."""
-    if not announced:
-        left = session.leave_behind()
-        sys.stderr.write(f"confman-tui: left before everything had ended{'; ' + left if left else ''}\n")
-    sys.stderr.flush()
-    os._exit(code)
+def _conclude(app: ConfmanApp, session: SessionThread, *, ended: bool) -> int:
+    """Say what went wrong, and decide the exit code; ``ended``: the session has."""
+    from confman_tui.tui.run_screen import decide
+
+    reasons = app.state.exit_reasons
+    if not ended:
+        reasons.add(errors.EXIT_INTERRUPTED, "left before everything had ended", told=True)
+        if not app.left_at_once:
+            left = session.leave_behind()
+            sys.stderr.write(f"confman-tui: left before everything had ended{'; ' + left if left else ''}\n")
+    if session.crash is not None:
+        words = f"a defect of this program: {type(session.crash).__name__}: {session.crash}"
+        sys.stderr.write(f"confman-tui: {words}\n")
+        reasons.add(errors.EXIT_CRASH, words, told=True)
+    return decide(app.state, session.exit_reasons)
 
 
 def _restorer() -> Callable[[], None]:

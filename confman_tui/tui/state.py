@@ -11,7 +11,7 @@ from confman_tui.core.errors import EXIT_NO_CLUSTER
 from confman_tui.load.run_model import SecondSample
 from confman_tui.load.saturation import GeneratorBound, GeneratorSample
 from confman_tui.results.model import DrillEnded, DrillRound, ScenarioResult, Series
-from confman_tui.session.events import ConfigurationChanged, Phase, ProgressMade, WatchModeChanged
+from confman_tui.session.events import ConfigurationChanged, NoticeGiven, Phase, ProgressMade, WatchModeChanged
 from confman_tui.session.exit_reasons import ExitReasons
 from confman_tui.settings.fault_kinds import HURTING
 from confman_tui.settings.scenarios import Scenario
@@ -75,6 +75,8 @@ class UiState:
     """Time of the last event about acknowledged writes."""
     done_to: dict[str, Fault] = field(default_factory=dict)
     """What was last done to each node."""
+    ended_by_itself: dict[str, NoticeGiven] = field(default_factory=dict)
+    """What was told of each node that nobody ended, until it answers again."""
     elections: list[Election] = field(default_factory=list)
     election_now: Election | None = None
     """The one that goes on, as far as it is known."""
@@ -168,6 +170,7 @@ class UiState:
             names=dict(self.names),
             queue=list(self.queue),
             done_to=dict(self.done_to),
+            ended_by_itself=dict(self.ended_by_itself),
             log=self.log.copy(),
         )
 

@@ -22,6 +22,7 @@ from confman_tui.session.events import (
     GeneratorWatched,
     LateWritesFound,
     LeftoversFound,
+    NoticeGiven,
     Phase,
     PhaseChanged,
     ProgressMade,
@@ -72,6 +73,11 @@ def apply(state: UiState, event: Event, now: float) -> bool:
     if isinstance(event, ClusterChanged):
         state.view = event.view
         state.loop_lag_s = event.loop_lag_s
+        if state.ended_by_itself:
+            answered = {node.node: node.last_answer or 0.0 for node in event.view.nodes}
+            state.ended_by_itself = {
+                node: told for node, told in state.ended_by_itself.items() if answered.get(node, 0.0) <= told.at
+            }
         if tuple(state.names) != (nodes := tuple(view.node for view in event.view.nodes)):
             state.names = short_names(nodes)
         return event.news
@@ -109,6 +115,8 @@ def _change(state: UiState, event: Event) -> None:
             state.names = short_names(event.nodes)
             if state.view is None or tuple(node.node for node in state.view.nodes) != event.nodes:
                 state.view = None
+        case NoticeGiven(node=node) if node:
+            state.ended_by_itself[node] = event
         case FaultCaused(fault):
             state.done_to[fault.node] = fault
         case ElectionMeasured(election):

@@ -71,7 +71,9 @@ def test_one_damaged_node_leaves_a_majority_and_comes_back_without_its_folder(tm
         assert ask(leader, "PUT", f"{PATH}/later", {"value": "v"}).status == 200
         cluster.restart(away)
         wait_for(lambda: not cluster.alive(away), "it refuses again")
-        assert "journal is damaged" in wait_for(cluster.take_ended, "it says why again")[0]
+        (again,) = wait_for(cluster.take_ended, "it says why again")
+        assert "journal is damaged" in again.sentence
+        assert (again.node, again.word) == (cluster.urls[1], "data damaged")
         shutil.rmtree(damaged)
         cluster.restart(away)
         wait_agreed(cluster)
@@ -126,7 +128,8 @@ def test_a_node_that_died_by_itself_is_told_of_and_revived() -> None:
             injector.cause(FaultKind.RESTART, dead)
         injector.cause(FaultKind.PAUSE, alive)
         os.kill(cluster.pids[dead], signal.SIGKILL)
-        (sentence,) = wait_for(cluster.take_ended, "its end is seen")
+        (ended,) = wait_for(cluster.take_ended, "its end is seen")
+        sentence = ended.sentence
         assert sentence.startswith(f"{dead} has ended, and not by this program: killed by SIGKILL; bring it back")
         done, failed = injector.revive()
         assert failed == ()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from confman_tui.cluster.elections import value_digest
 from confman_tui.cluster.key_registry import read_registry
 from confman_tui.core.errors import UsageError
-from confman_tui.load.context import WriteMaker, from_variables
+from confman_tui.load.context import from_variables
+from confman_tui.load.write_maker import WriteMaker
 
 GOOD = {"BENCH_API_KEY": "k", "BENCH_NAMESPACES": "bench-small-000, bench-small-001"}
 

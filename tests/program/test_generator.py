@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -85,6 +86,41 @@ def test_a_saturated_generator_is_exit_6_where_that_is_wanted(node: str, tmp_pat
     assert use["node_cpu"][node]["max"] > 0, "the server's process was found behind its port"
     assert all(float(row["conductor_lag_ms"]) >= 0 for row in rows)
     assert {row["screen_lag_ms"] for row in rows} == {""}, "there is no screen"
+
+
+FILES_HELD = """
+import os
+held = [os.open(os.devnull, os.O_RDONLY) for _ in range(250)]
+"""
+"""The program begins with so many open files."""
+
+
+def test_out_of_file_descriptors_is_exit_6_where_that_is_wanted(node: str, tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    first.mkdir()
+    (first / "sitecustomize.py").write_text(FILES_HELD)
+    arguments = ["--headless", "--nodes", node, "--scenario", "read-10u", "--users", "100", "--duration", "1"]
+    path = os.pathsep.join([str(first), os.environ.get("PYTHONPATH", "")])
+    ended = run([*arguments, "--strict"], tmp_path, most_files=360, PYTHONPATH=path)
+    assert ended.returncode == errors.EXIT_GENERATOR_BOUND, ended.stderr
+    assert "Traceback" not in ended.stderr
+    document = summary_of(tmp_path, "read-100u")
+    assert document["failures_by_cause"]["out_of_files"] > 0
+    assert document["generator_bound"]["reason"].startswith("out of file descriptors: ")
+    assert "ulimit -n" in document["generator_bound"]["advice"]
+
+
+@pytest.mark.parametrize("command", ["--headless", "drill"])
+def test_more_users_than_the_system_allows_files_are_refused_before_the_run(
+    command: str, node: str, tmp_path: Path
+) -> None:
+    faults = ["--allow-faults"] if command == "drill" else []
+    ended = run([command, "--nodes", node, "--users", "200", *faults], tmp_path, most_files=360)
+    assert ended.returncode == errors.EXIT_USAGE, ended.stderr
+    said = "200 users need 456 open files in one process, and this system allows 360 (ulimit -Hn)"
+    assert ended.stderr.count(said) == 1
+    assert "started" not in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.slow

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from confman_tui.core.errors import EXIT_INTERRUPTED, EXIT_OK
+from confman_tui.core.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_WORKERS
 from tests.support.confman_server import Server
 from tests.support.terminal import SCREEN_DEMO, TerminalProgram
 from tests.support.waiting import wait_for
 
 POLLING = "confman_tui.cluster.observer.process"
+WORKER = "confman_tui.load.workers.local_worker"
 
 
 ENDINGS: dict[str, Callable[[TerminalProgram], object]] = {
@@ -184,6 +185,32 @@ def test_the_process_that_polls_is_started_anew(tmp_path: Path) -> None:
         finally:
             screen.end()
         screen.assert_nothing_left()
+
+
+@pytest.mark.parametrize(
+    "keys", ["", pytest.param("qqq", marks=pytest.mark.slow)], ids=["after it was told", "at once"]
+)
+def test_a_run_that_lost_its_workers_gives_the_code_of_that(keys: str, tmp_path: Path) -> None:
+    """As without a screen; where a person leaves at once, 130 stands before it, and the reason is told all the same."""
+    with Server() as server:
+        screen = TerminalProgram(["--nodes", server.url, "--host", server.url, "--workers", "2"], tmp_path)
+        try:
+            screen.start_writing()
+            seeded = server.control()["put"]
+            wait_for(lambda: server.control()["put"] > seeded + 100, "some load")
+            for worker in screen.of_module(WORKER):
+                worker.kill()
+            if keys:
+                screen.wait_shows("ended by signal 9")
+                with contextlib.suppress(OSError):
+                    screen.press(keys)
+                assert screen.wait_end() in (EXIT_WORKERS, EXIT_INTERRUPTED)
+            else:
+                assert screen.summary("write-10u")["invalid"].startswith("worker-")
+                assert screen.leave() == EXIT_WORKERS
+                assert screen.shows("exit code 7: write-10u: the figures are invalid: worker-")
+        finally:
+            screen.end()
 
 
 def test_these_are_all_its_processes(tmp_path: Path) -> None:

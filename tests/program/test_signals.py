@@ -13,6 +13,9 @@ import pytest
 
 from confman_tui.core.errors import EXIT_INTERRUPTED
 from confman_tui.core.signals import ENDING
+from confman_tui.settings.worker_token import VARIABLE
+from tests.support.confman_server import Server
+from tests.support.odd_servers import free_port
 from tests.support.program import PROGRAM, StartedProgram, environment
 from tests.support.stalling_cluster import StallingCluster, all_but_health, everything
 from tests.support.terminal import TerminalProgram
@@ -127,6 +130,62 @@ def test_the_second_ends_it_where_nobody_takes_its_output(cluster: StallingClust
         program.wait()
         os.close(source)
         os.close(sink)
+
+
+def test_the_second_ends_a_worker(tmp_path: Path) -> None:
+    """It waits for its requests in flight, and their node answers nothing any more."""
+    given = {VARIABLE: "00112233445566778899aabbccddeeff"}
+    address = f"127.0.0.1:{free_port()}"
+    homes = [tmp_path / name for name in ("master", "worker")]
+    with Server() as server:
+        node = ["--nodes", server.url, "--host", server.url, "--scenario", "write-10u"]
+        expecting = ["--headless", *node, "--expect-workers", "1", "--master-bind", address]
+        programs = []
+        try:
+            for home, arguments in zip(homes, (expecting, ["worker", "--master", address]), strict=True):
+                home.mkdir()
+                programs.append(StartedProgram(arguments, home, **given))
+            master, worker = programs
+            master.wait_said("write-10u started")
+            server.control(delay_s=3600.0)
+            served = server.control()["put"]
+            wait_for(lambda: server.control()["put"] >= served + 10, "a request in flight of each user")
+            worker.process.send_signal(signal.SIGTERM)
+            worker.wait_said("again: leave at once")
+            worker.process.send_signal(signal.SIGINT)
+            assert worker.wait_end() == EXIT_INTERRUPTED, worker.said()
+            assert "Traceback" not in worker.said()
+            worker.assert_nothing_left()
+        finally:
+            for program in programs:
+                program.process.kill()
+
+
+DEAF = """
+import signal, sys
+if "confman_tui.demo.node" in sys.orig_argv:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+"""
+"""A node does not hear that it is to end: the program waits for it, and kills it then."""
+
+
+def test_the_second_ends_the_embedded_cluster(tmp_path: Path) -> None:
+    first = tmp_path / "kept"
+    first.mkdir()
+    (first / "sitecustomize.py").write_text(DEAF)
+    path = os.pathsep.join([str(first), os.environ.get("PYTHONPATH", "")])
+    started = StartedProgram(["demo", "--demo-ports", "auto"], tmp_path, PYTHONPATH=path)
+    try:
+        wait_for(lambda: "ends it." in started.output.read_text(), started.said)
+        started.note_ports()
+        started.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: "Ending the demo cluster." in started.output.read_text(), started.said)
+        started.process.send_signal(signal.SIGINT)
+        assert started.wait_end() == EXIT_INTERRUPTED, started.said()
+    finally:
+        started.process.kill()
+    assert "Traceback" not in started.said()
+    started.assert_nothing_left()
 
 
 def _ended_by(program: subprocess.Popen[bytes], number: signal.Signals) -> bool:

@@ -53,11 +53,13 @@ def run(
     *,
     timeout_s: float = DEADLINE_S,
     stdin: int = subprocess.DEVNULL,
+    most_files: int | None = None,
     **extra: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the program to its end."""
+    """Run the program to its end; ``most_files``: the hard limit of its open files."""
+    limited = [] if most_files is None else ["sh", "-c", f'ulimit -n {most_files}; exec "$@"', "sh"]
     return subprocess.run(
-        [*PROGRAM, *arguments],
+        [*limited, *PROGRAM, *arguments],
         capture_output=True,
         text=True,
         timeout=timeout_s,

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from confman_tui.cluster.elections import FaultKind, Verification
 from confman_tui.cluster.faults.control import FaultRefusedError
 from confman_tui.cluster.faults.injector import FaultPlan
-from confman_tui.core.errors import EXIT_CRASH, EXIT_INTERRUPTED, EXIT_LOST, EXIT_NO_CLUSTER, EXIT_OK
+from confman_tui.core.errors import EXIT_CRASH, EXIT_INTERRUPTED, EXIT_LOST, EXIT_NO_CLUSTER, EXIT_OK, EXIT_WORKERS
 from confman_tui.session.events import (
     Level,
     NoticeGiven,
@@ -20,8 +20,9 @@ from confman_tui.session.events import (
     ScenarioStarted,
     VerificationEnded,
 )
+from confman_tui.session.exit_reasons import ExitReasons
 from confman_tui.tui.mailbox import EventsArrived
-from confman_tui.tui.run_screen import finish
+from confman_tui.tui.run_screen import decide, finish
 from confman_tui.tui.screens.confirm import ConfirmDialog
 from confman_tui.tui.screens.help import HelpDialog
 from confman_tui.tui.widgets.header import Header
@@ -190,7 +191,8 @@ def test_a_defect_of_a_widget_is_reported_and_gives_70(
     monkeypatch.setattr(Header, "show", broken)
     run = app.run
     monkeypatch.setattr(app, "run", lambda: run(headless=True, size=(80, 24)))
-    assert finish(app) == EXIT_CRASH
+    finish(app)
+    assert app.state.exit_code == EXIT_CRASH
     assert isinstance(app.crash, ZeroDivisionError)
     assert ("quit",) in session.calls
     said = capsys.readouterr().err
@@ -211,5 +213,21 @@ def test_what_stays_behind_is_said_after_the_end(
         return run(headless=True, size=(80, 24))
 
     monkeypatch.setattr(app, "run", headless)
-    assert finish(app) == EXIT_INTERRUPTED
+    finish(app)
+    assert app.state.exit_code == EXIT_INTERRUPTED
     assert "left at once; 5 namespaces" in capsys.readouterr().err
+
+
+async def test_what_the_session_noted_after_the_screen_went_counts_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person left at once while a run that lost its workers was being put together."""
+    noted = ExitReasons()
+    async with open_screen(tmp_path) as board:
+        board.session.closes_at_once = False
+        await board.press("q")
+        await board.pilot.press("q")
+        assert await left(board) == EXIT_OK
+        noted.add(EXIT_WORKERS, "write-10u: the figures are invalid")
+        assert decide(board.app.state, noted) == EXIT_WORKERS
+    assert capsys.readouterr().err == "confman-tui: exit code 7: write-10u: the figures are invalid\n"

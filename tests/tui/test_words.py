@@ -274,3 +274,19 @@ async def test_the_header_says_that_the_demo_cluster_waits_for_its_disks(tmp_pat
         assert "fsync" not in board.text()
         await board.emit(replace(screen_story.configuration(demo=True), fsync=True))
         assert "demo cluster, fsync" in board.text()
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["boxes", "lines"])
+async def test_the_card_of_a_node_that_ended_by_itself_says_why_until_it_answers(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    async with open_screen(tmp_path, size=size) as board:
+        away = screen_story.NODES[1]
+        down = screen_story.view(board.clock.now, states={1: NodeState.REFUSED}, detail="connection refused")
+        text = f"{away} has ended, and not by this program"
+        told = NoticeGiven(Level.ERROR, text, board.clock.now, node=away, word="data damaged")
+        await board.emit(told, ClusterChanged(down, 0.0, news=True))
+        assert "data damaged" in board.text()
+        board.clock.now += 5
+        await board.emit(ClusterChanged(screen_story.view(board.clock.now), 0.0, news=True))
+        assert "data damaged" not in board.text()

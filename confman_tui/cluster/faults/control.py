@@ -6,7 +6,7 @@ The demo cluster offers the former, and `LocalControl` for processes on this mac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class FaultRefusedError(Exception):
@@ -39,6 +39,17 @@ class NodeControl(Protocol):
         """What a fault would hit: pid and command line, for a person to confirm."""
 
 
+class EndedNode(NamedTuple):
+    """A node that has ended by itself."""
+
+    node: str
+    """Its base URL."""
+    word: str
+    """Why, in a word or two: what its card says."""
+    sentence: str
+    """Why, at length, and how to go on."""
+
+
 class DemoControl(NodeControl, Protocol):
     """The nodes that this program runs itself. Every method is thread-safe, and may block."""
 
@@ -62,9 +73,8 @@ class DemoControl(NodeControl, Protocol):
     def ended(self) -> tuple[str, ...]:
         """The nodes (URL) whose process has ended, by a fault or by itself."""
 
-    def take_ended(self) -> tuple[str, ...]:
-        """A sentence for each node that has ended by itself since this was asked last: why, and how to go on. Never
-        waits."""
+    def take_ended(self) -> tuple[EndedNode, ...]:
+        """The nodes that have ended by themselves since this was asked last. Never waits."""
 
     def stop(self, timeout_s: float = ...) -> None:
         """End all nodes; nothing happens when nothing runs."""

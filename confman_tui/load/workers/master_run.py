@@ -15,7 +15,6 @@ from gevent.event import Event
 
 from confman_tui.cluster.elections import WriteObserver
 from confman_tui.core.clock import now
-from confman_tui.load.context import take_token
 from confman_tui.load.locust_csv import CsvFiles
 from confman_tui.load.run import (
     GRACE_S,
@@ -51,6 +50,7 @@ from confman_tui.load.workers.messages import (
 )
 from confman_tui.load.workers.plan import WorkerError, WorkerShare
 from confman_tui.load.workers.plausible import ReportsOfWorker
+from confman_tui.load.write_maker import take_token
 
 PREPARE_S = 10.0
 """How long a worker may take to take a plan."""

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from confman_tui.cluster.tls import MACHINE_CAS, TlsOptions
-from confman_tui.core.errors import EXIT_NO_CLUSTER, EXIT_WORKERS, ConfmanTuiError
+from confman_tui.core.errors import EXIT_INTERRUPTED, EXIT_NO_CLUSTER, EXIT_WORKERS, ConfmanTuiError
 
 
 class WorkerError(ConfmanTuiError):
     """A worker could not be started or did not come; one sentence."""
 
     exit_code = EXIT_WORKERS
+
+
+class LeftAtOnceError(ConfmanTuiError):
+    """A second signal came: a worker left without waiting for its requests in flight."""
+
+    exit_code = EXIT_INTERRUPTED
 
 
 class NoMasterError(WorkerError):

@@ -47,7 +47,7 @@ from confman_tui.load.workers.messages import (
     UseRate,
     UseTargets,
 )
-from confman_tui.load.workers.plan import NoMasterError
+from confman_tui.load.workers.plan import LeftAtOnceError, NoMasterError
 from confman_tui.load.workers.plausible import check_plan
 from confman_tui.load.workers.sockets import WorkerSocket
 from confman_tui.load.workers.worker_run import WorkerRun
@@ -274,19 +274,8 @@ class _Worker(WorkerRunner):
         self.over.set()
 
 
-def work(options: WorkerOptions) -> str:
-    """Join, make load, and return when the master has ended, is gone, or a signal came; gives the reason.
-
-    To be called on the main thread of a process that does nothing else.
-
-    Raises:
-        NoMasterError: no master answered within the time, or it refused this worker.
-        UsageError: the master names nodes that this worker was not given.
-    """
-    try:
-        socket.getaddrinfo(options.host, options.port, proto=socket.IPPROTO_TCP)
-    except OSError:
-        raise NoMasterError(f"the master's host '{options.host}' is not known") from None
+def _environment() -> Any:
+    """Locust's, as a worker needs it."""
     runners.WORKER_REPORT_INTERVAL = REPORT_S
     runners.WORKER_LOG_REPORT_INTERVAL = -1
     environment: Any = Environment(
@@ -298,12 +287,31 @@ def work(options: WorkerOptions) -> str:
     environment.stats = RequestStats(use_response_times_cache=False)
     # Locust would read its own settings files for them otherwise
     environment.parsed_options = argparse.Namespace(web_base_path="")
+    return environment
+
+
+def work(options: WorkerOptions) -> str:
+    """Join, make load, and return when the master has ended, is gone, or a signal came; gives the reason.
+
+    To be called on the main thread of a process that does nothing else.
+
+    Raises:
+        NoMasterError: no master answered within the time, or it refused this worker.
+        UsageError: the master names nodes that this worker was not given.
+        LeftAtOnceError: a second signal came.
+    """
+    try:
+        socket.getaddrinfo(options.host, options.port, proto=socket.IPPROTO_TCP)
+    except OSError:
+        raise NoMasterError(f"the master's host '{options.host}' is not known") from None
+    environment = _environment()
     runner: _Worker | None = None
     signals: list[Any] = []
-    interrupted = Event()
+    interrupted, again = Event(), Event()
 
     def on_signal(number: signal.Signals) -> None:
         if interrupted.is_set():
+            again.set()
             end_soon()  # whatever it still waits for
         interrupted.set()
         if runner is not None:
@@ -328,7 +336,10 @@ def work(options: WorkerOptions) -> str:
         if isinstance(joined, NoMasterError):
             raise joined
         environment.runner = runner = joined
-        return _serve(environment, runner, options)
+        reason = _serve(environment, runner, options)
+        if again.is_set():
+            raise LeftAtOnceError("left at once: a signal came again")
+        return reason
     finally:
         for watcher in signals:
             watcher.cancel()

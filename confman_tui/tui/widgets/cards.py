@@ -67,8 +67,8 @@ class NodeCard(Lines):
         """For the mouse: the whole address, what the state means, and the last error at length."""
         view = self._view(frame)
         words = f"{clean(self.node, 80)}: {STATE_WORDS[view.state]} ({STATE_HELP[view.state]})"
-        if view.detail and view.state in FAILED_STATES:
-            words += f". {clean(view.detail, 300)}"
+        if why := _why_failed(frame, view):
+            words += f". {why}"
         if str(self.tooltip) != words:
             self.tooltip = Content(words)
 
@@ -115,7 +115,7 @@ class NodeCard(Lines):
         spark = sparkline(tuple(frame.history.health(self.node)), max(0, width - len(latency) - 2))
         second = Content.assemble((f"{latency}  ", look.text), (spark, look.state(view.state)))
         done = _done(frame, self.node)
-        error = clean(view.detail) if view.detail and view.state in FAILED_STATES else ""
+        error = _why_failed(frame, view)
         third = Content.assemble((fit(error, width), look.dim)) if error else second
         mark = Content.assemble((fit(f"⚑ {done}", width), f"bold {look.warn}")) if done else None
         if height >= 3:
@@ -129,6 +129,8 @@ class NodeCard(Lines):
             head = head.ljust(HEAD_WIDTH)
         parts = [Part(head, f"bold {look.state(view.state)}", 0)]
         parts += [Part(part.text, part.style, part.rank + 1, part.short) for part in _facts(frame, view, look)]
+        if (told := frame.state.ended_by_itself.get(view.node)) is not None:
+            parts.append(Part(clean(told.word), look.text, 2))
         if done:
             parts.append(Part(f"⚑ {done}", f"bold {look.warn}", 3, f"⚑ {done.split()[0]}"))
         right = []
@@ -137,6 +139,14 @@ class NodeCard(Lines):
             right.append(Part(_latency(view).removeprefix("health "), look.text, 4))
             right.append(Part(sparkline(tuple(frame.history.health(self.node)), 10), look.state(view.state), 6))
         return line(width, parts, right)
+
+
+def _why_failed(frame: Frame, view: NodeView) -> str:
+    """What is wrong with a node that gives no valid answer: why its process has ended, where that is known."""
+    if view.state not in FAILED_STATES:
+        return ""
+    told = frame.state.ended_by_itself.get(view.node)
+    return clean(told.word if told is not None else view.detail, 300)
 
 
 def _head(view: NodeView, frame: Frame) -> str:
