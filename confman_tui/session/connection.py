@@ -15,7 +15,7 @@ from confman_tui.cluster.client import ConfmanClient
 from confman_tui.cluster.faults.control import DemoControl
 from confman_tui.cluster.faults.injector import FaultInjector
 from confman_tui.cluster.faults.local_control import LocalControl
-from confman_tui.cluster.leader_requests import StoppedError
+from confman_tui.cluster.leader_requests import LeaderRequests, StoppedError
 from confman_tui.cluster.states import ClusterView, Fact
 from confman_tui.cluster.stopping import unless_stopped
 from confman_tui.cluster.tls import TlsOptions, context_for, needs_tls
@@ -246,12 +246,16 @@ class Connection:
         return monitor.view.leader
 
     async def count_entries(self) -> int | None:
-        """How many entries the cluster holds; None when it is stopped meanwhile."""
-        leader = await self.wait_for_leader()
-        if leader is None:
+        """How many entries the cluster holds, counted through elections; None when it is stopped meanwhile.
+
+        Raises:
+            ClusterError: no leader within ``--wait``, or the cluster took nothing.
+        """
+        if await self.wait_for_leader() is None:
             return None
+        requests = LeaderRequests(lambda: self.monitor.view.leader, self._stop)
         try:
-            return await unless_stopped(self.client.count_entries(leader), self._stop)
+            return await requests.do(self.client.count_entries)
         except StoppedError:
             return None
 

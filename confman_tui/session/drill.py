@@ -86,7 +86,7 @@ async def _prepare(session: Session, kind: FaultKind) -> ScenarioRun | None:
     if leader is None or session.stopping():
         return None
     load = replace(plan_for(session, by_name(LOAD)), scenario=DRILL_NAME, duration_s=None, warmup_s=0.0)
-    run = await new_run(session, load, leader)
+    run = await new_run(session, load)
     if not session.stopping():
         await _look_ahead(session, kind)
     return None if session.stopping() else run

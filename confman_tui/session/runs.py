@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from confman_tui.cluster.elections import Verification
-from confman_tui.cluster.leader_requests import StoppedError
-from confman_tui.cluster.stopping import unless_stopped
 from confman_tui.cluster.tls import TlsOptions
 from confman_tui.cluster.writes.ledger import WriteLedger
 from confman_tui.load.open_files import allow
@@ -136,7 +134,7 @@ async def _prepare(session: Session, scenario: Scenario, step: Step | None, numb
         await cluster.dataset.reset()
     if leader is None or session.stopping():
         return None
-    run = await new_run(session, plan_for(session, scenario, step), leader, step.stem if step is not None else "")
+    run = await new_run(session, plan_for(session, scenario, step), step.stem if step is not None else "")
     if session.stopping():
         return None
     session.phase(Phase.RUNNING, scenario.name)
@@ -144,14 +142,11 @@ async def _prepare(session: Session, scenario: Scenario, step: Step | None, numb
     return run
 
 
-async def new_run(session: Session, plan: RunPlan, leader: str, stem: str = "") -> ScenarioRun:
+async def new_run(session: Session, plan: RunPlan, stem: str = "") -> ScenarioRun:
     """Get the workers ready and count the entries; the run begins when the engine is asked to. Returns soon after a
     stop, which the caller looks for."""
     await session.wait_for_workers()
-    try:
-        entries_before = await unless_stopped(session.cluster.client.count_entries(leader), session.stop_asked)
-    except StoppedError:
-        entries_before = 0  # it will not begin
+    entries_before = await session.cluster.count_entries() or 0  # a stop: it will not begin
     return ScenarioRun(
         plan,
         settings_here(session),

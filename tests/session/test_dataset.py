@@ -72,6 +72,20 @@ async def test_fresh_gives_each_scenario_the_same_entries(cluster: DemoCluster, 
     assert await namespaces(cluster) == set()
 
 
+async def test_a_leader_that_dies_before_the_entries_are_counted_ends_no_run(
+    cluster: DemoCluster, tmp_path: Path
+) -> None:
+    async with benchmark(cluster, tmp_path) as (session, _):
+        session.settings = replace(session.settings, duration_s=0.4)
+        await session.open()
+        await asyncio.to_thread(cluster.kill, cluster.urls[0])
+        counting = asyncio.create_task(run_series(session, ["read-1u"]))
+        await asyncio.to_thread(cluster.restart, cluster.urls[0])
+        (result,) = await counting
+        assert result.entries_before in (100, 101)
+    assert await namespaces(cluster) == set()
+
+
 async def test_a_tier_in_use_leaves_the_present_one_as_it_is(
     cluster: DemoCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

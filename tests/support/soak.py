@@ -12,6 +12,7 @@ import json
 import os
 import random
 import statistics
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -165,8 +166,9 @@ def soak(
             while started.process.poll() is None:
                 assert time.monotonic() < end, f"it does not end by itself:\n{started.said()[-2000:]}"
                 memory.look({**parts_of(started), **node_pids()})
-                with suppress(psutil.TimeoutExpired):
-                    psutil.Process(started.process.pid).wait(LOOK_EVERY_S)
+                # not psutil's wait: it would take the exit code for itself, and 0 would be left
+                with suppress(subprocess.TimeoutExpired):
+                    started.process.wait(LOOK_EVERY_S)
         code = started.wait_end()
     finally:
         started.process.kill()
@@ -176,6 +178,7 @@ def soak(
     started.assert_nothing_left()
     document: dict[str, Any] = json.loads(started.output.read_text())
     (row,) = document["scenarios"]
+    assert len(row["repeats"]) == count, "it ended before its time"
     for run in row["repeats"]:
         print(f"run {run['number']}: {run['rps']:.0f} req/s, {run['failures']} failed, p99 {run['p99_us']} µs")
     print(f"verification: {row['verification']}")
