@@ -108,7 +108,7 @@ def test_a_server_that_makes_up_texts_fills_neither_memory_nor_files(engine: Eng
     # "hostile_title" puts the path, different for each key, into the title
     server.control(mode="hostile_title")
     engine.set_targets(server.url, (server.url,))
-    outcome = run(engine, plan(users=60, seconds=0.6))
+    outcome = run(engine, plan(users=200, seconds=0.6))
     assert outcome.requests > 100
     assert len(outcome.error_texts) == 41
     assert outcome.error_texts["other: further texts"] == outcome.requests - 40

@@ -202,7 +202,9 @@ def test_faults_on_a_cluster_of_ones_own_need_to_be_allowed(node: DemoCluster, t
     assert node.alive(node.urls[0])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL], ids=lambda number: number.name
+)
 def test_a_paused_node_of_somebody_elses_cluster_is_resumed_whatever_ends_the_drill(
     number: signal.Signals, tmp_path: Path
 ) -> None:

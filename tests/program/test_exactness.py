@@ -41,7 +41,7 @@ def figures(ended_stdout: str) -> dict[str, Any]:
     return scenario
 
 
-@pytest.mark.parametrize("rate", [None, "50"])
+@pytest.mark.parametrize("rate", [pytest.param(None, marks=pytest.mark.slow), "50"])
 def test_planned_delays_come_out_everywhere_as_planned(rate: str | None, tmp_path: Path) -> None:
     with Server() as server:
         server.control(delays_s=[delay / 1000 for delay in planned()])

@@ -66,7 +66,9 @@ def test_one_reader_reads_from_the_entry_and_the_table_names_it(demo: DemoCluste
         assert "read-1u: reads from " + turned[0].removeprefix("http://") in table
 
 
-@pytest.mark.parametrize("more", [(), ("--workers", "1")], ids=["in_process", "worker"])
+@pytest.mark.parametrize(
+    "more", [(), pytest.param(("--workers", "1"), marks=pytest.mark.slow)], ids=["in_process", "worker"]
+)
 def test_with_entry_mixed_writes_go_there_too_and_are_redirected(
     demo: DemoCluster, tmp_path: Path, more: tuple[str, ...]
 ) -> None:
@@ -84,6 +86,7 @@ def test_with_followers_reads_leave_the_leader_alone_and_writes_go_to_it(demo: D
     assert min(nodes["first"]["reads"], nodes["last"]["reads"]) > 0
 
 
+@pytest.mark.slow
 def test_pure_writes_go_to_the_leader_whatever_reads_do(demo: DemoCluster, tmp_path: Path) -> None:
     nodes = leader_second(demo.urls)
     ended = run(

@@ -129,7 +129,10 @@ def end_in_each(phase: str, endings: Iterable[str], home: Path) -> None:
         each.result()
 
 
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize(
+    "phase",
+    [pytest.param(phase, marks=pytest.mark.slow) if phase in ("finding", "cleaning") else phase for phase in PHASES],
+)
 def test_it_ends_in_order_in_every_phase(phase: str, tmp_path: Path) -> None:
     end_in_each(phase, PHASES[phase], tmp_path)
 

@@ -24,7 +24,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsCluster]:
         yield cluster
 
 
-@pytest.mark.parametrize("more", [[], ["--workers", "1"]], ids=["alone", "worker"])
+@pytest.mark.parametrize(
+    "more", [pytest.param([], marks=pytest.mark.slow), ["--workers", "1"]], ids=["alone", "worker"]
+)
 def test_a_run_over_tls(cluster: TlsCluster, more: list[str], tmp_path: Path) -> None:
     ended = run([*RUN, *cluster.flags, "--ca-file", str(cluster.authority.file), *more], tmp_path)
     assert ended.returncode == EXIT_OK, ended.stderr
@@ -74,6 +76,7 @@ def test_the_other_commands_over_tls(cluster: TlsCluster, command: str, tmp_path
     assert ended.returncode == EXIT_OK, ended.stderr
 
 
+@pytest.mark.slow
 def test_insecure_is_told(cluster: TlsCluster, tmp_path: Path) -> None:
     ended = run([*RUN, *cluster.flags, "--insecure"], tmp_path)
     assert ended.returncode == EXIT_OK, ended.stderr

@@ -8,7 +8,7 @@ from collections import Counter
 from fractions import Fraction
 from math import ceil
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confman_tui.load.run_model import RunOutcome
@@ -67,6 +67,7 @@ def a_run(values: list[int]) -> RunOutcome:
     return totals.outcome(3.0, stopped_early=False)
 
 
+@settings(deadline=None)
 @given(latencies)
 def test_every_percentile_is_that_of_a_sort(values: list[int]) -> None:
     outcome = a_run(values)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import psutil
+import pytest
 
 from confman_tui.cluster.elections import Fault, FaultKind, WriteWindow
 from confman_tui.cluster.states import Fact, FactKind
@@ -59,6 +60,7 @@ def resident() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
+@pytest.mark.slow
 async def test_an_hour_with_elections_grows_by_less_than_20_mb(tmp_path: Path) -> None:
     async with open_screen(tmp_path) as board:
         base = board.clock.now
