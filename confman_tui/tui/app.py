@@ -46,7 +46,7 @@ from confman_tui.tui.actions.faults import FaultActions
 from confman_tui.tui.actions.leaving import LeavingActions
 from confman_tui.tui.actions.runs import RunActions
 from confman_tui.tui.actions.view import ViewActions
-from confman_tui.tui.base_app import Panes
+from confman_tui.tui.base_app import TOGETHER_S, Panes
 from confman_tui.tui.command_palette import ActionProvider
 from confman_tui.tui.keys.availability import why_not
 from confman_tui.tui.keys.hints import CHOOSE_RUN
@@ -157,7 +157,10 @@ class ConfmanApp(RunActions, FaultActions, ViewActions, DialogActions, LeavingAc
         elif news:
             self.draw_soon()
         elif sampled:
-            self.draw_second()
+            # In one go: text and graphs apart make Textual compose and write the screen three times, and each time a
+            # request of the load waits for this thread.
+            self.draw(Panes.GRAPHS)
+            self.renderer.together(lambda: self.draw(Panes.TEXT | Panes.LANES), TOGETHER_S)
         elif message.draw_gauges:
             self.draw()
 

@@ -136,12 +136,6 @@ class BaseApp(CrashKeepingApp):
             self._draw_waits = True
             self.set_timer(LEAST_GAP_S - gap, lambda: self.draw(Panes.ALL))
 
-    def draw_second(self) -> None:
-        """Draw all for a second's figures, in one go: text and graphs apart make Textual compose and write the screen
-        three times, and each time a request of the load waits for this thread."""
-        self.draw(Panes.GRAPHS)
-        self.renderer.together(lambda: self.draw(Panes.TEXT | Panes.LANES), TOGETHER_S)
-
     def draw(self, panes: Panes = Panes.TEXT) -> None:
         """Draw these panes, below a dialog too: what the screen says of the cluster must not grow old."""
         if Panes.TEXT in panes:

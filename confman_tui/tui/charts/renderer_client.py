@@ -123,13 +123,16 @@ class ChartRenderer:
 
     def _release(self) -> None:
         """End `together`: hand out what was kept back."""
+        if (kept := self._take_together()) is not None:
+            for request, rows in kept.held:
+                request.answer(rows)
+            kept.then()
+
+    def _take_together(self) -> _Together | None:
         kept, self._together = self._together, None
-        if kept is None:
-            return
-        kept.timer.cancel()
-        for request, rows in kept.held:
-            request.answer(rows)
-        kept.then()
+        if kept is not None:
+            kept.timer.cancel()
+        return kept
 
     def forget(self, key: str) -> None:
         """Give no more answers to that widget."""
@@ -203,8 +206,10 @@ class ChartRenderer:
         else:
             request.answer(message.rows)
         self._request_waiting()
-        if self.idle:
-            self._release()
+        if self.idle and (kept := self._take_together()) is not None:
+            for held, rows in kept.held:
+                held.answer(rows)
+            kept.then()
 
     def _watch_answers(self) -> None:
         if self._watch is not None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 from typing import Any, ClassVar
-
-from textual.geometry import Size
 
 from confman_tui.tui.charts.axis import TimeAxis, span_words
 from confman_tui.tui.charts.curves import Curve
 from confman_tui.tui.charts.graphs import LatencyPlot, LegendItem, ThroughputPlot
 from confman_tui.tui.charts.health import HealthPlot
 from confman_tui.tui.charts.renderer_client import ChartRenderer
-from confman_tui.tui.charts.spec import GraphSpec, Rows
+from confman_tui.tui.charts.spec import GraphSpec
 from confman_tui.tui.charts.strips import Row
 from confman_tui.tui.history.history import History
 from confman_tui.tui.widgets.graph_base import PictureWidget, TitlePart
@@ -89,13 +87,12 @@ class Graph(PictureWidget):
             self._paint_words(width, height)
         elif spec != self._asked:
             self._asked = spec
-            answer = partial(self._answered, roles=[_styled(role) for role in spec.roles()], size=self.size)
+            answer = partial(self.paint, roles=[_styled(role) for role in spec.roles()], size=self.size)
             self._renderer.request(self._key, spec, answer)
 
-    def _answered(self, rows: Rows, roles: Sequence[str], size: Size) -> None:
+    def on_painted(self) -> None:
         """The legend changes with its picture: each change by itself would be a composition of its own."""
         self._set_legend()
-        self.paint(rows, roles, size)
 
     def _paint_words(self, width: int, height: int) -> None:
         lines = self._long_text.split("\n")

@@ -76,6 +76,11 @@ class PictureWidget(Widget):
             super().refresh()
         elif changed:
             super().refresh(*changed)
+        if roles is not None:
+            self.on_painted()
+
+    def on_painted(self) -> None:
+        """A picture from elsewhere is shown: what belongs to it may be shown, too."""
 
     def render_line(self, y: int) -> Strip:
         """A line of the picture, on the widget's own background."""
