@@ -52,7 +52,7 @@ class FakeWorker:
     def __init__(self, port: int, name: str, token: str, *, hello: dict[str, object] | None = None) -> None:
         self.name = name
         self._hello = {**messages.identity(), "name": name} if hello is None else hello
-        self._to_send: queue.SimpleQueue[list[bytes]] = queue.SimpleQueue()
+        self._to_send: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._context, self._peer = connected(port, f"{name}_{uuid.uuid4().hex}", token)
         self._closing = False
         self.prepared: PrepareRun | None = None
@@ -68,11 +68,7 @@ class FakeWorker:
     def send(self, *data: bytes) -> None:
         """Send these bytes, each as a message."""
         for one in data:
-            self._to_send.put([one])
-
-    def send_parts(self, parts: list[bytes]) -> None:
-        """Send one message of these parts; they go out together, as fast as the connection takes them."""
-        self._to_send.put(parts)
+            self._to_send.put(one)
 
     def wait_heard(self, kind: str) -> None:
         wait_for(lambda: kind in self.heard, f"{self.name} hears {kind}", DEADLINE_S)
@@ -97,7 +93,7 @@ class FakeWorker:
                 state = {"state": "running" if self.began else "ready", "current_cpu_usage": 1.0}
                 self._peer.send(locusts("heartbeat", {**state, "current_memory_usage": 1}))
             while not self._to_send.empty():
-                self._peer.send_multipart(self._to_send.get(), copy=False)
+                self._peer.send(self._to_send.get())
             if now() >= self._drain_at and self.prepared is not None:
                 self._drain_at = float("inf")
                 self._peer.send(ours(Drained(self.prepared.run, now(), 0, 0)))

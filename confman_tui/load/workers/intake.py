@@ -51,17 +51,11 @@ class Intake:
                 "more of that is only counted"
             )
 
-    def is_member(self, client_id: str) -> bool:
-        """Whether a connection of that id has joined; called on another thread."""
-        return client_id in self._master.workers
-
     def on_bad(self, client_id: str | None, why: str) -> None:
         """A message was dropped."""
         worker = self._master.workers.get(client_id or "")
         if worker is not None:
             self.expel(worker, why)
-            return
-        if client_id in self._expelled:
             return
         self.dropped += 1
         if self.dropped == 1:

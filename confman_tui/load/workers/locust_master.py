@@ -23,9 +23,6 @@ class MessageTaker(Protocol):
     def on_message(self, client_id: str, msg: Any) -> bool:
         """A message of the connection of that id; False where Locust has to take it."""
 
-    def is_member(self, client_id: str) -> bool:
-        """Whether a connection of that id has joined; called on another thread."""
-
     def on_bad(self, client_id: str | None, why: str) -> None:
         """Something that is no message was dropped; the id is None where the connection has none."""
 
@@ -37,7 +34,7 @@ class _MasterRunner(MasterRunner):
     def __init__(self, environment: Any, host: str, port: int, token: str, taker: MessageTaker) -> None:
         self._taker = taker
         self._listen: Callable[[str, int], MasterSocket] = lambda at, port: MasterSocket(
-            at, port, token, taker.on_refused, taker.on_bad, taker.is_member
+            at, port, token, taker.on_refused, taker.on_bad
         )
         with locust_hacks.sockets(server=self._listen):
             super().__init__(environment, host, port)

@@ -9,8 +9,8 @@ can answer it. Each connection has keys of its own, and each message a number th
 - nobody in between reads, changes, forges or repeats a message, of either direction, nor sends one worker's as
   another's or back to where it came from; what was recorded is of no use later, even with the token;
 - who has the token is a worker, and a worker's figures are believed within what is possible
-  (`confman_tui.load.workers.plausible`). What libzmq does not bound, the parts of a message and the number of
-  connections, `confman_tui.load.workers.connections` does, on Linux.
+  (`confman_tui.load.workers.plausible`). One thing libzmq does not bound: a message of ever more parts, of a worker
+  that was invited, stays in memory until its last part.
 
 Chosen over an HMAC of our own because Locust's sockets (`locust.rpc.zmqrpc`) are plain pyzmq ones, and pyzmq's wheels
 hold libzmq with CURVE. On a message of 100 bytes the cost is within the noise of the 21 µs that it takes without, on
@@ -34,13 +34,16 @@ from locust.rpc.zmqrpc import BaseSocket
 from zmq.utils import z85
 
 from confman_tui.load.workers import envelope
-from confman_tui.load.workers.connections import HANDSHAKE_FAILED, WAITING, Connections
 from confman_tui.load.workers.envelope import MOST_FROM_MASTER, MOST_FROM_WORKER, NoMessage
 
 HANDSHAKE_S = 5.0
 """A connection whose handshake takes longer is dropped."""
+_WAITING = 48
+"""Messages of one worker that libzmq holds for the master; then its connection waits. With `MOST_FROM_WORKER` this
+bounds what a worker can make the master hold."""
 _TURN = 32
 """Messages read in a row before the others on this thread have their turn."""
+_FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 _MONITOR = "inproc://handshakes"
 
 
@@ -53,7 +56,38 @@ def master_keys(token: str) -> tuple[bytes, bytes]:
     return zmq.curve_public(secret), secret
 
 
-class MasterSocket(BaseSocket):
+class _Socket(BaseSocket):
+    """What both have in common: handshakes that fail are told."""
+
+    def __init__(self, kind: int, ipv4_only: bool, on_refused: Callable[[], None]) -> None:
+        super().__init__(kind, ipv4_only)  # type: ignore[no-untyped-call]
+        zmq_socket: Any = self.socket
+        zmq_socket.setsockopt(zmq.HANDSHAKE_IVL, int(HANDSHAKE_S * 1000))
+        zmq_socket.monitor(_MONITOR, _FAILED)
+        self._handshakes: Any = zmq_socket.context.socket(zmq.PAIR)
+        # libzmq's own thread waits for room in this queue
+        self._handshakes.setsockopt(zmq.RCVHWM, 0)
+        self._handshakes.connect(_MONITOR)
+        self._on_refused = on_refused
+        self._watcher = gevent.spawn(self._watch)
+
+    def _watch(self) -> None:
+        with contextlib.suppress(zmq.ZMQError):
+            while True:
+                event = self._handshakes.recv_multipart()
+                if len(event[0]) == 6 and struct.unpack("=Hi", event[0])[0] & _FAILED:
+                    self._on_refused()
+
+    def close(self, linger: int | None = None) -> None:
+        """As Locust's."""
+        self._watcher.kill(block=False)
+        with contextlib.suppress(zmq.ZMQError):
+            self.socket.disable_monitor()
+        self._handshakes.close(linger=0)
+        super().close(linger=linger)  # type: ignore[no-untyped-call]
+
+
+class MasterSocket(_Socket):
     """In the place of ``locust.rpc.zmqrpc.Server``."""
 
     def __init__(
@@ -63,7 +97,6 @@ class MasterSocket(BaseSocket):
         token: str,
         on_refused: Callable[[], None],
         on_bad: Callable[[str | None, str], None],
-        is_member: Callable[[str], bool],
     ) -> None:
         """
         Args:
@@ -72,21 +105,18 @@ class MasterSocket(BaseSocket):
             token: the workers'.
             on_refused: called when a connection was dropped in its handshake.
             on_bad: gets the id of a connection, None where that is none, and why what it sent was dropped.
-            is_member: whether a connection of that id has joined; called on another thread.
 
         Raises:
             RPCError: the address can't be listened on.
         """
-        super().__init__(zmq.ROUTER, BaseSocket.ipv4_only(self, host, port))  # type: ignore[no-untyped-call]
+        super().__init__(zmq.ROUTER, BaseSocket.ipv4_only(self, host, port), on_refused)
         self._on_bad = on_bad
         self._read = 0
         zmq_socket: Any = self.socket
-        zmq_socket.setsockopt(zmq.HANDSHAKE_IVL, int(HANDSHAKE_S * 1000))
         zmq_socket.setsockopt(zmq.CURVE_SERVER, 1)
         zmq_socket.setsockopt(zmq.CURVE_SECRETKEY, master_keys(token)[1])
         zmq_socket.setsockopt(zmq.MAXMSGSIZE, MOST_FROM_WORKER)
-        zmq_socket.setsockopt(zmq.RCVHWM, WAITING)
-        self.connections = Connections(zmq_socket, is_member, on_refused, on_bad)
+        zmq_socket.setsockopt(zmq.RCVHWM, _WAITING)
         try:
             if port == 0:
                 self.port = zmq_socket.bind_to_random_port(f"tcp://{host}")
@@ -110,39 +140,32 @@ class MasterSocket(BaseSocket):
                 # who sends without a pause must not keep this thread to himself
                 gevent.sleep(0)
             try:
-                address, part, others = self._frames()
+                address, data, more = self._frames()
             except zmq.ZMQError as error:
                 raise RPCError("ZMQ network broken") from error
             client_id = envelope.connection_id(address)
-            data: bytes = part.bytes
-            self.connections.arrived(part.get(zmq.SRCFD), client_id, (len(data), *others))
             try:
                 if client_id is None:
                     raise NoMessage("its connection has no proper name")
-                if others:
+                if more:
                     raise NoMessage("it has more than one part")
                 return client_id, envelope.from_worker(client_id, data)
             except NoMessage as error:
                 self._on_bad(client_id, str(error))
 
-    def _frames(self) -> tuple[bytes, zmq.Frame, list[int]]:
-        """The two parts of a message, and the sizes of others, which are not kept."""
+    def _frames(self) -> tuple[bytes, bytes, bool]:
+        """The two parts of a message, and whether there were more, which are not kept."""
         socket: Any = self.socket
         address = socket.recv()
-        # a ROUTER puts the sender's name before each message, which has one part at least
-        part = socket.recv(copy=False)
-        others = []
+        data = socket.recv() if socket.getsockopt(zmq.RCVMORE) else b""
+        more = False
         while socket.getsockopt(zmq.RCVMORE):
-            others.append(len(socket.recv()))
-        return address, part, others
-
-    def close(self, linger: int | None = None) -> None:
-        """As Locust's."""
-        self.connections.close()
-        super().close(linger=linger)  # type: ignore[no-untyped-call]
+            more = True
+            socket.recv()
+        return address, data, more
 
 
-class WorkerSocket(BaseSocket):
+class WorkerSocket(_Socket):
     """In the place of ``locust.rpc.zmqrpc.Client``."""
 
     def __init__(self, host: str, port: int, identity: str, token: str, on_refused: Callable[[], None]) -> None:
@@ -154,16 +177,8 @@ class WorkerSocket(BaseSocket):
             token: the workers'.
             on_refused: called when the master, or what listens in its place, dropped a connection in its handshake.
         """
-        super().__init__(zmq.DEALER, BaseSocket.ipv4_only(self, host, port))  # type: ignore[no-untyped-call]
-        self._on_refused = on_refused
+        super().__init__(zmq.DEALER, BaseSocket.ipv4_only(self, host, port), on_refused)
         zmq_socket: Any = self.socket
-        zmq_socket.setsockopt(zmq.HANDSHAKE_IVL, int(HANDSHAKE_S * 1000))
-        zmq_socket.monitor(_MONITOR, HANDSHAKE_FAILED)
-        self._handshakes: Any = zmq_socket.context.socket(zmq.PAIR)
-        # libzmq's own thread waits for room in this queue
-        self._handshakes.setsockopt(zmq.RCVHWM, 0)
-        self._handshakes.connect(_MONITOR)
-        self._watcher = gevent.spawn(self._watch)
         zmq_socket.setsockopt(zmq.IDENTITY, identity.encode())
         public, secret = zmq.curve_keypair()
         zmq_socket.setsockopt(zmq.CURVE_PUBLICKEY, public)
@@ -205,18 +220,3 @@ class WorkerSocket(BaseSocket):
             return envelope.from_master(data)
         except NoMessage as error:
             raise RPCError(f"no message of a master: {error}") from None
-
-    def _watch(self) -> None:
-        with contextlib.suppress(zmq.ZMQError):
-            while True:
-                event = self._handshakes.recv_multipart()
-                if len(event[0]) == 6 and struct.unpack("=Hi", event[0])[0] & HANDSHAKE_FAILED:
-                    self._on_refused()
-
-    def close(self, linger: int | None = None) -> None:
-        """As Locust's."""
-        self._watcher.kill(block=False)
-        with contextlib.suppress(zmq.ZMQError):
-            self.socket.disable_monitor()
-        self._handshakes.close(linger=0)
-        super().close(linger=linger)  # type: ignore[no-untyped-call]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -201,48 +199,6 @@ def test_a_worker_that_sends_what_none_sends_loses_its_place_and_nobody_else_doe
             assert "the run goes on" in said, name
         assert shown_plainly([*port.troubles, outcome.invalid])
         assert len(port.troubles) == len(fakes)
-
-
-@contextmanager
-def highest_memory() -> Iterator[list[int]]:
-    """The most that this process took while inside, in bytes more than before; to be read afterwards."""
-    process = psutil.Process()
-    before = process.memory_info().rss
-    highest = [0]
-    ended = threading.Event()
-
-    def look() -> None:
-        while not ended.wait(0.002):
-            highest[0] = max(highest[0], process.memory_info().rss - before)
-
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
-        yield highest
-    finally:
-        ended.set()
-        thread.join()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not tell what it received")
-def test_a_message_of_endless_parts_costs_its_sender_the_place_and_the_master_no_memory(
-    port: Port, server: Server
-) -> None:
-    with port.joined(1) as (fake,):
-        port.engine.set_targets(server.url, (server.url,))
-        the_plan = replace(plan(users=2, seconds=1.0, wait_s=(0.001, 0.002)), workers=2)
-        future = port.engine.run(the_plan, on_sample=lambda sample: None)
-        wait_until(lambda: fake.began)
-        with highest_memory() as highest:
-            # 500 MB; the sender has one copy of it
-            fake.send_parts([bytes(MB // 2)] * 1_000)
-            outcome = future.result(DEADLINE_S)
-        assert highest[0] < 64 * MB
-        assert outcome.requests == server.control()["put"] > 0
-        assert outcome.failures == 0
-        assert len(port.troubles) == 1
-        assert port.troubles[0].startswith("fake-0 sent what no worker sends (a message that goes on after 10752 KB)")
-        assert "the run goes on" in port.troubles[0]
 
 
 def test_a_worker_that_says_something_else_than_it_sent_makes_the_figures_invalid(port: Port, server: Server) -> None:
