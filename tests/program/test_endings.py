@@ -20,7 +20,9 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_the_suite_on_the_demo_cluster(home: Path) -> None:
-    started = StartedProgram([*HEADLESS_DEMO, "--duration", "500ms", "--json"], home)
+    # long enough that a busy machine elects nobody in between
+    timeouts = ["--demo-election-timeout", "2000-4000"]
+    started = StartedProgram([*HEADLESS_DEMO, *timeouts, "--duration", "500ms", "--json"], home)
     try:
         started.wait_said("write-1u started:")
         started.note_ports()
